@@ -1,0 +1,1 @@
+//! Nothing here: the examples lie in the files beside `Cargo.toml`.

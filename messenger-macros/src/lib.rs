@@ -1,0 +1,1 @@
+//! The macros of the `messenger` crate; use them through it.

@@ -1,0 +1,1 @@
+//! The memory a bus lives in.

@@ -1,0 +1,1 @@
+//! Handlers, routes and workers.

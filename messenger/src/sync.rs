@@ -1,0 +1,1 @@
+//! The one switch between the primitives of std and of loom.
