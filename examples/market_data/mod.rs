@@ -1,0 +1,5 @@
+//! The parts of the `market_data` example. Its table and its `main` are in `main.rs` beside
+//! this file.
+
+pub mod book;
+pub mod itch;
