@@ -1,6 +1,6 @@
 //! Order books: every resting order, and what they add up to at each price.
 
-use crate::market_data::itch::wire::Side;
+use crate::market_data::itch::wire::{AddOrder, AddOrderAttributed, Side};
 use bytemuck::{Pod, Zeroable};
 use core::fmt;
 use std::collections::btree_map::{BTreeMap, Entry};
@@ -39,6 +39,28 @@ pub struct Resting {
     pub shares: u32,
     /// Its price, in ten-thousandths of a dollar.
     pub price: u32,
+}
+
+impl From<&AddOrder> for Resting {
+    fn from(m: &AddOrder) -> Self {
+        Self {
+            instrument: m.header.instrument.get(),
+            side: m.side,
+            shares: m.shares.get(),
+            price: m.price.get(),
+        }
+    }
+}
+
+impl From<&AddOrderAttributed> for Resting {
+    fn from(m: &AddOrderAttributed) -> Self {
+        Self {
+            instrument: m.header.instrument.get(),
+            side: m.side,
+            shares: m.shares.get(),
+            price: m.price.get(),
+        }
+    }
 }
 
 /// The books of all instruments. An operation that fails changes nothing.

@@ -2,4 +2,5 @@
 //! this file.
 
 pub mod book;
+pub mod day;
 pub mod itch;
