@@ -1,0 +1,202 @@
+//! Who takes part in what.
+
+use crate::contender::Contender;
+use crate::rivals::*;
+use crate::work::{Conditions, EmptyPoll, Job, Metrics, OneThread, PingPong, Throughput, floor};
+
+/// Makes the list of names of a field of contenders, and the function that picks one by name.
+macro_rules! field {
+    ($list:ident, $pick:ident: $($name:literal => $contender:ty,)*) => {
+        pub(crate) const $list: &[&str] = &[$($name),*];
+
+        fn $pick<J: Job, const N: usize>(who: &str, job: J, on: Conditions) -> Result<Metrics, String> {
+            match who {
+                $($name => <J as RunOn<N>>::run_on::<$contender>(job, on),)*
+                _ => Err(format!("{who:?} is none of {:?}", $list)),
+            }
+        }
+    };
+}
+
+/// Names `N` once, so that the lists need not.
+trait RunOn<const N: usize>: Job + Sized {
+    fn run_on<C: Contender<N>>(self, on: Conditions) -> Result<Metrics, String> {
+        self.run::<C, N>(on)
+    }
+}
+impl<J: Job, const N: usize> RunOn<N> for J {}
+
+field! { PAIRS, pair:
+    "disruptor multi" => DisruptorMulti<false>,
+    "disruptor multi, batches" => DisruptorMulti<true>,
+    "disruptor single" => DisruptorSingle<false>,
+    "disruptor single, batches" => DisruptorSingle<true>,
+    "rtrb" => RtrbOne,
+    "rtrb chunks" => RtrbChunks,
+    "crossbeam-channel" => CrossbeamBlock,
+    "crossbeam-channel, spinning" => CrossbeamSpin,
+    "crossbeam-channel, boxed" => CrossbeamBoxed,
+    "kanal" => KanalBlock,
+    "thingbuf" => ThingBufRing,
+    "std sync_channel" => StdBound,
+    "std channel" => StdUnbound,
+    "Mutex + Condvar" => MutexQueue,
+}
+
+field! { MANY, many:
+    "disruptor multi" => DisruptorMulti<false>,
+    "disruptor multi, batches" => DisruptorMulti<true>,
+    "crossbeam-channel" => CrossbeamBlock,
+    "crossbeam-channel, spinning" => CrossbeamSpin,
+    "crossbeam-channel, boxed" => CrossbeamBoxed,
+    "kanal" => KanalBlock,
+    "thingbuf" => ThingBufRing,
+    "std sync_channel" => StdBound,
+    "std channel" => StdUnbound,
+    "Mutex + Condvar" => MutexQueue,
+}
+
+field! { FANS, fan:
+    "disruptor multi" => DisruptorMultiFan,
+    "disruptor single" => DisruptorSingleFan,
+    "rtrb chunks, one ring per reader" => RtrbFan,
+}
+
+// Those which can look without waiting, one thread being both ends.
+field! { ALONE, alone:
+    "disruptor multi" => DisruptorMulti<false>,
+    "disruptor single" => DisruptorSingle<false>,
+    "rtrb" => RtrbOne,
+    "crossbeam-channel" => CrossbeamSpin,
+    "thingbuf" => ThingBufRing,
+}
+
+field! { SPINNING, spinning:
+    "disruptor multi" => DisruptorMulti<false>,
+    "disruptor single" => DisruptorSingle<false>,
+    "rtrb" => RtrbOne,
+    "crossbeam-channel" => CrossbeamSpin,
+    "thingbuf" => ThingBufRing,
+}
+
+field! { WAITING, waiting:
+    "crossbeam-channel" => CrossbeamBlock,
+    "kanal" => KanalBlock,
+    "std sync_channel" => StdBound,
+}
+
+field! { ASLEEP, asleep:
+    "Mutex + Condvar" => MutexQueue,
+}
+
+/// The payload sizes of the throughput rows, in bytes.
+pub(crate) const SIZES: &[usize] = &[16, 64, 256, 1024, 65536];
+
+/// One thing to measure.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Cell<'a> {
+    pub(crate) work: &'a str,
+    pub(crate) size: usize,
+    pub(crate) who: &'a str,
+}
+
+impl Cell<'_> {
+    /// Whether the distance of the cores decides the figure.
+    pub(crate) fn needs_near(&self) -> bool {
+        matches!(
+            self.work,
+            "1-1" | "2-1" | "1-2" | "spinning" | "waiting" | "asleep"
+        ) || self.work == "floor" && matches!(self.who, "cache-line hop" | "park and unpark")
+    }
+
+    /// What the main figure is: its key, and whether more is better.
+    pub(crate) fn figure(&self) -> (&'static str, bool) {
+        match self.work {
+            "1-1" | "2-1" | "1-2" => ("mps", true),
+            "spinning" | "waiting" | "asleep" => ("p50", false),
+            _ => ("ns", false),
+        }
+    }
+
+    /// Measures.
+    ///
+    /// # Errors
+    ///
+    /// What was wrong with the records, or with the cell.
+    pub(crate) fn measure(&self, on: Conditions) -> Result<Metrics, String> {
+        match self.work {
+            "floor" => floor(self.who, self.size, on),
+            "one-thread" => alone::<_, 64>(self.who, OneThread, on),
+            "empty-poll" => alone::<_, 64>(self.who, EmptyPoll, on),
+            "spinning" => spinning::<_, 64>(self.who, PingPong, on),
+            "waiting" => waiting::<_, 64>(self.who, PingPong, on),
+            "asleep" => asleep::<_, 64>(self.who, PingPong, on),
+            "1-1" => self.sized(on, (1, 1)),
+            "2-1" => self.sized(on, (2, 1)),
+            "1-2" => self.sized(on, (1, 2)),
+            other => Err(format!("there is no work {other:?}")),
+        }
+    }
+
+    fn sized(&self, on: Conditions, ends: (usize, usize)) -> Result<Metrics, String> {
+        match self.size {
+            16 => self.throughput::<16>(on, ends),
+            64 => self.throughput::<64>(on, ends),
+            256 => self.throughput::<256>(on, ends),
+            1024 => self.throughput::<1024>(on, ends),
+            65536 => self.throughput::<65536>(on, ends),
+            other => Err(format!("{other} is none of the sizes {SIZES:?}")),
+        }
+    }
+
+    fn throughput<const N: usize>(
+        &self,
+        on: Conditions,
+        (writers, readers): (usize, usize),
+    ) -> Result<Metrics, String> {
+        let job = Throughput { writers, readers };
+        match (writers, readers) {
+            (1, 1) => pair::<_, N>(self.who, job, on),
+            (_, 1) => many::<_, N>(self.who, job, on),
+            _ => fan::<_, N>(self.who, job, on),
+        }
+    }
+}
+
+/// Everything that is measured. Cells to be compared stand together.
+pub(crate) fn all() -> Vec<Cell<'static>> {
+    let mut cells: Vec<_> = crate::work::FLOORS
+        .iter()
+        .map(|&(who, size)| Cell {
+            work: "floor",
+            size,
+            who,
+        })
+        .collect();
+    for (work, field) in [
+        ("one-thread", ALONE),
+        ("empty-poll", ALONE),
+        ("spinning", SPINNING),
+        ("waiting", WAITING),
+        ("asleep", ASLEEP),
+    ] {
+        cells.extend(field.iter().map(|&who| Cell {
+            work,
+            size: 64,
+            who,
+        }));
+    }
+    for (work, field) in [("1-1", PAIRS), ("2-1", MANY), ("1-2", FANS)] {
+        for &size in SIZES {
+            // Moving a payload is cheaper than allocating for it unless it is large.
+            let fits = |who: &&&str| size >= 1024 || !who.ends_with("boxed");
+            cells.extend(
+                field
+                    .iter()
+                    .filter(fits)
+                    .map(|&who| Cell { work, size, who }),
+            );
+        }
+    }
+    cells
+}

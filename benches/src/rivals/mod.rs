@@ -1,0 +1,25 @@
+//! The rivals, each set up as its own documentation says is fastest.
+
+mod channels;
+mod disruptors;
+mod lock;
+mod rings;
+
+pub(crate) use channels::{
+    CrossbeamBlock, CrossbeamBoxed, CrossbeamSpin, KanalBlock, StdBound, StdUnbound,
+};
+pub(crate) use disruptors::{
+    DisruptorMulti, DisruptorMultiFan, DisruptorSingle, DisruptorSingleFan,
+};
+pub(crate) use lock::MutexQueue;
+pub(crate) use rings::{RtrbChunks, RtrbFan, RtrbOne, ThingBufRing};
+
+/// How many records the batching contenders write at a time.
+pub(crate) const BURST: u64 = 32;
+
+/// How many payloads of `size` bytes a ring of `ring` bytes has.
+const fn slots(ring: usize, size: usize) -> usize {
+    let slots = ring / size;
+    // What `disruptor` asks for at least, with several producers.
+    if slots < 64 { 64 } else { slots }
+}

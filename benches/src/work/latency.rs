@@ -1,0 +1,95 @@
+//! How long a record takes from one thread to another: ping-pong over two of the contenders.
+
+use std::sync::Barrier;
+use std::thread;
+use std::time::Instant;
+
+use hdrhistogram::Histogram;
+
+use super::{Conditions, Job, Metrics, ring_bytes};
+use crate::contender::{Contender, Idle, Reader, Writer};
+use crate::machine::pin;
+use crate::payload::{Checker, stop_at};
+
+/// At most so many round trips in a sample.
+const MOST: usize = 4 << 20;
+
+/// One-way time is half of a round trip.
+pub(crate) struct PingPong;
+
+impl Job for PingPong {
+    fn run<C: Contender<N>, const N: usize>(self, on: Conditions) -> Result<Metrics, String> {
+        let (mut ping_write, mut ping_read) = C::open(ring_bytes(N), 1, 1);
+        let (mut pong_write, mut pong_read) = C::open(ring_bytes(N), 1, 1);
+        let start = Barrier::new(2);
+        let trips = thread::scope(|scope| {
+            let answer = scope.spawn(|| {
+                pin(on.cores[1]);
+                let (reader, writer) = (&mut ping_read[0], &mut pong_write[0]);
+                let mut checker = Checker::<1>::new();
+                start.wait();
+                let mut seq = 0;
+                loop {
+                    turn(reader, &mut checker);
+                    if checker.is_done() {
+                        writer.write(stop_at(seq), 1, &mut Idle::Spin);
+                        break;
+                    }
+                    writer.write(seq, 1, &mut Idle::Spin);
+                    seq += 1;
+                }
+                checker.finish()
+            });
+            let call = scope.spawn(|| {
+                pin(on.cores[0]);
+                let (writer, reader) = (&mut ping_write[0], &mut pong_read[0]);
+                let mut checker = Checker::<1>::new();
+                // Written now, so that no page fault falls into the measurement.
+                let mut trips = vec![u32::MAX; MOST];
+                start.wait();
+                let mut count = 0;
+                let mut now = Instant::now();
+                let end = now + on.time;
+                while now < end && count < MOST {
+                    writer.write(count as u64, 1, &mut Idle::Spin);
+                    turn(reader, &mut checker);
+                    let next = Instant::now();
+                    trips[count] = u32::try_from((next - now).as_nanos()).unwrap_or(u32::MAX);
+                    now = next;
+                    count += 1;
+                }
+                trips.truncate(count);
+                writer.write(stop_at(count as u64), 1, &mut Idle::Spin);
+                turn(reader, &mut checker);
+                (checker.finish(), trips)
+            });
+            let gone = |_| "a thread of the sample panicked".to_owned();
+            let (came_back, trips) = call.join().map_err(gone)?;
+            answer.join().map_err(gone)??;
+            came_back.map(|_| trips)
+        })?;
+        percentiles(&trips[trips.len() / 10..])
+    }
+}
+
+/// Waits for one record.
+#[inline(always)]
+fn turn<const N: usize>(reader: &mut impl Reader<N>, checker: &mut Checker<1>) {
+    while reader.read(|bytes| checker.take(bytes)) == 0 {}
+}
+
+fn percentiles(trips: &[u32]) -> Result<Metrics, String> {
+    let mut times = Histogram::<u64>::new_with_bounds(1, u64::from(u32::MAX), 3)
+        .map_err(|error| error.to_string())?;
+    for &trip in trips {
+        times.saturating_record(u64::from(trip));
+    }
+    let at = |quantile| times.value_at_quantile(quantile) as f64 / 2.0;
+    Ok(vec![
+        ("p50", at(0.5)),
+        ("p99", at(0.99)),
+        ("p999", at(0.999)),
+        ("max", times.max() as f64 / 2.0),
+        ("trips", trips.len() as f64),
+    ])
+}

@@ -1,0 +1,46 @@
+//! What is done with each contender, and measured.
+
+mod floors;
+mod latency;
+mod one_thread;
+mod throughput;
+
+use std::time::Duration;
+
+use crate::contender::Contender;
+
+pub(crate) use floors::{FLOORS, floor};
+pub(crate) use latency::PingPong;
+pub(crate) use one_thread::{EmptyPoll, OneThread};
+pub(crate) use throughput::Throughput;
+
+/// What a sample found: names and values.
+pub(crate) type Metrics = Vec<(&'static str, f64)>;
+
+/// Where and how long a sample runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Conditions {
+    /// The two cores in use.
+    pub(crate) cores: [usize; 2],
+    /// How long to measure.
+    pub(crate) time: Duration,
+}
+
+/// Work for any contender, at any payload size.
+pub(crate) trait Job {
+    /// Does it.
+    ///
+    /// # Errors
+    ///
+    /// What was wrong with the records that came.
+    fn run<C: Contender<N>, const N: usize>(self, on: Conditions) -> Result<Metrics, String>;
+}
+
+/// How many bytes for records every contender gets at this payload size.
+pub(crate) const fn ring_bytes(size: usize) -> usize {
+    match size {
+        0..=256 => 256 << 10,
+        257..=4096 => 1 << 20,
+        _ => 4 << 20,
+    }
+}

@@ -1,0 +1,90 @@
+//! What one thread can do alone: write a record and read it, and look in vain.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use super::{Conditions, Job, Metrics, ring_bytes};
+use crate::contender::{Contender, Idle, Reader, Writer};
+use crate::machine::pin;
+use crate::payload::{Checker, stop_at};
+
+/// Things done between two looks at the clock.
+const STRETCH: u64 = 4096;
+
+/// One thread writes a record, then reads it.
+pub(crate) struct OneThread;
+
+impl Job for OneThread {
+    fn run<C: Contender<N>, const N: usize>(self, on: Conditions) -> Result<Metrics, String> {
+        pin(on.cores[0]);
+        let (mut write, mut read) = C::open(ring_bytes(N), 1, 1);
+        let (writer, reader) = (&mut write[0], &mut read[0]);
+        let mut checker = Checker::<1>::new();
+        let mut idle = Idle::Spin;
+        let mut seq = 0;
+        let mut step = || {
+            for _ in 0..STRETCH {
+                writer.write(seq, 1, &mut idle);
+                reader.read(|bytes| checker.take(bytes));
+                seq += 1;
+            }
+        };
+        // Round the whole ring once before it counts.
+        for _ in 0..8 {
+            step();
+        }
+        let start = Instant::now();
+        let end = start + on.time;
+        let mut done = 0;
+        while Instant::now() < end {
+            step();
+            done += STRETCH;
+        }
+        let time = start.elapsed();
+        writer.write(stop_at(seq), 1, &mut idle);
+        reader.read(|bytes| checker.take(bytes));
+        if !checker.is_done() {
+            return Err("the last record did not come".to_owned());
+        }
+        checker.finish()?;
+        Ok(vec![
+            ("ns", time.as_nanos() as f64 / done as f64),
+            ("records", done as f64),
+        ])
+    }
+}
+
+/// One thread looks for records where there are none.
+pub(crate) struct EmptyPoll;
+
+impl Job for EmptyPoll {
+    fn run<C: Contender<N>, const N: usize>(self, on: Conditions) -> Result<Metrics, String> {
+        pin(on.cores[0]);
+        let (mut write, mut read) = C::open(ring_bytes(N), 1, 1);
+        let reader = &mut read[0];
+        // Not at the start of the ring, where memory is still as it was made.
+        let mut checker = Checker::<1>::new();
+        for seq in 0..100 {
+            write[0].write(seq, 1, &mut Idle::Spin);
+            reader.read(|bytes| checker.take(bytes));
+        }
+        let mut found = 0;
+        let mut done = 0;
+        let start = Instant::now();
+        let end = start + on.time;
+        while Instant::now() < end {
+            for _ in 0..STRETCH {
+                found += black_box(&mut *reader).read(|bytes| {
+                    black_box(bytes);
+                });
+            }
+            done += STRETCH;
+        }
+        let time = start.elapsed();
+        if found != 0 {
+            return Err(format!("{found} records came out of an empty ring"));
+        }
+        checker.finish()?;
+        Ok(vec![("ns", time.as_nanos() as f64 / done as f64)])
+    }
+}
