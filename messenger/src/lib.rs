@@ -5,6 +5,8 @@ extern crate self as messenger;
 
 pub mod bus;
 pub mod memory;
+#[cfg(not(loom))]
 pub mod message;
+#[cfg(not(loom))]
 pub mod runtime;
 mod sync;

@@ -1,1 +1,25 @@
 //! The one switch between the primitives of std and of loom.
+//!
+//! Under `--cfg loom` only the protocol (`bus::ring` and its neighbours) is compiled, over
+//! loom's atomics, for the models in `bus/models`.
+
+#[cfg(not(loom))]
+pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+
+#[cfg(loom)]
+pub(crate) use loom::sync::{Condvar, Mutex};
+#[cfg(all(not(loom), any(miri, not(target_os = "linux"))))]
+pub(crate) use std::sync::{Condvar, Mutex};
+
+/// Gives way once in a loop that waits for another thread.
+#[inline]
+pub(crate) fn spin_loop() {
+    #[cfg(not(any(loom, miri)))]
+    core::hint::spin_loop();
+    #[cfg(miri)]
+    std::thread::yield_now();
+    #[cfg(loom)]
+    loom::thread::yield_now();
+}

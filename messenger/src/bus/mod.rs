@@ -1,10 +1,81 @@
 //! The bus: one total order of records in memory, many publishers, many subscribers.
+//!
+//! Every record has a 64-bit position, in bytes, which only grows. Publishers claim a place in
+//! the order, fill it and commit it; a claim that is dropped is aborted. Subscribers read all
+//! committed records in order and hold back publishers that would overwrite what they have yet
+//! to read. Observers hold nobody back, get copies, and may be lapped.
+//!
+//! ```
+//! use messenger::bus::{Bus, BusConfig, MessageId, SourceId, Start, Tag};
+//!
+//! let bus = Bus::new(BusConfig::bytes(64 * 1024))?;
+//! let mut publisher = bus.publisher()?;
+//! let mut subscriber = bus.subscribe(Start::Oldest)?;
+//!
+//! let tag = Tag::new(SourceId::new(1), MessageId::new(7));
+//! publisher.send(tag, b"hello")?;
+//!
+//! let record = subscriber.try_next()?.expect("it was committed");
+//! assert_eq!((record.tag(), record.payload()), (tag, &b"hello"[..]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The protocol, its states and its happens-before edges are described in `docs/bus.md`.
 
+mod error;
 mod ids;
-mod payload;
+mod layout;
+mod members;
+mod order;
+mod park;
+mod ring;
+mod room;
+mod wait;
 
+#[cfg(not(loom))]
+mod claim;
+#[cfg(not(loom))]
+mod config;
+#[cfg(not(loom))]
+mod handle;
+#[cfg(not(loom))]
+mod observer;
+#[cfg(not(loom))]
+mod payload;
+#[cfg(not(loom))]
+mod publisher;
+#[cfg(not(loom))]
+mod record;
+#[cfg(not(loom))]
+mod shared;
+#[cfg(not(loom))]
+mod stats;
+#[cfg(not(loom))]
+mod stream;
+#[cfg(not(loom))]
+mod subscriber;
+
+#[cfg(all(test, loom))]
+mod models;
+
+pub use error::{BusError, ClaimError, CommitError, Corrupt, JoinError, ObserveError, ReadError};
 pub use ids::{MessageId, SourceId, Tag};
-pub use payload::{Overflow, PayloadWriter};
+pub use layout::record_len;
+pub use wait::WaitStrategy;
+
+#[cfg(not(loom))]
+pub use {
+    claim::{Claim, Reservation},
+    config::BusConfig,
+    handle::{Bus, Multi, PublisherKind, Single},
+    observer::{Observed, Observer},
+    payload::{Overflow, PayloadWriter},
+    publisher::Publisher,
+    record::{OwnedRecord, Record},
+    stats::{Stats, SubscriberStats},
+    stream::RecordStream,
+    subscriber::{Start, Subscriber},
+};
 
 /// The alignment, in bytes, of every payload's first byte.
 pub const PAYLOAD_ALIGN: usize = 16;

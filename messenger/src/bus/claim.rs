@@ -1,0 +1,239 @@
+//! Claims and reservations: places in the order that are being filled.
+
+use core::fmt;
+use core::mem::ManuallyDrop;
+
+use super::layout::{HEADER, State};
+use super::payload::PayloadWriter;
+use super::shared::Core;
+use super::{ClaimError, CommitError, Tag, record_len};
+
+/// A run of the ring that this publisher has claimed and not finished: `next == end` if none.
+/// Claims are carved from its front; what is left when it is closed is aborted.
+pub(super) struct Open {
+    pub(super) core: Core,
+    next: u64,
+    end: u64,
+}
+
+impl Open {
+    pub(super) fn new(core: Core) -> Self {
+        Self {
+            core,
+            next: 0,
+            end: 0,
+        }
+    }
+
+    #[inline]
+    pub(super) fn begin(&mut self, position: u64, bytes: u64) {
+        self.next = position;
+        self.end = position + bytes;
+    }
+
+    /// Aborts what was left: the rest of a reservation, or a claim that was forgotten.
+    #[inline]
+    pub(super) fn close(&mut self) {
+        if self.next != self.end {
+            self.abort_rest();
+        }
+    }
+
+    #[cold]
+    fn abort_rest(&mut self) {
+        self.core.abort(self.next, self.end);
+        self.next = self.end;
+    }
+
+    /// The claim of a record with a payload of `len` bytes, which is known to fit in the run.
+    #[inline]
+    pub(super) fn carve(&mut self, tag: Tag, len: usize) -> Claim<'_> {
+        let position = self.next;
+        self.core.write_meta(position, tag, len as u32);
+        let start = self.core.memory.byte(position + HEADER);
+        Claim {
+            // SAFETY: this publisher owns [next, end) until it finishes it (docs/bus.md, rule 1),
+            // the payload lies inside it and before the ring's end, and the claim borrows the
+            // publisher, so there is no other writer over these bytes.
+            writer: unsafe { PayloadWriter::new(start, len) },
+            position,
+            len,
+            open: self,
+        }
+    }
+}
+
+/// A place in the order, and the bytes for its payload. Fill it and commit it; dropped, or when
+/// the code that fills it panics, it is aborted, and readers step over it.
+///
+/// ```
+/// use messenger::bus::{Bus, BusConfig, MessageId, SourceId, Start, Tag};
+///
+/// let bus = Bus::new(BusConfig::bytes(4096))?;
+/// let mut publisher = bus.publisher()?;
+/// let mut subscriber = bus.subscribe(Start::Oldest)?;
+/// let tag = Tag::new(SourceId::new(1), MessageId::new(1));
+///
+/// drop(publisher.claim(tag, 8)?); // aborted
+/// let mut claim = publisher.claim(tag, 4)?;
+/// claim.writer().put(&[1, 2])?;
+/// claim.writer().put(&[3, 4])?;
+/// let position = claim.commit()?;
+///
+/// let record = subscriber.try_next()?.expect("it was committed");
+/// assert_eq!((record.position(), record.payload()), (position, &[1, 2, 3, 4][..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "a claim that is dropped is aborted"]
+pub struct Claim<'a> {
+    open: &'a mut Open,
+    writer: PayloadWriter<'a>,
+    position: u64,
+    len: usize,
+}
+
+impl<'a> Claim<'a> {
+    /// The record's position.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The payload's length in bytes.
+    #[must_use]
+    pub fn payload_len(&self) -> usize {
+        self.len
+    }
+
+    /// The sink for the payload's bytes, from front to back.
+    #[inline]
+    pub fn writer(&mut self) -> &mut PayloadWriter<'a> {
+        &mut self.writer
+    }
+
+    /// The payload's bytes, for building in place; those not yet written are zero.
+    #[inline]
+    pub fn zeroed(&mut self) -> &mut [u8] {
+        let left = self.writer.remaining();
+        // It cannot fail: just so many remain.
+        let _ = self.writer.put_zeros(left);
+        let start = self.open.core.memory.byte(self.position + HEADER);
+        // SAFETY: the claim owns these bytes until it is finished (docs/bus.md, rule 1); the
+        // writer has written all of them, and cannot write while this borrow lasts.
+        unsafe { core::slice::from_raw_parts_mut(start.as_ptr(), self.len) }
+    }
+
+    /// Makes the record visible to all; gives its position.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError::Incomplete`] if not all bytes were written; then it is aborted.
+    #[inline]
+    pub fn commit(self) -> Result<u64, CommitError> {
+        if self.writer.remaining() != 0 {
+            return Err(CommitError::Incomplete {
+                written: self.writer.written(),
+                claimed: self.len,
+            });
+        }
+        Ok(self.finish())
+    }
+
+    /// Writes `payload`, for whose length the claim was made, and commits it.
+    #[inline]
+    pub(super) fn fill(mut self, payload: &[u8]) -> u64 {
+        debug_assert_eq!(payload.len(), self.len);
+        // It cannot fail: the claim was made for so many bytes.
+        let _ = self.writer.put(payload);
+        self.finish()
+    }
+
+    #[inline]
+    fn finish(self) -> u64 {
+        let mut this = ManuallyDrop::new(self);
+        let position = this.position;
+        this.open.core.finish(position, State::Committed);
+        this.open.next = position + record_len(this.len) as u64;
+        position
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        let end = self.position + record_len(self.len) as u64;
+        self.open.core.abort(self.position, end);
+        self.open.next = end;
+    }
+}
+
+impl fmt::Debug for Claim<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claim")
+            .field("position", &self.position)
+            .field("writer", &self.writer)
+            .finish()
+    }
+}
+
+/// A run of the ring for several records, claimed at once. Each is committed by itself, in
+/// order; what is left when the reservation goes is aborted.
+#[must_use = "a reservation that is dropped is aborted"]
+pub struct Reservation<'a> {
+    open: &'a mut Open,
+}
+
+impl<'a> Reservation<'a> {
+    #[inline]
+    pub(super) fn new(open: &'a mut Open) -> Self {
+        Self { open }
+    }
+
+    /// How many bytes are left, headers included.
+    #[must_use]
+    pub fn remaining(&self) -> usize {
+        (self.open.end - self.open.next) as usize
+    }
+
+    /// The next record of the run, with a payload of `len` bytes. (A claim that was forgotten
+    /// gives its place to this one.)
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError::TooLarge`] if it does not fit in what is left.
+    #[inline]
+    pub fn claim(&mut self, tag: Tag, len: usize) -> Result<Claim<'_>, ClaimError> {
+        let left = self.remaining();
+        // The first test keeps the second's sum from overflowing.
+        if len > left || record_len(len) > left {
+            return Err(ClaimError::TooLarge {
+                len,
+                max: left.saturating_sub(HEADER as usize),
+            });
+        }
+        Ok(self.open.carve(tag, len))
+    }
+
+    /// Sends `payload` as the next record of the run; gives its position.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError::TooLarge`] if it does not fit in what is left.
+    #[inline]
+    pub fn send(&mut self, tag: Tag, payload: &[u8]) -> Result<u64, ClaimError> {
+        Ok(self.claim(tag, payload.len())?.fill(payload))
+    }
+}
+
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        self.open.close();
+    }
+}
+
+impl fmt::Debug for Reservation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reservation")
+            .field("remaining", &self.remaining())
+            .finish()
+    }
+}

@@ -1,0 +1,194 @@
+//! A bus as its users hold it.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use super::ring::MoveTail;
+use super::shared::{Core, create};
+use super::stats::{Stats, stats};
+use super::subscriber::{Start, Subscriber};
+use super::wait::Event;
+use super::{BusConfig, BusError, JoinError, Observer, Publisher};
+use crate::sync::{AtomicU64, Ordering::Relaxed};
+
+/// How many publishers a bus may have: [`Multi`] or [`Single`].
+#[expect(
+    private_bounds,
+    reason = "sealed: how the tail moves is the bus's own affair"
+)]
+pub trait PublisherKind: MoveTail + fmt::Debug + 'static {}
+
+/// Any number of publishers: each claim is a compare-and-swap.
+#[derive(Clone, Copy, Debug)]
+pub struct Multi;
+
+/// One publisher, made with the bus: a claim is a plain store.
+#[derive(Clone, Copy, Debug)]
+pub struct Single;
+
+impl PublisherKind for Multi {}
+impl PublisherKind for Single {}
+
+impl MoveTail for Multi {
+    #[inline]
+    fn move_tail(tail: &AtomicU64, from: u64, to: u64) -> Result<(), u64> {
+        tail.compare_exchange_weak(from, to, Relaxed, Relaxed)
+            .map(|_| ())
+    }
+}
+
+impl MoveTail for Single {
+    #[inline]
+    fn move_tail(tail: &AtomicU64, _from: u64, to: u64) -> Result<(), u64> {
+        tail.store(to, Relaxed);
+        Ok(())
+    }
+}
+
+/// A message bus: a handle that can be cloned and shared; the memory goes when the last handle
+/// and the last member have gone.
+///
+/// With `Bus<Single>`, from [`Bus::single`], no other publisher can be had: the type has no
+/// method for it.
+pub struct Bus<K: PublisherKind = Multi> {
+    core: Core,
+    kind: PhantomData<K>,
+}
+
+impl Bus<Multi> {
+    /// Makes a bus for any number of publishers.
+    ///
+    /// # Errors
+    ///
+    /// [`BusError`] if the length is zero or over the address space, the number of members is
+    /// out of range, or the system gives no memory.
+    pub fn new(config: BusConfig) -> Result<Self, BusError> {
+        Ok(Self::over(create(&config)?))
+    }
+
+    /// Makes a bus for one publisher, which then pays for no compare-and-swap.
+    ///
+    /// ```
+    /// use messenger::bus::{Bus, BusConfig, MessageId, SourceId, Start, Tag};
+    /// let (bus, mut publisher) = Bus::single(BusConfig::bytes(4096))?;
+    /// let mut subscriber = bus.subscribe(Start::Oldest)?;
+    /// publisher.send(Tag::new(SourceId::new(1), MessageId::new(1)), b"only me")?;
+    /// assert_eq!(subscriber.try_next()?.map(|r| r.payload().len()), Some(7));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    pub fn single(config: BusConfig) -> Result<(Bus<Single>, Publisher<Single>), BusError> {
+        let bus = Bus::<Single>::over(create(&config)?);
+        let slot = bus.core.attach().ok_or(BusError::Members {
+            members: config.members,
+        })?;
+        let publisher = Publisher::new(bus.core.clone(), slot);
+        Ok((bus, publisher))
+    }
+
+    /// Attaches a publisher: one for each thread that publishes.
+    ///
+    /// # Errors
+    ///
+    /// [`JoinError::NoFreeSlot`] if as many members are attached as the bus has slots.
+    pub fn publisher(&self) -> Result<Publisher<Multi>, JoinError> {
+        let slot = self.core.attach().ok_or_else(|| self.no_free_slot())?;
+        Ok(Publisher::new(self.core.clone(), slot))
+    }
+}
+
+impl<K: PublisherKind> Bus<K> {
+    fn over(core: Core) -> Self {
+        Self {
+            core,
+            kind: PhantomData,
+        }
+    }
+
+    fn no_free_slot(&self) -> JoinError {
+        JoinError::NoFreeSlot {
+            members: super::ring::Memory::slots(&self.core.memory).len(),
+        }
+    }
+
+    /// Attaches a subscriber, which gets every record from `start` on, and holds back the
+    /// publishers until it has read them.
+    ///
+    /// # Errors
+    ///
+    /// [`JoinError::NoFreeSlot`] if as many members are attached as the bus has slots.
+    pub fn subscribe(&self, start: Start) -> Result<Subscriber, JoinError> {
+        let joined = self.core.join().ok_or_else(|| self.no_free_slot())?;
+        Ok(Subscriber::new(self.core.clone(), joined, start))
+    }
+
+    /// Attaches an observer, which gets copies, holds back nobody, and may be lapped.
+    ///
+    /// # Errors
+    ///
+    /// [`JoinError::NoFreeSlot`] if as many members are attached as the bus has slots.
+    pub fn observe(&self, start: Start) -> Result<Observer, JoinError> {
+        let slot = self.core.attach().ok_or_else(|| self.no_free_slot())?;
+        Ok(Observer::new(self.core.clone(), slot, start))
+    }
+
+    /// The ring's length in bytes.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.core.capacity() as usize
+    }
+
+    /// The longest payload in bytes: a quarter of the ring, and at most what 32 bits can say.
+    #[must_use]
+    pub fn max_payload(&self) -> usize {
+        self.core.max_payload()
+    }
+
+    /// All memory of the bus in bytes: the ring, the slots and the shared words.
+    #[must_use]
+    pub fn memory_len(&self) -> usize {
+        self.core.memory.shared().region().len()
+    }
+
+    /// Whether the system took the request for huge pages.
+    #[must_use]
+    pub fn huge_pages(&self) -> bool {
+        self.core.memory.shared().region().huge_pages()
+    }
+
+    /// How the bus stands now. Disturbs nobody; each number is true at some moment of the call.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        stats(&self.core)
+    }
+
+    /// The position at which the next claim will begin.
+    #[must_use]
+    pub fn tail(&self) -> u64 {
+        super::ring::Memory::control(&self.core.memory)
+            .tail
+            .load(Relaxed)
+    }
+
+    /// Sends all who sleep on this bus to look again, and to ask their `stop`
+    /// (see [`Subscriber::wait_until`]).
+    pub fn wake_all(&self) {
+        self.core.rouse(Event::Data);
+        self.core.rouse(Event::Room);
+    }
+}
+
+impl<K: PublisherKind> Clone for Bus<K> {
+    fn clone(&self) -> Self {
+        Self::over(self.core.clone())
+    }
+}
+
+impl<K: PublisherKind> fmt::Debug for Bus<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bus").field("stats", &self.stats()).finish()
+    }
+}

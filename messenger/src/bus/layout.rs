@@ -1,0 +1,177 @@
+//! What lies where in a region, and how a record's header is made. See `docs/bus.md`, "Format".
+
+use crossbeam_utils::CachePadded;
+
+use super::Tag;
+use super::ids::{MessageId, SourceId};
+use crate::sync::{AtomicU32, AtomicU64};
+
+/// The length of a record's header in bytes: the stamp, then the word of length and ids.
+pub(crate) const HEADER: u64 = 16;
+
+/// Records start at multiples of this many bytes.
+pub(crate) const RECORD_ALIGN: u64 = 16;
+
+/// A publisher leaves a mark each time it crosses one of these parts of the ring.
+pub(crate) const STEPS: u64 = 8;
+
+/// How many marks are kept: two laps, so that an old one is never taken for a new one in error.
+pub(crate) const MARKS: usize = 2 * STEPS as usize;
+
+/// The smallest ring in bytes.
+pub(crate) const MIN_CAPACITY: u64 = 256;
+
+/// The bytes that a record with a payload of `payload` bytes takes in the ring.
+///
+/// ```
+/// use messenger::bus::record_len;
+/// assert_eq!(record_len(0), 16);
+/// assert_eq!(record_len(1), 32);
+/// assert_eq!(record_len(64), 80);
+/// ```
+#[inline]
+#[must_use]
+pub const fn record_len(payload: usize) -> usize {
+    let header = HEADER as usize;
+    let align = RECORD_ALIGN as usize;
+    (payload + header + align - 1) & !(align - 1)
+}
+
+/// The states that a stamp can say, in the four low bits that an aligned position leaves free.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u64)]
+pub(crate) enum State {
+    Committed = 1,
+    Aborted = 2,
+    Padding = 3,
+}
+
+/// The shared words of a bus that are not in the ring. Zeroed memory is a valid, fresh one
+/// except for `limit` and `sleepers`, which `Ring::init` sets.
+#[repr(C)]
+pub(crate) struct Control {
+    /// Where the next claim begins. Written by every claim; polled by nobody.
+    pub(crate) tail: CachePadded<AtomicU64>,
+    /// Everything before it is finished, and read by all who gate. Grows in refreshes.
+    pub(crate) floor: CachePadded<AtomicU64>,
+    /// Claims may end here at the most. Grows in refreshes.
+    pub(crate) limit: AtomicU64,
+    /// Slots from this one on were never used, so scans stop there.
+    pub(crate) slots_used: AtomicU32,
+    /// Record boundaries, the first in each part of the ring, left by claims that crossed.
+    pub(crate) marks: CachePadded<[AtomicU64; MARKS]>,
+    /// Who sleeps or pays for fences; see `wait.rs`. Written only around sleeping.
+    pub(crate) sleepers: CachePadded<AtomicU64>,
+    /// Bumped before those who wait for records are woken.
+    pub(crate) data_epoch: AtomicU32,
+    /// Bumped before those who wait for room are woken.
+    pub(crate) room_epoch: AtomicU32,
+    /// Records aborted so far.
+    pub(crate) aborted: CachePadded<AtomicU64>,
+    /// How often an observer found itself lapped.
+    pub(crate) lagged: AtomicU64,
+}
+
+/// A member's place in the region, on cache lines of its own. One word says who holds it and
+/// what it keeps from being overwritten, so that it changes at once.
+#[repr(C)]
+pub(crate) struct Slot {
+    /// See [`Gate`]. Written by the member that holds the slot; scanned in refreshes.
+    pub(crate) gate: CachePadded<AtomicU64>,
+}
+
+/// What the word of a slot says: a kind in the four low bits, a position in the others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Gate {
+    /// Nobody's.
+    Free,
+    /// Somebody is about to choose a position: holds everything.
+    Joining,
+    /// A member's that holds nothing now: a publisher, or an observer between two looks.
+    Idle,
+    /// A subscriber that has yet to read from this position on.
+    Subscriber(u64),
+    /// A member that looks at the record at this position, now.
+    Pinned(u64),
+}
+
+const KIND: u64 = RECORD_ALIGN - 1;
+
+impl Gate {
+    /// The word of a free slot.
+    pub(crate) const FREE: u64 = 0;
+
+    #[inline]
+    pub(crate) const fn word(self) -> u64 {
+        match self {
+            Self::Free => Self::FREE,
+            Self::Joining => 1,
+            Self::Idle => 2,
+            Self::Subscriber(position) => position | 3,
+            Self::Pinned(position) => position | 4,
+        }
+    }
+
+    #[inline]
+    pub(crate) const fn of(word: u64) -> Self {
+        let position = word & !KIND;
+        match word & KIND {
+            0 => Self::Free,
+            2 => Self::Idle,
+            3 => Self::Subscriber(position),
+            4 => Self::Pinned(position),
+            // Joining, or a word that no member writes: hold everything.
+            _ => Self::Joining,
+        }
+    }
+}
+
+/// The second word of a header: `length u32 | source u16 | message u16`, low bytes first.
+#[inline]
+pub(crate) const fn meta(tag: Tag, len: u32) -> u64 {
+    len as u64 | (tag.source.get() as u64) << 32 | (tag.message.get() as u64) << 48
+}
+
+/// The payload's length in bytes that a header's second word says.
+#[inline]
+pub(crate) const fn meta_len(meta: u64) -> u32 {
+    meta as u32
+}
+
+/// The tag that a header's second word says.
+#[inline]
+pub(crate) const fn meta_tag(meta: u64) -> Tag {
+    Tag::new(
+        SourceId::new((meta >> 32) as u16),
+        MessageId::new((meta >> 48) as u16),
+    )
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gate_words_round_trip() {
+        for gate in [
+            Gate::Free,
+            Gate::Joining,
+            Gate::Idle,
+            Gate::Subscriber(0),
+            Gate::Subscriber(1 << 40),
+            Gate::Pinned(0),
+            Gate::Pinned(4096),
+        ] {
+            assert_eq!(Gate::of(gate.word()), gate);
+        }
+    }
+
+    #[test]
+    fn meta_round_trips() {
+        let tag = Tag::new(SourceId::new(0xABCD), MessageId::new(0x1234));
+        let word = meta(tag, 0xDEAD_BEEF);
+        assert_eq!(meta_len(word), 0xDEAD_BEEF);
+        assert_eq!(meta_tag(word), tag);
+        assert_eq!(word.to_le_bytes()[..4], 0xDEAD_BEEF_u32.to_le_bytes());
+    }
+}

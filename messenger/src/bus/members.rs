@@ -1,0 +1,113 @@
+//! Members of a bus: taking a slot, joining as a subscriber, pinning, leaving.
+
+use super::layout::{Gate, Slot};
+use super::order;
+use super::ring::{Memory, Ring};
+use crate::sync::Ordering::Relaxed;
+
+/// Where a subscriber begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Joined {
+    pub(crate) slot: usize,
+    /// The floor: a record boundary from which on nothing is overwritten any more.
+    pub(crate) floor: u64,
+    /// The tail: claims from here on are made after the join.
+    pub(crate) tail: u64,
+}
+
+impl<M: Memory> Ring<M> {
+    /// Takes a free slot and leaves `gate` in it. `None`: all are taken.
+    fn take_slot(&self, gate: Gate) -> Option<usize> {
+        let used = &self.memory.control().slots_used;
+        for (index, slot) in self.memory.slots().iter().enumerate() {
+            if slot.gate.load(Relaxed) != Gate::FREE {
+                continue;
+            }
+            // Before the slot is taken, so that a scan that must see it looks that far: edges 8, 11.
+            used.fetch_max(index as u32 + 1, Relaxed);
+            // Edge 7, takeover: the last owner's reads come before our own position.
+            let took =
+                slot.gate
+                    .compare_exchange(Gate::FREE, gate.word(), order::TAKE_SLOT, Relaxed);
+            if took.is_ok() {
+                return Some(index);
+            }
+        }
+        None
+    }
+
+    /// Takes a slot that holds nothing: a publisher's, or an observer's.
+    pub(crate) fn attach(&self) -> Option<usize> {
+        self.take_slot(Gate::Idle)
+    }
+
+    /// Joins as a subscriber, which holds everything from the floor on.
+    pub(crate) fn join(&self) -> Option<Joined> {
+        let slot = self.take_slot(Gate::Joining)?;
+        // Edge 8, join: a refresh either sees the slot, or raised the floor that is loaded next.
+        order::join_fence();
+        let control = self.memory.control();
+        // Edge 5, floor: the tail read after it cannot lie before it.
+        let floor = control.floor.load(order::FLOOR_LOAD);
+        let tail = control.tail.load(Relaxed);
+        self.advance(slot, floor);
+        Some(Joined { slot, floor, tail })
+    }
+
+    /// Says that the subscriber in `slot` needs nothing before `position` any more.
+    #[inline]
+    pub(crate) fn advance(&self, slot: usize, position: u64) {
+        // Edge 2, reuse.
+        self.slot(slot)
+            .gate
+            .store(Gate::Subscriber(position).word(), order::POSITION_STORE);
+        self.after_room();
+    }
+
+    /// Gives a slot back.
+    pub(crate) fn leave(&self, slot: usize) {
+        // Edge 6, leave.
+        self.slot(slot).gate.store(Gate::FREE, order::LEAVE_STORE);
+        self.after_room();
+    }
+
+    /// Holds `position` while it is looked at. `Err(floor)`: it is before the floor, and may be
+    /// overwritten; then nothing is held.
+    pub(crate) fn pin(&self, slot: usize, position: u64) -> Result<(), u64> {
+        // Edge 9, re-pin.
+        self.slot(slot)
+            .gate
+            .store(Gate::Pinned(position).word(), order::PIN_STORE);
+        // Edge 11, pin: a refresh either sees the pin, or raised the floor that is loaded next.
+        order::pin_fence();
+        // Edge 5, floor.
+        let floor = self.memory.control().floor.load(order::FLOOR_LOAD);
+        if floor <= position {
+            return Ok(());
+        }
+        self.unpin(slot);
+        self.after_room();
+        Err(floor)
+    }
+
+    /// Pins the floor, wherever it is, and says where that was.
+    pub(crate) fn pin_at_floor(&self, slot: usize) -> u64 {
+        let mut floor = self.memory.control().floor.load(order::FLOOR_LOAD);
+        while let Err(higher) = self.pin(slot, floor) {
+            floor = higher;
+        }
+        floor
+    }
+
+    /// Holds nothing any more. Whoever calls this decides whether it made room.
+    pub(crate) fn unpin(&self, slot: usize) {
+        // Edge 10, unpin.
+        self.slot(slot)
+            .gate
+            .store(Gate::Idle.word(), order::UNPIN_STORE);
+    }
+
+    fn slot(&self, slot: usize) -> &Slot {
+        &self.memory.slots()[slot]
+    }
+}

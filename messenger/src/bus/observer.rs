@@ -1,0 +1,161 @@
+//! An observer: copies of the records, for those who must not hold anybody back.
+
+use core::fmt;
+use std::time::Instant;
+
+use super::layout::HEADER;
+use super::ring::{Found, Memory};
+use super::shared::Core;
+use super::subscriber::Start;
+use super::wait::Event;
+use super::{ObserveError, Tag, WaitStrategy};
+use crate::sync::Ordering::Relaxed;
+
+/// Reads copies of the records and holds back nobody: when it is too slow it is lapped, is told
+/// how much it missed, and goes on at the oldest record still there.
+///
+/// While it copies one record it pins it: a publisher that needs those very bytes waits for
+/// that one copy.
+pub struct Observer {
+    core: Core,
+    slot: usize,
+    position: u64,
+    enrolled: bool,
+}
+
+/// What is known of a record that an observer has copied.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Observed {
+    /// The record's position on the bus.
+    pub position: u64,
+    /// Who sent it, and what it is.
+    pub tag: Tag,
+}
+
+impl Observer {
+    pub(super) fn new(core: Core, slot: usize, start: Start) -> Self {
+        let floor = core.pin_at_floor(slot);
+        let tail = core.memory.control().tail.load(Relaxed);
+        core.unpin(slot);
+        core.after_room();
+        Self {
+            core,
+            slot,
+            position: match start {
+                Start::Oldest => floor,
+                Start::Newest => tail,
+            },
+            enrolled: false,
+        }
+    }
+
+    /// The position of what is read next.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Copies the next record's payload into `payload`, in place of what is there, if a record
+    /// is there.
+    ///
+    /// ```
+    /// use messenger::bus::{Bus, BusConfig, MessageId, SourceId, Start, Tag};
+    ///
+    /// let bus = Bus::new(BusConfig::bytes(4096))?;
+    /// let mut observer = bus.observe(Start::Oldest)?;
+    /// bus.publisher()?.send(Tag::new(SourceId::new(1), MessageId::new(1)), b"seen")?;
+    ///
+    /// let mut payload = Vec::new();
+    /// let observed = observer.try_next(&mut payload)?.expect("it was committed");
+    /// assert_eq!((observed.position, &payload[..]), (0, &b"seen"[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ObserveError::Lagged`] if it was lapped; [`ObserveError::Corrupt`] if something wrote
+    /// over the bus's memory.
+    pub fn try_next(&mut self, payload: &mut Vec<u8>) -> Result<Option<Observed>, ObserveError> {
+        loop {
+            if let Err(floor) = self.core.pin(self.slot, self.position) {
+                let skipped = floor - self.position;
+                self.position = floor;
+                self.core.memory.control().lagged.fetch_add(1, Relaxed);
+                return Err(ObserveError::Lagged { skipped });
+            }
+            let pin = Pin(self);
+            let position = pin.0.position;
+            match pin.0.core.look(position)? {
+                Found::Nothing => return Ok(None),
+                Found::Skip { next } => pin.0.position = next,
+                Found::Record { tag, len, next } => {
+                    let start = pin.0.core.memory.byte(position + HEADER);
+                    // SAFETY: `look` found the record committed (edge 1) and inside the ring,
+                    // and the pin keeps it from being overwritten (edges 10 and 11) until it is
+                    // dropped, after this borrow.
+                    let bytes =
+                        unsafe { core::slice::from_raw_parts(start.as_ptr(), len as usize) };
+                    payload.clear();
+                    payload.extend_from_slice(bytes);
+                    pin.0.position = next;
+                    return Ok(Some(Observed { position, tag }));
+                }
+            }
+        }
+    }
+
+    /// Copies the next record as [`try_next`](Self::try_next) does; waits for it until
+    /// `deadline`, or until `stop` says so (then `None`).
+    ///
+    /// # Errors
+    ///
+    /// As for [`try_next`](Self::try_next).
+    pub fn next_until(
+        &mut self,
+        payload: &mut Vec<u8>,
+        wait: WaitStrategy,
+        deadline: Option<Instant>,
+        mut stop: impl FnMut() -> bool,
+    ) -> Result<Option<Observed>, ObserveError> {
+        if wait == WaitStrategy::BlockNow && !self.enrolled {
+            self.enrolled = self.core.enrol();
+        }
+        let core = self.core.clone();
+        let enrolled = self.enrolled;
+        let found = core.wait(Event::Data, wait, enrolled, deadline, &mut || match self
+            .try_next(payload)
+        {
+            Ok(None) if stop() => Some(Ok(None)),
+            Ok(None) => None,
+            found => Some(found),
+        });
+        found.unwrap_or(Ok(None))
+    }
+}
+
+/// A pin that goes when the look has ended, however it ends.
+struct Pin<'a>(&'a mut Observer);
+
+impl Drop for Pin<'_> {
+    fn drop(&mut self) {
+        self.0.core.unpin(self.0.slot);
+        self.0.core.after_room();
+    }
+}
+
+impl Drop for Observer {
+    fn drop(&mut self) {
+        if self.enrolled {
+            self.core.withdraw();
+        }
+        self.core.leave(self.slot);
+    }
+}
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Observer")
+            .field("position", &self.position)
+            .finish()
+    }
+}

@@ -1,0 +1,283 @@
+//! A publisher: claims places in the order and sends records.
+
+use core::fmt;
+use core::marker::PhantomData;
+use std::time::{Duration, Instant};
+
+use super::claim::{Claim, Open, Reservation};
+use super::handle::{Multi, PublisherKind};
+use super::layout::HEADER;
+use super::ring::Room;
+use super::shared::Core;
+use super::wait::Event;
+use super::{ClaimError, Tag, WaitStrategy, record_len};
+
+/// Sends records. Each thread that publishes has its own.
+///
+/// A publisher has one claim at a time: it borrows the publisher. A claim that was forgotten
+/// (`mem::forget`) is aborted by the publisher's next claim, or by its drop.
+pub struct Publisher<K: PublisherKind = Multi> {
+    open: Open,
+    room: Room,
+    wait: WaitStrategy,
+    enrolled: bool,
+    kind: PhantomData<K>,
+}
+
+impl<K: PublisherKind> Publisher<K> {
+    pub(super) fn new(core: Core, slot: usize) -> Self {
+        Self {
+            open: Open::new(core),
+            room: Room { limit: 0, slot },
+            wait: WaitStrategy::default(),
+            enrolled: false,
+            kind: PhantomData,
+        }
+    }
+
+    /// How to wait for room when the bus is full; [`WaitStrategy::Block`] unless told.
+    pub fn set_wait(&mut self, wait: WaitStrategy) {
+        self.wait = wait;
+    }
+
+    /// The longest payload in bytes.
+    #[must_use]
+    pub fn max_payload(&self) -> usize {
+        self.open.core.max_payload()
+    }
+
+    /// The ring's length in bytes.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.open.core.capacity() as usize
+    }
+
+    /// Claims a place for a record with a payload of `len` bytes, if there is room now.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError::Full`] or [`ClaimError::TooLarge`].
+    #[inline]
+    pub fn try_claim(&mut self, tag: Tag, len: usize) -> Result<Claim<'_>, ClaimError> {
+        let bytes = self.record(len)?;
+        self.try_open(bytes)?;
+        Ok(self.open.carve(tag, len))
+    }
+
+    /// Claims a place for a record with a payload of `len` bytes; waits for room if need be.
+    ///
+    /// Room comes when the slowest subscriber reads on: a thread that waits here and should
+    /// itself read on waits for ever.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError::TooLarge`].
+    #[inline]
+    pub fn claim(&mut self, tag: Tag, len: usize) -> Result<Claim<'_>, ClaimError> {
+        let bytes = self.record(len)?;
+        if self.try_open(bytes).is_err() {
+            self.wait_open(bytes, None, || false)?;
+        }
+        Ok(self.open.carve(tag, len))
+    }
+
+    /// As [`claim`](Self::claim), for `timeout` at the most.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError::Timeout`] or [`ClaimError::TooLarge`].
+    pub fn claim_timeout(
+        &mut self,
+        tag: Tag,
+        len: usize,
+        timeout: Duration,
+    ) -> Result<Claim<'_>, ClaimError> {
+        self.claim_until(tag, len, Instant::now().checked_add(timeout), || false)
+    }
+
+    /// As [`claim`](Self::claim), until `deadline`, or until `stop` says so: it is asked at each
+    /// look, and once more after each [`Bus::wake_all`](super::Bus::wake_all).
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError::Timeout`], [`ClaimError::Interrupted`] or [`ClaimError::TooLarge`].
+    pub fn claim_until(
+        &mut self,
+        tag: Tag,
+        len: usize,
+        deadline: Option<Instant>,
+        stop: impl FnMut() -> bool,
+    ) -> Result<Claim<'_>, ClaimError> {
+        let bytes = self.record(len)?;
+        if self.try_open(bytes).is_err() {
+            self.wait_open(bytes, deadline, stop)?;
+        }
+        Ok(self.open.carve(tag, len))
+    }
+
+    /// Sends `payload` if there is room now; gives the record's position.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError::Full`] or [`ClaimError::TooLarge`].
+    #[inline]
+    pub fn try_send(&mut self, tag: Tag, payload: &[u8]) -> Result<u64, ClaimError> {
+        Ok(self.try_claim(tag, payload.len())?.fill(payload))
+    }
+
+    /// Sends `payload`; waits for room if need be. Gives the record's position.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError::TooLarge`].
+    #[inline]
+    pub fn send(&mut self, tag: Tag, payload: &[u8]) -> Result<u64, ClaimError> {
+        Ok(self.claim(tag, payload.len())?.fill(payload))
+    }
+
+    /// As [`send`](Self::send), for `timeout` at the most.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError::Timeout`] or [`ClaimError::TooLarge`].
+    pub fn send_timeout(
+        &mut self,
+        tag: Tag,
+        payload: &[u8],
+        timeout: Duration,
+    ) -> Result<u64, ClaimError> {
+        Ok(self
+            .claim_timeout(tag, payload.len(), timeout)?
+            .fill(payload))
+    }
+
+    /// Claims `bytes` of the ring at once for several records in a row, if there is room now.
+    /// What each takes is [`record_len`] of its payload's length.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError::Full`], or [`ClaimError::TooLarge`] if it is more than one record may take.
+    #[inline]
+    pub fn try_reserve(&mut self, bytes: usize) -> Result<Reservation<'_>, ClaimError> {
+        let bytes = self.run(bytes)?;
+        self.try_open(bytes)?;
+        Ok(Reservation::new(&mut self.open))
+    }
+
+    /// As [`try_reserve`](Self::try_reserve); waits for room if need be.
+    ///
+    /// ```
+    /// use messenger::bus::{Bus, BusConfig, MessageId, SourceId, Start, Tag, record_len};
+    ///
+    /// let bus = Bus::new(BusConfig::bytes(4096))?;
+    /// let mut publisher = bus.publisher()?;
+    /// let mut subscriber = bus.subscribe(Start::Oldest)?;
+    /// let tag = Tag::new(SourceId::new(1), MessageId::new(1));
+    ///
+    /// let mut batch = publisher.reserve(2 * record_len(5))?;
+    /// batch.send(tag, b"first")?;
+    /// batch.send(tag, b"other")?;
+    /// drop(batch);
+    /// assert_eq!(subscriber.poll(10, |_| ())?, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError::TooLarge`] if it is more than one record may take.
+    #[inline]
+    pub fn reserve(&mut self, bytes: usize) -> Result<Reservation<'_>, ClaimError> {
+        let bytes = self.run(bytes)?;
+        if self.try_open(bytes).is_err() {
+            self.wait_open(bytes, None, || false)?;
+        }
+        Ok(Reservation::new(&mut self.open))
+    }
+
+    /// What a record with a payload of `len` bytes takes.
+    #[inline]
+    fn record(&self, len: usize) -> Result<u64, ClaimError> {
+        let max = self.open.core.max_payload();
+        if len > max {
+            return Err(ClaimError::TooLarge { len, max });
+        }
+        Ok(record_len(len) as u64)
+    }
+
+    /// What a run of `bytes` takes: whole records.
+    #[inline]
+    fn run(&self, bytes: usize) -> Result<u64, ClaimError> {
+        let max = self.open.core.max_record() as usize;
+        if bytes > max {
+            return Err(ClaimError::TooLarge { len: bytes, max });
+        }
+        // At least a header, and no part of one.
+        Ok((bytes as u64).max(HEADER).next_multiple_of(HEADER))
+    }
+
+    /// Opens a run of `bytes`.
+    #[inline]
+    fn try_open(&mut self, bytes: u64) -> Result<(), ClaimError> {
+        self.open.close();
+        match self.open.core.try_claim::<K>(&mut self.room, bytes) {
+            Ok(position) => {
+                self.open.begin(position, bytes);
+                Ok(())
+            }
+            Err(_) => Err(ClaimError::Full {
+                needed: bytes as usize,
+                capacity: self.capacity(),
+            }),
+        }
+    }
+
+    #[cold]
+    fn wait_open(
+        &mut self,
+        bytes: u64,
+        deadline: Option<Instant>,
+        mut stop: impl FnMut() -> bool,
+    ) -> Result<(), ClaimError> {
+        if self.wait == WaitStrategy::BlockNow && !self.enrolled {
+            self.enrolled = self.open.core.enrol();
+        }
+        let Self { open, room, .. } = self;
+        let core = &open.core;
+        let found = core.wait(
+            Event::Room,
+            self.wait,
+            self.enrolled,
+            deadline,
+            &mut || match core.try_claim::<K>(room, bytes) {
+                Ok(position) => Some(Ok(position)),
+                Err(_) if stop() => Some(Err(ClaimError::Interrupted)),
+                Err(_) => None,
+            },
+        );
+        let position = found.unwrap_or(Err(ClaimError::Timeout {
+            needed: bytes as usize,
+        }))?;
+        self.open.begin(position, bytes);
+        Ok(())
+    }
+}
+
+impl<K: PublisherKind> Drop for Publisher<K> {
+    fn drop(&mut self) {
+        self.open.close();
+        if self.enrolled {
+            self.open.core.withdraw();
+        }
+        self.open.core.leave(self.room.slot);
+    }
+}
+
+impl<K: PublisherKind> fmt::Debug for Publisher<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publisher")
+            .field("kind", &core::any::type_name::<K>())
+            .field("wait", &self.wait)
+            .field("capacity", &self.capacity())
+            .finish()
+    }
+}

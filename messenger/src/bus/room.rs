@@ -1,0 +1,128 @@
+//! Floor and limit: how room is found without asking the tail.
+//!
+//! `limit <= floor + capacity` holds for every floor that a joiner or a pin can still choose to
+//! trust; see `docs/bus.md`, "Room".
+
+use super::layout::{Gate, MARKS};
+use super::order;
+use super::ring::{Found, Memory, NoRoom, Ring, Room};
+use crate::sync::Ordering::Relaxed;
+
+/// What a scan of the slots found.
+struct Scan {
+    /// Somebody is joining: nothing may be overwritten now.
+    joining: bool,
+    /// The least position of a subscriber.
+    subscriber: Option<u64>,
+    /// The least position that a subscriber or a pin holds.
+    held: Option<u64>,
+}
+
+impl<M: Memory> Ring<M> {
+    /// Raises the publisher's limit to at least `end`.
+    #[cold]
+    pub(super) fn more_room(&self, room: &mut Room, end: u64) -> Result<(), NoRoom> {
+        // Edge 3, limit: another publisher's refresh may have made the room.
+        room.limit = self.memory.control().limit.load(order::LIMIT_LOAD);
+        if end > room.limit {
+            self.refresh(room, end);
+        }
+        if end > room.limit {
+            return Err(NoRoom);
+        }
+        Ok(())
+    }
+
+    fn refresh(&self, room: &mut Room, end: u64) {
+        let control = self.memory.control();
+        let wanted = end.saturating_sub(self.capacity());
+        let scan = self.scan();
+        if scan.joining {
+            return;
+        }
+        let finished = match scan.subscriber {
+            Some(least) => self.boundary(wanted, least),
+            None => self.walk(room.slot, wanted),
+        };
+        // Edge 5, floor.
+        control.floor.fetch_max(finished, order::FLOOR_STORE);
+        // Edges 8 and 11: whoever the scan below misses sees the floor just raised.
+        order::refresh_fence();
+        let scan = self.scan();
+        if scan.joining {
+            return;
+        }
+        let least = scan.held.map_or(finished, |held| held.min(finished));
+        // Edge 3, limit: all who read before `least` did so before this.
+        let limit = least + self.capacity();
+        let before = control.limit.fetch_max(limit, order::LIMIT_STORE);
+        // What another refresher's limit certifies is only ours after its edge 3.
+        room.limit = room.limit.max(limit);
+        if before > limit {
+            room.limit = control.limit.load(order::LIMIT_LOAD);
+        }
+    }
+
+    fn scan(&self) -> Scan {
+        let mut scan = Scan {
+            joining: false,
+            subscriber: None,
+            held: None,
+        };
+        let least = |seen: Option<u64>, p: u64| Some(seen.map_or(p, |q: u64| q.min(p)));
+        let used = self.memory.control().slots_used.load(Relaxed) as usize;
+        for slot in self.memory.slots().iter().take(used) {
+            // Edges 2, 6, 9, 10: the member's reads come before what we allow.
+            match Gate::of(slot.gate.load(order::SCAN_LOAD)) {
+                Gate::Free | Gate::Idle => {}
+                Gate::Joining => scan.joining = true,
+                Gate::Subscriber(p) => {
+                    scan.subscriber = least(scan.subscriber, p);
+                    scan.held = least(scan.held, p);
+                }
+                Gate::Pinned(p) => scan.held = least(scan.held, p),
+            }
+        }
+        scan
+    }
+
+    /// The least record boundary at or after `wanted` that a mark knows, or `read` itself, up to
+    /// which all have read. Small steps keep what observers may still want.
+    ///
+    /// A mark's value is always a record boundary, once a claim's end, so it needs no ordering:
+    /// if it lies between `wanted` and `read`, it is a place where the floor may stand.
+    fn boundary(&self, wanted: u64, read: u64) -> u64 {
+        let step = wanted.div_ceil(self.step());
+        let mark = self.memory.control().marks[step as usize % MARKS].load(Relaxed);
+        if mark >= wanted && mark < read {
+            mark
+        } else {
+            read
+        }
+    }
+
+    /// With no subscriber, the floor may only move over finished records: walks them from the
+    /// floor, under a pin, to the first boundary at or after `wanted` that ends a step, or to
+    /// the first unfinished one.
+    #[cold]
+    fn walk(&self, slot: usize, wanted: u64) -> u64 {
+        let goal = wanted.next_multiple_of(self.step());
+        let pinned = self.pin_at_floor(slot);
+        let mut position = pinned;
+        while position < goal {
+            // Edge 4: what is certified here was finished before.
+            match self.look_with(position, order::WALK_LOAD) {
+                Ok(Found::Record { next, .. } | Found::Skip { next }) => position = next,
+                Ok(Found::Nothing) | Err(_) => break,
+            }
+        }
+        self.unpin(slot);
+        // Another refresher that saw the pin may have gone to sleep over it. Only if the floor
+        // has moved on meanwhile, else two walkers in want of room would wake each other for ever.
+        order::pin_fence();
+        if self.memory.control().floor.load(order::FLOOR_LOAD) > pinned {
+            self.after_room();
+        }
+        position
+    }
+}

@@ -1,0 +1,76 @@
+//! How a bus stands, read while it runs.
+
+use super::layout::Gate;
+use super::ring::Memory;
+use super::shared::Core;
+use crate::sync::Ordering::{Acquire, Relaxed};
+
+/// How a bus stands. Each number was true at some moment while they were read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Stats {
+    /// The position of the oldest record that is retained (the floor).
+    pub head: u64,
+    /// The position at which the next claim will begin.
+    pub tail: u64,
+    /// The bytes between head and tail.
+    pub used: u64,
+    /// The ring's length in bytes.
+    pub capacity: u64,
+    /// The subscribers that hold records back.
+    pub subscribers: Vec<SubscriberStats>,
+    /// How many members of all kinds are attached.
+    pub members: usize,
+    /// How many records have been aborted.
+    pub aborted: u64,
+    /// How often an observer found itself lapped.
+    pub lagged: u64,
+}
+
+/// Where one subscriber stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct SubscriberStats {
+    /// Its slot on the bus.
+    pub slot: usize,
+    /// The position from which on it holds records back.
+    pub position: u64,
+    /// The bytes between that and the tail.
+    pub lag: u64,
+}
+
+pub(super) fn stats(core: &Core) -> Stats {
+    let control = core.memory.control();
+    // The positions first, so that the tail, which only grows, is not before them.
+    let head = control.floor.load(Acquire);
+    let mut members = 0;
+    let mut positions = Vec::new();
+    for (slot, word) in core.memory.slots().iter().enumerate() {
+        match Gate::of(word.gate.load(Acquire)) {
+            Gate::Free => {}
+            Gate::Subscriber(position) => {
+                members += 1;
+                positions.push((slot, position));
+            }
+            Gate::Joining | Gate::Idle | Gate::Pinned(_) => members += 1,
+        }
+    }
+    let tail = control.tail.load(Relaxed);
+    Stats {
+        head,
+        tail,
+        used: tail - head,
+        capacity: core.capacity(),
+        subscribers: positions
+            .into_iter()
+            .map(|(slot, position)| SubscriberStats {
+                slot,
+                position,
+                lag: tail.saturating_sub(position),
+            })
+            .collect(),
+        members,
+        aborted: control.aborted.load(Relaxed),
+        lagged: control.lagged.load(Relaxed),
+    }
+}
