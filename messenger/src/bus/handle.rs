@@ -3,6 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
+use super::registry::{Name, NameConflict, Registration, register};
 use super::ring::MoveTail;
 use super::shared::{Core, create};
 use super::stats::{Stats, stats};
@@ -171,6 +172,15 @@ impl<K: PublisherKind> Bus<K> {
         super::ring::Memory::control(&self.core.memory)
             .tail
             .load(Relaxed)
+    }
+
+    /// Says what ids mean to one who attaches; holds until the registration is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`NameConflict`] if one of them means something else to who has registered before.
+    pub fn register(&self, names: Vec<Name>) -> Result<Registration, NameConflict> {
+        register(self.core.memory.shared(), names)
     }
 
     /// Sends all who sleep on this bus to look again, and to ask their `stop`

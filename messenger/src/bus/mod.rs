@@ -47,6 +47,8 @@ mod publisher;
 #[cfg(not(loom))]
 mod record;
 #[cfg(not(loom))]
+mod registry;
+#[cfg(not(loom))]
 mod shared;
 #[cfg(not(loom))]
 mod stats;
@@ -72,6 +74,7 @@ pub use {
     payload::{Overflow, PayloadWriter},
     publisher::Publisher,
     record::{OwnedRecord, Record},
+    registry::{IdKind, Name, NameConflict, Registration},
     stats::{Stats, SubscriberStats},
     stream::RecordStream,
     subscriber::{Start, Subscriber},

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::layout::{Control, MIN_CAPACITY, Slot};
 use super::park::{Bed, barrier};
+use super::registry::Registry;
 use super::ring::{Memory, Ring};
 use super::wait::Event;
 use super::{BusConfig, BusError};
@@ -20,11 +21,16 @@ pub(crate) struct Shared {
     region: Region,
     data: Bed,
     room: Bed,
+    registry: Registry,
 }
 
 impl Shared {
     pub(super) fn region(&self) -> &Region {
         &self.region
+    }
+
+    pub(super) fn registry(&self) -> &Registry {
+        &self.registry
     }
 }
 
@@ -82,6 +88,7 @@ pub(super) fn create(config: &BusConfig) -> Result<Core, BusError> {
             region,
             data: Bed::default(),
             room: Bed::default(),
+            registry: Registry::default(),
         }),
     };
     let salt = RandomState::new().hash_one(base.as_ptr().addr());
