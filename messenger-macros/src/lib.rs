@@ -1,1 +1,41 @@
 //! The macros of the `messenger` crate; use them through it.
+
+mod message;
+
+use proc_macro::TokenStream;
+
+/// Makes a struct or enum a message.
+///
+/// ```text
+/// #[derive(Message, Serialize, Deserialize)]
+/// #[message(id = Mid::Ball, codec = bincode)]
+/// struct Ball { n: u8 }
+/// ```
+///
+/// * `id = EXPR`: the message's id, an expression that `as` turns into a number from 0 to 65535: a variant of a
+///   `messenger_id_enum!`, or a number.
+/// * `codec = bincode | postcard` (the type also derives serde's `Serialize` and `Deserialize`; it may borrow),
+///   `codec = prost` (it also derives `prost::Message`), or `codec = zero_copy`: a `repr(C)` or
+///   `repr(transparent)` struct of plain data without padding that is `Copy`; or a variable tail, a struct of references
+///   `{ head: &'a H, tail: &'a [T] }`, where the head may be left out.
+/// * `name = "..."`: the name people see, instead of the type's.
+/// * `crate = path`: where the messenger crate is, if not at `::messenger`.
+#[proc_macro_derive(Message, attributes(message))]
+pub fn derive_message(input: TokenStream) -> TokenStream {
+    message::derive_message(syn::parse_macro_input!(input)).into()
+}
+
+/// Makes a struct, or an enum without fields, plain data: a part of zero-copy messages.
+///
+/// ```text
+/// #[derive(Clone, Copy, Plain)]
+/// #[repr(u8)]
+/// enum Side { Buy = 1, Sell = 2 }
+/// ```
+///
+/// A struct has `repr(C)` or `repr(transparent)` and no padding; an enum says its integer: `repr(u8)` and the like.
+/// `#[message(crate = path)]` says where the messenger crate is, if not at `::messenger`.
+#[proc_macro_derive(Plain, attributes(message))]
+pub fn derive_plain(input: TokenStream) -> TokenStream {
+    message::derive_plain(syn::parse_macro_input!(input)).into()
+}

@@ -10,3 +10,14 @@ pub mod message;
 #[cfg(not(loom))]
 pub mod runtime;
 mod sync;
+
+pub use message::{DeserializeFrom, ExtendedMessage, Message, MessageInfo, Receive};
+#[cfg(feature = "zero_copy")]
+pub use message::{Plain, ZeroCopyMessage};
+pub use messenger_macros::{Message, Plain};
+
+/// What the output of the macros names. Not for use by hand.
+#[doc(hidden)]
+pub mod __macro {
+    pub use crate::message::expand::*;
+}

@@ -1,0 +1,104 @@
+//! serde with postcard: variable-width numbers, the smallest of the serialized forms.
+//!
+//! These functions are what `#[message(codec = postcard)]` calls; hand-written implementations call
+//! them too.
+
+use serde::de::Deserialize;
+use serde::ser::Serialize;
+
+use ::postcard::ser_flavors::{Flavor, Size};
+
+use super::guard::{Guarded, Limits};
+use super::{DecodeError, EncodeError};
+use crate::bus::{Overflow, PayloadWriter};
+
+/// How many bytes `value` takes: a pass of the encoder that only counts.
+///
+/// # Errors
+///
+/// [`EncodeError::Codec`] if the value can't be encoded, as a sequence of unknown length.
+#[inline]
+pub fn encoded_len<T: Serialize + ?Sized>(value: &T) -> Result<usize, EncodeError> {
+    ::postcard::serialize_with_flavor(value, Size::default()).map_err(refused)
+}
+
+/// Writes `value`.
+///
+/// # Errors
+///
+/// [`EncodeError::Codec`] if the value can't be encoded, [`EncodeError::Overflow`] if `to` has no room for it.
+#[inline]
+pub fn write<T: Serialize + ?Sized>(
+    value: &T,
+    to: &mut PayloadWriter<'_>,
+) -> Result<(), EncodeError> {
+    let mut overflow = None;
+    let sink = Sink {
+        to,
+        overflow: &mut overflow,
+    };
+    match ::postcard::serialize_with_flavor(value, sink) {
+        Ok(()) => Ok(()),
+        Err(error) => Err(match overflow {
+            Some(overflow) => EncodeError::Overflow(overflow),
+            None => refused(error),
+        }),
+    }
+}
+
+/// Makes a value from the whole of `bytes`, which it may borrow from.
+///
+/// # Errors
+///
+/// What is wrong with the bytes.
+#[inline]
+pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
+    let limits = Limits::of(bytes);
+    let mut deserializer = ::postcard::Deserializer::from_bytes(bytes);
+    let value = T::deserialize(Guarded::new(&mut deserializer, &limits));
+    match value.and_then(|value| Ok((value, deserializer.finalize()?))) {
+        Ok((value, [])) => Ok(value),
+        Ok((_, rest)) => Err(DecodeError::LeftOver {
+            len: bytes.len(),
+            left: rest.len(),
+        }),
+        Err(error) => Err(limits.broken().unwrap_or_else(|| DecodeError::Codec {
+            codec: "postcard",
+            reason: error.to_string(),
+        })),
+    }
+}
+
+#[cold]
+fn refused(error: ::postcard::Error) -> EncodeError {
+    EncodeError::Codec {
+        codec: "postcard",
+        reason: error.to_string(),
+    }
+}
+
+struct Sink<'s, 'a> {
+    to: &'s mut PayloadWriter<'a>,
+    overflow: &'s mut Option<Overflow>,
+}
+
+impl Flavor for Sink<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn try_push(&mut self, byte: u8) -> ::postcard::Result<()> {
+        self.try_extend(&[byte])
+    }
+
+    #[inline(always)]
+    fn try_extend(&mut self, bytes: &[u8]) -> ::postcard::Result<()> {
+        self.to.put(bytes).map_err(|overflow| {
+            *self.overflow = Some(overflow);
+            ::postcard::Error::SerializeBufferFull
+        })
+    }
+
+    fn finalize(self) -> ::postcard::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,221 @@
+//! What the derives check about the layout of zero-copy types, in const.
+
+use core::marker::PhantomData;
+
+pub use bytemuck::{AnyBitPattern, CheckedBitPattern, NoUninit, Zeroable};
+
+use super::fingerprint::Fingerprint;
+pub use super::{Plain, ZeroCopyMessage};
+use crate::bus::PAYLOAD_ALIGN;
+use crate::message::text::Text;
+
+/// What may be a field of a zero-copy message.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not plain data, so it can't be in a zero-copy message",
+    label = "not plain data",
+    note = "plain are numbers, `bool`, `char`, arrays of plain data, and types with `#[derive(Plain)]`; \
+            for strings, vectors and references choose a serialized codec, or a tail `&[T]`"
+)]
+pub trait Field: CheckedBitPattern + NoUninit {}
+
+#[diagnostic::do_not_recommend]
+impl<T: CheckedBitPattern + NoUninit> Field for T {}
+
+/// Compiles if `T` may be a field.
+pub const fn field<T: Field>() {}
+
+/// What a derive knows of a field.
+pub struct FieldLayout {
+    /// Its name, or its number.
+    pub name: &'static str,
+    /// Where it starts, in bytes.
+    pub offset: usize,
+    /// Its size in bytes.
+    pub size: usize,
+    /// The fingerprint of its type, 0 if that is unknown.
+    pub layout: u64,
+    /// Its type as it stands in the source.
+    pub ty: &'static str,
+}
+
+/// What a derive knows of a struct.
+pub struct StructLayout<const N: usize> {
+    name: &'static str,
+    size: usize,
+    align: usize,
+    fields: [FieldLayout; N],
+}
+
+impl<const N: usize> StructLayout<N> {
+    /// The layout of `T`, whose fields stand in the order of their offsets.
+    pub const fn of<T>(name: &'static str, fields: [FieldLayout; N]) -> Self {
+        Self {
+            name,
+            size: size_of::<T>(),
+            align: align_of::<T>(),
+            fields,
+        }
+    }
+
+    /// Compiles if there is no padding after the field.
+    #[track_caller]
+    pub const fn no_padding_after(&self, field: usize) {
+        let end = self.fields[field].offset + self.fields[field].size;
+        let next = if field + 1 < N {
+            self.fields[field + 1].offset
+        } else {
+            self.size
+        };
+        if next != end {
+            let text = Text::<512>::new()
+                .text("`")
+                .text(self.name)
+                .text("` has ")
+                .number(next as i128 - end as i128)
+                .text(" bytes of padding after its field `")
+                .text(self.fields[field].name)
+                .text("`, and padding can't be sent: put a field `_pad: [u8; ")
+                .number(next as i128 - end as i128)
+                .text("]` there, or order the fields by falling alignment");
+            panic!("{}", text.as_str());
+        }
+    }
+
+    /// Compiles if a payload is aligned well enough.
+    #[track_caller]
+    pub const fn fits_a_payload(&self) {
+        fits_a_payload(self.name, self.align);
+    }
+
+    /// The struct's fingerprint.
+    pub const fn fingerprint(&self) -> u64 {
+        let mut print = base(self.size, self.align);
+        let mut i = 0;
+        while i < N {
+            let field = &self.fields[i];
+            print = print
+                .text(field.name)
+                .number(field.offset as u64)
+                .number(field.size as u64);
+            print = if field.layout == 0 {
+                print.text(field.ty)
+            } else {
+                print.number(field.layout)
+            };
+            i += 1;
+        }
+        print.get()
+    }
+}
+
+/// The fingerprint of an enum without fields: its variants' names and numbers.
+pub const fn enum_layout<T>(variants: &[(&str, i128)]) -> u64 {
+    let mut print = base(size_of::<T>(), align_of::<T>());
+    let mut i = 0;
+    while i < variants.len() {
+        print = print.text(variants[i].0).number(variants[i].1 as u64);
+        i += 1;
+    }
+    print.get()
+}
+
+/// The fingerprint of an array, 0 if that of its items is unknown.
+pub const fn array_layout(item: u64, len: usize) -> u64 {
+    if item == 0 {
+        return 0;
+    }
+    Fingerprint::new()
+        .text("array")
+        .number(item)
+        .number(len as u64)
+        .get()
+}
+
+/// The fingerprint of a message with a tail.
+pub const fn tail_layout(head: u64, head_text: &str, item: u64, item_text: &str) -> u64 {
+    let print = Fingerprint::new().text("tail").number(head).number(item);
+    print
+        .text(if head == 0 { head_text } else { "" })
+        .text(if item == 0 { item_text } else { "" })
+        .get()
+}
+
+/// Compiles if items of `T` can follow a head `H` in a payload without padding.
+#[track_caller]
+pub const fn tail_follows<H: Field, T: Field>(name: &str, item: &str) {
+    fits_a_payload(name, align_of::<H>());
+    fits_a_payload(name, align_of::<T>());
+    let text = Text::<512>::new().text("in `").text(name);
+    if size_of::<T>() == 0 {
+        let text = text
+            .text("` the items of the tail, `")
+            .text(item)
+            .text("`, take no bytes, so that they can't be counted");
+        panic!("{}", text.as_str());
+    }
+    let over = size_of::<H>() % align_of::<T>();
+    if over != 0 {
+        let text = text
+            .text("` the head ends ")
+            .number((align_of::<T>() - over) as i128)
+            .text(" bytes before an address at which its tail of `")
+            .text(item)
+            .text("` can start: end the head with a field `_pad: [u8; ")
+            .number((align_of::<T>() - over) as i128)
+            .text("]`");
+        panic!("{}", text.as_str());
+    }
+}
+
+#[track_caller]
+const fn fits_a_payload(name: &str, align: usize) {
+    if align > PAYLOAD_ALIGN {
+        let text = Text::<512>::new()
+            .text("`")
+            .text(name)
+            .text("` asks for an alignment of ")
+            .number(align as i128)
+            .text(" bytes, but payloads are aligned to ")
+            .number(PAYLOAD_ALIGN as i128)
+            .text(": lower its `repr(align)` or that of its fields");
+        panic!("{}", text.as_str());
+    }
+}
+
+const fn base(size: usize, align: usize) -> Fingerprint {
+    Fingerprint::new()
+        .text(if cfg!(target_endian = "little") {
+            "little"
+        } else {
+            "big"
+        })
+        .number(size as u64)
+        .number(align as u64)
+}
+
+/// `Probe::<T>::LAYOUT` is the fingerprint of `T`, or 0 if it is not [`Plain`]: the inherent constant
+/// goes before that of [`Unknown`] where it exists.
+pub struct Probe<T>(PhantomData<T>);
+
+impl<T: Plain> Probe<T> {
+    /// The fingerprint of `T`.
+    pub const LAYOUT: u64 = T::LAYOUT;
+}
+
+/// Where [`Probe`] finds nothing.
+pub trait Unknown {
+    /// No fingerprint.
+    const LAYOUT: u64 = 0;
+}
+
+impl<T> Unknown for Probe<T> {}
+
+macro_rules! primitive {
+    ($($ty:ident)*) => {$(
+        impl Plain for $ty {
+            const LAYOUT: u64 = base(size_of::<$ty>(), align_of::<$ty>()).text(stringify!($ty)).get();
+        }
+    )*};
+}
+
+primitive!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64 bool char);
