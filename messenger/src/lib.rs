@@ -11,13 +11,15 @@ pub mod message;
 pub mod runtime;
 mod sync;
 
+#[cfg(not(loom))]
 pub use message::{DeserializeFrom, ExtendedMessage, Message, MessageInfo, Receive};
-#[cfg(feature = "zero_copy")]
+#[cfg(all(not(loom), feature = "zero_copy"))]
 pub use message::{Plain, ZeroCopyMessage};
 pub use messenger_macros::{Message, Plain};
 
 /// What the output of the macros names. Not for use by hand.
 #[doc(hidden)]
+#[cfg(not(loom))]
 pub mod __macro {
     pub use crate::message::expand::*;
 }
