@@ -1,13 +1,13 @@
 //! Order books: every resting order, and what they add up to at each price.
 
 use crate::market_data::itch::wire::{AddOrder, AddOrderAttributed, Side};
-use bytemuck::{Pod, Zeroable};
 use core::fmt;
+use messenger::Plain;
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::collections::hash_map::{self, HashMap};
 
 /// What rests at one price of one side. No shares: nothing does.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Pod, Zeroable)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Plain)]
 #[repr(C)]
 pub struct Level {
     /// The shares of all orders together.
@@ -19,7 +19,7 @@ pub struct Level {
 }
 
 /// The best level of each side.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Pod, Zeroable)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Plain)]
 #[repr(C)]
 pub struct Top {
     /// The highest price that buys.

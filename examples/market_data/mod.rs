@@ -4,3 +4,5 @@
 pub mod book;
 pub mod day;
 pub mod itch;
+pub mod messages;
+pub mod report;

@@ -5,15 +5,17 @@
 //! gives. That makes them plain data which can be viewed in place in a file, and also messages
 //! which can be put on the bus as they are.
 
-use bytemuck::{CheckedBitPattern, NoUninit, Pod, Zeroable};
+use crate::market_data::messages::Mid;
+use bytemuck::{CheckedBitPattern, NoUninit};
 use core::fmt;
 use core::mem::offset_of;
+use messenger::{Message, Plain};
 use serde::{Deserialize, Serialize};
 
 macro_rules! big_endian {
     ($($(#[$doc:meta])* $name:ident: $number:ty, $bytes:literal;)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Pod, Zeroable)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Plain)]
         #[repr(transparent)]
         pub struct $name([u8; $bytes]);
 
@@ -64,7 +66,7 @@ big_endian! {
 }
 
 /// A stock symbol: up to eight letters, filled up with spaces.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Pod, Zeroable)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Plain)]
 #[repr(transparent)]
 pub struct Symbol(pub [u8; 8]);
 
@@ -95,9 +97,7 @@ impl fmt::Debug for Symbol {
 }
 
 /// Which side of the book an order is on.
-#[derive(
-    Clone, Copy, PartialEq, Eq, Hash, Debug, NoUninit, CheckedBitPattern, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Plain, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Side {
     /// The order buys.
@@ -107,7 +107,7 @@ pub enum Side {
 }
 
 /// Where in its day the market is.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, NoUninit, CheckedBitPattern)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Plain)]
 #[repr(u8)]
 pub enum Event {
     /// The first message of the day.
@@ -125,7 +125,7 @@ pub enum Event {
 }
 
 /// Whether an execution counts in the day's statistics.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, NoUninit, CheckedBitPattern)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Plain)]
 #[repr(u8)]
 pub enum Printable {
     /// It is reported elsewhere, and would count twice.
@@ -135,7 +135,7 @@ pub enum Printable {
 }
 
 /// What every record begins with.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Pod, Zeroable)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Plain)]
 #[repr(C)]
 pub struct Header {
     /// The record's type, a letter.
@@ -159,12 +159,13 @@ pub trait Wire: CheckedBitPattern + NoUninit {
 macro_rules! records {
     ($(
         $(#[$doc:meta])*
-        $kind:literal $name:ident: $length:literal, [$($derive:ident),*] $(, choice $choice:ident)? {
+        $kind:literal $name:ident: $length:literal $(, choice $choice:ident)? {
             $($(#[$field_doc:meta])* $field:ident: $type:ty,)*
         }
     )*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Debug, $($derive),*)]
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Message)]
+        #[message(id = Mid::$name, codec = zero_copy)]
         #[repr(C)]
         pub struct $name {
             /// Type, instrument and time.
@@ -184,13 +185,13 @@ macro_rules! records {
 
 records! {
     /// The market enters a part of its day.
-    b'S' SystemEvent: 12, [NoUninit, CheckedBitPattern], choice event {
+    b'S' SystemEvent: 12, choice event {
         /// Which part.
         event: Event,
     }
 
     /// An instrument of this day, with the number that stands for it.
-    b'R' StockDirectory: 39, [Pod, Zeroable] {
+    b'R' StockDirectory: 39 {
         /// Its symbol.
         stock: Symbol,
         /// The market tier it is listed in.
@@ -222,7 +223,7 @@ records! {
     }
 
     /// A new order rests in the book.
-    b'A' AddOrder: 36, [NoUninit, CheckedBitPattern], choice side {
+    b'A' AddOrder: 36, choice side {
         /// The order's number of this day.
         order: U64,
         /// Whether it buys or sells.
@@ -236,7 +237,7 @@ records! {
     }
 
     /// A new order rests in the book, and its owner is named.
-    b'F' AddOrderAttributed: 40, [NoUninit, CheckedBitPattern], choice side {
+    b'F' AddOrderAttributed: 40, choice side {
         /// The order's number of this day.
         order: U64,
         /// Whether it buys or sells.
@@ -252,7 +253,7 @@ records! {
     }
 
     /// A resting order traded at its own price, in whole or in part.
-    b'E' OrderExecuted: 31, [Pod, Zeroable] {
+    b'E' OrderExecuted: 31 {
         /// The resting order.
         order: U64,
         /// The shares that traded.
@@ -262,7 +263,7 @@ records! {
     }
 
     /// A resting order traded at another price than its own.
-    b'C' OrderExecutedAt: 36, [NoUninit, CheckedBitPattern], choice printable {
+    b'C' OrderExecutedAt: 36, choice printable {
         /// The resting order.
         order: U64,
         /// The shares that traded.
@@ -276,7 +277,7 @@ records! {
     }
 
     /// A part of a resting order is withdrawn.
-    b'X' OrderCancel: 23, [Pod, Zeroable] {
+    b'X' OrderCancel: 23 {
         /// The resting order.
         order: U64,
         /// The shares withdrawn.
@@ -284,13 +285,13 @@ records! {
     }
 
     /// A resting order is withdrawn.
-    b'D' OrderDelete: 19, [Pod, Zeroable] {
+    b'D' OrderDelete: 19 {
         /// The resting order.
         order: U64,
     }
 
     /// A resting order makes way for a new one of the same side and instrument.
-    b'U' OrderReplace: 35, [Pod, Zeroable] {
+    b'U' OrderReplace: 35 {
         /// The order that goes.
         order: U64,
         /// The number of the order that comes.
@@ -302,7 +303,7 @@ records! {
     }
 
     /// A trade with an order that was never shown; it leaves the book as it was.
-    b'P' Trade: 44, [NoUninit, CheckedBitPattern], choice side {
+    b'P' Trade: 44, choice side {
         /// Zero.
         order: U64,
         /// Whether the hidden order buys; always `Buy` since 2014.
@@ -318,7 +319,7 @@ records! {
     }
 
     /// The trades of an opening, closing or halt auction, in one record.
-    b'Q' CrossTrade: 40, [Pod, Zeroable] {
+    b'Q' CrossTrade: 40 {
         /// The shares that traded.
         shares: U64,
         /// The instrument.
