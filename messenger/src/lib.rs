@@ -16,10 +16,19 @@ pub use message::{DeserializeFrom, ExtendedMessage, Message, MessageInfo, Receiv
 #[cfg(all(not(loom), feature = "zero_copy"))]
 pub use message::{Plain, ZeroCopyMessage};
 pub use messenger_macros::{Message, Plain};
+#[cfg(not(loom))]
+pub use runtime::{
+    AfterPanic, App, Builder, Failed, FailedRecord, Failure, FailureKind, Graph, Handle, Handler,
+    HandlerError, Lifecycle, OnError, OnPanic, Outbox, Outside, PublishError, Report, Result,
+    RouteCounters, Running, SendError, SendFault, SentBy, SourcePublisher, StartError, Stopper,
+    SubscribeError, Subscription, Timer, WorkerCounters, WorkerId, WorkerOptions,
+};
 
 /// What the output of the macros names. Not for use by hand.
 #[doc(hidden)]
 #[cfg(not(loom))]
 pub mod __macro {
+    pub use crate::bus::{Bus, SourceId, Tag, WaitStrategy};
     pub use crate::message::expand::*;
+    pub use crate::runtime::*;
 }

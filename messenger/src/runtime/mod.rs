@@ -1,1 +1,55 @@
 //! Handlers, routes and workers.
+//!
+//! A program is a set of [handlers](Handler), which know only the messages they take and send. A table
+//! says for each [worker](Worker) which messages of which source go to which of its handlers. A worker is a thread that reads
+//! the bus in order, looks up each record's route, decodes it and calls the receivers.
+
+mod aligned;
+mod app;
+mod check;
+mod control;
+mod counters;
+mod deliver;
+mod describe;
+mod error;
+mod failure;
+mod gate;
+mod graph;
+mod handler;
+mod link;
+mod names;
+mod options;
+mod outbox;
+mod publish;
+mod running;
+mod spill;
+mod subscribe;
+#[cfg(feature = "svg")]
+mod svg;
+mod table;
+mod text;
+mod thread;
+mod timers;
+mod trace;
+mod worker;
+
+pub use app::{App, Builder, Spawner, StartError, WorkerId};
+pub use check::Faults;
+pub use counters::{RouteCounters, WorkerCounters};
+pub use deliver::{Delivery, Visitor};
+pub use describe::{AppInfo, Dropped, HandlerInfo, Route, SourceInfo, WorkerInfo};
+pub use error::{HandlerError, Result};
+pub use failure::{AfterPanic, Failed, FailedRecord, Failure, FailureKind, Report};
+pub use graph::{Edge, Graph, Node};
+pub use handler::{Handle, Handler, Lifecycle, Makes, Outside, SentBy, made};
+pub use link::{SendError, SendFault};
+pub use options::{OnError, OnPanic, WorkerOptions, restart_needs_unwinding};
+pub use outbox::{Outbox, Seat};
+pub use publish::{PublishError, SourcePublisher};
+pub use running::{Running, Stopper};
+pub use subscribe::{MessageSet, Received, SubscribeError, Subscription};
+#[cfg(feature = "svg")]
+pub use svg::SvgError;
+pub use table::{RouteTable, route_buckets, route_slots};
+pub use timers::Timer;
+pub use worker::{Making, Worker};

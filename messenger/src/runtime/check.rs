@@ -1,0 +1,418 @@
+//! What is wrong with a table, found while the program is compiled.
+
+use super::describe::{AppInfo, SourceInfo};
+use super::text::{Text, same};
+use crate::message::MessageInfo;
+
+/// What is wrong with a table that no trait bound can say: ids which two share, routes written twice, messages
+/// sent to nobody.
+///
+/// [`find`](Faults::find) looks once over the whole table; then each place of the table asks for its
+/// own fault, so that the compiler's caret stands on the token that is at fault.
+pub struct Faults {
+    found: [Option<Fault>; Faults::MOST],
+    count: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Fault {
+    place: Place,
+    text: Text<640>,
+}
+
+#[derive(Clone, Copy)]
+enum Place {
+    Route(usize, usize),
+    Handler(usize, usize),
+    Outside(usize),
+    Dropped(usize),
+}
+
+/// A route or a dropped entry.
+#[derive(Clone, Copy)]
+struct Entry {
+    source: u16,
+    place: Place,
+    /// The next entry with the same message, or 0; entries are counted from 1 here.
+    next: usize,
+}
+
+/// All entries, and for each message id the first of them.
+struct Entries<const N: usize> {
+    list: [Entry; N],
+    first: [u16; 1 << 16],
+}
+
+impl Faults {
+    /// How many faults are told at once.
+    const MOST: usize = 8;
+
+    /// Looks over a table with `ENTRIES` routes and dropped entries.
+    ///
+    /// # Panics
+    ///
+    /// If the table has another number of [entries](AppInfo::entries).
+    #[must_use]
+    pub const fn find<const ENTRIES: usize>(app: &AppInfo) -> Self {
+        assert!(ENTRIES == app.entries(), "`ENTRIES` is `AppInfo::entries`");
+        assert!(ENTRIES < 1 << 16, "a table has at most 65,535 entries");
+        let mut faults = Self {
+            found: [None; Self::MOST],
+            count: 0,
+        };
+        faults.sources(app);
+        let mut entries = Entries::<ENTRIES> {
+            list: [Entry {
+                source: 0,
+                place: Place::Outside(0),
+                next: 0,
+            }; ENTRIES],
+            first: [0; 1 << 16],
+        };
+        let mut count = 0;
+        let mut worker = 0;
+        while worker < app.workers.len() {
+            let routes = app.workers[worker].routes;
+            let mut route = 0;
+            while route < routes.len() {
+                faults.enter(app, &mut entries, count, Place::Route(worker, route));
+                count += 1;
+                route += 1;
+            }
+            worker += 1;
+        }
+        let mut dropped = 0;
+        while dropped < app.dropped.len() {
+            faults.enter(app, &mut entries, count, Place::Dropped(dropped));
+            count += 1;
+            dropped += 1;
+        }
+        faults.all_sent(app, &entries);
+        faults
+    }
+
+    const fn add(&mut self, place: Place, text: Text<640>) {
+        if self.count < Self::MOST {
+            self.found[self.count] = Some(Fault { place, text });
+            self.count += 1;
+        }
+    }
+
+    /// One id for two sources.
+    const fn sources(&mut self, app: &AppInfo) {
+        let mut first = [(u16::MAX, 0_u16); 1 << 16];
+        let mut worker = 0;
+        while worker < app.workers.len() {
+            let handlers = app.workers[worker].handlers;
+            let mut handler = 0;
+            while handler < handlers.len() {
+                let source = &handlers[handler].source;
+                let owner = &mut first[source.id.get() as usize];
+                if owner.0 == u16::MAX {
+                    *owner = (worker as u16, handler as u16);
+                } else {
+                    let other = &app.workers[owner.0 as usize];
+                    let name = other.handlers[owner.1 as usize].name;
+                    self.add(
+                        Place::Handler(worker, handler),
+                        shared_source(source)
+                            .quoted(name)
+                            .and(" of worker ")
+                            .quoted(other.name)
+                            .and(" has it already. Give one of them another id; a second instance of one type \
+                                  takes its own as `name: Type as Id = ..`"),
+                    );
+                }
+                handler += 1;
+            }
+            worker += 1;
+        }
+        let mut outside = 0;
+        while outside < app.outside.len() {
+            let source = &app.outside[outside];
+            let owner = &mut first[source.id.get() as usize];
+            if owner.0 == u16::MAX {
+                *owner = (u16::MAX - 1, outside as u16);
+            } else {
+                let name = if owner.0 == u16::MAX - 1 {
+                    app.outside[owner.1 as usize].name
+                } else {
+                    app.workers[owner.0 as usize].handlers[owner.1 as usize].name
+                };
+                self.add(
+                    Place::Outside(outside),
+                    shared_source(source)
+                        .quoted(name)
+                        .and(" has it already. Give one of them another id"),
+                );
+            }
+            outside += 1;
+        }
+    }
+
+    /// Takes a route or a dropped entry into the lists, and compares it with those before it.
+    const fn enter<const N: usize>(
+        &mut self,
+        app: &AppInfo,
+        entries: &mut Entries<N>,
+        count: usize,
+        place: Place,
+    ) {
+        let (source, source_name, message) = look_up(app, place);
+        let slot = message.id.get() as usize;
+        let mut other = entries.first[slot] as usize;
+        if other != 0 {
+            let known = look_up(app, entries.list[other - 1].place).2;
+            if !is_same(message, known) {
+                self.add(place, shared_message(message, known));
+            }
+        }
+        while other != 0 {
+            let entry = entries.list[other - 1];
+            if entry.source == source && self.repeats(app, place, entry.place, source_name, message)
+            {
+                break;
+            }
+            other = entry.next;
+        }
+        entries.list[count] = Entry {
+            source,
+            place,
+            next: entries.first[slot] as usize,
+        };
+        entries.first[slot] = count as u16 + 1;
+    }
+
+    /// Whether the entry at `place` says again, or against it, what the one at `before` says.
+    const fn repeats(
+        &mut self,
+        app: &AppInfo,
+        place: Place,
+        before: Place,
+        source_name: &str,
+        message: &MessageInfo,
+    ) -> bool {
+        let text = Text::new()
+            .and("`")
+            .and(source_name)
+            .and(", ")
+            .and(message.name)
+            .and("` ");
+        match (place, before) {
+            (Place::Route(worker, _), Place::Route(other, route)) if worker == other => {
+                self.add(
+                    place,
+                    text.and("is routed twice in worker ")
+                        .quoted(app.workers[worker].name)
+                        .and(", first by its route ")
+                        .number(route + 1)
+                        .and(", perhaps in another spelling. Write one route with all receivers"),
+                );
+                true
+            }
+            (Place::Dropped(_), Place::Dropped(_)) => {
+                self.add(place, text.and("is dropped twice. Take out one of the two"));
+                true
+            }
+            (Place::Dropped(_), Place::Route(worker, _)) => {
+                self.add(
+                    place,
+                    text.and("is dropped here, and worker ")
+                        .quoted(app.workers[worker].name)
+                        .and(" routes it. Take out one of the two"),
+                );
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// A message that is sent, and neither routed nor dropped.
+    const fn all_sent<const N: usize>(&mut self, app: &AppInfo, entries: &Entries<N>) {
+        let mut worker = 0;
+        while worker < app.workers.len() {
+            let handlers = app.workers[worker].handlers;
+            let mut handler = 0;
+            while handler < handlers.len() {
+                let source = &handlers[handler].source;
+                self.sent(app, entries, source, Place::Handler(worker, handler));
+                handler += 1;
+            }
+            worker += 1;
+        }
+        let mut outside = 0;
+        while outside < app.outside.len() {
+            let source = &app.outside[outside];
+            self.sent(app, entries, source, Place::Outside(outside));
+            outside += 1;
+        }
+    }
+
+    const fn sent<const N: usize>(
+        &mut self,
+        app: &AppInfo,
+        entries: &Entries<N>,
+        source: &SourceInfo,
+        place: Place,
+    ) {
+        let mut sent = 0;
+        while sent < source.sends.len() {
+            let message = &source.sends[sent];
+            let mut at = entries.first[message.id.get() as usize] as usize;
+            if at != 0 {
+                let known = look_up(app, entries.list[at - 1].place).2;
+                if !is_same(message, known) {
+                    self.add(place, shared_message(message, known));
+                }
+            }
+            while at != 0 && entries.list[at - 1].source != source.id.get() {
+                at = entries.list[at - 1].next;
+            }
+            if at == 0 {
+                self.add(
+                    place,
+                    Text::new()
+                        .quoted(source.label())
+                        .and(" sends ")
+                        .quoted(message.name)
+                        .and(", and ")
+                        .quoted(app.name)
+                        .and(" routes it to nobody. Write a route `")
+                        .and(source.label())
+                        .and(", ")
+                        .and(message.name)
+                        .and(": [..]`, or say that it is dropped: `drop: [ ")
+                        .and(source.label())
+                        .and(", ")
+                        .and(message.name)
+                        .and(" ]`"),
+                );
+            }
+            sent += 1;
+        }
+    }
+
+    /// Asks for the faults of a worker's route.
+    ///
+    /// # Panics
+    ///
+    /// While the program is compiled, if there is one.
+    #[track_caller]
+    pub const fn route(&self, worker: usize, route: usize) {
+        let mut i = 0;
+        while i < self.count {
+            if let Some(fault) = &self.found[i]
+                && let Place::Route(w, r) = fault.place
+            {
+                assert!(w != worker || r != route, "{}", fault.text.as_str());
+            }
+            i += 1;
+        }
+    }
+
+    /// Asks for the faults of a worker's handler.
+    ///
+    /// # Panics
+    ///
+    /// While the program is compiled, if there is one.
+    #[track_caller]
+    pub const fn handler(&self, worker: usize, handler: usize) {
+        let mut i = 0;
+        while i < self.count {
+            if let Some(fault) = &self.found[i]
+                && let Place::Handler(w, h) = fault.place
+            {
+                assert!(w != worker || h != handler, "{}", fault.text.as_str());
+            }
+            i += 1;
+        }
+    }
+
+    /// Asks for the faults of an outside source.
+    ///
+    /// # Panics
+    ///
+    /// While the program is compiled, if there is one.
+    #[track_caller]
+    pub const fn outside(&self, outside: usize) {
+        let mut i = 0;
+        while i < self.count {
+            if let Some(fault) = &self.found[i]
+                && let Place::Outside(o) = fault.place
+            {
+                assert!(o != outside, "{}", fault.text.as_str());
+            }
+            i += 1;
+        }
+    }
+
+    /// Asks for the faults of an entry of `drop`.
+    ///
+    /// # Panics
+    ///
+    /// While the program is compiled, if there is one.
+    #[track_caller]
+    pub const fn dropped(&self, dropped: usize) {
+        let mut i = 0;
+        while i < self.count {
+            if let Some(fault) = &self.found[i]
+                && let Place::Dropped(d) = fault.place
+            {
+                assert!(d != dropped, "{}", fault.text.as_str());
+            }
+            i += 1;
+        }
+    }
+}
+
+/// The source, its name and the message of a route or a dropped entry.
+const fn look_up(app: &AppInfo, place: Place) -> (u16, &str, &MessageInfo) {
+    match place {
+        Place::Route(worker, route) => {
+            let route = &app.workers[worker].routes[route];
+            (route.source.get(), route.source_name, &route.message)
+        }
+        Place::Dropped(dropped) => {
+            let dropped = &app.dropped[dropped];
+            (dropped.source.get(), dropped.source_name, &dropped.message)
+        }
+        Place::Handler(..) | Place::Outside(_) => {
+            panic!("only routes and dropped entries are listed")
+        }
+    }
+}
+
+/// Whether two mentions of an id mean one type. A hand-written message may leave its path unsaid.
+const fn is_same(a: &MessageInfo, b: &MessageInfo) -> bool {
+    let (a_path, b_path) = (a.schema.path, b.schema.path);
+    same(a.name, b.name)
+        && (same(a_path, b_path) || a_path.is_empty() || b_path.is_empty())
+        && a.schema.layout == b.schema.layout
+}
+
+/// What to call a message type where its name alone may not tell it from another.
+const fn full_name(message: &MessageInfo) -> &'static str {
+    if message.schema.path.is_empty() {
+        message.name
+    } else {
+        message.schema.path
+    }
+}
+
+const fn shared_source(source: &SourceInfo) -> Text<640> {
+    Text::new()
+        .quoted(source.label())
+        .and(" has the source id ")
+        .number(source.id.get() as usize)
+        .and(", and ")
+}
+
+const fn shared_message(message: &MessageInfo, known: &MessageInfo) -> Text<640> {
+    Text::new()
+        .quoted(full_name(message))
+        .and(" has the message id ")
+        .number(message.id.get() as usize)
+        .and(", and ")
+        .quoted(full_name(known))
+        .and(" has it already. Give one of them another id")
+}

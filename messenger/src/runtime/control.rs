@@ -1,0 +1,130 @@
+//! What all threads of a run share: the stop, and what went wrong.
+
+use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::failure::{Failed, Failure, Report};
+use super::trace;
+use crate::bus::Bus;
+
+/// How many failures are kept for the report.
+const LISTED: usize = 64;
+/// The cut-off position of a run that has not been stopped.
+const RUNNING: u64 = u64::MAX;
+
+pub(crate) type Watch = Box<dyn Fn(&Failure) + Send + Sync>;
+
+/// The stop of a run and its failures.
+pub(crate) struct Control {
+    pub(crate) bus: Bus,
+    pub(crate) begun: Instant,
+    /// How long a worker waits for a claim that stands before the stop to be finished.
+    pub(crate) patience: Duration,
+    cut_off: AtomicU64,
+    found: Mutex<Found>,
+    watch: Option<Watch>,
+}
+
+#[derive(Default)]
+struct Found {
+    failures: Vec<Failure>,
+    unlisted: u64,
+    /// The one that stopped the run.
+    fatal: Option<usize>,
+}
+
+impl Control {
+    pub(crate) fn new(bus: Bus, patience: Duration, watch: Option<Watch>) -> Self {
+        Self {
+            bus,
+            begun: Instant::now(),
+            patience,
+            cut_off: AtomicU64::new(RUNNING),
+            found: Mutex::default(),
+            watch,
+        }
+    }
+
+    /// The position from which on records are not delivered; the greatest of all while the run goes on.
+    #[inline]
+    pub(crate) fn cut_off(&self) -> u64 {
+        self.cut_off.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.cut_off() != RUNNING
+    }
+
+    /// Stops the run at the bus's tail, unless it has been stopped before.
+    pub(crate) fn stop(&self) {
+        // Relaxed: what is delivered is decided by positions alone; who sleeps is woken after, and looks again.
+        let stopped = self.cut_off.compare_exchange(
+            RUNNING,
+            self.bus.tail(),
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
+        if stopped.is_ok() {
+            trace::stopping(self.cut_off());
+            self.bus.wake_all();
+        }
+    }
+
+    /// Takes a failure into the report.
+    pub(crate) fn report(&self, failure: Failure) {
+        self.take(failure, false);
+    }
+
+    /// Takes a failure into the report and stops the run.
+    pub(crate) fn fail(&self, failure: Failure) {
+        self.take(failure, true);
+        self.stop();
+    }
+
+    fn take(&self, failure: Failure, fatal: bool) {
+        trace::failed(&failure);
+        if let Some(watch) = &self.watch {
+            watch(&failure);
+        }
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let first_fatal = fatal && found.fatal.is_none();
+        if found.failures.len() >= LISTED && !first_fatal {
+            found.unlisted += 1;
+            return;
+        }
+        if first_fatal {
+            found.fatal = Some(found.failures.len());
+        }
+        found.failures.push(failure);
+    }
+
+    /// The failures so far, taken out: the run's result, once its workers have ended.
+    pub(crate) fn result(
+        &self,
+        workers: Vec<super::counters::WorkerCounters>,
+    ) -> Result<Report, Failed> {
+        let found =
+            core::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner));
+        let report = Report {
+            cut_off: Some(self.cut_off()).filter(|&cut_off| cut_off != RUNNING),
+            workers,
+            failures: found.failures,
+            unlisted: found.unlisted,
+        };
+        match found.fatal {
+            None => Ok(report),
+            Some(at) => Err(Failed::new(at, report)),
+        }
+    }
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Control")
+            .field("stopping", &self.is_stopping())
+            .finish_non_exhaustive()
+    }
+}

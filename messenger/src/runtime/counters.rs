@@ -1,0 +1,158 @@
+//! Counters: what each worker and each route has done, readable while they do it.
+
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use super::describe::WorkerInfo;
+
+/// A number that one thread adds to and all may read.
+#[derive(Default, Debug)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    /// Adds `n`. Only the counter's own worker does: a load and a store cost less than an atomic sum.
+    #[inline]
+    pub(crate) fn add(&self, n: u64) {
+        self.0.store(self.0.load(Relaxed) + n, Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// The counters of one worker.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    pub(crate) info: &'static WorkerInfo,
+    pub(crate) routes: Box<[RouteTally]>,
+    /// Records for nobody here.
+    pub(crate) passed: Count,
+    pub(crate) undecodable: Count,
+    pub(crate) errors: Count,
+    pub(crate) panics: Count,
+    pub(crate) restarts: Count,
+    pub(crate) spilled: Count,
+    /// Records for this worker after the stop.
+    pub(crate) late: Count,
+    /// Messages for a handler that had panicked and was not made again.
+    pub(crate) orphaned: Count,
+    /// Records in the spill that never found room.
+    pub(crate) unsent: Count,
+}
+
+/// The counters of one route.
+#[derive(Default, Debug)]
+pub(crate) struct RouteTally {
+    pub(crate) messages: Count,
+    pub(crate) errors: Count,
+    /// Nanoseconds from the start to the last message, plus one; 0: there was none.
+    last: AtomicU64,
+}
+
+impl RouteTally {
+    #[inline]
+    pub(crate) fn at(&self, nanos: u64) {
+        self.last.store(nanos, Relaxed);
+    }
+}
+
+impl Tally {
+    pub(crate) fn new(info: &'static WorkerInfo) -> Self {
+        Self {
+            info,
+            routes: info.routes.iter().map(|_| RouteTally::default()).collect(),
+            passed: Count::default(),
+            undecodable: Count::default(),
+            errors: Count::default(),
+            panics: Count::default(),
+            restarts: Count::default(),
+            spilled: Count::default(),
+            late: Count::default(),
+            orphaned: Count::default(),
+            unsent: Count::default(),
+        }
+    }
+
+    pub(crate) fn read(&self, begun: Instant) -> WorkerCounters {
+        let routes: Vec<RouteCounters> = self
+            .info
+            .routes
+            .iter()
+            .zip(&self.routes)
+            .map(|(route, tally)| RouteCounters {
+                source: route.source_name,
+                message: route.message.name,
+                messages: tally.messages.get(),
+                errors: tally.errors.get(),
+                last: match tally.last.load(Relaxed) {
+                    0 => None,
+                    nanos => begun.checked_add(Duration::from_nanos(nanos - 1)),
+                },
+            })
+            .collect();
+        WorkerCounters {
+            worker: self.info.name,
+            messages: routes.iter().map(|route| route.messages).sum(),
+            passed: self.passed.get(),
+            undecodable: self.undecodable.get(),
+            errors: self.errors.get(),
+            panics: self.panics.get(),
+            restarts: self.restarts.get(),
+            spilled: self.spilled.get(),
+            late: self.late.get(),
+            orphaned: self.orphaned.get(),
+            unsent: self.unsent.get(),
+            last: routes.iter().filter_map(|route| route.last).max(),
+            routes,
+        }
+    }
+}
+
+/// What a worker has done up to the moment of reading; the numbers are of about the same moment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct WorkerCounters {
+    /// The worker's name.
+    pub worker: &'static str,
+    /// The records that were routed to its handlers.
+    pub messages: u64,
+    /// The records that were for nobody here, counted at the end of each batch.
+    pub passed: u64,
+    /// The records that did not decode; also counted as errors of their routes.
+    pub undecodable: u64,
+    /// The errors that handlers returned.
+    pub errors: u64,
+    /// The panics of handlers.
+    pub panics: u64,
+    /// The handlers made again after a panic.
+    pub restarts: u64,
+    /// The records that had to wait in the spill because the ring was full.
+    pub spilled: u64,
+    /// The records for this worker that stand on the bus after the stop, and were not delivered.
+    pub late: u64,
+    /// The messages for a handler that had panicked and was not made again.
+    pub orphaned: u64,
+    /// The records that were in the spill when the worker ended, and never found room.
+    pub unsent: u64,
+    /// When the last message was handled, to within 16 turns of the worker's loop.
+    pub last: Option<Instant>,
+    /// The same for each route, in the order of the table.
+    pub routes: Vec<RouteCounters>,
+}
+
+/// What became of the messages of one route.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct RouteCounters {
+    /// Who sends them.
+    pub source: &'static str,
+    /// What they are.
+    pub message: &'static str,
+    /// How many records came.
+    pub messages: u64,
+    /// How often one did not decode, or a handler returned an error or panicked over one.
+    pub errors: u64,
+    /// When the last one was handled, to within 16 turns of the worker's loop.
+    pub last: Option<Instant>,
+}

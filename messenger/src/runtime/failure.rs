@@ -1,0 +1,225 @@
+//! What went wrong in a run, and the report at its end.
+
+use core::fmt;
+
+use super::counters::WorkerCounters;
+use super::error::HandlerError;
+use crate::bus::{MessageId, ReadError, SourceId};
+use crate::message::DecodeError;
+
+/// Something that went wrong: where, with what, and how.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Failure {
+    /// The worker's name.
+    pub worker: &'static str,
+    /// The handler's name in the table, if it is a handler's failure.
+    pub handler: Option<&'static str>,
+    /// The record at fault, if there is one.
+    pub record: Option<FailedRecord>,
+    /// What happened.
+    pub kind: FailureKind,
+}
+
+/// Which record a failure is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct FailedRecord {
+    /// Its position on the bus.
+    pub position: u64,
+    /// The id of who sent it.
+    pub source: SourceId,
+    /// The name of who sent it.
+    pub source_name: &'static str,
+    /// The message's id.
+    pub message: MessageId,
+    /// The message's name.
+    pub message_name: &'static str,
+}
+
+/// What went wrong.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// The handler's constructor failed.
+    Made(HandlerError),
+    /// `on_start` failed.
+    Started(HandlerError),
+    /// The handler returned an error.
+    Returned(HandlerError),
+    /// The handler panicked.
+    Panicked {
+        /// The panic's text.
+        text: String,
+        /// What the worker's policy made of it.
+        then: AfterPanic,
+    },
+    /// The record did not decode.
+    Undecodable(DecodeError),
+    /// The worker could not read on.
+    Read(ReadError),
+    /// The worker's thread could not be put on its core.
+    Pin {
+        /// The core.
+        core: usize,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A claim made before the stop was neither committed nor aborted in time, and what stands after it was not
+    /// delivered.
+    Unfinished {
+        /// The claim's position.
+        position: u64,
+        /// The position up to which records should have been delivered.
+        cut_off: u64,
+    },
+}
+
+/// What a worker's policy made of a panic.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AfterPanic {
+    /// The messenger stops.
+    Stopped,
+    /// That worker stops.
+    WorkerStopped,
+    /// The handler was made again.
+    Restarted,
+    /// The handler has been made again as often as its worker allows: the messenger stops.
+    TooManyRestarts {
+        /// The most restarts that are allowed.
+        times: u32,
+    },
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "worker `{}`", self.worker)?;
+        if let Some(handler) = self.handler {
+            write!(f, ", handler `{handler}`")?;
+        }
+        if let Some(record) = &self.record {
+            write!(
+                f,
+                ", message `{}` from `{}` at position {}",
+                record.message_name, record.source_name, record.position
+            )?;
+        }
+        f.write_str(": ")?;
+        match &self.kind {
+            FailureKind::Made(error) => write!(f, "its constructor failed: {error}"),
+            FailureKind::Started(error) => write!(f, "`on_start` failed: {error}"),
+            FailureKind::Returned(error) => error.fmt(f),
+            FailureKind::Panicked { text, then } => {
+                write!(f, "panicked: {text}")?;
+                match then {
+                    AfterPanic::Stopped => f.write_str(" (the messenger stopped)"),
+                    AfterPanic::WorkerStopped => f.write_str(" (the worker stopped)"),
+                    AfterPanic::Restarted => f.write_str(" (the handler was made again)"),
+                    AfterPanic::TooManyRestarts { times } => write!(
+                        f,
+                        " (after as many restarts as `restart({times}, ..)` allows: the messenger stopped)"
+                    ),
+                }
+            }
+            FailureKind::Undecodable(error) => write!(f, "does not decode: {error}"),
+            FailureKind::Read(error) => error.fmt(f),
+            FailureKind::Pin { core, error } => {
+                write!(f, "cannot run on core {core}: {error}")
+            }
+            FailureKind::Unfinished { position, cut_off } => write!(
+                f,
+                "a claim at position {position} was neither committed nor aborted in time, so nothing from there \
+                 to the stop at {cut_off} was delivered: does a publisher hold a claim?"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.kind {
+            FailureKind::Undecodable(error) => Some(error),
+            FailureKind::Read(error) => Some(error),
+            FailureKind::Pin { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// The end of a run.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Report {
+    /// The position of the stop: what was committed before it was delivered. `None`: the workers ended by themselves.
+    pub cut_off: Option<u64>,
+    /// What each worker has done, in the order of the table.
+    pub workers: Vec<WorkerCounters>,
+    /// What went wrong, the first failures first.
+    pub failures: Vec<Failure>,
+    /// How many failures more there were than are listed.
+    pub unlisted: u64,
+}
+
+impl Report {
+    /// How many records for these workers stand on the bus after the stop, and were not delivered.
+    #[must_use]
+    pub fn late(&self) -> u64 {
+        self.workers.iter().map(|worker| worker.late).sum()
+    }
+
+    /// How many messages were delivered.
+    #[must_use]
+    pub fn messages(&self) -> u64 {
+        self.workers.iter().map(|worker| worker.messages).sum()
+    }
+}
+
+/// A failure stopped the messenger.
+pub struct Failed {
+    /// The failure is in the report, at this place.
+    at: usize,
+    report: Report,
+}
+
+impl Failed {
+    pub(crate) fn new(at: usize, report: Report) -> Self {
+        Self { at, report }
+    }
+
+    /// What stopped the messenger.
+    #[must_use]
+    pub fn failure(&self) -> &Failure {
+        &self.report.failures[self.at]
+    }
+
+    /// The report of the run.
+    #[must_use]
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// The report of the run.
+    #[must_use]
+    pub fn into_report(self) -> Report {
+        self.report
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.failure().fmt(f)
+    }
+}
+
+impl fmt::Debug for Failed {
+    /// The failure in words: this is what `main` prints.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.failure().fmt(f)
+    }
+}
+
+impl std::error::Error for Failed {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.failure().source()
+    }
+}

@@ -1,0 +1,95 @@
+//! Where workers wait for each other at the start.
+
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use super::failure::Failure;
+
+/// First all handlers are made, then all are started; the first failure ends it.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    /// How many workers have still to make their handlers.
+    making: usize,
+    /// How many have still to start them.
+    starting: usize,
+    given_up: bool,
+    failure: Option<Failure>,
+}
+
+impl Gate {
+    pub(crate) fn new(workers: usize) -> Self {
+        Self {
+            state: Mutex::new(State {
+                making: workers,
+                starting: workers,
+                given_up: false,
+                failure: None,
+            }),
+            changed: Condvar::new(),
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut state);
+        self.changed.notify_all();
+    }
+
+    /// A worker has made its handlers, and waits for the others. `false`: one of them could not.
+    pub(crate) fn made(&self) -> bool {
+        self.change(|state| state.making -= 1);
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self
+            .changed
+            .wait_while(state, |state| state.making > 0 && !state.given_up)
+            .unwrap_or_else(PoisonError::into_inner);
+        !state.given_up
+    }
+
+    /// A worker has started its handlers.
+    pub(crate) fn started(&self) {
+        self.change(|state| state.starting -= 1);
+    }
+
+    /// A worker could not make or start its handlers.
+    pub(crate) fn failed(&self, failure: Failure) {
+        self.change(|state| {
+            state.failure.get_or_insert(failure);
+            state.given_up = true;
+        });
+    }
+
+    /// There will be no start.
+    pub(crate) fn give_up(&self) {
+        self.change(|state| state.given_up = true);
+    }
+
+    /// Waits until all have started, or the first failure.
+    pub(crate) fn open(&self) -> Option<Failure> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self
+            .changed
+            .wait_while(state, |state| state.starting > 0 && !state.given_up)
+            .unwrap_or_else(PoisonError::into_inner);
+        state.failure.take()
+    }
+}
+
+/// Tells the gate when a worker's thread unwinds before it has said how its start went.
+pub(crate) struct Pass<'a> {
+    pub(crate) gate: &'a Gate,
+    pub(crate) through: bool,
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        if !self.through {
+            self.gate.give_up();
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! A worker's way to the bus: its publisher, its spill, and what it is doing at the moment.
+
+use core::any::Any;
+use core::fmt;
+use std::sync::Arc;
+
+use super::control::Control;
+use super::counters::Tally;
+use super::describe::WorkerInfo;
+use super::error::{HandlerError, Result};
+use super::failure::FailedRecord;
+use super::outbox::Seat;
+use super::spill::Spill;
+use super::timers::Timers;
+use crate::bus::{ClaimError, Publisher, Tag};
+use crate::message::{EncodeError, ExtendedMessage, Message, MessageInfo};
+#[cfg(feature = "zero_copy")]
+use crate::message::{ZeroCopyMessage, zero_copy};
+
+/// What a worker has besides its handlers and its place in the bus.
+pub(crate) struct Link {
+    pub(crate) info: &'static WorkerInfo,
+    pub(crate) control: Arc<Control>,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) timers: Timers,
+    publisher: Publisher,
+    pub(crate) spill: Spill,
+    /// The record in hand, or the last one.
+    pub(crate) position: u64,
+    pub(crate) route: usize,
+    /// The handler that is called, or was last, and for what.
+    pub(crate) seat: u16,
+    pub(crate) call: Call,
+    /// Handlers that panicked and were not made again; one of them at least if `any_dead`.
+    pub(crate) dead: Vec<bool>,
+    pub(crate) any_dead: bool,
+    /// Panics caught before all receivers of the record had it.
+    pub(crate) caught: Vec<(u16, Box<dyn Any + Send>)>,
+    #[cfg(feature = "tokio")]
+    pub(crate) tokio: Option<tokio::runtime::Handle>,
+}
+
+/// For what a handler is called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Call {
+    Nothing,
+    Handle,
+    Loop,
+    Timer,
+    Start,
+    Stop,
+}
+
+impl Link {
+    pub(crate) fn new(
+        info: &'static WorkerInfo,
+        control: Arc<Control>,
+        tally: Arc<Tally>,
+        publisher: Publisher,
+    ) -> Self {
+        Self {
+            info,
+            control,
+            tally,
+            timers: Timers::default(),
+            publisher,
+            spill: Spill::new(info.options.spill),
+            position: 0,
+            route: usize::MAX,
+            seat: 0,
+            call: Call::Nothing,
+            dead: vec![false; info.handlers.len()],
+            any_dead: false,
+            caught: Vec::new(),
+            #[cfg(feature = "tokio")]
+            tokio: None,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn send<M: ExtendedMessage>(&mut self, seat: Seat, message: &M) -> Result {
+        let info = self.info;
+        let tag = Tag::new(seat.source, M::ID);
+        let len = match message.encoded_len() {
+            Ok(len) => len,
+            Err(error) => return Err(refused::<M>(info, seat, SendFault::Encode(error))),
+        };
+        if self.spill.is_empty() {
+            match self.publisher.try_claim(tag, len) {
+                Ok(mut claim) => {
+                    if let Err(error) = message.fill(claim.writer()) {
+                        drop(claim);
+                        return Err(refused::<M>(info, seat, SendFault::Encode(error)));
+                    }
+                    return match claim.commit() {
+                        Ok(_) => Ok(()),
+                        Err(error) => Err(refused::<M>(info, seat, SendFault::Commit(error))),
+                    };
+                }
+                Err(ClaimError::Full { .. }) => {}
+                Err(error) => return Err(refused::<M>(info, seat, SendFault::Claim(error))),
+            }
+        }
+        self.send_spilled(seat, tag, len, message)
+    }
+
+    #[cold]
+    fn send_spilled<M: ExtendedMessage>(
+        &mut self,
+        seat: Seat,
+        tag: Tag,
+        len: usize,
+        message: &M,
+    ) -> Result {
+        let info = self.info;
+        let pushed = self.spill(tag, len, |payload| {
+            let mut writer = crate::bus::PayloadWriter::over(payload);
+            message.fill(&mut writer).map_err(SendFault::Encode)
+        });
+        pushed.map_err(|fault| refused::<M>(info, seat, fault))
+    }
+
+    #[cfg(feature = "zero_copy")]
+    #[inline]
+    pub(crate) fn build<M: ZeroCopyMessage>(
+        &mut self,
+        seat: Seat,
+        fill: impl FnOnce(&mut M),
+    ) -> Result {
+        let info = self.info;
+        let tag = Tag::new(seat.source, M::ID);
+        let len = size_of::<M>();
+        if self.spill.is_empty() {
+            match self.publisher.try_claim(tag, len) {
+                Ok(mut claim) => {
+                    match zero_copy::build(claim.zeroed()) {
+                        Ok(message) => fill(message),
+                        Err(error) => {
+                            return Err(refused::<M>(info, seat, SendFault::Encode(error)));
+                        }
+                    }
+                    return match claim.commit() {
+                        Ok(_) => Ok(()),
+                        Err(error) => Err(refused::<M>(info, seat, SendFault::Commit(error))),
+                    };
+                }
+                Err(ClaimError::Full { .. }) => {}
+                Err(error) => return Err(refused::<M>(info, seat, SendFault::Claim(error))),
+            }
+        }
+        let pushed = self.spill(tag, len, |payload| {
+            fill(zero_copy::build(payload).map_err(SendFault::Encode)?);
+            Ok(())
+        });
+        pushed.map_err(|fault| refused::<M>(info, seat, fault))
+    }
+
+    /// Keeps a record until there is room for it and for all that wait before it.
+    #[cold]
+    fn spill(
+        &mut self,
+        tag: Tag,
+        len: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), SendFault>,
+    ) -> Result<(), SendFault> {
+        let max = self.publisher.max_payload();
+        if len > max {
+            return Err(SendFault::Claim(ClaimError::TooLarge { len, max }));
+        }
+        let full = SendFault::SpillFull {
+            limit: self.info.options.spill,
+            used: self.spill.used(),
+        };
+        self.spill.push(tag, len, fill).unwrap_or(Err(full))?;
+        self.tally.spilled.add(1);
+        self.flush();
+        Ok(())
+    }
+
+    /// Sends what was spilled, as far as there is room.
+    #[cold]
+    pub(crate) fn flush(&mut self) {
+        while let Some((tag, payload)) = self.spill.front() {
+            // Its length was checked when it was spilled: the only error is that there is no room.
+            if self.publisher.try_send(tag, payload).is_err() {
+                return;
+            }
+            self.spill.pop();
+        }
+    }
+
+    /// Waits for room for the oldest of what was spilled, until `deadline` or the stop.
+    pub(crate) fn wait_for_room(&mut self, deadline: std::time::Instant) {
+        let Some((tag, payload)) = self.spill.front() else {
+            return;
+        };
+        let control = &self.control;
+        let claim = self
+            .publisher
+            .claim_until(tag, payload.len(), Some(deadline), || control.is_stopping());
+        let Ok(mut claim) = claim else { return };
+        if claim.writer().put(payload).is_ok() && claim.commit().is_ok() {
+            self.spill.pop();
+        }
+    }
+
+    /// The record in hand.
+    pub(crate) fn record(&self) -> Option<FailedRecord> {
+        let route = self.info.routes.get(self.route)?;
+        Some(FailedRecord {
+            position: self.position,
+            source: route.source,
+            source_name: route.source_name,
+            message: route.message.id,
+            message_name: route.message.name,
+        })
+    }
+}
+
+#[cold]
+fn refused<M: Message>(info: &'static WorkerInfo, seat: Seat, fault: SendFault) -> HandlerError {
+    HandlerError::from(SendError {
+        worker: info.name,
+        handler: info.handlers[usize::from(seat.index)].name,
+        message: MessageInfo::of::<M>().name,
+        fault,
+    })
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
+            .field("worker", &self.info.name)
+            .field("position", &self.position)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A message was not sent.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct SendError {
+    /// The worker's name.
+    pub worker: &'static str,
+    /// The handler's name in the table.
+    pub handler: &'static str,
+    /// The message's name.
+    pub message: &'static str,
+    /// Why.
+    pub fault: SendFault,
+}
+
+/// Why a message was not sent.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SendFault {
+    /// It does not encode.
+    Encode(EncodeError),
+    /// It is longer than a record may be.
+    Claim(ClaimError),
+    /// It encoded to another length than announced.
+    Commit(crate::bus::CommitError),
+    /// The ring is full, and so is the worker's spill.
+    SpillFull {
+        /// The spill's limit, in bytes.
+        limit: usize,
+        /// How much of it is taken, in bytes.
+        used: usize,
+    },
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            worker,
+            handler,
+            message,
+            fault,
+        } = self;
+        write!(
+            f,
+            "handler `{handler}` of worker `{worker}` could not send `{message}`: "
+        )?;
+        match fault {
+            SendFault::Encode(error) => error.fmt(f),
+            SendFault::Claim(error) => error.fmt(f),
+            SendFault::Commit(error) => error.fmt(f),
+            SendFault::SpillFull { limit, used } => write!(
+                f,
+                "the ring is full and {used} of the {limit} bytes of the worker's spill are taken: make the ring \
+                 larger, raise `spill = ..`, or send less for each message"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for SendError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        None
+    }
+}

@@ -1,0 +1,176 @@
+//! Publishing from outside of the table.
+
+use core::fmt;
+use core::marker::PhantomData;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::control::Control;
+use super::handler::{Handler, SentBy};
+use crate::bus::{Claim, ClaimError, CommitError, Publisher, Tag};
+use crate::message::{EncodeError, ExtendedMessage};
+#[cfg(feature = "zero_copy")]
+use crate::message::{ZeroCopyMessage, zero_copy};
+
+/// Publishes as `S`, a source outside of the table's workers, until the run is stopped.
+pub struct SourcePublisher<S> {
+    publisher: Publisher,
+    control: Arc<Control>,
+    source: PhantomData<fn(&S)>,
+}
+
+/// How long a publisher waits for room.
+#[derive(Clone, Copy)]
+enum Wait {
+    No,
+    Until(Option<Instant>),
+}
+
+impl<S: Handler> SourcePublisher<S> {
+    pub(crate) fn new(publisher: Publisher, control: Arc<Control>) -> Self {
+        Self {
+            publisher,
+            control,
+            source: PhantomData,
+        }
+    }
+
+    /// Sends a message; waits for room if need be. Gives the record's position.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError`]; never that the bus is full.
+    pub fn send<M: SentBy<S> + ExtendedMessage>(
+        &mut self,
+        message: &M,
+    ) -> Result<u64, PublishError> {
+        self.send_within(message, Wait::Until(None))
+    }
+
+    /// Sends a message if there is room now. Gives the record's position.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError`]; [`ClaimError::Full`] in it if there is no room.
+    pub fn try_send<M: SentBy<S> + ExtendedMessage>(
+        &mut self,
+        message: &M,
+    ) -> Result<u64, PublishError> {
+        self.send_within(message, Wait::No)
+    }
+
+    /// As [`send`](Self::send), for `timeout` at the most.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError`]; [`ClaimError::Timeout`] in it if there was no room in time.
+    pub fn send_timeout<M: SentBy<S> + ExtendedMessage>(
+        &mut self,
+        message: &M,
+        timeout: Duration,
+    ) -> Result<u64, PublishError> {
+        self.send_within(message, Wait::Until(Instant::now().checked_add(timeout)))
+    }
+
+    /// Builds a zero-copy message in place, all its bytes zero at first; waits for room if need be. Gives the
+    /// record's position.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError`]; never that the bus is full.
+    #[cfg(feature = "zero_copy")]
+    pub fn build<M: SentBy<S> + ZeroCopyMessage>(
+        &mut self,
+        fill: impl FnOnce(&mut M),
+    ) -> Result<u64, PublishError> {
+        let mut claim = self.claim::<M>(size_of::<M>(), Wait::Until(None))?;
+        fill(zero_copy::build(claim.zeroed())?);
+        Ok(claim.commit()?)
+    }
+
+    fn send_within<M: SentBy<S> + ExtendedMessage>(
+        &mut self,
+        message: &M,
+        wait: Wait,
+    ) -> Result<u64, PublishError> {
+        let mut claim = self.claim::<M>(message.encoded_len()?, wait)?;
+        message.fill(claim.writer())?;
+        Ok(claim.commit()?)
+    }
+
+    fn claim<M: SentBy<S>>(&mut self, len: usize, wait: Wait) -> Result<Claim<'_>, PublishError> {
+        let control = &self.control;
+        if control.is_stopping() {
+            return Err(PublishError::Stopped);
+        }
+        let tag = Tag::new(S::ID, M::ID);
+        let claim = match wait {
+            Wait::No => self.publisher.try_claim(tag, len),
+            Wait::Until(deadline) => self
+                .publisher
+                .claim_until(tag, len, deadline, || control.is_stopping()),
+        };
+        claim.map_err(|error| match error {
+            ClaimError::Interrupted => PublishError::Stopped,
+            error => PublishError::Claim(error),
+        })
+    }
+}
+
+impl<S> fmt::Debug for SourcePublisher<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SourcePublisher")
+            .field("publisher", &self.publisher)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A message was not published.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The run has been stopped: no handler would get it.
+    Stopped,
+    /// It does not encode.
+    Encode(EncodeError),
+    /// It is longer than a record may be, or there is no room.
+    Claim(ClaimError),
+    /// It encoded to another length than announced.
+    Commit(CommitError),
+}
+
+impl From<EncodeError> for PublishError {
+    fn from(error: EncodeError) -> Self {
+        Self::Encode(error)
+    }
+}
+
+impl From<CommitError> for PublishError {
+    fn from(error: CommitError) -> Self {
+        Self::Commit(error)
+    }
+}
+
+impl fmt::Display for PublishError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stopped => {
+                f.write_str("the messenger has been stopped: nobody would get the message")
+            }
+            Self::Encode(error) => error.fmt(f),
+            Self::Claim(error) => error.fmt(f),
+            Self::Commit(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for PublishError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Stopped => None,
+            Self::Encode(error) => error.source(),
+            Self::Claim(error) => error.source(),
+            Self::Commit(error) => error.source(),
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! A table that runs.
+
+use core::fmt;
+use core::marker::PhantomData;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use super::app::App;
+use super::control::Control;
+use super::counters::{Tally, WorkerCounters};
+use super::describe::AppInfo;
+use super::failure::{Failed, Failure, FailureKind, Report};
+use super::handler::Outside;
+use super::publish::SourcePublisher;
+use super::subscribe::{MessageSet, Reader, Subscription};
+use super::worker::text_of;
+use crate::bus::{Bus, JoinError, Registration, Start};
+
+/// The run of a table. Dropped, it stops and joins its workers.
+pub struct Running<A: App> {
+    control: Arc<Control>,
+    tallies: Vec<Arc<Tally>>,
+    threads: Vec<JoinHandle<()>>,
+    /// Held for its drop, which takes the table's names off the bus.
+    _registration: Registration,
+    app: PhantomData<fn(&A)>,
+}
+
+impl<A: App> Running<A> {
+    pub(crate) fn new(
+        control: Arc<Control>,
+        tallies: Vec<Arc<Tally>>,
+        threads: Vec<JoinHandle<()>>,
+        registration: Registration,
+    ) -> Self {
+        Self {
+            control,
+            tallies,
+            threads,
+            _registration: registration,
+            app: PhantomData,
+        }
+    }
+
+    pub(crate) fn worker_count(&self) -> usize {
+        self.threads.len()
+    }
+
+    /// The table as data.
+    #[must_use]
+    pub fn info(&self) -> &'static AppInfo {
+        A::INFO
+    }
+
+    /// The bus it runs on.
+    #[must_use]
+    pub fn bus(&self) -> &Bus {
+        &self.control.bus
+    }
+
+    /// What each worker has done so far. Disturbs none of them.
+    #[must_use]
+    pub fn counters(&self) -> Vec<WorkerCounters> {
+        self.tallies
+            .iter()
+            .map(|tally| tally.read(self.control.begun))
+            .collect()
+    }
+
+    /// Publishes as `S`, a source that the table lists as outside.
+    ///
+    /// # Errors
+    ///
+    /// [`JoinError`] if the bus has no slot left.
+    pub fn publisher<S: Outside<A>>(&self) -> Result<SourcePublisher<S>, JoinError> {
+        Ok(SourcePublisher::new(
+            self.control.bus.publisher()?,
+            Arc::clone(&self.control),
+        ))
+    }
+
+    /// Reads the messages of the types in `S`, a tuple, from now on, as an observer: it holds nobody back, and is
+    /// told when it was too slow.
+    ///
+    /// # Errors
+    ///
+    /// [`JoinError`] if the bus has no slot left.
+    pub fn subscribe<S: MessageSet>(&self) -> Result<Subscription<S>, JoinError> {
+        self.subscribe_from(Start::Newest)
+    }
+
+    /// As [`subscribe`](Self::subscribe), from where `start` says.
+    ///
+    /// # Errors
+    ///
+    /// [`JoinError`] if the bus has no slot left.
+    pub fn subscribe_from<S: MessageSet>(
+        &self,
+        start: Start,
+    ) -> Result<Subscription<S>, JoinError> {
+        let reader = Reader::Observer(self.control.bus.observe(start)?);
+        Ok(Subscription::new(reader, Arc::clone(&self.control)))
+    }
+
+    /// As [`subscribe_from`](Self::subscribe_from), but misses nothing: whoever publishes waits when this
+    /// subscription does not read on. A thread that publishes and also reads so can hang itself.
+    ///
+    /// # Errors
+    ///
+    /// [`JoinError`] if the bus has no slot left.
+    pub fn subscribe_gating<S: MessageSet>(
+        &self,
+        start: Start,
+    ) -> Result<Subscription<S>, JoinError> {
+        let reader = Reader::Subscriber(self.control.bus.subscribe(start)?);
+        Ok(Subscription::new(reader, Arc::clone(&self.control)))
+    }
+
+    /// By which others may stop this run.
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        Stopper(Arc::clone(&self.control))
+    }
+
+    /// Whether it has been stopped, by whom it may be.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.control.is_stopping()
+    }
+
+    /// Stops in good order: what was committed before is delivered, each handler's `on_stop` is called, and the
+    /// threads are joined.
+    ///
+    /// # Errors
+    ///
+    /// [`Failed`] if a failure stopped the run before.
+    pub fn stop(self) -> Result<Report, Failed> {
+        self.control.stop();
+        self.join()
+    }
+
+    /// Waits until the run has ended: stopped by a handler, a [`Stopper`] or a failure.
+    ///
+    /// # Errors
+    ///
+    /// [`Failed`] if a failure stopped it.
+    pub fn join(mut self) -> Result<Report, Failed> {
+        self.join_all();
+        self.control.result(self.counters())
+    }
+
+    fn join_all(&mut self) {
+        for thread in core::mem::take(&mut self.threads) {
+            let name = thread.thread().name().unwrap_or_default().to_owned();
+            if let Err(panic) = thread.join() {
+                let worker = A::INFO.workers.iter().find(|w| name.ends_with(w.name));
+                self.control.fail(Failure {
+                    worker: worker.map_or("?", |w| w.name),
+                    handler: None,
+                    record: None,
+                    kind: FailureKind::Panicked {
+                        text: text_of(&*panic),
+                        then: super::failure::AfterPanic::WorkerStopped,
+                    },
+                });
+            }
+        }
+    }
+}
+
+impl<A: App> Drop for Running<A> {
+    fn drop(&mut self) {
+        self.control.stop();
+        self.join_all();
+    }
+}
+
+impl<A: App> fmt::Debug for Running<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running")
+            .field("app", &A::INFO.name)
+            .field("workers", &self.tallies.len())
+            .field("stopping", &self.is_stopping())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Stops a run from elsewhere: another thread, a signal's task, a test.
+#[derive(Clone, Debug)]
+pub struct Stopper(Arc<Control>);
+
+impl Stopper {
+    /// Stops the run in good order, and returns at once.
+    pub fn stop(&self) {
+        self.0.stop();
+    }
+}

@@ -1,0 +1,94 @@
+//! The thread of a worker, from its first line to its last.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use super::app::App;
+use super::failure::{Failure, FailureKind};
+use super::gate::{Gate, Pass};
+use super::link::Link;
+use super::worker::{Making, Runner, Worker};
+use crate::bus::Subscriber;
+
+/// What a worker's thread begins with.
+pub(crate) struct Start<A: App> {
+    pub(crate) link: Link,
+    pub(crate) subscriber: Subscriber,
+    pub(crate) config: Arc<A::Config>,
+    pub(crate) gate: Arc<Gate>,
+}
+
+/// Starts the thread of `W`.
+pub(crate) fn spawn<W: Worker>(start: Start<W::App>) -> std::io::Result<JoinHandle<()>> {
+    let name = format!("{}.{}", W::App::INFO.name, W::INFO.name);
+    std::thread::Builder::new()
+        .name(name)
+        .spawn(move || run::<W>(start))
+}
+
+fn run<W: Worker>(start: Start<W::App>) {
+    let Start {
+        link,
+        subscriber,
+        config,
+        gate,
+    } = start;
+    let mut pass = Pass {
+        gate: &gate,
+        through: false,
+    };
+    if let Some(core) = W::INFO.options.core
+        && let Err(error) = pin(core)
+    {
+        return gate.failed(Failure {
+            worker: W::INFO.name,
+            handler: None,
+            record: None,
+            kind: FailureKind::Pin { core, error },
+        });
+    }
+    let mut making = Making::new(const { &W::INFO });
+    let Some(worker) = W::make(&config, &mut making) else {
+        if let Some(failure) = making.failure {
+            gate.failed(failure);
+        }
+        return;
+    };
+    if !gate.made() {
+        return;
+    }
+    let mut runner = Runner::new(worker, link, subscriber, config);
+    match runner.begin() {
+        None => {
+            gate.started();
+            pass.through = true;
+            runner.run();
+        }
+        Some(failure) => gate.failed(failure),
+    }
+    runner.end();
+}
+
+/// Keeps this thread on one core.
+#[cfg(all(target_os = "linux", not(miri)))]
+fn pin(core: usize) -> std::io::Result<()> {
+    use rustix::thread::{CpuSet, sched_setaffinity};
+    if core >= CpuSet::MAX_CPU {
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::InvalidInput,
+            format!("this system counts its cores up to {}", CpuSet::MAX_CPU),
+        ));
+    }
+    let mut cores = CpuSet::new();
+    cores.set(core);
+    Ok(sched_setaffinity(None, &cores)?)
+}
+
+/// Keeps this thread on one core.
+#[cfg(not(all(target_os = "linux", not(miri))))]
+fn pin(_core: usize) -> std::io::Result<()> {
+    Err(std::io::Error::new(
+        std::io::ErrorKind::Unsupported,
+        "this system keeps no thread on a core: take `pin = ..` out of the table",
+    ))
+}

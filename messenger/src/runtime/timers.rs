@@ -1,0 +1,91 @@
+//! The timers of a worker's handlers.
+
+use core::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::{Duration, Instant};
+
+/// A timer that a handler has set by [`Outbox::timer`](super::Outbox::timer).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Timer(u64);
+
+/// All timers of a worker, the next one first.
+#[derive(Default, Debug)]
+pub(crate) struct Timers {
+    heap: BinaryHeap<Reverse<(Instant, u64, u16)>>,
+    made: u64,
+}
+
+impl Timers {
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.heap.is_empty()
+    }
+
+    /// Sets a timer for the handler at `index`. One too far away for the clock never fires.
+    pub(crate) fn set(&mut self, index: u16, after: Duration) -> Timer {
+        self.made += 1;
+        if let Some(due) = Instant::now().checked_add(after) {
+            self.heap.push(Reverse((due, self.made, index)));
+        }
+        Timer(self.made)
+    }
+
+    /// Takes a timer of the handler at `index` back. `false`: it has fired, or is another handler's.
+    pub(crate) fn cancel(&mut self, index: u16, timer: Timer) -> bool {
+        let before = self.heap.len();
+        self.heap
+            .retain(|Reverse((_, number, owner))| (*number, *owner) != (timer.0, index));
+        self.heap.len() < before
+    }
+
+    /// Takes all timers of the handler at `index` back.
+    pub(crate) fn cancel_all(&mut self, index: u16) {
+        self.heap.retain(|Reverse((_, _, owner))| *owner != index);
+    }
+
+    /// When the next one is due.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.heap.peek().map(|Reverse((due, ..))| *due)
+    }
+
+    /// Takes the next one that is due at `now`, and whose it is. One set meanwhile, numbered after `last`,
+    /// waits for the next turn, or a timer of no time at all would keep the worker here.
+    pub(crate) fn due(&mut self, now: Instant, last: u64) -> Option<(u16, Timer)> {
+        let &Reverse((due, number, index)) = self.heap.peek()?;
+        if due > now || number > last {
+            return None;
+        }
+        self.heap.pop();
+        Some((index, Timer(number)))
+    }
+
+    /// The number of the timer made last.
+    pub(crate) fn last(&self) -> u64 {
+        self.made
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fires_in_order_of_time_and_only_what_is_due() {
+        let mut timers = Timers::default();
+        let late = timers.set(1, Duration::from_secs(3600));
+        let never = timers.set(1, Duration::MAX);
+        let soon = timers.set(2, Duration::ZERO);
+        let sooner = timers.set(3, Duration::ZERO);
+        let now = Instant::now();
+        let last = timers.last();
+        let newer = timers.set(4, Duration::ZERO);
+        assert_eq!(timers.due(now, last), Some((2, soon)));
+        assert_eq!(timers.due(now, last), Some((3, sooner)));
+        assert_eq!(timers.due(now, last), None);
+        assert!(timers.cancel(4, newer) && !timers.cancel(4, newer));
+        assert!(!timers.cancel(2, late) && !timers.cancel(1, never));
+        assert!(timers.next().is_some_and(|next| next > now));
+        timers.cancel_all(1);
+        assert!(timers.is_empty());
+    }
+}

@@ -1,0 +1,533 @@
+//! A worker: the thread that reads the bus in order and routes.
+
+use core::any::Any;
+use core::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::app::App;
+use super::deliver::{Begin, Caught, Delivery, Fire, Stop, Turn, Visitor};
+use super::describe::WorkerInfo;
+use super::error::Result;
+use super::failure::{AfterPanic, Failure, FailureKind};
+use super::handler::Handler;
+use super::link::{Call, Link};
+use super::options::OnPanic;
+use super::outbox::Seat;
+use super::trace;
+use crate::bus::{Record, Subscriber, Tag, WaitStrategy};
+
+/// A worker of a table: its handlers by name and type. `messenger!` declares it.
+pub trait Worker: Sized + 'static {
+    /// The table it belongs to.
+    type App: App;
+
+    /// The worker as data.
+    const INFO: WorkerInfo;
+
+    /// Makes all handlers, in the order of the table; `None` if one could not be made.
+    fn make(config: &<Self::App as App>::Config, making: &mut Making<'_>) -> Option<Self>;
+
+    /// Makes one handler again.
+    ///
+    /// # Errors
+    ///
+    /// The constructor's error; then the old handler is still there.
+    fn remake(&mut self, handler: usize, config: &<Self::App as App>::Config) -> Result;
+
+    /// Which route a record with this header takes.
+    fn find(tag: Tag) -> Option<usize>;
+
+    /// Gives a record to the receivers of its route.
+    fn dispatch(&mut self, route: usize, payload: &[u8], to: &mut Delivery<'_>);
+
+    /// Visits one handler.
+    fn visit<V: Visitor>(&mut self, handler: usize, visitor: &mut V);
+
+    /// Visits all handlers, in the order of the table.
+    fn each<V: Visitor>(&mut self, visitor: &mut V);
+}
+
+/// Makes a worker's handlers, and keeps what went wrong.
+#[derive(Debug)]
+pub struct Making<'a> {
+    info: &'a WorkerInfo,
+    pub(crate) failure: Option<Failure>,
+}
+
+impl<'a> Making<'a> {
+    pub(crate) fn new(info: &'a WorkerInfo) -> Self {
+        Self {
+            info,
+            failure: None,
+        }
+    }
+
+    /// Makes one handler; `None` if its constructor fails or panics.
+    pub fn handler<H: Handler>(
+        &mut self,
+        seat: Seat,
+        constructor: impl FnOnce() -> Result<H>,
+    ) -> Option<H> {
+        let kind = match catch_unwind(AssertUnwindSafe(constructor)) {
+            Ok(Ok(handler)) => return Some(handler),
+            Ok(Err(error)) => FailureKind::Made(error),
+            Err(panic) => FailureKind::Panicked {
+                text: text_of(&*panic),
+                then: AfterPanic::Stopped,
+            },
+        };
+        self.failure = Some(Failure {
+            worker: self.info.name,
+            handler: Some(self.info.handlers[usize::from(seat.index)].name),
+            record: None,
+            kind,
+        });
+        None
+    }
+}
+
+/// What a panic says.
+pub(crate) fn text_of(panic: &(dyn Any + Send)) -> String {
+    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(text), _) => (*text).to_owned(),
+        (_, Some(text)) => text.clone(),
+        _ => "a panic without a text".to_owned(),
+    }
+}
+
+/// How many turns of the loop one reading of the clock serves.
+const TURNS_PER_CLOCK: u32 = 16;
+/// How long a worker with a spill waits for others before it looks around again.
+const HOLD: Duration = Duration::from_millis(5);
+
+/// A worker at work.
+pub(crate) struct Runner<W: Worker> {
+    worker: W,
+    link: Link,
+    subscriber: Subscriber,
+    config: Arc<<W::App as App>::Config>,
+    clock: Clock,
+    passed: u64,
+    /// When which handlers were made again.
+    restarts: Vec<(u16, Instant)>,
+    /// When the drain began.
+    draining: Option<Instant>,
+}
+
+/// The time for the counters: read seldom, for it costs more than handling a message.
+struct Clock {
+    begun: Instant,
+    /// Nanoseconds since then, plus one.
+    now: u64,
+    turns: u32,
+    stale: bool,
+}
+
+impl Clock {
+    #[cold]
+    fn read(&mut self) {
+        self.now = u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX - 1) + 1;
+        self.stale = false;
+        self.turns = 0;
+    }
+
+    #[inline]
+    fn turn(&mut self, idle: bool) {
+        self.turns += 1;
+        self.stale |= idle || self.turns >= TURNS_PER_CLOCK;
+    }
+}
+
+impl<W: Worker> Runner<W> {
+    pub(crate) fn new(
+        worker: W,
+        link: Link,
+        subscriber: Subscriber,
+        config: Arc<<W::App as App>::Config>,
+    ) -> Self {
+        let clock = Clock {
+            begun: link.control.begun,
+            now: 0,
+            turns: 0,
+            stale: true,
+        };
+        Self {
+            worker,
+            link,
+            subscriber,
+            config,
+            clock,
+            passed: 0,
+            restarts: Vec::new(),
+            draining: None,
+        }
+    }
+
+    /// Calls `on_start` on each handler, until one fails: then only those before it get `on_stop`.
+    pub(crate) fn begin(&mut self) -> Option<Failure> {
+        for index in 0..W::INFO.handlers.len() {
+            if let Some(kind) = self.begin_one(index) {
+                self.link.any_dead = true;
+                self.link.dead[index..].fill(true);
+                return Some(self.failure(index, kind));
+            }
+        }
+        None
+    }
+
+    fn begin_one(&mut self, index: usize) -> Option<FailureKind> {
+        self.link.call = Call::Start;
+        let mut begin = Begin(&mut self.link, None);
+        let worker = &mut self.worker;
+        match catch_unwind(AssertUnwindSafe(|| worker.visit(index, &mut begin))) {
+            Ok(()) => begin.1.map(FailureKind::Started),
+            Err(panic) => Some(FailureKind::Panicked {
+                text: text_of(&*panic),
+                then: AfterPanic::Stopped,
+            }),
+        }
+    }
+
+    /// Runs until the stop has been drained, or the worker is to stop.
+    pub(crate) fn run(&mut self) {
+        loop {
+            let turns = catch_unwind(AssertUnwindSafe(|| self.turns()));
+            match turns {
+                Ok(()) => return,
+                Err(panic) => {
+                    if !self.panicked(panic) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn turns(&mut self) {
+        loop {
+            let polled = match self.poll() {
+                Ok(polled) => polled,
+                Err(error) => {
+                    self.link.control.fail(Failure {
+                        worker: W::INFO.name,
+                        handler: None,
+                        record: None,
+                        kind: FailureKind::Read(error),
+                    });
+                    return;
+                }
+            };
+            self.on_loop();
+            if !self.link.timers.is_empty() {
+                self.fire();
+            }
+            if !self.link.spill.is_empty() {
+                self.hold();
+            }
+            self.clock.turn(polled == 0);
+            let cut_off = self.link.control.cut_off();
+            if self.subscriber.position() >= cut_off {
+                return;
+            }
+            if polled == 0 && !self.rest(cut_off) {
+                return;
+            }
+        }
+    }
+
+    /// Takes what is there, up to a batch.
+    #[inline]
+    fn poll(&mut self) -> Result<usize, crate::bus::ReadError> {
+        let Self {
+            worker,
+            link,
+            subscriber,
+            clock,
+            passed,
+            ..
+        } = self;
+        link.call = Call::Handle;
+        // With a spill, each record's end may make the room that the spill waits for.
+        let batch = if link.spill.is_empty() {
+            W::INFO.options.batch
+        } else {
+            1
+        };
+        let polled = subscriber.poll(batch, |record| match W::find(record.tag()) {
+            None => *passed += 1,
+            Some(route) => take(worker, link, clock, route, record),
+        })?;
+        if *passed > 0 {
+            link.tally.passed.add(*passed);
+            *passed = 0;
+        }
+        Ok(polled)
+    }
+
+    #[inline]
+    fn on_loop(&mut self) {
+        self.link.call = Call::Loop;
+        if !self.link.any_dead {
+            self.worker.each(&mut Turn(&mut self.link));
+            return;
+        }
+        for index in 0..W::INFO.handlers.len() {
+            if !self.link.dead[index] {
+                self.worker.visit(index, &mut Turn(&mut self.link));
+            }
+        }
+    }
+
+    #[cold]
+    fn fire(&mut self) {
+        self.link.call = Call::Timer;
+        let (now, last) = (Instant::now(), self.link.timers.last());
+        while let Some((index, timer)) = self.link.timers.due(now, last) {
+            self.worker
+                .visit(usize::from(index), &mut Fire(&mut self.link, timer));
+        }
+    }
+
+    /// With a spill, the slowest reader must read on, for only that makes room; everybody else waits for it.
+    #[cold]
+    fn hold(&mut self) {
+        self.link.flush();
+        if self.link.spill.is_empty() || self.link.control.is_stopping() {
+            return;
+        }
+        let position = self.subscriber.position();
+        let stats = self.link.control.bus.stats();
+        if stats.subscribers.iter().any(|s| s.position < position) {
+            let hold = Instant::now() + HOLD;
+            self.link
+                .wait_for_room(self.link.timers.next().map_or(hold, |next| next.min(hold)));
+        }
+    }
+
+    /// Waits for a record in the worker's own way. `false`: there is no point in waiting any longer.
+    fn rest(&mut self, cut_off: u64) -> bool {
+        let options = &W::INFO.options;
+        let control = &self.link.control;
+        if cut_off != u64::MAX {
+            // What stands before the stop is claimed and not finished.
+            let begun = *self.draining.get_or_insert_with(Instant::now);
+            let deadline = begun.checked_add(control.patience);
+            let there = self
+                .subscriber
+                .wait_until(WaitStrategy::Block, deadline, || false);
+            if matches!(there, Ok(false)) && self.subscriber.position() < cut_off {
+                let failure = Failure {
+                    worker: W::INFO.name,
+                    handler: None,
+                    record: None,
+                    kind: FailureKind::Unfinished {
+                        position: self.subscriber.position(),
+                        cut_off,
+                    },
+                };
+                control.report(failure);
+                return false;
+            }
+            return true;
+        }
+        match options.wait {
+            WaitStrategy::Spin if cfg!(not(miri)) => core::hint::spin_loop(),
+            WaitStrategy::Spin | WaitStrategy::Yield => std::thread::yield_now(),
+            wait => {
+                let mut deadline = self.link.timers.next();
+                if !self.link.spill.is_empty() {
+                    let hold = Instant::now() + HOLD;
+                    deadline = Some(deadline.map_or(hold, |next| next.min(hold)));
+                }
+                // An error is found again, and reported, by the next poll.
+                let _ = self
+                    .subscriber
+                    .wait_until(wait, deadline, || control.is_stopping());
+            }
+        }
+        true
+    }
+
+    /// Does what the policy says about a panic. `false`: the worker stops.
+    #[cold]
+    fn panicked(&mut self, panic: Box<dyn Any + Send>) -> bool {
+        let mut panics = core::mem::take(&mut self.link.caught);
+        if !panic.is::<Caught>() {
+            panics.push((self.link.seat, panic));
+        }
+        let mut goes_on = true;
+        for (index, panic) in panics {
+            goes_on &= self.judge(index, &text_of(&*panic));
+        }
+        goes_on
+    }
+
+    fn judge(&mut self, index: u16, text: &str) -> bool {
+        let handling = self.link.call == Call::Handle;
+        let record = if handling { self.link.record() } else { None };
+        self.link.tally.panics.add(1);
+        if handling {
+            let route = &self.link.tally.routes[self.link.route];
+            route.errors.add(1);
+            self.clock.read();
+            route.at(self.clock.now);
+        }
+        self.link.timers.cancel_all(index);
+        let then = self.sentence(index);
+        let dead = then != AfterPanic::Restarted;
+        self.link.dead[usize::from(index)] = dead;
+        self.link.any_dead |= dead;
+        let mut failure = self.failure(
+            usize::from(index),
+            FailureKind::Panicked {
+                text: text.to_owned(),
+                then,
+            },
+        );
+        failure.record = record;
+        match then {
+            AfterPanic::Restarted => {
+                self.link.control.report(failure);
+                self.restart(index);
+                true
+            }
+            AfterPanic::WorkerStopped => {
+                self.link.control.report(failure);
+                false
+            }
+            AfterPanic::Stopped | AfterPanic::TooManyRestarts { .. } => {
+                self.link.control.fail(failure);
+                true
+            }
+        }
+    }
+
+    fn sentence(&mut self, index: u16) -> AfterPanic {
+        match W::INFO.options.on_panic {
+            OnPanic::Stop => AfterPanic::Stopped,
+            OnPanic::StopWorker => AfterPanic::WorkerStopped,
+            OnPanic::Restart { times, per } => {
+                let now = Instant::now();
+                self.restarts
+                    .retain(|&(_, when)| now.duration_since(when) < per);
+                let before = self.restarts.iter().filter(|r| r.0 == index).count();
+                if before >= times as usize {
+                    return AfterPanic::TooManyRestarts { times };
+                }
+                self.restarts.push((index, now));
+                AfterPanic::Restarted
+            }
+        }
+    }
+
+    /// Makes the handler again and starts it; a failure in this stops the messenger.
+    fn restart(&mut self, index: u16) {
+        let index = usize::from(index);
+        let (worker, config) = (&mut self.worker, &*self.config);
+        let kind = match catch_unwind(AssertUnwindSafe(|| worker.remake(index, config))) {
+            Ok(Ok(())) => self.begin_one(index),
+            Ok(Err(error)) => Some(FailureKind::Made(error)),
+            Err(panic) => Some(FailureKind::Panicked {
+                text: text_of(&*panic),
+                then: AfterPanic::Stopped,
+            }),
+        };
+        match kind {
+            None => {
+                self.link.tally.restarts.add(1);
+                trace::remade(W::INFO.name, W::INFO.handlers[index].name);
+            }
+            Some(kind) => {
+                self.link.dead[index] = true;
+                self.link.any_dead = true;
+                self.link.control.fail(self.failure(index, kind));
+            }
+        }
+    }
+
+    fn failure(&self, index: usize, kind: FailureKind) -> Failure {
+        Failure {
+            worker: W::INFO.name,
+            handler: Some(W::INFO.handlers[index].name),
+            record: None,
+            kind,
+        }
+    }
+
+    /// Ends the worker: `on_stop` on each handler that has not panicked, and the last counts.
+    pub(crate) fn end(mut self) {
+        self.link.call = Call::Stop;
+        for index in 0..W::INFO.handlers.len() {
+            if self.link.dead[index] {
+                continue;
+            }
+            let (worker, link) = (&mut self.worker, &mut self.link);
+            let stopped = catch_unwind(AssertUnwindSafe(|| worker.visit(index, &mut Stop(link))));
+            if let Err(panic) = stopped {
+                self.link.tally.panics.add(1);
+                let kind = FailureKind::Panicked {
+                    text: text_of(&*panic),
+                    then: AfterPanic::Stopped,
+                };
+                self.link.control.fail(self.failure(index, kind));
+            }
+        }
+        self.link.flush();
+        self.link.tally.unsent.add(self.link.spill.count());
+        self.count_late();
+        trace::worker_ended(W::INFO.name);
+    }
+
+    /// Counts what stands on the bus after the stop and would have been for this worker.
+    fn count_late(&mut self) {
+        let Self {
+            link, subscriber, ..
+        } = self;
+        let (cut_off, tail) = (link.control.cut_off(), link.control.bus.tail());
+        while (cut_off..tail).contains(&subscriber.position()) {
+            let polled = subscriber.poll(W::INFO.options.batch, |record| {
+                link.tally
+                    .late
+                    .add(u64::from(W::find(record.tag()).is_some()));
+            });
+            if !matches!(polled, Ok(1..)) {
+                return;
+            }
+        }
+    }
+}
+
+/// Takes a record that is for this worker.
+#[inline]
+fn take<W: Worker>(
+    worker: &mut W,
+    link: &mut Link,
+    clock: &mut Clock,
+    route: usize,
+    record: Record<'_>,
+) {
+    if record.position() >= link.control.cut_off() {
+        link.tally.late.add(1);
+        return;
+    }
+    link.position = record.position();
+    link.route = route;
+    link.tally.routes[route].messages.add(1);
+    worker.dispatch(route, record.payload(), &mut Delivery::new(link));
+    // After the handler, so that nobody waits for the clock.
+    if clock.stale {
+        clock.read();
+    }
+    link.tally.routes[route].at(clock.now);
+}
+
+impl<W: Worker> fmt::Debug for Runner<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runner")
+            .field("worker", &W::INFO.name)
+            .field("position", &self.subscriber.position())
+            .finish_non_exhaustive()
+    }
+}

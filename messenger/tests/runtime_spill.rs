@@ -1,0 +1,314 @@
+//! Workers that send into a full ring: nothing hangs, nothing is lost in silence, and order is kept.
+
+mod table;
+
+use std::thread;
+use std::time::Duration;
+
+use messenger::bus::Start;
+use messenger::{
+    Failure, FailureKind, Handle, Lifecycle, Outbox, Result, SendError, SendFault, WorkerOptions,
+};
+use table::{Log, bus, until};
+
+numbers! { 1 Go 2 Item 3 Copy }
+
+/// The test.
+#[derive(Debug)]
+pub(crate) struct Boss;
+
+/// Sends many for one.
+#[derive(Debug)]
+pub(crate) struct Burst {
+    next: u64,
+}
+
+/// Checks that all come in order, and sends a copy of each.
+#[derive(Debug)]
+pub(crate) struct Order {
+    next: u64,
+    log: Log,
+}
+
+/// Checks the copies, from another worker, slowly.
+#[derive(Debug)]
+pub(crate) struct Slow {
+    next: u64,
+}
+
+handlers! {
+    1 Boss sends(Go);
+    2 Burst sends(Item);
+    3 Order + lifecycle sends(Copy);
+    4 Slow + lifecycle sends();
+}
+
+impl Handle<Go> for Burst {
+    fn handle(&mut self, m: &Go, out: &mut Outbox<'_, Self>) -> Result {
+        for _ in 0..m.0 {
+            out.send(&Item(self.next))?;
+            self.next += 1;
+        }
+        Ok(())
+    }
+}
+
+impl Lifecycle for Order {
+    fn on_stop(&mut self, _: &mut Outbox<'_, Self>) -> Result {
+        self.log.add(format!("{} in order", self.next));
+        Ok(())
+    }
+}
+
+impl Handle<Item> for Order {
+    fn handle(&mut self, m: &Item, out: &mut Outbox<'_, Self>) -> Result {
+        assert_eq!(m.0, self.next, "out of order");
+        self.next += 1;
+        out.send(&Copy(m.0))
+    }
+}
+
+impl Lifecycle for Slow {
+    fn on_loop(&mut self, _: &mut Outbox<'_, Self>) -> Result {
+        thread::sleep(Duration::from_micros(50));
+        Ok(())
+    }
+}
+
+impl Handle<Copy> for Slow {
+    fn handle(&mut self, m: &Copy, out: &mut Outbox<'_, Self>) -> Result {
+        assert_eq!(m.0, self.next, "out of order");
+        self.next += 1;
+        if self.next == TOTAL {
+            out.stop();
+        }
+        Ok(())
+    }
+}
+
+/// How many items are sent in all, and in one burst: several times what the ring holds.
+const TOTAL: u64 = if cfg!(miri) { 400 } else { 4000 };
+const ONE_BURST: u64 = TOTAL / 2;
+
+table! {
+    Alone(log: Log) outside[Boss] drop[Order, Copy]
+    0 One (WorkerOptions::new()) {
+        0 burst BURST: Burst = Burst { next: 0 };
+        1 order ORDER: Order = Order { next: 0, log: log.clone() };
+        routes(2)
+        0 Boss, Go => [0 burst BURST];
+        1 Burst, Item => [1 order ORDER];
+    }
+}
+
+mod tight {
+    use super::*;
+    table! {
+        Tight(log: Log) outside[Boss] drop[Order, Copy]
+        0 One (WorkerOptions::new().spill(1024)) {
+            0 burst BURST: Burst = Burst { next: 0 };
+            1 order ORDER: Order = Order { next: 0, log: log.clone() };
+            routes(2)
+            0 Boss, Go => [0 burst BURST];
+            1 Burst, Item => [1 order ORDER];
+        }
+    }
+}
+
+mod pair {
+    use super::*;
+    table! {
+        Pair(log: Log) outside[Boss] drop[]
+        0 One (WorkerOptions::new()) {
+            0 burst BURST: Burst = Burst { next: 0 };
+            1 order ORDER: Order = Order { next: 0, log: log.clone() };
+            routes(2)
+            0 Boss, Go => [0 burst BURST];
+            1 Burst, Item => [1 order ORDER];
+        }
+        1 Two (WorkerOptions::new().batch(3)) {
+            0 slow SLOW: Slow = Slow { next: 0 };
+            routes(1)
+            0 Order, Copy => [0 slow SLOW];
+        }
+    }
+}
+
+/// Two workers that flood each other, each gating the other's ring.
+mod flood {
+    use super::*;
+
+    numbers! { 11 Left 12 Right }
+
+    /// Answers each message with two, up to a depth.
+    #[derive(Debug)]
+    pub(crate) struct A(Log);
+    /// The same.
+    #[derive(Debug)]
+    pub(crate) struct B(Log);
+
+    handlers! {
+        11 A sends(Left);
+        12 B sends(Right);
+    }
+
+    impl Handle<Right> for A {
+        fn handle(&mut self, m: &Right, out: &mut Outbox<'_, Self>) -> Result {
+            if m.0 == 0 {
+                self.0.add("leaf");
+                return Ok(());
+            }
+            out.send(&Left(m.0 - 1))?;
+            out.send(&Left(m.0 - 1))
+        }
+    }
+
+    impl Handle<Go> for A {
+        fn handle(&mut self, m: &Go, out: &mut Outbox<'_, Self>) -> Result {
+            out.send(&Left(m.0))
+        }
+    }
+
+    impl Handle<Left> for B {
+        fn handle(&mut self, m: &Left, out: &mut Outbox<'_, Self>) -> Result {
+            if m.0 == 0 {
+                self.0.add("leaf");
+                return Ok(());
+            }
+            out.send(&Right(m.0 - 1))?;
+            out.send(&Right(m.0 - 1))
+        }
+    }
+
+    table! {
+        Flood(log: Log) outside[Boss] drop[]
+        0 First (WorkerOptions::new()) {
+            0 a A: A = A(log.clone());
+            routes(2)
+            0 Boss, Go => [0 a A];
+            1 B, Right => [0 a A];
+        }
+        1 Second (WorkerOptions::new()) {
+            0 b B: B = B(log.clone());
+            routes(1)
+            0 A, Left => [0 b B];
+        }
+    }
+}
+
+#[test]
+fn a_worker_does_not_wait_for_itself() {
+    let log = Log::default();
+    let app = Alone::builder(bus(4096), log.clone()).run().unwrap();
+    let mut boss = app.publisher::<Boss>().unwrap();
+    boss.send(&Go(ONE_BURST)).unwrap();
+    boss.send(&Go(ONE_BURST)).unwrap();
+    until(|| app.counters()[0].routes[1].messages >= TOTAL);
+    assert!(app.counters()[0].spilled > 0);
+    let report = app.stop().unwrap();
+    assert!(report.failures.is_empty(), "{report:?}");
+    assert_eq!(log.lines(), [format!("{TOTAL} in order")]);
+}
+
+#[test]
+fn a_spill_over_its_limit_is_an_error_that_names_all() {
+    let log = Log::default();
+    let app = tight::Tight::builder(bus(4096), log.clone()).run().unwrap();
+    app.publisher::<Boss>()
+        .unwrap()
+        .send(&Go(ONE_BURST))
+        .unwrap();
+    until(|| app.counters()[0].errors > 0);
+    let report = app.stop().unwrap();
+    let [
+        Failure {
+            handler: Some("burst"),
+            kind: FailureKind::Returned(error),
+            ..
+        },
+        ..,
+    ] = &report.failures[..]
+    else {
+        panic!("a failure: {report:?}")
+    };
+    let error = error.downcast_ref::<SendError>().unwrap();
+    assert_eq!(
+        (error.worker, error.handler, error.message),
+        ("One", "burst", "Item")
+    );
+    assert!(matches!(
+        error.fault,
+        SendFault::SpillFull {
+            limit: 1024,
+            used: 1024
+        }
+    ));
+    assert_eq!(
+        error.to_string(),
+        "handler `burst` of worker `One` could not send `Item`: the ring is full and 1024 of the 1024 bytes of the \
+         worker's spill are taken: make the ring larger, raise `spill = ..`, or send less for each message"
+    );
+}
+
+#[test]
+fn a_slow_worker_is_waited_for_in_order() {
+    let log = Log::default();
+    let app = pair::Pair::builder(bus(4096), log.clone()).run().unwrap();
+    let mut boss = app.publisher::<Boss>().unwrap();
+    boss.send(&Go(ONE_BURST)).unwrap();
+    boss.send(&Go(ONE_BURST)).unwrap();
+    let report = app.join().unwrap();
+    assert!(report.failures.is_empty(), "{report:?}");
+    assert_eq!(log.lines(), [format!("{TOTAL} in order")]);
+}
+
+#[test]
+fn workers_that_flood_each_other_do_not_hang() {
+    let log = Log::default();
+    let app = flood::Flood::builder(bus(4096), log.clone()).run().unwrap();
+    let depth = if cfg!(miri) { 7 } else { 12 };
+    app.publisher::<Boss>().unwrap().send(&Go(depth)).unwrap();
+    until(|| log.lines().len() >= 1 << depth);
+    let report = app.stop().unwrap();
+    assert!(report.failures.is_empty(), "{report:?}");
+    assert!(
+        report.workers.iter().any(|worker| worker.spilled > 0),
+        "{report:?}"
+    );
+    assert_eq!(log.lines().len(), 1 << depth);
+}
+
+#[test]
+fn a_gating_reader_that_sleeps_holds_a_worker_back_and_loses_nothing() {
+    let log = Log::default();
+    let app = Alone::builder(bus(4096), log.clone()).run().unwrap();
+    let mut reader = app.subscribe_gating::<(Copy,)>(Start::Newest).unwrap();
+    app.publisher::<Boss>()
+        .unwrap()
+        .send(&Go(ONE_BURST))
+        .unwrap();
+    thread::sleep(Duration::from_millis(20));
+    let held = app.counters()[0].routes[1].messages;
+    assert!(held < ONE_BURST, "the ring holds no more than 128 records");
+    for n in 0..ONE_BURST {
+        let received = reader.next().unwrap().unwrap();
+        assert_eq!(received.get::<Copy>().unwrap().unwrap().0, n);
+    }
+    drop(reader);
+    let report = app.stop().unwrap();
+    assert!(report.failures.is_empty(), "{report:?}");
+}
+
+#[test]
+fn a_stop_does_not_wait_for_room_that_never_comes() {
+    let app = Alone::builder(bus(4096), Log::default()).run().unwrap();
+    let reader = app.subscribe_gating::<(Copy,)>(Start::Newest).unwrap();
+    app.publisher::<Boss>()
+        .unwrap()
+        .send(&Go(ONE_BURST))
+        .unwrap();
+    thread::sleep(Duration::from_millis(5));
+    let report = app.stop().unwrap();
+    assert!(report.workers[0].unsent > 0, "{report:?}");
+    drop(reader);
+}

@@ -1,0 +1,470 @@
+//! What becomes of handlers that panic or fail, under each policy.
+
+mod table;
+
+use std::time::Duration;
+
+use messenger::{
+    AfterPanic, FailureKind, Handle, HandlerError, Lifecycle, OnError, OnPanic, Outbox, Result,
+    StartError, WorkerOptions,
+};
+use table::{Log, bus, until};
+
+numbers! { 1 Job 2 Done }
+
+/// Panics over 13, fails over 7, and answers everything else.
+#[derive(Debug)]
+pub(crate) struct Flaky {
+    log: Log,
+    seen: u64,
+}
+
+impl Flaky {
+    fn new(log: &Log) -> Self {
+        log.add("flaky made");
+        Self {
+            log: log.clone(),
+            seen: 0,
+        }
+    }
+}
+
+/// Notes what it gets.
+#[derive(Debug)]
+pub(crate) struct Witness(Log);
+
+/// Notes the answers.
+#[derive(Debug)]
+pub(crate) struct Far(Log);
+
+/// Does nothing.
+#[derive(Debug)]
+pub(crate) struct Idle;
+
+/// The test.
+#[derive(Debug)]
+pub(crate) struct Boss;
+
+handlers! {
+    1 Flaky + lifecycle sends(Done);
+    2 Witness + lifecycle sends();
+    3 Far + lifecycle sends();
+    4 Boss sends(Job);
+    5 Idle sends();
+}
+
+impl Lifecycle for Flaky {
+    fn on_start(&mut self, _: &mut Outbox<'_, Self>) -> Result {
+        self.log.add("flaky started");
+        Ok(())
+    }
+    fn on_stop(&mut self, _: &mut Outbox<'_, Self>) -> Result {
+        self.log.add("flaky stopped");
+        Ok(())
+    }
+}
+
+impl Lifecycle for Witness {
+    fn on_stop(&mut self, _: &mut Outbox<'_, Self>) -> Result {
+        self.0.add("witness stopped");
+        Ok(())
+    }
+}
+
+impl Lifecycle for Far {
+    fn on_stop(&mut self, _: &mut Outbox<'_, Self>) -> Result {
+        self.0.add("far stopped");
+        Ok(())
+    }
+}
+
+impl Handle<Job> for Flaky {
+    fn handle(&mut self, m: &Job, out: &mut Outbox<'_, Self>) -> Result {
+        self.seen += 1;
+        match m.0 {
+            13 => panic!("thirteen, after {} others", self.seen - 1),
+            7 => Err(HandlerError::new("seven is refused")),
+            n => out.send(&Done(n)),
+        }
+    }
+}
+
+impl Handle<Job> for Witness {
+    fn handle(&mut self, m: &Job, _: &mut Outbox<'_, Self>) -> Result {
+        self.0.add(format!("witnessed {}", m.0));
+        Ok(())
+    }
+}
+
+impl Handle<Done> for Far {
+    fn handle(&mut self, m: &Done, _: &mut Outbox<'_, Self>) -> Result {
+        self.0.add(format!("done {}", m.0));
+        Ok(())
+    }
+}
+
+/// The same table under several policies.
+macro_rules! shop {
+    ($app:ident $options:expr) => {
+        table! {
+            $app(log: Log) outside[Boss] drop[]
+            0 Here ($options) {
+                0 flaky FLAKY: Flaky = Flaky::new(log);
+                1 witness WITNESS: Witness = Witness(log.clone());
+                routes(1)
+                0 Boss, Job => [0 flaky FLAKY, 1 witness WITNESS];
+            }
+            1 There (WorkerOptions::new()) {
+                0 far FAR: Far = Far(log.clone());
+                routes(1)
+                0 Flaky, Done => [0 far FAR];
+            }
+        }
+    };
+}
+
+shop!(Stops WorkerOptions::new());
+shop!(StopsWorker WorkerOptions::new().on_panic(OnPanic::StopWorker));
+shop!(Restarts WorkerOptions::new().on_panic(OnPanic::Restart { times: 2, per: Duration::from_secs(3600) }));
+shop!(StopsOnError WorkerOptions::new().on_error(OnError::Stop));
+
+/// A handler that panics alone on its route.
+mod alone {
+    use super::*;
+
+    table! {
+        Alone(log: Log) outside[Boss] drop[Flaky, Done]
+        0 Here (WorkerOptions::new().on_panic(OnPanic::Restart { times: 9, per: Duration::from_secs(3600) })) {
+            0 flaky FLAKY: Flaky = Flaky::new(log);
+            routes(1)
+            0 Boss, Job => [0 flaky FLAKY];
+        }
+    }
+}
+
+#[test]
+fn by_default_a_panic_stops_the_messenger_in_good_order() {
+    let log = Log::default();
+    let app = Stops::builder(bus(4096), log.clone()).run().unwrap();
+    let mut boss = app.publisher::<Boss>().unwrap();
+    for n in [1, 13] {
+        boss.send(&Job(n)).unwrap();
+    }
+    let failed = app.join().unwrap_err();
+    assert_eq!(
+        failed.to_string(),
+        "worker `Here`, handler `flaky`, message `Job` from `Boss` at position 32: panicked: \
+         thirteen, after 1 others (the messenger stopped)"
+    );
+    let report = failed.report();
+    assert_eq!(
+        (report.workers[0].panics, report.workers[0].messages),
+        (1, 2)
+    );
+    assert_eq!(report.workers[0].routes[0].errors, 1);
+    let mut lines = log.lines();
+    lines.sort();
+    assert_eq!(
+        lines,
+        [
+            "done 1",
+            "far stopped",
+            "flaky made",
+            "flaky started",
+            "witness stopped",
+            "witnessed 1",
+            "witnessed 13"
+        ]
+    );
+    assert!(matches!(
+        boss.send(&Job(2)),
+        Err(messenger::PublishError::Stopped)
+    ));
+}
+
+#[test]
+fn a_worker_can_stop_alone() {
+    let log = Log::default();
+    let app = StopsWorker::builder(bus(4096), log.clone()).run().unwrap();
+    let mut boss = app.publisher::<Boss>().unwrap();
+    for n in [13, 1] {
+        boss.send(&Job(n)).unwrap();
+    }
+    until(|| log.lines().contains(&"witness stopped".to_owned()));
+    assert!(!app.is_stopping());
+    // Nobody holds the ring back any more but the other worker.
+    for n in 0..1000 {
+        boss.send(&Job(n)).unwrap();
+    }
+    let report = app.stop().unwrap();
+    assert!(matches!(
+        report.failures[..],
+        [messenger::Failure {
+            worker: "Here",
+            handler: Some("flaky"),
+            kind: FailureKind::Panicked {
+                then: AfterPanic::WorkerStopped,
+                ..
+            },
+            ..
+        }]
+    ));
+    let lines = log.lines();
+    assert!(
+        lines.contains(&"witnessed 13".to_owned()) && lines.contains(&"far stopped".to_owned())
+    );
+    assert!(!lines.contains(&"flaky stopped".to_owned()));
+}
+
+#[test]
+fn a_handler_is_made_again_and_misses_only_the_message_at_fault() {
+    let log = Log::default();
+    let app = Restarts::builder(bus(4096), log.clone()).run().unwrap();
+    let mut boss = app.publisher::<Boss>().unwrap();
+    for n in [1, 13, 2, 13, 3] {
+        boss.send(&Job(n)).unwrap();
+    }
+    until(|| log.lines().contains(&"done 3".to_owned()));
+    assert_eq!(app.counters()[0].restarts, 2);
+    boss.send(&Job(13)).unwrap();
+    let failed = app.join().unwrap_err();
+    assert!(
+        failed.to_string().ends_with(
+            "(after as many restarts as `restart(2, ..)` allows: the messenger stopped)"
+        ),
+        "{failed}"
+    );
+    let texts: Vec<String> = failed
+        .report()
+        .failures
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(texts.len(), 3, "{texts:?}");
+    assert!(texts[0].contains("thirteen, after 1 others (the handler was made again)"));
+    assert!(texts[1].contains("thirteen, after 1 others (the handler was made again)"));
+    let lines = log.lines();
+    let count = |line: &str| lines.iter().filter(|l| *l == line).count();
+    assert_eq!((count("flaky made"), count("flaky started")), (3, 3));
+    assert_eq!((count("flaky stopped"), count("witnessed 13")), (0, 3));
+    let done: Vec<&String> = lines.iter().filter(|l| l.starts_with("done")).collect();
+    assert_eq!(done, ["done 1", "done 2", "done 3"]);
+}
+
+#[test]
+fn a_sole_receiver_is_made_again_too() {
+    let log = Log::default();
+    let app = alone::Alone::builder(bus(4096), log.clone()).run().unwrap();
+    let mut answers = app.subscribe::<(Done,)>().unwrap();
+    let mut boss = app.publisher::<Boss>().unwrap();
+    for n in [13, 1, 13, 2, 3] {
+        boss.send(&Job(n)).unwrap();
+    }
+    for expected in 1..=3 {
+        let received = answers.next().unwrap().unwrap();
+        assert_eq!(received.get::<Done>().unwrap().unwrap().0, expected);
+    }
+    let report = app.stop().unwrap();
+    assert_eq!(
+        (report.workers[0].panics, report.workers[0].restarts),
+        (2, 2)
+    );
+    assert_eq!(report.workers[0].messages, 5);
+}
+
+#[test]
+fn errors_are_reported_and_counted() {
+    let log = Log::default();
+    let told = Log::default();
+    let tell = told.clone();
+    let app = Stops::builder(bus(4096), log.clone())
+        .on_failure(move |failure| tell.add(failure.to_string()))
+        .run()
+        .unwrap();
+    let mut boss = app.publisher::<Boss>().unwrap();
+    for n in [7, 1] {
+        boss.send(&Job(n)).unwrap();
+    }
+    until(|| log.lines().contains(&"done 1".to_owned()));
+    let report = app.stop().unwrap();
+    assert_eq!(
+        (report.workers[0].errors, report.workers[0].routes[0].errors),
+        (1, 1)
+    );
+    let text =
+        "worker `Here`, handler `flaky`, message `Job` from `Boss` at position 0: seven is refused";
+    assert_eq!(report.failures[0].to_string(), text);
+    assert_eq!(told.lines(), [text]);
+}
+
+#[test]
+fn an_error_can_stop_the_messenger() {
+    let app = StopsOnError::builder(bus(4096), Log::default())
+        .run()
+        .unwrap();
+    app.publisher::<Boss>().unwrap().send(&Job(7)).unwrap();
+    let failed = app.join().unwrap_err();
+    assert!(matches!(failed.failure().kind, FailureKind::Returned(_)));
+    assert!(failed.to_string().ends_with("seven is refused"), "{failed}");
+}
+
+#[test]
+fn what_does_not_decode_is_reported_and_skipped() {
+    let log = Log::default();
+    let app = Stops::builder(bus(4096), log.clone()).run().unwrap();
+    let tag = messenger::bus::Tag::new(
+        <Boss as messenger::Handler>::ID,
+        <Job as messenger::Message>::ID,
+    );
+    app.bus().publisher().unwrap().send(tag, b"forged").unwrap();
+    app.publisher::<Boss>().unwrap().send(&Job(1)).unwrap();
+    until(|| log.lines().contains(&"done 1".to_owned()));
+    let report = app.stop().unwrap();
+    assert_eq!(
+        (
+            report.workers[0].undecodable,
+            report.workers[0].routes[0].errors
+        ),
+        (1, 1)
+    );
+    let text = report.failures[0].to_string();
+    assert!(
+        text.starts_with("worker `Here`, message `Job` from `Boss` at position 0: does not decode: the payload has 6"),
+        "{text}"
+    );
+    let record = report.failures[0].record.unwrap();
+    assert_eq!((record.source.get(), record.message.get()), (4, 1));
+}
+
+/// Handlers that cannot be made or started.
+mod stillborn {
+    use super::*;
+
+    /// Fails as it is told to.
+    #[derive(Debug)]
+    pub(crate) struct Weak(How);
+
+    /// How to fail.
+    #[derive(Clone, Copy, PartialEq, Debug)]
+    pub(crate) enum How {
+        Constructor,
+        ConstructorPanics,
+        Start,
+        StartPanics,
+    }
+
+    handlers! { 9 Weak + lifecycle sends(); }
+
+    impl Weak {
+        fn new(how: How) -> Result<Self> {
+            match how {
+                How::Constructor => Err(HandlerError::new("no such file")),
+                How::ConstructorPanics => panic!("not made"),
+                how => Ok(Self(how)),
+            }
+        }
+    }
+
+    impl Lifecycle for Weak {
+        fn on_start(&mut self, _: &mut Outbox<'_, Self>) -> Result {
+            match self.0 {
+                How::Start => Err(HandlerError::new("port taken")),
+                _ => panic!("not started"),
+            }
+        }
+        fn on_stop(&mut self, _: &mut Outbox<'_, Self>) -> Result {
+            panic!("never started, so never stopped");
+        }
+    }
+
+    table! {
+        Clinic(config: (How, Log)) outside[] drop[]
+        0 One (WorkerOptions::new()) {
+            0 first FIRST: Far = Far(config.1.clone());
+            1 weak WEAK: Weak = Weak::new(config.0)?;
+            2 last LAST: Witness = Witness(config.1.clone());
+            routes(0)
+        }
+        1 Two (WorkerOptions::new()) {
+            0 other OTHER: Idle = Idle;
+            routes(0)
+        }
+    }
+}
+
+#[test]
+fn run_returns_the_first_failure_of_a_start() {
+    use stillborn::{Clinic, How};
+    for (how, text, stopped) in [
+        (
+            How::Constructor,
+            "worker `One`, handler `weak`: its constructor failed: no such file",
+            &[][..],
+        ),
+        (
+            How::ConstructorPanics,
+            "worker `One`, handler `weak`: panicked: not made (the messenger stopped)",
+            &[],
+        ),
+        (
+            How::Start,
+            "worker `One`, handler `weak`: `on_start` failed: port taken",
+            &["far stopped"],
+        ),
+        (
+            How::StartPanics,
+            "worker `One`, handler `weak`: panicked: not started (the messenger stopped)",
+            &["far stopped"],
+        ),
+    ] {
+        let log = Log::default();
+        let bus = bus(4096);
+        let error = Clinic::builder(bus.clone(), (how, log.clone()))
+            .run()
+            .unwrap_err();
+        assert!(matches!(error, StartError::Failed(_)));
+        assert_eq!(error.to_string(), text);
+        // All threads have ended: nobody is left on the bus.
+        assert_eq!(bus.stats().members, 0);
+        assert_eq!(log.lines(), stopped, "{how:?}");
+    }
+}
+
+#[test]
+fn a_core_that_is_not_there_is_a_start_failure() {
+    mod nowhere {
+        use super::*;
+        table! {
+            Nowhere(log: Log) outside[] drop[]
+            0 Off (WorkerOptions::new().pin(100_000)) {
+                0 far FAR: Far = Far(log.clone());
+                routes(0)
+            }
+        }
+    }
+    let error = nowhere::Nowhere::builder(bus(4096), Log::default())
+        .run()
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("worker `Off`: cannot run on core 100000: this system"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_full_bus_and_an_empty_choice_are_start_errors() {
+    let small =
+        messenger::bus::Bus::new(messenger::bus::BusConfig::bytes(4096).members(3)).unwrap();
+    let error = Stops::builder(small, Log::default()).run().unwrap_err();
+    assert!(matches!(error, StartError::Join(_)), "{error}");
+    let error = Stops::builder(bus(4096), Log::default())
+        .only([])
+        .run()
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "no worker of `Stops` is to run: give `only` at least one of its workers, such as `Stops::NAME`"
+    );
+}
