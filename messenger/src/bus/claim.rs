@@ -41,8 +41,10 @@ impl Open {
 
     #[cold]
     fn abort_rest(&mut self) {
-        self.core.abort(self.next, self.end);
+        let position = self.next;
+        // First, so that it is not aborted twice if a waker panics.
         self.next = self.end;
+        self.core.abort(position, self.end);
     }
 
     /// The claim of a record with a payload of `len` bytes, which is known to fit in the run.
@@ -50,14 +52,10 @@ impl Open {
     pub(super) fn carve(&mut self, tag: Tag, len: usize) -> Claim<'_> {
         let position = self.next;
         self.core.write_meta(position, tag, len as u32);
-        let start = self.core.memory.byte(position + HEADER);
         Claim {
-            // SAFETY: this publisher owns [next, end) until it finishes it (docs/bus.md, rule 1),
-            // the payload lies inside it and before the ring's end, and the claim borrows the
-            // publisher, so there is no other writer over these bytes.
-            writer: unsafe { PayloadWriter::new(start, len) },
             position,
             len,
+            left: len,
             open: self,
         }
     }
@@ -87,12 +85,14 @@ impl Open {
 #[must_use = "a claim that is dropped is aborted"]
 pub struct Claim<'a> {
     open: &'a mut Open,
-    writer: PayloadWriter<'a>,
     position: u64,
+    /// The payload's bytes, all of them inside the run that `open` owns.
     len: usize,
+    /// How many of them, the last ones, have still to be written.
+    left: usize,
 }
 
-impl<'a> Claim<'a> {
+impl Claim<'_> {
     /// The record's position.
     #[must_use]
     pub fn position(&self) -> u64 {
@@ -105,21 +105,25 @@ impl<'a> Claim<'a> {
         self.len
     }
 
-    /// The sink for the payload's bytes, from front to back.
+    /// The sink for the payload's bytes, from front to back: it goes on where the last one ended.
     #[inline]
-    pub fn writer(&mut self) -> &mut PayloadWriter<'a> {
-        &mut self.writer
+    pub fn writer(&mut self) -> PayloadWriter<'_> {
+        let start = self.open.core.memory.byte(self.position + HEADER);
+        // SAFETY: the publisher owns [next, end) until it finishes it (docs/bus.md, rule 1), the
+        // payload lies inside it and before the ring's end, and the writer borrows the claim,
+        // which borrows the publisher, so there is no other writer over these bytes.
+        unsafe { PayloadWriter::resume(start, self.len, &mut self.left) }
     }
 
     /// The payload's bytes, for building in place; those not yet written are zero.
     #[inline]
     pub fn zeroed(&mut self) -> &mut [u8] {
-        let left = self.writer.remaining();
+        let left = self.left;
         // It cannot fail: just so many remain.
-        let _ = self.writer.put_zeros(left);
+        let _ = self.writer().put_zeros(left);
         let start = self.open.core.memory.byte(self.position + HEADER);
-        // SAFETY: the claim owns these bytes until it is finished (docs/bus.md, rule 1); the
-        // writer has written all of them, and cannot write while this borrow lasts.
+        // SAFETY: the claim owns these bytes until it is finished (docs/bus.md, rule 1); all of
+        // them have been written, and no writer lives while this borrow lasts.
         unsafe { core::slice::from_raw_parts_mut(start.as_ptr(), self.len) }
     }
 
@@ -130,9 +134,9 @@ impl<'a> Claim<'a> {
     /// [`CommitError::Incomplete`] if not all bytes were written; then it is aborted.
     #[inline]
     pub fn commit(self) -> Result<u64, CommitError> {
-        if self.writer.remaining() != 0 {
+        if self.left != 0 {
             return Err(CommitError::Incomplete {
-                written: self.writer.written(),
+                written: self.len - self.left,
                 claimed: self.len,
             });
         }
@@ -144,7 +148,7 @@ impl<'a> Claim<'a> {
     pub(super) fn fill(mut self, payload: &[u8]) -> u64 {
         debug_assert_eq!(payload.len(), self.len);
         // It cannot fail: the claim was made for so many bytes.
-        let _ = self.writer.put(payload);
+        let _ = self.writer().put(payload);
         self.finish()
     }
 
@@ -152,8 +156,9 @@ impl<'a> Claim<'a> {
     fn finish(self) -> u64 {
         let mut this = ManuallyDrop::new(self);
         let position = this.position;
-        this.open.core.finish(position, State::Committed);
+        // First, so that a record that is out is not aborted if a waker panics.
         this.open.next = position + record_len(this.len) as u64;
+        this.open.core.finish(position, State::Committed);
         position
     }
 }
@@ -161,8 +166,9 @@ impl<'a> Claim<'a> {
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
         let end = self.position + record_len(self.len) as u64;
-        self.open.core.abort(self.position, end);
+        // First, so that it is not aborted twice if a waker panics.
         self.open.next = end;
+        self.open.core.abort(self.position, end);
     }
 }
 
@@ -170,7 +176,8 @@ impl fmt::Debug for Claim<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Claim")
             .field("position", &self.position)
-            .field("writer", &self.writer)
+            .field("len", &self.len)
+            .field("left", &self.left)
             .finish()
     }
 }

@@ -89,36 +89,31 @@ pub(crate) struct Wakers(Mutex<Vec<(usize, Waker)>>);
 
 impl Wakers {
     fn all(&self) -> MutexGuard<'_, Vec<(usize, Waker)>> {
-        // The vector is whole after each step, so a panic inside a waker's `clone` harms nobody.
+        // No foreign code runs under the lock, and the vector is whole after each step.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps `waker` for `slot`; says whether there was none before.
-    pub(crate) fn register(&self, slot: usize, waker: &Waker) -> bool {
+    /// Keeps `waker` for `slot`; gives the one that was kept before. Like all of these it wakes
+    /// and drops no waker under the lock: who does may end up here again.
+    pub(crate) fn register(&self, slot: usize, waker: Waker) -> Option<Waker> {
         let mut all = self.all();
         if let Some((_, kept)) = all.iter_mut().find(|(of, _)| *of == slot) {
-            kept.clone_from(waker);
-            return false;
+            return Some(core::mem::replace(kept, waker));
         }
-        all.push((slot, waker.clone()));
-        true
+        all.push((slot, waker));
+        None
     }
 
-    /// Forgets the waker of `slot`; says whether there was one.
-    pub(crate) fn deregister(&self, slot: usize) -> bool {
+    /// Forgets the waker of `slot`, and gives it.
+    pub(crate) fn deregister(&self, slot: usize) -> Option<Waker> {
         let mut all = self.all();
-        let found = all.iter().position(|(of, _)| *of == slot);
-        found.map(|at| all.swap_remove(at)).is_some()
+        let at = all.iter().position(|(of, _)| *of == slot)?;
+        Some(all.swap_remove(at).1)
     }
 
-    /// Wakes and forgets all; says how many there were.
-    pub(crate) fn wake_all(&self) -> u64 {
-        let all = core::mem::take(&mut *self.all());
-        let count = all.len() as u64;
-        for (_, waker) in all {
-            waker.wake();
-        }
-        count
+    /// Forgets all wakers, and gives them.
+    pub(crate) fn take_all(&self) -> Vec<(usize, Waker)> {
+        core::mem::take(&mut *self.all())
     }
 }
 

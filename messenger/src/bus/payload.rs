@@ -7,26 +7,34 @@ use core::ptr::NonNull;
 /// A write-only sink over the payload of a claim.
 ///
 /// Bytes go in from front to back and can never be read back, so what an earlier lap
-/// left in the ring stays hidden. A payload can be committed when it is full.
+/// left in the ring stays hidden. A payload can be committed when it is full: the claim itself
+/// keeps count, so a writer that was swapped for another vouches for nothing but its own bytes.
 pub struct PayloadWriter<'a> {
     next: NonNull<u8>,
     left: usize,
     len: usize,
-    claim: PhantomData<&'a mut [u8]>,
+    /// The claim's count of the bytes left, where the bytes are a claim's.
+    claim: Option<&'a mut usize>,
+    bytes: PhantomData<&'a mut [u8]>,
 }
 
 impl<'a> PayloadWriter<'a> {
-    /// A writer over `len` bytes at `start`.
+    /// A writer over the `len` bytes of a claim at `start`, of which the last `left` have still to
+    /// be written.
     ///
     /// # Safety
     ///
-    /// `start` must be valid for writes of `len` bytes, which nobody else touches during `'a`.
-    pub(crate) unsafe fn new(start: NonNull<u8>, len: usize) -> Self {
+    /// `start` must be valid for writes of `len` bytes, which nobody else touches during `'a`, and
+    /// `left` must be at most `len`.
+    #[inline]
+    pub(super) unsafe fn resume(start: NonNull<u8>, len: usize, left: &'a mut usize) -> Self {
         Self {
-            next: start,
-            left: len,
+            // SAFETY: inside the `len` bytes at `start`, or just past them.
+            next: unsafe { start.add(len - *left) },
+            left: *left,
             len,
-            claim: PhantomData,
+            claim: Some(left),
+            bytes: PhantomData,
         }
     }
 
@@ -41,9 +49,14 @@ impl<'a> PayloadWriter<'a> {
     /// ```
     #[must_use]
     pub fn over(bytes: &'a mut [u8]) -> Self {
-        let len = bytes.len();
-        // SAFETY: the slice is borrowed mutably for 'a, so its bytes are writable and only ours.
-        unsafe { Self::new(NonNull::from(bytes).cast(), len) }
+        Self {
+            left: bytes.len(),
+            len: bytes.len(),
+            // Borrowed mutably for 'a, so its bytes are writable and only ours.
+            next: NonNull::from(bytes).cast(),
+            claim: None,
+            bytes: PhantomData,
+        }
     }
 
     /// Appends `bytes`.
@@ -59,13 +72,13 @@ impl<'a> PayloadWriter<'a> {
                 remaining: self.left,
             });
         }
-        // SAFETY: `next` is valid for `left` bytes (constructor's contract, kept by the
-        // subtraction below), and a claim never overlaps bytes that safe code can borrow.
+        // SAFETY: `next` is valid for `left` bytes (the constructors' contract, kept by the
+        // subtraction in `count`), and a claim never overlaps bytes that safe code can borrow.
         unsafe {
             core::ptr::copy_nonoverlapping(bytes.as_ptr(), self.next.as_ptr(), bytes.len());
             self.next = self.next.add(bytes.len());
         }
-        self.left -= bytes.len();
+        self.count(bytes.len());
         Ok(())
     }
 
@@ -87,8 +100,16 @@ impl<'a> PayloadWriter<'a> {
             core::ptr::write_bytes(self.next.as_ptr(), 0, count);
             self.next = self.next.add(count);
         }
-        self.left -= count;
+        self.count(count);
         Ok(())
+    }
+
+    #[inline]
+    fn count(&mut self, written: usize) {
+        self.left -= written;
+        if let Some(left) = &mut self.claim {
+            **left = self.left;
+        }
     }
 
     /// How many bytes still have to be written.

@@ -121,11 +121,12 @@ impl<M: Memory> Ring<M> {
         epoch.fetch_add(1, Relaxed);
         let bed = self.memory.bed(event);
         bed.parker.wake_all(epoch);
-        let woken = bed.wakers.wake_all();
-        self.memory
-            .control()
-            .sleepers
-            .fetch_sub(woken * event.unit(), Relaxed);
+        let wakers = bed.wakers.take_all();
+        let count = wakers.len() as u64 * event.unit();
+        self.memory.control().sleepers.fetch_sub(count, Relaxed);
+        for (_, waker) in wakers {
+            waker.wake();
+        }
     }
 
     fn epoch(&self, event: Event) -> &AtomicU32 {
@@ -139,9 +140,14 @@ impl<M: Memory> Ring<M> {
     /// Has `waker` woken at the next record, in place of the last one of `slot`; with the fence
     /// of edge 12, so look again after this.
     pub(crate) fn register(&self, slot: usize, waker: &Waker) {
+        let waker = waker.clone();
         let sleepers = &self.memory.control().sleepers;
-        if self.memory.bed(Event::Data).wakers.register(slot, waker) {
-            sleepers.fetch_add(Event::Data.unit(), Relaxed);
+        // Counted before it can be woken, and so uncounted, or the count would lack one for a
+        // while, and a publisher pass over a thread that sleeps.
+        sleepers.fetch_add(Event::Data.unit(), Relaxed);
+        let old = self.memory.bed(Event::Data).wakers.register(slot, waker);
+        if old.is_some() {
+            sleepers.fetch_sub(Event::Data.unit(), Relaxed);
         }
         // Edge 12, sleep: an async reader is enrolled, so publishers fence too.
         order::sleep_fence();
@@ -149,7 +155,8 @@ impl<M: Memory> Ring<M> {
 
     /// Takes the waker of `slot` back, if it is still there.
     pub(crate) fn deregister(&self, slot: usize) {
-        if self.memory.bed(Event::Data).wakers.deregister(slot) {
+        let old = self.memory.bed(Event::Data).wakers.deregister(slot);
+        if old.is_some() {
             self.memory
                 .control()
                 .sleepers
