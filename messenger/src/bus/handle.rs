@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 use super::registry::{Name, NameConflict, Registration, register};
 use super::ring::MoveTail;
 use super::shared::{Core, create};
-use super::stats::{Stats, stats};
+use super::stats::{Stats, has_reader_before, stats};
 use super::subscriber::{Start, Subscriber};
 use super::wait::Event;
 use super::{BusConfig, BusError, JoinError, Observer, Publisher};
@@ -172,6 +172,11 @@ impl<K: PublisherKind> Bus<K> {
         super::ring::Memory::control(&self.core.memory)
             .tail
             .load(Relaxed)
+    }
+
+    /// Whether some subscriber has yet to read what stands before `position`.
+    pub(crate) fn has_reader_before(&self, position: u64) -> bool {
+        has_reader_before(&self.core, position)
     }
 
     /// Says what ids mean to one who attaches; holds until the registration is dropped.

@@ -74,3 +74,12 @@ pub(super) fn stats(core: &Core) -> Stats {
         lagged: control.lagged.load(Relaxed),
     }
 }
+
+/// Whether some subscriber holds records before `position`.
+pub(super) fn has_reader_before(core: &Core, position: u64) -> bool {
+    // Relaxed: a hint, asked for again and again.
+    let used = core.memory.control().slots_used.load(Relaxed) as usize;
+    core.memory.slots().iter().take(used).any(|slot| {
+        matches!(Gate::of(slot.gate.load(Relaxed)), Gate::Subscriber(held) if held < position)
+    })
+}

@@ -119,6 +119,23 @@ impl Subscriber {
         max: usize,
         mut each: impl FnMut(Record<'_>),
     ) -> Result<usize, ReadError> {
+        self.poll_while(max, |record| {
+            each(record);
+            true
+        })
+    }
+
+    /// As [`poll`](Self::poll), until `each` says `false`: what it was handed then is read too.
+    ///
+    /// # Errors
+    ///
+    /// As for [`try_next`](Self::try_next); the records before were handed over.
+    #[inline]
+    pub fn poll_while(
+        &mut self,
+        max: usize,
+        mut each: impl FnMut(Record<'_>) -> bool,
+    ) -> Result<usize, ReadError> {
         let batch = Batch(self);
         let mut count = 0;
         while count < max {
@@ -126,7 +143,9 @@ impl Subscriber {
                 break;
             };
             count += 1;
-            each(batch.0.record(position, tag, len));
+            if !each(batch.0.record(position, tag, len)) {
+                break;
+            }
         }
         Ok(count)
     }

@@ -3,6 +3,7 @@
 use core::any::Any;
 use core::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::control::Control;
 use super::counters::Tally;
@@ -189,15 +190,18 @@ impl Link {
         }
     }
 
-    /// Waits for room for the oldest of what was spilled, until `deadline` or the stop.
-    pub(crate) fn wait_for_room(&mut self, deadline: std::time::Instant) {
+    /// Waits for room for the oldest of what was spilled, as long as others hold back what stands before `position`,
+    /// until `deadline` or the stop.
+    pub(crate) fn wait_for_room(&mut self, position: u64, deadline: Instant) {
         let Some((tag, payload)) = self.spill.front() else {
             return;
         };
         let control = &self.control;
         let claim = self
             .publisher
-            .claim_until(tag, payload.len(), Some(deadline), || control.is_stopping());
+            .claim_until(tag, payload.len(), Some(deadline), || {
+                control.is_stopping() || !control.bus.has_reader_before(position)
+            });
         let Ok(mut claim) = claim else { return };
         if claim.writer().put(payload).is_ok() && claim.commit().is_ok() {
             self.spill.pop();

@@ -249,15 +249,13 @@ impl<W: Worker> Runner<W> {
             ..
         } = self;
         link.call = Call::Handle;
-        // With a spill, each record's end may make the room that the spill waits for.
-        let batch = if link.spill.is_empty() {
-            W::INFO.options.batch
-        } else {
-            1
-        };
-        let polled = subscriber.poll(batch, |record| match W::find(record.tag()) {
-            None => *passed += 1,
-            Some(route) => take(worker, link, clock, route, record),
+        let polled = subscriber.poll_while(W::INFO.options.batch, |record| {
+            match W::find(record.tag()) {
+                None => *passed += 1,
+                Some(route) => take(worker, link, clock, route, record),
+            }
+            // With a spill, the end of the batch may make the room that the spill waits for.
+            link.spill.is_empty()
         })?;
         if *passed > 0 {
             link.tally.passed.add(*passed);
@@ -298,12 +296,9 @@ impl<W: Worker> Runner<W> {
             return;
         }
         let position = self.subscriber.position();
-        let stats = self.link.control.bus.stats();
-        if stats.subscribers.iter().any(|s| s.position < position) {
-            let hold = Instant::now() + HOLD;
-            self.link
-                .wait_for_room(self.link.timers.next().map_or(hold, |next| next.min(hold)));
-        }
+        let hold = Instant::now() + HOLD;
+        let deadline = self.link.timers.next().map_or(hold, |next| next.min(hold));
+        self.link.wait_for_room(position, deadline);
     }
 
     /// Waits for a record in the worker's own way. `false`: there is no point in waiting any longer.
