@@ -1,6 +1,9 @@
 //! The macros of the `messenger` crate; use them through it.
 
+mod attribute;
+mod handler;
 mod message;
+mod report;
 
 use proc_macro::TokenStream;
 
@@ -38,4 +41,23 @@ pub fn derive_message(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(Plain, attributes(message))]
 pub fn derive_plain(input: TokenStream) -> TokenStream {
     message::derive_plain(syn::parse_macro_input!(input)).into()
+}
+
+/// Makes a type a handler: gives it an id and says what it sends.
+///
+/// ```text
+/// #[derive(Handler)]
+/// #[handler(id = Hid::Ping, sends(Ball, Note<'_>))]
+/// struct Ping { last: u8 }
+/// ```
+///
+/// * `id = EXPR`: what stands as the source in the records it sends, an expression that `as` turns into a number from 0
+///   to 65535: a variant of a `messenger_id_enum!`, or a number.
+/// * `sends(..)`: the messages it sends; one that borrows is written `Note<'_>`. Left out: none.
+/// * `lifecycle`: you write `impl Lifecycle` yourself.
+/// * `name = "..."`: the name people see, instead of the type's.
+/// * `crate = path`: where the messenger crate is, if not at `::messenger`.
+#[proc_macro_derive(Handler, attributes(handler))]
+pub fn derive_handler(input: TokenStream) -> TokenStream {
+    handler::derive(&syn::parse_macro_input!(input)).into()
 }

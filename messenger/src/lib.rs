@@ -15,7 +15,7 @@ mod sync;
 pub use message::{DeserializeFrom, ExtendedMessage, Message, MessageInfo, Receive};
 #[cfg(all(not(loom), feature = "zero_copy"))]
 pub use message::{Plain, ZeroCopyMessage};
-pub use messenger_macros::{Message, Plain};
+pub use messenger_macros::{Handler, Message, Plain};
 #[cfg(not(loom))]
 pub use runtime::{
     AfterPanic, App, Builder, Failed, FailedRecord, Failure, FailureKind, Graph, Handle, Handler,

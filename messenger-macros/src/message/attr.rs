@@ -1,13 +1,14 @@
 //! `#[message(id = .., codec = .., name = "..", crate = ..)]`.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
-use syn::parse::{Parse, ParseStream, Parser};
+use syn::parse::Parser;
 use syn::spanned::Spanned;
-use syn::{Attribute, DeriveInput, Expr, Ident, LitStr, Meta, Path, Token};
+use syn::{Attribute, DeriveInput, Expr, Ident, LitStr, Meta, Path};
 
-use super::Errors;
+use crate::attribute::{Given, options};
+use crate::report::{Errors, list_of, located};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Codec {
@@ -113,7 +114,7 @@ impl Attrs {
             return;
         };
         for option in options(list.tokens.clone()) {
-            let (name, value) = match Given::parse.parse2(option) {
+            let (name, value) = match syn::parse2(option) {
                 Ok(Given { name, value }) => (name, value),
                 Err(error) => {
                     errors.0.push(error);
@@ -200,68 +201,6 @@ impl Attrs {
     }
 }
 
-/// `tokens`, each shown at `span`: a caret lands there only if every token of a path does.
-pub(super) fn located(tokens: TokenStream, span: Span) -> TokenStream {
-    tokens
-        .into_iter()
-        .map(|mut token| {
-            let there = span.resolved_at(token.span());
-            token.set_span(there);
-            token
-        })
-        .collect()
-}
-
-/// One `name = value`.
-struct Given {
-    name: Ident,
-    value: TokenStream,
-}
-
-impl Parse for Given {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let name = Ident::parse_any(input)?;
-        if !input.peek(Token![=]) {
-            return Err(syn::Error::new(
-                name.span(),
-                format!("give it a value: `{name} = ..`"),
-            ));
-        }
-        let equals: Token![=] = input.parse()?;
-        if input.is_empty() {
-            return Err(syn::Error::new(
-                equals.span(),
-                format!("the value is missing: `{name} = ..`"),
-            ));
-        }
-        Ok(Self {
-            name,
-            value: input.parse()?,
-        })
-    }
-}
-
-/// The options, split at their commas, so that a mistake in one hides none in another.
-fn options(tokens: TokenStream) -> Vec<TokenStream> {
-    let mut options = vec![TokenStream::new()];
-    for token in tokens {
-        match token {
-            TokenTree::Punct(punct) if punct.as_char() == ',' => options.push(TokenStream::new()),
-            token => options.last_mut().expect("never empty").extend([token]),
-        }
-    }
-    options.retain(|option| !option.is_empty());
-    options
-}
-
 fn codecs() -> String {
-    list_of(&Codec::ALL.map(Codec::name))
-}
-
-fn list_of(names: &[&str]) -> String {
-    names
-        .iter()
-        .map(|name| format!("`{name}`"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    list_of(Codec::ALL.map(Codec::name))
 }

@@ -6,25 +6,13 @@ mod serialized;
 mod tail;
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, GenericParam};
 
 use attr::{Attrs, Codec};
 
-/// What is wrong with the input, each at its tokens.
-#[derive(Default)]
-struct Errors(Vec<syn::Error>);
-
-impl Errors {
-    fn at(&mut self, tokens: impl ToTokens, text: impl core::fmt::Display) {
-        self.0.push(syn::Error::new_spanned(tokens, text));
-    }
-
-    fn into_tokens(self) -> TokenStream {
-        self.0.iter().map(syn::Error::to_compile_error).collect()
-    }
-}
+use crate::report::Errors;
 
 pub(crate) fn derive_message(input: DeriveInput) -> TokenStream {
     let mut errors = Errors::default();

@@ -5,8 +5,9 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Attribute, Data, DataEnum, DataStruct, DeriveInput, Fields, Ident, Path, Type};
 
-use super::attr::{Attrs, Codec, located};
-use super::{Errors, Expansion, behind_feature, field_span, not_a_union, path};
+use super::attr::{Attrs, Codec};
+use super::{Expansion, behind_feature, field_span, not_a_union, path};
+use crate::report::{Errors, located};
 
 pub(super) fn expand_message(input: &DeriveInput, attrs: &Attrs, errors: &mut Errors) -> Expansion {
     not_a_union(input, errors);

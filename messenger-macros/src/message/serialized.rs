@@ -4,7 +4,8 @@ use quote::{quote, quote_spanned};
 use syn::{DeriveInput, GenericParam, Ident, Lifetime};
 
 use super::attr::{Attrs, Codec};
-use super::{Errors, Expansion, behind_feature, not_a_union, path};
+use super::{Expansion, behind_feature, not_a_union, path};
+use crate::report::Errors;
 
 pub(super) fn expand(input: &DeriveInput, attrs: &Attrs, errors: &mut Errors) -> Expansion {
     not_a_union(input, errors);

@@ -4,9 +4,10 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Data, DeriveInput, Fields, Type};
 
-use super::attr::{Attrs, Codec, located};
+use super::attr::{Attrs, Codec};
 use super::plain::{layout_of, type_text};
-use super::{Errors, Expansion, behind_feature, field_span, path};
+use super::{Expansion, behind_feature, field_span, path};
+use crate::report::{Errors, located};
 
 /// A zero-copy struct with a lifetime or a reference is meant as one with a tail.
 pub(super) fn is_tail(input: &DeriveInput) -> bool {

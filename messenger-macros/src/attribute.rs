@@ -1,0 +1,49 @@
+//! Options in an attribute: `name = value, other, list(..)`.
+
+use proc_macro2::{TokenStream, TokenTree};
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream};
+use syn::spanned::Spanned;
+use syn::{Ident, Token};
+
+/// One `name = value`.
+pub(crate) struct Given {
+    pub(crate) name: Ident,
+    pub(crate) value: TokenStream,
+}
+
+impl Parse for Given {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let name = Ident::parse_any(input)?;
+        if !input.peek(Token![=]) {
+            return Err(syn::Error::new(
+                name.span(),
+                format!("give it a value: `{name} = ..`"),
+            ));
+        }
+        let equals: Token![=] = input.parse()?;
+        if input.is_empty() {
+            return Err(syn::Error::new(
+                equals.span(),
+                format!("the value is missing: `{name} = ..`"),
+            ));
+        }
+        Ok(Self {
+            name,
+            value: input.parse()?,
+        })
+    }
+}
+
+/// The options, split at their commas, so that a mistake in one hides none in another.
+pub(crate) fn options(tokens: TokenStream) -> Vec<TokenStream> {
+    let mut options = vec![TokenStream::new()];
+    for token in tokens {
+        match token {
+            TokenTree::Punct(punct) if punct.as_char() == ',' => options.push(TokenStream::new()),
+            token => options.last_mut().expect("never empty").extend([token]),
+        }
+    }
+    options.retain(|option| !option.is_empty());
+    options
+}
