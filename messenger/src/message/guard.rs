@@ -55,8 +55,7 @@ impl Limits {
         })
     }
 
-    /// Takes the elements that a sequence or map announces. `None` is what postcard says of a sequence
-    /// longer than the rest of the payload.
+    /// Takes the elements that a sequence or map announces; neither codec leaves a length out.
     #[inline]
     fn take<E: Error>(&self, announced: Option<usize>) -> Result<(), E> {
         let announced = announced.unwrap_or(usize::MAX);

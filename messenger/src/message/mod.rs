@@ -29,9 +29,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The bytes of a payload are not trusted: decoding never panics, never allocates more than a small
-//! multiple of the payload's length, and never recurses deeper than [`MAX_DEPTH`]; bytes left over
-//! are an error.
+//! # Bytes are not trusted
+//!
+//! Decoding never panics, and what forged bytes can set off is bounded by the payload's length:
+//!
+//! * A length that the payload can't hold is an error before anything is allocated for it. So what a payload
+//!   makes is at most as many elements as it has bytes.
+//! * Values nest at most [`MAX_DEPTH`] deep.
+//! * Bytes left over are an error, and so are bits without meaning: a `bool` of 2, a `char` beyond Unicode, text that
+//!   is not UTF-8, an enum's number that no variant has.
+//! * A zero-copy payload has the right length and address, or it is an error.
 
 #[cfg(feature = "bincode")]
 pub mod bincode;
@@ -61,8 +68,9 @@ pub use traits::{DeserializeFrom, ExtendedMessage, Message, Mode, Serialized, Ze
 #[cfg(feature = "zero_copy")]
 pub use zero_copy::{Plain, ZeroCopyMessage};
 
-/// How deep a serialized value may nest: structs, enums, options, sequences and maps within each other.
+/// How deep a received value may nest: structs, enums, options, sequences and maps within each other.
 ///
-/// Deeper bytes are [`DecodeError::TooDeep`], so that forged nesting can't overflow the stack. (prost
-/// has a limit of its own: 100 messages within each other.)
+/// Deeper bytes are [`DecodeError::TooDeep`], so that forged nesting can't overflow the stack. The sender is not
+/// held to it: a list that links its nodes through boxes is better sent as a sequence. (prost has a limit of its
+/// own: 100 messages within each other.)
 pub const MAX_DEPTH: u32 = 128;

@@ -6,6 +6,7 @@
 use serde::de::Deserialize;
 use serde::ser::Serialize;
 
+use ::postcard::de_flavors;
 use ::postcard::ser_flavors::{Flavor, Size};
 
 use super::guard::{Guarded, Limits};
@@ -54,7 +55,7 @@ pub fn write<T: Serialize + ?Sized>(
 #[inline]
 pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
     let limits = Limits::of(bytes);
-    let mut deserializer = ::postcard::Deserializer::from_bytes(bytes);
+    let mut deserializer = ::postcard::Deserializer::from_flavor(Source(bytes));
     let value = T::deserialize(Guarded::new(&mut deserializer, &limits));
     match value.and_then(|value| Ok((value, deserializer.finalize()?))) {
         Ok((value, [])) => Ok(value),
@@ -100,5 +101,38 @@ impl Flavor for Sink<'_, '_> {
 
     fn finalize(self) -> ::postcard::Result<()> {
         Ok(())
+    }
+}
+
+/// A payload as postcard reads it. It does not say how much is left: then postcard passes announced
+/// lengths on as they are, and the guard judges them.
+struct Source<'a>(&'a [u8]);
+
+impl<'a> de_flavors::Flavor<'a> for Source<'a> {
+    type Remainder = &'a [u8];
+    type Source = &'a [u8];
+
+    #[inline]
+    fn pop(&mut self) -> ::postcard::Result<u8> {
+        let (byte, rest) = self
+            .0
+            .split_first()
+            .ok_or(::postcard::Error::DeserializeUnexpectedEnd)?;
+        self.0 = rest;
+        Ok(*byte)
+    }
+
+    #[inline]
+    fn try_take_n(&mut self, count: usize) -> ::postcard::Result<&'a [u8]> {
+        let (taken, rest) = self
+            .0
+            .split_at_checked(count)
+            .ok_or(::postcard::Error::DeserializeUnexpectedEnd)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn finalize(self) -> ::postcard::Result<&'a [u8]> {
+        Ok(self.0)
     }
 }

@@ -27,20 +27,21 @@ pub fn encoded_len<T: Message>(value: &T) -> Result<usize, EncodeError> {
 /// [`EncodeError::Overflow`] if `to` has no room for it.
 #[inline]
 pub fn write<T: Message>(value: &T, to: &mut PayloadWriter<'_>) -> Result<(), EncodeError> {
+    let room = to.remaining();
     let mut sink = Sink {
         to,
-        overflow: None,
+        len: 0,
         chunk: [0; CHUNK],
     };
-    let room = sink.to.remaining();
-    match (value.encode(&mut sink), sink.overflow) {
-        (Ok(()), None) => Ok(()),
-        (Ok(()), Some(overflow)) => Err(EncodeError::Overflow(overflow)),
-        (Err(error), _) => Err(EncodeError::Overflow(Overflow {
-            len: error.required_capacity(),
+    // Not `encode`, which counts the length once more: the sink sees for itself whether there is room.
+    value.encode_raw(&mut sink);
+    if sink.len > room {
+        return Err(EncodeError::Overflow(Overflow {
+            len: sink.len,
             remaining: room,
-        })),
+        }));
     }
+    Ok(())
 }
 
 /// Makes a value from the whole of `bytes`. Fields that the type does not know are skipped, as Protocol
@@ -59,25 +60,28 @@ pub fn decode<T: Message + Default>(bytes: &[u8]) -> Result<T, DecodeError> {
 
 const CHUNK: usize = 16;
 
-/// A payload as prost writes to it. `BufMut` wants to hand out memory; a payload is write-only, so it hands
-/// out a chunk of its own. prost itself never asks for one.
+/// A payload as prost writes to it. It takes any number of bytes and drops those beyond the payload, since a
+/// `BufMut` can only panic: a value that changes between counting and writing is an error of one `send`.
+///
+/// `BufMut` also wants to hand out memory. A payload is write-only, so that is a chunk of the sink's own; prost
+/// itself never asks for it.
 struct Sink<'s, 'a> {
     to: &'s mut PayloadWriter<'a>,
-    overflow: Option<Overflow>,
+    /// How many bytes came, with those that were dropped.
+    len: usize,
     chunk: [u8; CHUNK],
 }
 
-// SAFETY: `chunk_mut` hands out initialised memory of the sink, empty only when `remaining_mut` is 0, and
-// `advance_mut` reads that same memory within its bounds, whatever count it is told.
+// SAFETY: `chunk_mut` hands out initialised memory of the sink, never empty, and `advance_mut` reads that same
+// memory within its bounds, whatever count it is told.
 unsafe impl BufMut for Sink<'_, '_> {
     #[inline]
     fn remaining_mut(&self) -> usize {
-        self.to.remaining()
+        usize::MAX
     }
 
     fn chunk_mut(&mut self) -> &mut UninitSlice {
-        let len = self.to.remaining().min(CHUNK);
-        UninitSlice::new(&mut self.chunk[..len])
+        UninitSlice::new(&mut self.chunk)
     }
 
     unsafe fn advance_mut(&mut self, count: usize) {
@@ -85,12 +89,10 @@ unsafe impl BufMut for Sink<'_, '_> {
         self.put_slice(&chunk[..count]);
     }
 
-    /// Notes what would go beyond the payload instead of panicking: a value that changes between counting and
-    /// writing is an error of one `send`.
     #[inline]
     fn put_slice(&mut self, bytes: &[u8]) {
-        if let Err(overflow) = self.to.put(bytes) {
-            self.overflow.get_or_insert(overflow);
-        }
+        self.len += bytes.len();
+        // An overflow shows in `len`, which then is more than there was room for.
+        let _ = self.to.put(bytes);
     }
 }
