@@ -89,7 +89,7 @@ impl Link {
         if self.spill.is_empty() {
             match self.publisher.try_claim(tag, len) {
                 Ok(mut claim) => {
-                    if let Err(error) = message.fill(claim.writer()) {
+                    if let Err(error) = message.fill(&mut claim.writer()) {
                         drop(claim);
                         return Err(refused::<M>(info, seat, SendFault::Encode(error)));
                     }

@@ -94,7 +94,7 @@ impl<S: Handler> SourcePublisher<S> {
         wait: Wait,
     ) -> Result<u64, PublishError> {
         let mut claim = self.claim::<M>(message.encoded_len()?, wait)?;
-        message.fill(claim.writer())?;
+        message.fill(&mut claim.writer())?;
         Ok(claim.commit()?)
     }
 
