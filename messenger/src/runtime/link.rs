@@ -78,6 +78,12 @@ impl Link {
         }
     }
 
+    #[cfg(feature = "tokio")]
+    pub(crate) fn with_tokio(mut self, runtime: Option<tokio::runtime::Handle>) -> Self {
+        self.tokio = runtime;
+        self
+    }
+
     #[inline]
     pub(crate) fn send<M: ExtendedMessage>(&mut self, seat: Seat, message: &M) -> Result {
         let info = self.info;

@@ -117,11 +117,6 @@ impl<'a, H> Outbox<'a, H> {
     pub fn name(&self) -> &'static str {
         self.link.info.handlers[usize::from(self.seat.index)].name
     }
-
-    #[cfg(feature = "tokio")]
-    pub(crate) fn link(&mut self) -> &mut Link {
-        self.link
-    }
 }
 
 impl<H> fmt::Debug for Outbox<'_, H> {
