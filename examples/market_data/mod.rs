@@ -3,6 +3,8 @@
 
 pub mod book;
 pub mod day;
+pub mod fold;
+pub mod handlers;
 pub mod itch;
 pub mod messages;
 pub mod report;
