@@ -1,8 +1,13 @@
 //! Who takes part in what.
 
+use std::time::Duration;
+
 use crate::contender::Contender;
+use crate::ours;
 use crate::rivals::*;
-use crate::work::{Conditions, EmptyPoll, Job, Metrics, OneThread, PingPong, Throughput, floor};
+use crate::work::{
+    Conditions, Count, EmptyPoll, Job, Metrics, OneThread, Phases, PingPong, Throughput, floor,
+};
 
 /// Makes the list of names of a field of contenders, and the function that picks one by name.
 macro_rules! field {
@@ -27,6 +32,12 @@ trait RunOn<const N: usize>: Job + Sized {
 impl<J: Job, const N: usize> RunOn<N> for J {}
 
 field! { PAIRS, pair:
+    "messenger shared" => ours::Shared,
+    "messenger shared, batches" => ours::SharedBatches,
+    "messenger shared, one by one" => ours::SharedNext,
+    "messenger single" => ours::Alone,
+    "messenger single, batches" => ours::AloneBatches,
+    "messenger single, one by one" => ours::AloneNext,
     "disruptor multi" => DisruptorMulti<false>,
     "disruptor multi, batches" => DisruptorMulti<true>,
     "disruptor single" => DisruptorSingle<false>,
@@ -44,6 +55,9 @@ field! { PAIRS, pair:
 }
 
 field! { MANY, many:
+    "messenger shared" => ours::Shared,
+    "messenger shared, batches" => ours::SharedBatches,
+    "messenger shared, blocking" => ours::SharedWaits<false>,
     "disruptor multi" => DisruptorMulti<false>,
     "disruptor multi, batches" => DisruptorMulti<true>,
     "crossbeam-channel" => CrossbeamBlock,
@@ -57,6 +71,10 @@ field! { MANY, many:
 }
 
 field! { FANS, fan:
+    "messenger shared" => ours::Shared,
+    "messenger shared, batches" => ours::SharedBatches,
+    "messenger single" => ours::Alone,
+    "messenger single, batches" => ours::AloneBatches,
     "disruptor multi" => DisruptorMultiFan,
     "disruptor single" => DisruptorSingleFan,
     "rtrb chunks, one ring per reader" => RtrbFan,
@@ -64,6 +82,8 @@ field! { FANS, fan:
 
 // Those which can look without waiting, one thread being both ends.
 field! { ALONE, alone:
+    "messenger shared" => ours::SharedNext,
+    "messenger single" => ours::AloneNext,
     "disruptor multi" => DisruptorMulti<false>,
     "disruptor single" => DisruptorSingle<false>,
     "rtrb" => RtrbOne,
@@ -72,6 +92,8 @@ field! { ALONE, alone:
 }
 
 field! { SPINNING, spinning:
+    "messenger shared" => ours::SharedNext,
+    "messenger single" => ours::AloneNext,
     "disruptor multi" => DisruptorMulti<false>,
     "disruptor single" => DisruptorSingle<false>,
     "rtrb" => RtrbOne,
@@ -80,13 +102,44 @@ field! { SPINNING, spinning:
 }
 
 field! { WAITING, waiting:
+    "messenger shared" => ours::SharedWaits<false>,
     "crossbeam-channel" => CrossbeamBlock,
     "kanal" => KanalBlock,
     "std sync_channel" => StdBound,
 }
 
 field! { ASLEEP, asleep:
+    "messenger shared" => ours::SharedWaits<true>,
     "Mutex + Condvar" => MutexQueue,
+}
+
+/// Those in [`PAIRS`] which can write a thousand records without a reader.
+const PHASED: &[&str] = &[
+    "messenger shared",
+    "messenger shared, batches",
+    "messenger single",
+    "messenger single, batches",
+    "disruptor multi",
+    "disruptor multi, batches",
+    "disruptor single",
+    "disruptor single, batches",
+    "rtrb",
+    "rtrb chunks",
+    "crossbeam-channel, spinning",
+    "thingbuf",
+];
+
+/// One thread writes and reads `records` records.
+///
+/// # Errors
+///
+/// If there is no such contender, or records went wrong.
+pub(crate) fn count(who: &str, records: u64) -> Result<(), String> {
+    let nowhere = Conditions {
+        cores: [0, 0],
+        time: Duration::ZERO,
+    };
+    pair::<_, 64>(who, Count { records }, nowhere).map(|_| ())
 }
 
 /// The payload sizes of the throughput rows, in bytes.
@@ -127,6 +180,7 @@ impl Cell<'_> {
         match self.work {
             "floor" => floor(self.who, self.size, on),
             "one-thread" => alone::<_, 64>(self.who, OneThread, on),
+            "phases" => pair::<_, 64>(self.who, Phases, on),
             "empty-poll" => alone::<_, 64>(self.who, EmptyPoll, on),
             "spinning" => spinning::<_, 64>(self.who, PingPong, on),
             "waiting" => waiting::<_, 64>(self.who, PingPong, on),
@@ -176,6 +230,7 @@ pub(crate) fn all() -> Vec<Cell<'static>> {
     for (work, field) in [
         ("one-thread", ALONE),
         ("empty-poll", ALONE),
+        ("phases", PHASED),
         ("spinning", SPINNING),
         ("waiting", WAITING),
         ("asleep", ASLEEP),

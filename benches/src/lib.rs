@@ -3,6 +3,7 @@
 mod catalogue;
 mod contender;
 mod machine;
+mod ours;
 mod payload;
 mod probe;
 mod report;
@@ -26,7 +27,9 @@ const USAGE: &str = "arguments:
                             measure what contains these words (or `all`) and print it
   report                    write RESULTS.md and plots/ again from raw.tsv
   sample WORK SIZE WHO MILLISECONDS PATIENCE
-                            one sample, as the driver runs it";
+                            one sample, as the driver runs it; also for a profiler
+  count WHO RECORDS         one thread writes and reads so many records of 64 bytes, nothing else:
+                            for a profiler that counts instructions";
 
 /// The command line.
 #[must_use]
@@ -42,6 +45,7 @@ pub fn main() -> ExitCode {
         ["--quick"] => quick(),
         ["only", works, who, rounds, time] => only(works, who, rounds, time),
         ["report"] => report_again(),
+        ["count", who, records] => number(records).and_then(|n| catalogue::count(who, n)),
         ["sample", work, size, who, time, patience] => sample_of(work, size, who, time, patience),
         _ => Err(USAGE.to_owned()),
     };

@@ -109,11 +109,10 @@ pub(crate) fn write(samples: &Samples, machine: &Machine, into: &Path) -> std::i
 pub(crate) fn print(samples: &Samples, cells: &[Cell<'_>]) {
     let figures = Figures(samples);
     for cell in cells {
-        let (key, _) = cell.figure();
-        let keys = if key == "p50" {
-            &["p50", "p99", "p999"][..]
-        } else {
-            &[key][..]
+        let keys: &[&str] = match (cell.work, cell.figure().0) {
+            ("phases", _) => &["write", "read"],
+            (_, "p50") => &["p50", "p99", "p999"],
+            (_, key) => &[key],
         };
         let mut line = format!("{:<11} {:>8}  {:<34}", cell.work, cell.size, cell.who);
         for key in keys {

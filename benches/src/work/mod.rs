@@ -11,7 +11,7 @@ use crate::contender::Contender;
 
 pub(crate) use floors::{FLOORS, floor};
 pub(crate) use latency::PingPong;
-pub(crate) use one_thread::{EmptyPoll, OneThread};
+pub(crate) use one_thread::{Count, EmptyPoll, OneThread, Phases};
 pub(crate) use throughput::Throughput;
 
 /// What a sample found: names and values.

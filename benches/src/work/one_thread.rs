@@ -1,7 +1,7 @@
 //! What one thread can do alone: write a record and read it, and look in vain.
 
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Conditions, Job, Metrics, ring_bytes};
 use crate::contender::{Contender, Idle, Reader, Writer};
@@ -50,6 +50,71 @@ impl Job for OneThread {
         Ok(vec![
             ("ns", time.as_nanos() as f64 / done as f64),
             ("records", done as f64),
+        ])
+    }
+}
+
+/// One thread writes and reads so many records by 256, for those who count instructions: what the
+/// clock would need is left out.
+pub(crate) struct Count {
+    pub(crate) records: u64,
+}
+
+impl Job for Count {
+    fn run<C: Contender<N>, const N: usize>(self, _: Conditions) -> Result<Metrics, String> {
+        const MANY: u64 = 256;
+        let (mut write, mut read) = C::open(ring_bytes(N), 1, 1);
+        let mut checker = Checker::<1>::new();
+        for first in (0..self.records).step_by(MANY as usize) {
+            write[0].write(first, MANY, &mut Idle::Spin);
+            let mut left = MANY;
+            while left > 0 {
+                left -= read[0].read(|bytes| checker.take(bytes)) as u64;
+            }
+        }
+        checker.finish()?;
+        Ok(Metrics::new())
+    }
+}
+
+/// One thread writes many records, then reads them: what each side costs alone.
+pub(crate) struct Phases;
+
+impl Job for Phases {
+    fn run<C: Contender<N>, const N: usize>(self, on: Conditions) -> Result<Metrics, String> {
+        const MANY: u64 = 1024;
+        pin(on.cores[0]);
+        let (mut write, mut read) = C::open(ring_bytes(N), 1, 1);
+        let (writer, reader) = (&mut write[0], &mut read[0]);
+        let mut checker = Checker::<1>::new();
+        let mut seq = 0;
+        let (mut writing, mut reading) = (Duration::ZERO, Duration::ZERO);
+        let end = Instant::now() + on.time;
+        loop {
+            let start = Instant::now();
+            writer.write(seq, MANY, &mut Idle::Spin);
+            let written = Instant::now();
+            let mut left = MANY;
+            while left > 0 {
+                left -= reader.read(|bytes| checker.take(bytes)) as u64;
+            }
+            let now = Instant::now();
+            seq += MANY;
+            // The first rounds of the ring find it cold.
+            if seq > 16 * MANY {
+                writing += written - start;
+                reading += now - written;
+            }
+            if now > end {
+                break;
+            }
+        }
+        checker.finish()?;
+        let per = |time: Duration| time.as_nanos() as f64 / (seq - 16 * MANY) as f64;
+        Ok(vec![
+            ("ns", per(writing + reading)),
+            ("write", per(writing)),
+            ("read", per(reading)),
         ])
     }
 }

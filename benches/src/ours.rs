@@ -1,0 +1,322 @@
+//! messenger's bus.
+
+use messenger::bus::{
+    Bus, BusConfig, Claim, ClaimError, Multi, Publisher, PublisherKind, Reservation, Single, Start,
+    Subscriber, Tag, WaitStrategy, record_len,
+};
+use messenger::bus::{MessageId, SourceId};
+
+use crate::contender::{Contender, Idle, Reader, Writer, ends};
+use crate::payload::{fill, filled};
+use crate::rivals::BURST;
+use crate::sample::fail;
+
+const TAG: Tag = Tag::new(SourceId::new(1), MessageId::new(1));
+
+fn config(ring: usize) -> BusConfig {
+    BusConfig::bytes(ring).prefault(true)
+}
+
+fn shared(ring: usize, writers: usize, readers: usize) -> (Vec<Publisher>, Vec<Subscriber>) {
+    let made = Bus::new(config(ring)).map(|bus| {
+        let subscribers = (0..readers).map(|_| bus.subscribe(Start::Oldest)).collect();
+        let publishers = (0..writers).map(|_| bus.publisher()).collect();
+        (publishers, subscribers)
+    });
+    match made {
+        Ok((Ok(publishers), Ok(subscribers))) => (publishers, subscribers),
+        other => fail(&format!("no bus: {other:?}")),
+    }
+}
+
+fn single(ring: usize, readers: usize) -> (Vec<Publisher<Single>>, Vec<Subscriber>) {
+    let made = Bus::single(config(ring)).map(|(bus, publisher)| {
+        let subscribers = (0..readers).map(|_| bus.subscribe(Start::Oldest)).collect();
+        (vec![publisher], subscribers)
+    });
+    match made {
+        Ok((publishers, Ok(subscribers))) => (publishers, subscribers),
+        other => fail(&format!("no bus: {other:?}")),
+    }
+}
+
+/// How payloads longer than this are written: piece by piece, so that a piece stays in registers
+/// and the first cache.
+const PIECE: usize = 512;
+
+/// Writes the payload into the claim, and commits.
+#[inline(always)]
+fn complete<const N: usize>(mut claim: Claim<'_>, seq: u64) {
+    let writer = claim.writer();
+    if N <= PIECE {
+        let _ = writer.put(&filled::<N>(seq));
+    } else {
+        for piece in 0..(N / PIECE) as u64 {
+            let mut bytes = [0; PIECE];
+            fill(&mut bytes, seq.wrapping_add(piece * (PIECE / 8) as u64));
+            let _ = writer.put(&bytes);
+        }
+    }
+    if let Err(error) = claim.commit() {
+        fail(&error.to_string());
+    }
+}
+
+/// One claim per record, tried until there is room.
+pub(crate) struct Singly<K: PublisherKind>(Publisher<K>);
+
+impl<const N: usize, K: PublisherKind + Send> Writer<N> for Singly<K> {
+    #[inline(always)]
+    fn write(&mut self, first: u64, count: u64, idle: &mut Idle) {
+        for seq in first..first + count {
+            loop {
+                match self.0.try_claim(TAG, N) {
+                    Ok(claim) => break complete::<N>(claim, seq),
+                    Err(ClaimError::Full { .. }) => idle.wait(),
+                    Err(error) => fail(&error.to_string()),
+                }
+            }
+            idle.reset();
+        }
+    }
+}
+
+/// One claim for many records.
+pub(crate) struct Batched<K: PublisherKind>(Publisher<K>);
+
+impl<const N: usize, K: PublisherKind + Send> Writer<N> for Batched<K> {
+    #[inline(always)]
+    fn write(&mut self, first: u64, count: u64, idle: &mut Idle) {
+        // Large records fill the ring before they make a burst.
+        let most = (self.0.capacity() / 8 / record_len(N)).clamp(1, BURST as usize) as u64;
+        let (mut seq, end) = (first, first + count);
+        while seq < end {
+            let burst = most.min(end - seq);
+            match self.0.try_reserve(burst as usize * record_len(N)) {
+                Ok(run) => put_run::<N>(run, seq, burst),
+                Err(ClaimError::Full { .. }) => {
+                    idle.wait();
+                    continue;
+                }
+                Err(error) => fail(&error.to_string()),
+            }
+            idle.reset();
+            seq += burst;
+        }
+    }
+}
+
+#[inline(always)]
+fn put_run<const N: usize>(mut run: Reservation<'_>, first: u64, count: u64) {
+    for seq in first..first + count {
+        match run.claim(TAG, N) {
+            Ok(claim) => complete::<N>(claim, seq),
+            Err(error) => fail(&error.to_string()),
+        }
+    }
+}
+
+/// Waits for room as the bus does by default.
+pub(crate) struct Waiting(Publisher);
+
+impl<const N: usize> Writer<N> for Waiting {
+    #[inline(always)]
+    fn write(&mut self, first: u64, count: u64, _: &mut Idle) {
+        for seq in first..first + count {
+            match self.0.claim(TAG, N) {
+                Ok(claim) => complete::<N>(claim, seq),
+                Err(error) => fail(&error.to_string()),
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn whole<const N: usize>(payload: &[u8], mut each: impl FnMut(&[u8; N])) {
+    match payload.try_into() {
+        Ok(bytes) => each(bytes),
+        Err(_) => fail(&format!("a record of {} bytes, not {N}", payload.len())),
+    }
+}
+
+/// Takes what is there, so much of it that the writer meanwhile has room.
+pub(crate) struct Polls(Subscriber, usize);
+
+impl Polls {
+    fn new<const N: usize>(ring: usize) -> impl Fn(Subscriber) -> Self {
+        let most = (ring / 8 / record_len(N)).clamp(1, 256);
+        move |subscriber| Self(subscriber, most)
+    }
+}
+
+impl<const N: usize> Reader<N> for Polls {
+    #[inline(always)]
+    fn read(&mut self, mut each: impl FnMut(&[u8; N])) -> usize {
+        let Self(subscriber, most) = self;
+        match subscriber.poll(*most, |record| whole(record.payload(), &mut each)) {
+            Ok(count) => count,
+            Err(error) => fail(&error.to_string()),
+        }
+    }
+}
+
+/// Takes record by record.
+pub(crate) struct Nexts(Subscriber);
+
+impl<const N: usize> Reader<N> for Nexts {
+    #[inline(always)]
+    fn read(&mut self, each: impl FnMut(&[u8; N])) -> usize {
+        match self.0.try_next() {
+            Ok(None) => 0,
+            Ok(Some(record)) => {
+                whole(record.payload(), each);
+                1
+            }
+            Err(error) => fail(&error.to_string()),
+        }
+    }
+}
+
+/// Takes record by record, waiting as the bus does.
+pub(crate) struct Waits(Subscriber, WaitStrategy);
+
+impl<const N: usize> Reader<N> for Waits {
+    #[inline(always)]
+    fn read(&mut self, each: impl FnMut(&[u8; N])) -> usize {
+        match self.0.next(self.1) {
+            Ok(record) => {
+                whole(record.payload(), each);
+                1
+            }
+            Err(error) => fail(&error.to_string()),
+        }
+    }
+}
+
+/// Any number of publishers.
+pub(crate) struct Shared;
+
+impl<const N: usize> Contender<N> for Shared {
+    type W = Singly<Multi>;
+    type R = Polls;
+
+    fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
+        let (publishers, subscribers) = shared(ring, writers, readers);
+        let reads = Polls::new::<N>(ring);
+        (
+            publishers.into_iter().map(Singly).collect(),
+            subscribers.into_iter().map(reads).collect(),
+        )
+    }
+}
+
+/// Any number of publishers, which claim many records at a time.
+pub(crate) struct SharedBatches;
+
+impl<const N: usize> Contender<N> for SharedBatches {
+    type W = Batched<Multi>;
+    type R = Polls;
+
+    fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
+        let (publishers, subscribers) = shared(ring, writers, readers);
+        let reads = Polls::new::<N>(ring);
+        (
+            publishers.into_iter().map(Batched).collect(),
+            subscribers.into_iter().map(reads).collect(),
+        )
+    }
+}
+
+/// Any number of publishers; reads record by record.
+pub(crate) struct SharedNext;
+
+impl<const N: usize> Contender<N> for SharedNext {
+    type W = Singly<Multi>;
+    type R = Nexts;
+
+    fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
+        let (publishers, subscribers) = shared(ring, writers, readers);
+        (
+            publishers.into_iter().map(Singly).collect(),
+            subscribers.into_iter().map(Nexts).collect(),
+        )
+    }
+}
+
+/// One declared publisher.
+pub(crate) struct Alone;
+
+impl<const N: usize> Contender<N> for Alone {
+    type W = Singly<Single>;
+    type R = Polls;
+
+    fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
+        ends(writers, readers, (1, usize::MAX));
+        let (publishers, subscribers) = single(ring, readers);
+        let reads = Polls::new::<N>(ring);
+        (
+            publishers.into_iter().map(Singly).collect(),
+            subscribers.into_iter().map(reads).collect(),
+        )
+    }
+}
+
+/// One declared publisher, which claims many records at a time.
+pub(crate) struct AloneBatches;
+
+impl<const N: usize> Contender<N> for AloneBatches {
+    type W = Batched<Single>;
+    type R = Polls;
+
+    fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
+        ends(writers, readers, (1, usize::MAX));
+        let (publishers, subscribers) = single(ring, readers);
+        let reads = Polls::new::<N>(ring);
+        (
+            publishers.into_iter().map(Batched).collect(),
+            subscribers.into_iter().map(reads).collect(),
+        )
+    }
+}
+
+/// One declared publisher; reads record by record.
+pub(crate) struct AloneNext;
+
+impl<const N: usize> Contender<N> for AloneNext {
+    type W = Singly<Single>;
+    type R = Nexts;
+
+    fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
+        ends(writers, readers, (1, usize::MAX));
+        let (publishers, subscribers) = single(ring, readers);
+        (
+            publishers.into_iter().map(Singly).collect(),
+            subscribers.into_iter().map(Nexts).collect(),
+        )
+    }
+}
+
+/// Any number of publishers, waiting as the bus does: by default, or asleep at once.
+pub(crate) struct SharedWaits<const AT_ONCE: bool>;
+
+impl<const N: usize, const AT_ONCE: bool> Contender<N> for SharedWaits<AT_ONCE> {
+    type W = Waiting;
+    type R = Waits;
+
+    fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
+        let (publishers, subscribers) = shared(ring, writers, readers);
+        let wait = if AT_ONCE {
+            WaitStrategy::BlockNow
+        } else {
+            WaitStrategy::Block
+        };
+        let waiting = |mut publisher: Publisher| {
+            publisher.set_wait(wait);
+            Waiting(publisher)
+        };
+        (
+            publishers.into_iter().map(waiting).collect(),
+            subscribers.into_iter().map(|s| Waits(s, wait)).collect(),
+        )
+    }
+}
