@@ -103,7 +103,7 @@ fn only(works: &str, who: &str, rounds: &str, time: &str) -> Result<(), String> 
     let options = Options {
         rounds: number(rounds)? as usize,
         time: Duration::from_millis(number(time)?),
-        patience: Duration::from_millis(200),
+        patience: Duration::from_secs(2),
         budget: Duration::from_secs(420),
     };
     let samples = run::run(&cells, &options).map_err(|error| error.to_string())?;

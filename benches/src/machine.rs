@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -65,6 +66,21 @@ pub(crate) fn pin(core: usize) {
     set.set(core);
     if let Err(error) = sched_setaffinity(None, &set) {
         eprintln!("can't pin a thread to core {core}: {error}");
+    }
+}
+
+/// Waits at most `patience` for a moment in which nobody else runs. Only this process, which
+/// sleeps here, may ask.
+pub(crate) fn await_quiet(patience: Duration) {
+    let end = Instant::now() + patience;
+    while Instant::now() < end {
+        let before = Ticks::now();
+        std::thread::sleep(Duration::from_millis(50));
+        let now = Ticks::now();
+        // One tick is no evidence.
+        if now.all + now.stolen <= before.all + before.stolen + 1 {
+            break;
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::catalogue::Cell;
+use crate::machine::await_quiet;
 use crate::sample::Sample;
 
 /// How a run goes.
@@ -15,7 +16,7 @@ pub(crate) struct Options {
     pub(crate) rounds: usize,
     /// How long each sample measures.
     pub(crate) time: Duration,
-    /// How long each sample waits for the cores to be near each other.
+    /// How long each sample waits for the cores to be near each other, and for quiet.
     pub(crate) patience: Duration,
     /// After this no further round begins.
     pub(crate) budget: Duration,
@@ -28,11 +29,13 @@ pub(crate) struct Samples {
     pub(crate) of: BTreeMap<(String, usize, String), Vec<Sample>>,
     /// The cells whose records were wrong, and how.
     pub(crate) failed: Vec<(String, String)>,
+    last_was_disturbed: bool,
 }
 
 impl Samples {
     fn add(&mut self, cell: &Cell<'_>, sample: Sample) {
         let key = (cell.work.to_owned(), cell.size, cell.who.to_owned());
+        self.last_was_disturbed = sample.is_disturbed();
         self.of.entry(key).or_default().push(sample);
     }
 
@@ -129,6 +132,9 @@ fn progress(line: &str) {
 /// Takes one sample in a process of its own.
 fn take(cell: &Cell<'_>, options: &Options, samples: &mut Samples) -> std::io::Result<()> {
     let name = format!("{} {} {}", cell.work, cell.size, cell.who);
+    if samples.last_was_disturbed {
+        await_quiet(options.patience);
+    }
     let mut child = Command::new(std::env::current_exe()?)
         .args(["sample", cell.work, &cell.size.to_string(), cell.who])
         .arg(options.time.as_millis().to_string())
