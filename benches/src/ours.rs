@@ -47,7 +47,7 @@ const PIECE: usize = 512;
 /// Writes the payload into the claim, and commits.
 #[inline(always)]
 fn complete<const N: usize>(mut claim: Claim<'_>, seq: u64) {
-    let writer = claim.writer();
+    let mut writer = claim.writer();
     if N <= PIECE {
         let _ = writer.put(&filled::<N>(seq));
     } else {
