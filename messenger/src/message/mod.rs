@@ -74,3 +74,8 @@ pub use zero_copy::{Plain, ZeroCopyMessage};
 /// held to it: a list that links its nodes through boxes is better sent as a sequence. (prost has a limit of its
 /// own: 100 messages within each other.)
 pub const MAX_DEPTH: u32 = 128;
+
+/// Compiles and runs the guide.
+#[cfg(all(doctest, feature = "bincode", feature = "prost", feature = "zero_copy"))]
+#[doc = include_str!("../../../docs/porting.md")]
+mod porting {}
