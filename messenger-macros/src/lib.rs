@@ -1,8 +1,12 @@
 //! The macros of the `messenger` crate; use them through it.
 
 mod attribute;
+mod check;
+mod expand;
 mod handler;
 mod message;
+mod model;
+mod parse;
 mod report;
 
 use proc_macro::TokenStream;
@@ -60,4 +64,21 @@ pub fn derive_plain(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(Handler, attributes(handler))]
 pub fn derive_handler(input: TokenStream) -> TokenStream {
     handler::derive(&syn::parse_macro_input!(input)).into()
+}
+
+/// What `messenger!` hands its table to, after the tokens of its own crate.
+#[doc(hidden)]
+#[proc_macro]
+pub fn messenger_table(tokens: TokenStream) -> TokenStream {
+    table(tokens.into()).into()
+}
+
+/// Parse, check everything, report everything, and expand what is right all the same, so that one mistake
+/// does not look like many.
+fn table(tokens: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
+    let mut errors = report::Errors::default();
+    let table = parse::parse(tokens, &mut errors).map(|table| check::check(table, &mut errors));
+    let code = table.map(|table| expand::expand(&table));
+    let errors = errors.into_tokens();
+    quote::quote! { #errors #code }
 }

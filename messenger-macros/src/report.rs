@@ -44,6 +44,22 @@ pub(crate) fn list_of<T: Display>(names: impl IntoIterator<Item = T>) -> String 
         .join(", ")
 }
 
+/// Tokens as a person would write them.
+pub(crate) fn text_of(tokens: &impl ToTokens) -> String {
+    let mut text = tokens.to_token_stream().to_string();
+    for (spaced, close) in [
+        (" :: ", "::"),
+        (":: ", "::"),
+        (" <", "<"),
+        ("< ", "<"),
+        (" >", ">"),
+        (" ,", ","),
+    ] {
+        text = text.replace(spaced, close);
+    }
+    text
+}
+
 /// The one of `names` that `wrong` was probably meant to be.
 pub(crate) fn nearest<'a>(
     wrong: &str,

@@ -10,6 +10,8 @@ pub mod message;
 #[cfg(not(loom))]
 pub mod runtime;
 mod sync;
+#[cfg(not(loom))]
+mod table;
 
 #[cfg(not(loom))]
 pub use message::{DeserializeFrom, ExtendedMessage, Message, MessageInfo, Receive};
@@ -31,4 +33,5 @@ pub mod __macro {
     pub use crate::bus::{Bus, SourceId, Tag, WaitStrategy};
     pub use crate::message::expand::*;
     pub use crate::runtime::*;
+    pub use messenger_macros::messenger_table;
 }

@@ -1,0 +1,281 @@
+//! A worker: its handlers as fields, and which record goes to which of them.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote_spanned};
+use syn::Ident;
+use syn::spanned::Spanned;
+
+use super::{Scope, here, literal, name_of, pattern};
+use crate::check::constant;
+use crate::model::{Handler, Panics, Route, Table, Worker};
+
+pub(super) fn expand(table: &Table, scope: &Scope<'_>, number: usize) -> TokenStream {
+    let worker = &table.workers[number];
+    let name = scope.worker(number);
+    let fields = worker.handlers.iter().map(|handler| {
+        let Handler { attrs, name, .. } = handler;
+        let ty = field_type(handler, scope);
+        quote_spanned!(here()=> #(#attrs)* #name: #ty,)
+    });
+    let own = own_items(worker, scope);
+    let impl_worker = impl_worker(worker, scope, &name, &table.name);
+    quote_spanned! {here()=>
+        struct #name { #(#fields)* }
+
+        impl #name { #own }
+
+        #impl_worker
+    }
+}
+
+fn field_type(handler: &Handler, scope: &Scope<'_>) -> TokenStream {
+    let ty = &handler.ty;
+    match &handler.mailbox {
+        None => ty.to_token_stream(),
+        Some(mailbox) => {
+            let lib = scope.lib_at(mailbox.at);
+            quote_spanned!(here()=> #lib::Mailbox<#ty>)
+        }
+    }
+}
+
+/// The constant with a handler's seat, as seen from `at`.
+fn seat(handler: &Handler, at: Span) -> Ident {
+    Ident::new(&constant(&handler.name), at)
+}
+
+/// Seats, routes and constructors.
+fn own_items(worker: &Worker, scope: &Scope<'_>) -> TokenStream {
+    let Scope { lib, .. } = scope;
+    let seats = worker.handlers.iter().enumerate().map(|(number, handler)| {
+        let (seat, number) = (seat(handler, here()), literal(number));
+        let ty = field_type(handler, scope);
+        let value = match &handler.id {
+            None => quote_spanned!(here()=> of::<#ty>(#number)),
+            Some(_) => {
+                let id = scope.instance_id(&handler.name);
+                quote_spanned!(here()=> with_id(#number, #id))
+            }
+        };
+        quote_spanned!(here()=> const #seat: #lib::Seat = #lib::Seat::#value;)
+    });
+    let (routes, table) = (scope.fresh("ROUTES"), scope.fresh("TABLE"));
+    let count = literal(worker.routes.len());
+    let list = worker.routes.iter().map(|route| {
+        let receivers = route.receivers.iter().map(|it| literal(it.handler));
+        scope.sent(
+            quote_spanned!(here()=> #lib::Route::of),
+            quote_spanned!(here()=> &[#(#receivers),*]),
+            &route.source,
+            &route.message,
+        )
+    });
+    let constructors = worker.handlers.iter().map(|it| constructor(it, scope));
+    quote_spanned! {here()=>
+        #(#seats)*
+
+        const #routes: &'static [#lib::Route] = &[#(#list),*];
+        const #table: &'static #lib::RouteTable<
+            { #lib::route_slots(#count) },
+            { #lib::route_buckets(#count) },
+        > = &#lib::RouteTable::new(Self::#routes);
+
+        #(#constructors)*
+    }
+}
+
+fn constructor(handler: &Handler, scope: &Scope<'_>) -> TokenStream {
+    let Scope { lib, .. } = scope;
+    let name = &handler.name;
+    let (config, config_type) = scope.config();
+    let ty = field_type(handler, scope);
+    let made = match (&handler.make, &handler.mailbox) {
+        // What could not be read has been told.
+        (None, _) => quote_spanned!(here()=> ::core::unreachable!()),
+        (Some(make), None) => {
+            let lib = scope.lib_at(make.span());
+            quote_spanned!(here()=> #lib::made(#make))
+        }
+        (Some(make), Some(mailbox)) => {
+            let lib = scope.lib_at(make.span());
+            let capacity = mailbox.capacity.as_ref().map_or_else(
+                || quote_spanned!(here()=> #lib::MAILBOX),
+                ToTokens::to_token_stream,
+            );
+            quote_spanned!(here()=> #lib::Mailbox::made(#capacity, #make))
+        }
+    };
+    quote_spanned! {here()=>
+        fn #name(#config: &#config_type) -> #lib::Result<#ty> {
+            let _ = #config;
+            #made
+        }
+    }
+}
+
+fn impl_worker(worker: &Worker, scope: &Scope<'_>, name: &Ident, app: &Ident) -> TokenStream {
+    let Scope { lib, .. } = scope;
+    let text = name_of(&worker.name);
+    let (config, config_type) = scope.config();
+    let (routes, table) = (scope.fresh("ROUTES"), scope.fresh("TABLE"));
+    let options = options(worker, scope);
+    let names: Vec<&Ident> = worker.handlers.iter().map(|it| &it.name).collect();
+    let seats: Vec<Ident> = worker.handlers.iter().map(|it| seat(it, here())).collect();
+    let infos = worker.handlers.iter().map(|handler| {
+        let (ty, text) = (field_type(handler, scope), name_of(&handler.name));
+        let id = handler.id.as_ref().map(|_| {
+            let id = scope.instance_id(&handler.name);
+            quote_spanned!(here()=> .with_id(#id))
+        });
+        quote_spanned!(here()=> #lib::HandlerInfo::of::<#ty>(#text) #id)
+    });
+    let arms = worker.routes.iter().enumerate();
+    let arms = arms.filter_map(|(number, route)| dispatch(number, route, worker));
+    let numbers: Vec<TokenStream> = (0..names.len())
+        .map(|it| pattern(it, names.len()))
+        .collect();
+    let (remake, visit) = if names.is_empty() {
+        (
+            quote_spanned!(here()=> let _ = (handler, #config);),
+            quote_spanned!(here()=> let _ = (handler, visitor);),
+        )
+    } else {
+        (
+            quote_spanned!(here()=> match handler {
+                #(#numbers => self.#names = Self::#names(#config)?,)*
+            }),
+            quote_spanned!(here()=> match handler {
+                #(#numbers => visitor.visit(Self::#seats, &mut self.#names),)*
+            }),
+        )
+    };
+    let unused = names
+        .is_empty()
+        .then(|| quote_spanned!(here()=> let _ = (#config, making);));
+    let unvisited = names
+        .is_empty()
+        .then(|| quote_spanned!(here()=> let _ = visitor;));
+    quote_spanned! {here()=>
+        impl #lib::Worker for #name {
+            type App = #app;
+
+            const INFO: #lib::WorkerInfo = #lib::WorkerInfo {
+                name: #text,
+                options: #lib::WorkerOptions::new() #options,
+                handlers: &[#(#infos),*],
+                routes: Self::#routes,
+            };
+
+            fn make(
+                #config: &#config_type,
+                making: &mut #lib::Making<'_>,
+            ) -> ::core::option::Option<Self> {
+                #unused
+                ::core::option::Option::Some(Self {
+                    #(#names: making.handler(Self::#seats, || Self::#names(#config))?,)*
+                })
+            }
+
+            fn remake(
+                &mut self,
+                handler: ::core::primitive::usize,
+                #config: &#config_type,
+            ) -> #lib::Result {
+                #remake
+                ::core::result::Result::Ok(())
+            }
+
+            #[inline]
+            fn find(tag: #lib::Tag) -> ::core::option::Option<::core::primitive::usize> {
+                Self::#table.find(tag)
+            }
+
+            #[inline]
+            fn dispatch(
+                &mut self,
+                route: ::core::primitive::usize,
+                payload: &[::core::primitive::u8],
+                to: &mut #lib::Delivery<'_>,
+            ) {
+                match route {
+                    #(#arms)*
+                    _ => { let _ = (payload, to); }
+                }
+            }
+
+            fn visit<V: #lib::Visitor>(&mut self, handler: ::core::primitive::usize, visitor: &mut V) {
+                #visit
+            }
+
+            #[inline]
+            fn each<V: #lib::Visitor>(&mut self, visitor: &mut V) {
+                #unvisited
+                #(visitor.visit(Self::#seats, &mut self.#names);)*
+            }
+        }
+    }
+}
+
+/// What a route does, told at its receivers: there stands who might not handle the message.
+fn dispatch(number: usize, route: &Route, worker: &Worker) -> Option<TokenStream> {
+    let number = literal(number);
+    let message = &route.message;
+    let call = |receiver: &crate::model::Receiver| {
+        let at = receiver.name.span().resolved_at(here());
+        let handler = &worker.handlers[receiver.handler];
+        (
+            seat(handler, at),
+            Ident::new(&receiver.name.to_string(), at),
+            at,
+        )
+    };
+    match &route.receivers[..] {
+        [] => None,
+        [only] => {
+            let (seat, name, at) = call(only);
+            let call = quote_spanned!(at=> to.deliver::<#message, _>(Self::#seat, &mut self.#name, payload));
+            Some(quote_spanned!(here()=> #number => #call,))
+        }
+        several => {
+            let calls = several.iter().map(|receiver| {
+                let (seat, name, at) = call(receiver);
+                quote_spanned!(at=> to.handle::<#message, _>(Self::#seat, &mut self.#name, m);)
+            });
+            Some(quote_spanned! {here()=>
+                #number => to.receive::<#message>(payload, |to, m| { #(#calls)* }),
+            })
+        }
+    }
+}
+
+/// The calls that set a worker's options.
+fn options(worker: &Worker, scope: &Scope<'_>) -> TokenStream {
+    let Scope { lib, .. } = scope;
+    let options = &worker.options;
+    let mut calls = TokenStream::new();
+    if let Some(wait) = &options.wait {
+        calls.extend(quote_spanned!(here()=> .wait(#lib::WaitStrategy::#wait)));
+    }
+    if let Some(core) = &options.pin {
+        calls.extend(quote_spanned!(here()=> .pin(#core)));
+    }
+    match &options.on_panic {
+        None => {}
+        Some(Panics::Simply(policy)) => {
+            calls.extend(quote_spanned!(here()=> .on_panic(#lib::OnPanic::#policy)));
+        }
+        Some(Panics::Restart { times, per, .. }) => calls.extend(quote_spanned! {here()=>
+            .on_panic(#lib::OnPanic::Restart { times: #times, per: #per })
+        }),
+    }
+    if let Some(policy) = &options.on_error {
+        calls.extend(quote_spanned!(here()=> .on_error(#lib::OnError::#policy)));
+    }
+    if let Some(bytes) = &options.spill {
+        calls.extend(quote_spanned!(here()=> .spill(#bytes)));
+    }
+    if let Some(records) = &options.batch {
+        calls.extend(quote_spanned!(here()=> .batch(#records)));
+    }
+    calls
+}

@@ -1,0 +1,447 @@
+//! The lines in the lists: handlers, routes, outside sources, dropped messages.
+
+use proc_macro2::{Spacing, TokenStream, TokenTree};
+use syn::parse::ParseStream;
+use syn::{Attribute, Ident, Token, TypePath, bracketed, parenthesized};
+
+use super::{Dropped, Handler, Route, drain, next_token};
+use crate::attribute::Given;
+use crate::report::{Errors, text_of};
+
+/// Reads handlers; `false` if one is not fully known.
+pub(super) fn handlers(
+    input: ParseStream<'_>,
+    into: &mut Vec<Handler>,
+    errors: &mut Errors,
+) -> bool {
+    let mut whole = true;
+    while !input.is_empty() {
+        match handler(input, errors) {
+            Ok(handler) => {
+                whole &= handler.ty.is_some() && handler.make.is_some();
+                into.push(handler);
+                separated(input, errors, handler_begins);
+            }
+            Err(error) => {
+                whole = false;
+                errors.0.push(error);
+                skip_to(input, handler_begins);
+            }
+        }
+    }
+    whole
+}
+
+fn handler(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Handler> {
+    const SHAPE: &str = "a handler stands as `name: Type = constructor`";
+    let attrs = input.call(Attribute::parse_outer)?;
+    let name: Ident = input
+        .parse()
+        .map_err(|error| syn::Error::new(error.span(), SHAPE))?;
+    if !input.peek(Token![:]) || input.peek(Token![::]) {
+        return Err(syn::Error::new(name.span(), SHAPE));
+    }
+    input.parse::<Token![:]>()?;
+    let mut handler = Handler {
+        attrs,
+        is_async: input.parse()?,
+        name,
+        ty: None,
+        mailbox: None,
+        id: None,
+        make: None,
+    };
+    if let Err(error) = type_and_id(input, &mut handler) {
+        errors.0.push(error);
+        up_to_value(input);
+    }
+    constructor(input, &mut handler, errors);
+    Ok(handler)
+}
+
+/// `Type`, with `(mailbox = 64)` and `as Id` after it or without.
+fn type_and_id(input: ParseStream<'_>, handler: &mut Handler) -> syn::Result<()> {
+    let before = input.span();
+    let ty = type_tokens(input)?;
+    if ty.is_empty() {
+        return Err(syn::Error::new(
+            if input.is_empty() {
+                handler.name.span()
+            } else {
+                before
+            },
+            format!(
+                "the type of `{0}` is missing: `{0}: Type = constructor`",
+                handler.name
+            ),
+        ));
+    }
+    handler.ty = Some(path_type(ty, "the type of a handler")?);
+    if input.peek(syn::token::Paren) {
+        let content;
+        parenthesized!(content in input);
+        handler.mailbox = Some(mailbox(&content, handler)?);
+    }
+    if input.peek(Token![as]) {
+        let keyword: Token![as] = input.parse()?;
+        let id = up_to_value(input);
+        if id.is_empty() {
+            return Err(syn::Error::new(
+                keyword.span,
+                "after `as` stands the id of this instance: `as Hid::Ping2`",
+            ));
+        }
+        handler.id = Some(syn::parse2(id)?);
+    }
+    Ok(())
+}
+
+fn mailbox(input: ParseStream<'_>, handler: &Handler) -> syn::Result<syn::Expr> {
+    let wrong = "in parentheses after the type stands `mailbox = N`, the mailbox of an async handler, in messages";
+    let name = input.cursor().span();
+    let given: Given = input
+        .parse()
+        .map_err(|error| syn::Error::new(error.span(), wrong))?;
+    if given.name != "mailbox" {
+        return Err(syn::Error::new(name, wrong));
+    }
+    if handler.is_async.is_none() {
+        return Err(syn::Error::new(
+            name,
+            format!(
+                "only an async handler has a mailbox: `{}: async Type (mailbox = ..)`",
+                handler.name
+            ),
+        ));
+    }
+    syn::parse2(given.value)
+}
+
+fn constructor(input: ParseStream<'_>, handler: &mut Handler, errors: &mut Errors) {
+    let name = &handler.name;
+    let Ok(equals) = input.parse::<Token![=]>() else {
+        if let Some(ty) = &handler.ty {
+            errors.at(
+                ty,
+                format_args!(
+                    "`{name}` has no constructor: add `= ` and an expression that gives a `{}`",
+                    text_of(ty)
+                ),
+            );
+        }
+        return;
+    };
+    if input.is_empty() || input.peek(Token![,]) {
+        errors.at(
+            equals,
+            format_args!(
+                "the constructor of `{name}` is missing: an expression that gives the handler"
+            ),
+        );
+        return;
+    }
+    match input.parse() {
+        Ok(make) => handler.make = Some(make),
+        Err(error) => {
+            errors.0.push(error);
+            skip_to(input, handler_begins);
+        }
+    }
+}
+
+/// Reads routes; `false` if one could not be read.
+pub(super) fn routes(input: ParseStream<'_>, into: &mut Vec<Route>, errors: &mut Errors) -> bool {
+    let mut whole = true;
+    while !input.is_empty() {
+        match route(input, errors) {
+            Ok(route) => {
+                into.push(route);
+                separated(input, errors, route_begins);
+            }
+            Err(error) => {
+                whole = false;
+                errors.0.push(error);
+                skip_to(input, route_begins);
+            }
+        }
+    }
+    whole
+}
+
+fn route(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Route> {
+    const SHAPE: &str = "a route stands as `Source, Message: [receivers]`";
+    no_attributes(input, "a route", errors)?;
+    let (source, message) = source_and_message(input, SHAPE)?;
+    if !input.peek(Token![:]) {
+        let found = next_token(input);
+        return Err(input.error(format_args!(
+            "a `:` and the receivers follow the message, not `{found}`: `{}, {}: [receivers]`",
+            text_of(&source),
+            text_of(&message)
+        )));
+    }
+    input.parse::<Token![:]>()?;
+    if !input.peek(syn::token::Bracket) {
+        return Err(syn::Error::new(
+            if input.is_empty() {
+                path_span(&message)
+            } else {
+                input.span()
+            },
+            format!(
+                "the receivers stand in brackets, also if there is only one: `{}, {}: [receiver]`",
+                text_of(&source),
+                text_of(&message)
+            ),
+        ));
+    }
+    let content;
+    let brackets = bracketed!(content in input);
+    let mut receivers = Vec::new();
+    while !content.is_empty() {
+        match content.parse::<Ident>() {
+            Ok(name) if content.is_empty() || content.peek(Token![,]) => receivers.push(name),
+            Ok(name) if content.peek(Ident) => {
+                errors.at(&name, format_args!("a `,` is missing after `{name}`"));
+                receivers.push(name);
+                continue;
+            }
+            _ => {
+                errors
+                    .0
+                    .push(content.error("a receiver is the name of a handler of this worker"));
+                skip_to(&content, |_| true);
+                continue;
+            }
+        }
+        content.parse::<Option<Token![,]>>()?;
+    }
+    Ok(Route {
+        source,
+        message,
+        receivers,
+        brackets: brackets.span.join(),
+    })
+}
+
+/// Reads outside sources; `false` if one could not be read.
+pub(super) fn outside(input: ParseStream<'_>, errors: &mut Errors) -> (Vec<TypePath>, bool) {
+    let (mut list, mut whole) = (Vec::new(), true);
+    while !input.is_empty() {
+        let source = no_attributes(input, "an outside source", errors)
+            .and_then(|()| type_tokens(input))
+            .and_then(|tokens| path_type(or_next(tokens, input), "an outside source"));
+        match source {
+            Ok(source) => {
+                list.push(source);
+                separated(input, errors, |_| true);
+            }
+            Err(error) => {
+                whole = false;
+                errors.0.push(error);
+                skip_to(input, |_| true);
+            }
+        }
+    }
+    (list, whole)
+}
+
+/// Reads dropped messages; `false` if one could not be read.
+pub(super) fn dropped(input: ParseStream<'_>, errors: &mut Errors) -> (Vec<Dropped>, bool) {
+    const SHAPE: &str = "what is dropped stands as `Source, Message`, with a `;` before the next: \
+                         `drop: [ Ping, Raw; Pong, Raw ]`";
+    let (mut list, mut whole) = (Vec::new(), true);
+    while !input.is_empty() {
+        let entry = no_attributes(input, "a dropped message", errors)
+            .and_then(|()| source_and_message(input, SHAPE));
+        match entry {
+            Ok((source, message)) => list.push(Dropped { source, message }),
+            Err(error) => {
+                whole = false;
+                errors.0.push(error);
+                while !input.is_empty() && !input.peek(Token![;]) {
+                    skip(input);
+                }
+            }
+        }
+        if !input.is_empty() && input.parse::<Token![;]>().is_err() {
+            errors.0.push(input.error(SHAPE));
+            input.parse::<Token![,]>().ok();
+        }
+    }
+    (list, whole)
+}
+
+fn source_and_message(input: ParseStream<'_>, shape: &str) -> syn::Result<(TypePath, TypePath)> {
+    let source = type_tokens(input)?;
+    if source.is_empty() {
+        return Err(input.error(shape));
+    }
+    let source = path_type(source, "a source")?;
+    if !input.peek(Token![,]) {
+        let end = if input.is_empty() {
+            path_span(&source)
+        } else {
+            input.span()
+        };
+        return Err(syn::Error::new(
+            end,
+            format!(
+                "a `,` and the message follow `{}`: {shape}",
+                text_of(&source)
+            ),
+        ));
+    }
+    let comma: Token![,] = input.parse()?;
+    let message = type_tokens(input)?;
+    if message.is_empty() {
+        return Err(syn::Error::new(
+            comma.span,
+            format!("the message is missing: {shape}"),
+        ));
+    }
+    Ok((source, path_type(message, "a message")?))
+}
+
+/// The tokens of a type: up to what can't belong to the name of one.
+fn type_tokens(input: ParseStream<'_>) -> syn::Result<TokenStream> {
+    let mut tokens = TokenStream::new();
+    let mut open = 0_usize;
+    while !input.is_empty() {
+        let ends = input.peek(Token![,])
+            || input.peek(Token![;])
+            || input.peek(Token![=])
+            || input.peek(Token![as])
+            || (input.peek(Token![:]) && !input.peek(Token![::]))
+            || input.peek(syn::token::Paren)
+            || input.peek(syn::token::Bracket)
+            || input.peek(syn::token::Brace)
+            // Two names in a row: something between them is missing.
+            || (!tokens.is_empty() && input.peek(Ident) && ends_in_name(&tokens));
+        if ends && open == 0 {
+            break;
+        }
+        if input.peek(Token![::]) {
+            let colons: Token![::] = input.parse()?;
+            quote::ToTokens::to_tokens(&colons, &mut tokens);
+            continue;
+        }
+        let token: TokenTree = input.parse()?;
+        if let TokenTree::Punct(punct) = &token {
+            match punct.as_char() {
+                '<' => open += 1,
+                '>' => open = open.saturating_sub(1),
+                _ => {}
+            }
+        }
+        tokens.extend([token]);
+    }
+    Ok(tokens)
+}
+
+fn ends_in_name(tokens: &TokenStream) -> bool {
+    match tokens.clone().into_iter().last() {
+        Some(TokenTree::Ident(_)) => true,
+        Some(TokenTree::Punct(punct)) => {
+            punct.as_char() == '>' && punct.spacing() == Spacing::Alone
+        }
+        _ => false,
+    }
+}
+
+/// `tokens`, or where there are none the token at fault.
+fn or_next(tokens: TokenStream, input: ParseStream<'_>) -> TokenStream {
+    if tokens.is_empty() {
+        input.parse::<TokenTree>().map_or(tokens, Into::into)
+    } else {
+        tokens
+    }
+}
+
+fn path_type(tokens: TokenStream, what: &str) -> syn::Result<TypePath> {
+    syn::parse2(tokens.clone()).map_err(|_| {
+        syn::Error::new_spanned(
+            tokens,
+            format_args!("{what} is named by its type, such as `Ping` or `game::Ping`"),
+        )
+    })
+}
+
+fn path_span(path: &TypePath) -> proc_macro2::Span {
+    syn::spanned::Spanned::span(path)
+}
+
+/// Reads comments before a line; other attributes have no meaning there.
+fn no_attributes(input: ParseStream<'_>, what: &str, errors: &mut Errors) -> syn::Result<()> {
+    for attr in input.call(Attribute::parse_outer)? {
+        if !attr.path().is_ident("doc") {
+            errors.at(&attr, format_args!("{what} takes no attributes"));
+        }
+    }
+    Ok(())
+}
+
+/// Reads the `,` after a line.
+fn separated(
+    input: ParseStream<'_>,
+    errors: &mut Errors,
+    begins: impl Fn(ParseStream<'_>) -> bool,
+) {
+    if input.is_empty() || input.parse::<Token![,]>().is_ok() {
+        return;
+    }
+    let found = next_token(input);
+    errors
+        .0
+        .push(input.error(format_args!("a `,` is missing before `{found}`")));
+    if !begins(input) {
+        skip_to(input, begins);
+    }
+}
+
+/// Skips to where the next line begins.
+fn skip_to(input: ParseStream<'_>, begins: impl Fn(ParseStream<'_>) -> bool) {
+    while !input.is_empty() {
+        let ends = input.peek(Token![,]) || input.peek(syn::token::Bracket);
+        skip(input);
+        if ends {
+            input.parse::<Token![,]>().ok();
+            if begins(input) {
+                return;
+            }
+        }
+    }
+}
+
+fn skip(input: ParseStream<'_>) {
+    if input.parse::<TokenTree>().is_err() {
+        drain(input).ok();
+    }
+}
+
+/// Takes the tokens up to the `=` before a constructor.
+fn up_to_value(input: ParseStream<'_>) -> TokenStream {
+    let mut tokens = TokenStream::new();
+    while !input.is_empty() && !input.peek(Token![=]) && !input.peek(Token![,]) {
+        match input.parse::<TokenTree>() {
+            Ok(token) => tokens.extend([token]),
+            Err(_) => break,
+        }
+    }
+    tokens
+}
+
+fn handler_begins(input: ParseStream<'_>) -> bool {
+    let ahead = input.fork();
+    ahead.call(Attribute::parse_outer).is_ok()
+        && ahead.parse::<Ident>().is_ok()
+        && ahead.peek(Token![:])
+        && !ahead.peek(Token![::])
+}
+
+fn route_begins(input: ParseStream<'_>) -> bool {
+    let ahead = input.fork();
+    ahead.call(Attribute::parse_outer).is_ok()
+        && source_and_message(&ahead, "").is_ok()
+        && ahead.peek(Token![:])
+}
