@@ -572,3 +572,13 @@ fn is_drawn() {
 "#
     );
 }
+
+#[cfg(feature = "svg")]
+#[test]
+fn is_drawn_as_a_picture() {
+    let picture = Game::graph().svg();
+    assert!(picture.starts_with("<svg width=") && picture.ends_with("</svg>"));
+    for text in ["ping", "Pong", "on Stand", "Http", "Quote", "dropped"] {
+        assert!(picture.contains(&format!(">{text}<")), "{text}: {picture}");
+    }
+}

@@ -123,6 +123,22 @@ impl Graph {
         edges
     }
 
+    /// The edges with those of the same two nodes taken together, as they are drawn.
+    pub(crate) fn bundles(&self) -> Vec<Bundle> {
+        let mut bundles: Vec<Bundle> = Vec::new();
+        for Edge { from, to, message } in self.edges() {
+            match bundles.iter_mut().find(|b| (b.from, b.to) == (from, to)) {
+                Some(bundle) => bundle.messages.push(message),
+                None => bundles.push(Bundle {
+                    from,
+                    to,
+                    messages: vec![message],
+                }),
+            }
+        }
+        bundles
+    }
+
     /// The graph as a Mermaid flowchart, as many places that render Markdown draw it.
     #[must_use]
     pub fn mermaid(&self) -> String {
@@ -148,14 +164,20 @@ impl Graph {
                 writeln!(to, "    n{n}([\"{}\"])", Label(node, "<br/>"))?;
             }
         }
-        let edges = self.edges();
-        if edges.iter().any(|edge| edge.to.is_none()) {
+        let bundles = self.bundles();
+        if bundles.iter().any(|bundle| bundle.to.is_none()) {
             writeln!(to, "    dropped((\"dropped\"))")?;
         }
-        for edge in edges {
-            match edge.to {
-                Some(node) => writeln!(to, "    n{} -->|{}| n{node}", edge.from, edge.message)?,
-                None => writeln!(to, "    n{} -.->|{}| dropped", edge.from, edge.message)?,
+        for Bundle {
+            from,
+            to: node,
+            messages,
+        } in bundles
+        {
+            let messages = messages.join("<br/>");
+            match node {
+                Some(node) => writeln!(to, "    n{from} -->|{messages}| n{node}")?,
+                None => writeln!(to, "    n{from} -.->|{messages}| dropped")?,
             }
         }
         Ok(())
@@ -166,59 +188,47 @@ impl Graph {
     pub fn dot(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
-        let _ = self.write_dot(&mut text, true);
+        let _ = self.write_dot(&mut text);
         text
     }
 
-    /// `clusters`: with a frame around the handlers of each worker, and the worker's name in each node otherwise.
-    pub(crate) fn write_dot(&self, to: &mut String, clusters: bool) -> fmt::Result {
+    fn write_dot(&self, to: &mut String) -> fmt::Result {
         let nodes = self.nodes();
         writeln!(to, "digraph {} {{", self.app.name)?;
         writeln!(to, "    rankdir=LR;")?;
         for (index, worker) in self.app.workers.iter().enumerate() {
-            if clusters {
-                writeln!(to, "    subgraph cluster_{index} {{")?;
-                writeln!(to, "        label=\"{}\";", worker.name)?;
-            }
+            writeln!(to, "    subgraph cluster_{index} {{")?;
+            writeln!(to, "        label=\"{}\";", worker.name)?;
             for (n, node) in nodes.iter().enumerate() {
                 if node.worker == Some(index) {
-                    let indent = if clusters { "        " } else { "    " };
-                    write!(
-                        to,
-                        "{indent}n{n} [shape=box, label=\"{}",
-                        Label(node, "\\n")
-                    )?;
-                    if !clusters {
-                        write!(to, "\\non {}", worker.name)?;
-                    }
-                    writeln!(to, "\"];")?;
+                    let label = Label(node, "\\n");
+                    writeln!(to, "        n{n} [shape=box, label=\"{label}\"];")?;
                 }
             }
-            if clusters {
-                writeln!(to, "    }}")?;
-            }
+            writeln!(to, "    }}")?;
         }
         for (n, node) in nodes.iter().enumerate() {
             if node.worker.is_none() {
-                writeln!(
-                    to,
-                    "    n{n} [shape=ellipse, label=\"{}\"];",
-                    Label(node, "\\n")
-                )?;
+                let label = Label(node, "\\n");
+                writeln!(to, "    n{n} [shape=ellipse, label=\"{label}\"];")?;
             }
         }
-        let edges = self.edges();
-        if edges.iter().any(|edge| edge.to.is_none()) {
+        let bundles = self.bundles();
+        if bundles.iter().any(|bundle| bundle.to.is_none()) {
             writeln!(to, "    dropped [shape=circle, label=\"dropped\"];")?;
         }
-        for edge in edges {
-            let label = edge.message;
-            match edge.to {
-                Some(node) => writeln!(to, "    n{} -> n{node} [label=\"{label}\"];", edge.from)?,
+        for Bundle {
+            from,
+            to: node,
+            messages,
+        } in bundles
+        {
+            let label = messages.join("\\n");
+            match node {
+                Some(node) => writeln!(to, "    n{from} -> n{node} [label=\"{label}\"];")?,
                 None => writeln!(
                     to,
-                    "    n{} -> dropped [label=\"{label}\", style=dashed];",
-                    edge.from
+                    "    n{from} -> dropped [label=\"{label}\", style=dashed];"
                 )?,
             }
         }
@@ -226,8 +236,15 @@ impl Graph {
     }
 }
 
+/// All messages that go from one node to another, or are dropped.
+pub(crate) struct Bundle {
+    pub(crate) from: usize,
+    pub(crate) to: Option<usize>,
+    pub(crate) messages: Vec<&'static str>,
+}
+
 /// A node's name, and below it its type's, if that is another one.
-struct Label<'a>(&'a Node, &'a str);
+pub(crate) struct Label<'a>(pub(crate) &'a Node, pub(crate) &'a str);
 
 impl fmt::Display for Label<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

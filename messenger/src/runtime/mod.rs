@@ -48,8 +48,6 @@ pub use outbox::{Outbox, Seat};
 pub use publish::{PublishError, SourcePublisher};
 pub use running::{Running, Stopper};
 pub use subscribe::{MessageSet, Received, SubscribeError, Subscription};
-#[cfg(feature = "svg")]
-pub use svg::SvgError;
 pub use table::{RouteTable, route_buckets, route_slots};
 pub use timers::Timer;
 pub use worker::{Making, Worker};

@@ -1,39 +1,104 @@
 //! The graph of a table as a picture.
 
-use core::fmt;
-
+use layout::adt::dag::NodeHandle;
 use layout::backends::svg::SVGWriter;
-use layout::gv::{DotParser, GraphBuilder};
+use layout::core::base::Orientation;
+use layout::core::color::Color;
+use layout::core::geometry::Point;
+use layout::core::style::{LineStyleKind, StyleAttr};
+use layout::std_shapes::shapes::{Arrow, Element, LineEndKind, ShapeKind};
+use layout::topo::layout::VisualGraph;
 
-use super::graph::Graph;
+use super::graph::{Graph, Label};
 
 impl Graph {
-    /// The graph as an SVG picture; each handler's box names its worker.
-    ///
-    /// # Errors
-    ///
-    /// [`SvgError`] if the layout library does not understand the graph's DOT text.
-    pub fn svg(&self) -> Result<String, SvgError> {
-        let mut text = String::new();
-        // Writing to a string cannot fail.
-        let _ = self.write_dot(&mut text, false);
-        let graph = DotParser::new(&text).process().map_err(SvgError)?;
-        let mut builder = GraphBuilder::new();
-        builder.visit_graph(&graph);
-        let mut picture = SVGWriter::new();
-        builder.get().do_it(false, false, false, &mut picture);
-        Ok(picture.finalize())
+    /// The graph as an SVG picture: a box for each handler, which names its worker, and a round one for who sends from
+    /// outside. What goes from one to the other stands in a grey box between them.
+    #[must_use]
+    pub fn svg(&self) -> String {
+        let mut picture = VisualGraph::new(Orientation::LeftToRight);
+        let workers = self.info().workers;
+        let nodes: Vec<NodeHandle> = (self.nodes().iter())
+            .map(|node| {
+                let label = Label(node, "\n").to_string();
+                match node.worker {
+                    Some(worker) => {
+                        let label = format!("{label}\non {}", workers[worker].name);
+                        picture.add_node(shape(&label, 14, 0))
+                    }
+                    None => picture.add_node(shape(&label, 14, 15)),
+                }
+            })
+            .collect();
+        let bundles = self.bundles();
+        let dropped = bundles.iter().any(|bundle| bundle.to.is_none());
+        let dropped = dropped.then(|| picture.add_node(shape("dropped", 14, 15)));
+        for bundle in bundles {
+            let Some(to) = bundle.to.map(|to| nodes[to]).or(dropped) else {
+                continue;
+            };
+            let line = match bundle.to {
+                Some(_) => LineStyleKind::Normal,
+                None => LineStyleKind::Dashed,
+            };
+            let mut messages = shape(&bundle.messages.join("\n"), 12, 0);
+            messages.look.line_color = Color::transparent();
+            messages.look.fill_color = Some(Color::fast("whitesmoke"));
+            let messages = picture.add_node(messages);
+            picture.add_edge(arrow(LineEndKind::None, line), nodes[bundle.from], messages);
+            picture.add_edge(arrow(LineEndKind::Arrow, line), messages, to);
+        }
+        let mut svg = SVGWriter::new();
+        picture.do_it(false, false, false, &mut svg);
+        fit(&svg.finalize(), &picture)
     }
 }
 
-/// The layout library did not understand a graph.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SvgError(String);
-
-impl fmt::Display for SvgError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the graph cannot be drawn: {}", self.0)
+/// Puts the picture into a frame that fits what is drawn: the layout library's own also holds the points by which it
+/// bends lines, far away from them.
+fn fit(svg: &str, picture: &VisualGraph) -> String {
+    let body = svg
+        .split_once("<svg")
+        .and_then(|(_, rest)| rest.split_once('>'));
+    let (mut width, mut height) = (0.0_f64, 0.0_f64);
+    for node in picture.iter_nodes() {
+        width = width.max(picture.pos(node).right(true));
+        height = height.max(picture.pos(node).bottom(true));
     }
+    let (width, height) = (width.ceil(), height.ceil());
+    format!(
+        "<svg width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
+         xmlns=\"http://www.w3.org/2000/svg\">{}",
+        body.map_or("</svg>", |(_, body)| body)
+    )
 }
 
-impl std::error::Error for SvgError {}
+/// A box around some lines.
+fn shape(text: &str, font: usize, rounded: usize) -> Element {
+    let width = text
+        .lines()
+        .map(|line| line.chars().count())
+        .max()
+        .unwrap_or(0);
+    // A letter of the font is about six tenths as wide as it is high.
+    let (width, height) = (width as f64 * 0.6 + 1.5, text.lines().count() as f64 + 0.7);
+    let size = Point::new(width, height).scale(font as f64);
+    let look = StyleAttr::new(
+        Color::fast("black"),
+        1,
+        Some(Color::fast("white")),
+        rounded,
+        font,
+    );
+    Element::create(
+        ShapeKind::new_box(text),
+        look,
+        Orientation::TopToBottom,
+        size,
+    )
+}
+
+fn arrow(end: LineEndKind, line: LineStyleKind) -> Arrow {
+    let look = StyleAttr::new(Color::fast("black"), 1, None, 0, 12);
+    Arrow::new(LineEndKind::None, end, line, "", &look, &None, &None)
+}
