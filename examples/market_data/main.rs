@@ -6,8 +6,8 @@
 //! shipped is invented (`cargo run --example market_data_gen`), a real one reads as well:
 //!
 //! ```text
-//! cargo run --example market_data                        the day that is shipped
-//! cargo run --example market_data -- FEED [PICTURE]      a day of your own
+//! cargo run --example market_data              the day that is shipped
+//! cargo run --example market_data -- FEED      a day of your own
 //! ```
 
 use messenger::bus::{Bus, BusConfig, Start};
@@ -18,6 +18,7 @@ use messenger_examples::market_data::itch::wire::*;
 use messenger_examples::market_data::messages::*;
 use messenger_examples::market_data::report::Report;
 use std::error::Error;
+use std::fs;
 use std::path::PathBuf;
 
 /// The day that is shipped.
@@ -84,35 +85,24 @@ messenger! {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
-    let own = arguments.next();
+    let own = std::env::args_os().nth(1).map(PathBuf::from);
     let feed = own.clone().unwrap_or(SAMPLE.into());
-    let picture = arguments
-        .next()
-        .unwrap_or(std::env::current_exe()?.with_extension("svg"));
     let limits = Limits::default();
 
     let bus = Bus::new(BusConfig::bytes(4 << 20))?;
     let market = Market::builder(bus, Config { feed, limits }).run()?;
     let mut reports = market.subscribe_gating::<(Report,)>(Start::Newest)?;
     market.publisher::<Main>()?.send(&Open {})?;
-    let report = reports
-        .next()?
-        .ok_or("the market stopped before its report")?;
-    let report = report
-        .get::<Report>()
-        .expect("the subscription is for reports")?;
+    let report = reports.receive()?.ok_or("stopped too early")?;
     market.stop()?;
-
     println!("{report}");
+
     if own.is_none() {
-        assert_eq!(
-            report,
-            fold(&std::fs::read(SAMPLE)?, &limits),
-            "the same in one loop"
-        );
+        let by_one_loop = fold(&fs::read(SAMPLE)?, &limits);
+        assert_eq!(report, by_one_loop);
     }
-    std::fs::write(&picture, Market::graph().svg())?;
-    println!("the routes are drawn in {}", picture.display());
+    let picture = std::env::current_exe()?.with_extension("svg");
+    fs::write(&picture, Market::graph().svg())?;
+    println!("The routes are drawn in {}", picture.display());
     Ok(())
 }

@@ -23,11 +23,11 @@
 
 use std::time::Duration;
 
-use messenger::bus::{Bus, BusConfig, MessageId, PayloadWriter, SourceId};
+use messenger::bus::{Bus, BusConfig, MessageId, PayloadWriter, SourceId, Start, Tag};
 use messenger::message::{
     DecodeError, DeserializeFrom, EncodeError, ExtendedMessage, Message, MessageInfo, Serialized,
 };
-use messenger::{Handle, Handler, Lifecycle, Outbox, Outside, Result, SentBy};
+use messenger::{Handle, Handler, Lifecycle, Outbox, Outside, Result, SentBy, SubscribeError};
 
 // ---------------------------------------------------------------- the messages, by hand too
 
@@ -581,4 +581,33 @@ fn is_drawn_as_a_picture() {
     for text in ["ping", "Pong", "on Stand", "Http", "Quote", "dropped"] {
         assert!(picture.contains(&format!(">{text}<")), "{text}: {picture}");
     }
+}
+
+#[test]
+fn a_subscription_for_one_type_gives_values() {
+    let bus = Bus::new(BusConfig::bytes(1 << 16)).unwrap();
+    let app = Game::builder(bus.clone(), Config { last: 7 })
+        .run()
+        .unwrap();
+    let mut backs = app.subscribe_gating::<(Back,)>(Start::Newest).unwrap();
+
+    // From a source of no route, and the second is no `Back`.
+    let tag = Tag::new(SourceId::new(99), Back::ID);
+    let mut publisher = bus.publisher().unwrap();
+    publisher.send(tag, &[7]).unwrap();
+    publisher.send(tag, &[7, 8]).unwrap();
+    assert_eq!(backs.receive().unwrap().unwrap().n, 7);
+    let error = backs.receive().unwrap_err();
+    assert!(
+        matches!(
+            error,
+            SubscribeError::Undecodable(DecodeError::WrongSize {
+                len: 2,
+                expected: 1
+            })
+        ),
+        "{error}"
+    );
+    app.stop().unwrap();
+    assert!(backs.receive().unwrap().is_none());
 }

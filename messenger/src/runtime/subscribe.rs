@@ -183,6 +183,26 @@ impl<S: MessageSet> Subscription<S> {
     }
 }
 
+impl<M: Message> Subscription<(M,)> {
+    /// The next message of the only type that this subscription is for; waits for it. `None`: the run has been stopped,
+    /// and all is read.
+    ///
+    /// # Errors
+    ///
+    /// As for [`next`](Self::next), and [`SubscribeError::Undecodable`]; the next call goes on behind that record.
+    pub fn receive<'a>(&'a mut self) -> Result<Option<M::Held>, SubscribeError>
+    where
+        M: Receive<'a>,
+    {
+        let Some(received) = self.next()? else {
+            return Ok(None);
+        };
+        M::receive(received.payload)
+            .map(Some)
+            .map_err(SubscribeError::Undecodable)
+    }
+}
+
 impl<S> fmt::Debug for Subscription<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscription")
@@ -257,6 +277,8 @@ pub enum SubscribeError {
     },
     /// Something wrote over the bus's memory.
     Read(ReadError),
+    /// The record's bytes are not a message of its type.
+    Undecodable(DecodeError),
 }
 
 impl From<ReadError> for SubscribeError {
@@ -283,6 +305,7 @@ impl fmt::Display for SubscribeError {
                  larger, or use `subscribe_gating`"
             ),
             Self::Read(error) => error.fmt(f),
+            Self::Undecodable(error) => error.fmt(f),
         }
     }
 }
