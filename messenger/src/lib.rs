@@ -26,6 +26,9 @@ pub use runtime::{
     SubscribeError, Subscription, Timer, WorkerCounters, WorkerId, WorkerOptions,
 };
 
+#[cfg(all(not(loom), feature = "tokio"))]
+pub use runtime::{AsyncHandler, AsyncOutbox, HandleAsync, Mailbox, TaskPublisher};
+
 /// What the output of the macros names. Not for use by hand.
 #[doc(hidden)]
 #[cfg(not(loom))]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::control::{Control, Watch};
+use super::control::{Control, Sending, Watch};
 use super::counters::Tally;
 use super::describe::AppInfo;
 use super::failure::Failure;
@@ -154,6 +154,10 @@ impl<A: App> Builder<A> {
         let control = Arc::new(Control::new(self.bus, self.patience, self.watch));
         let gate = Arc::new(Gate::new(workers.len()));
         let config = Arc::new(self.config);
+        #[cfg(feature = "tokio")]
+        let tokio = self
+            .tokio
+            .or_else(|| tokio::runtime::Handle::try_current().ok());
         let mut threads = Vec::with_capacity(workers.len());
         let mut tallies = Vec::with_capacity(workers.len());
         // All join the bus before any handler can send.
@@ -173,13 +177,14 @@ impl<A: App> Builder<A> {
                 publisher,
             );
             #[cfg(feature = "tokio")]
-            let link = link.with_tokio(self.tokio.clone());
+            let link = link.with_tokio(tokio.clone());
             let mut spawner = Spawner {
                 start: Some(ThreadStart {
                     link,
                     subscriber,
                     config: Arc::clone(&config),
                     gate: Arc::clone(&gate),
+                    sending: Sending::new(&control),
                 }),
                 thread: None,
                 app: PhantomData,
@@ -206,6 +211,23 @@ impl<A: App> Builder<A> {
             }
             // Dropped, it stops and joins those that run.
             Some(error) => Err(error),
+        }
+    }
+
+    /// As [`run`](Self::run), for callers on a thread of the tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// As for [`run`](Self::run).
+    ///
+    /// # Panics
+    ///
+    /// If the tokio runtime shuts down meanwhile.
+    #[cfg(feature = "tokio")]
+    pub async fn run_async(self) -> Result<Running<A>, StartError> {
+        match tokio::task::spawn_blocking(move || self.run()).await {
+            Ok(running) => running,
+            Err(error) => std::panic::resume_unwind(Box::new(error.to_string())),
         }
     }
 

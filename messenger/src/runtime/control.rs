@@ -2,7 +2,7 @@
 
 use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::failure::{Failed, Failure, Report};
@@ -24,6 +24,9 @@ pub(crate) struct Control {
     pub(crate) patience: Duration,
     cut_off: AtomicU64,
     found: Mutex<Found>,
+    /// How many workers may still send.
+    sending: Mutex<usize>,
+    sent: Condvar,
     watch: Option<Watch>,
 }
 
@@ -43,6 +46,8 @@ impl Control {
             patience,
             cut_off: AtomicU64::new(RUNNING),
             found: Mutex::default(),
+            sending: Mutex::default(),
+            sent: Condvar::new(),
             watch,
         }
     }
@@ -118,6 +123,44 @@ impl Control {
             None => Ok(report),
             Some(at) => Err(Failed::new(at, report)),
         }
+    }
+}
+
+/// A worker that may still send.
+#[derive(Debug)]
+pub(crate) struct Sending(Arc<Control>);
+
+impl Sending {
+    pub(crate) fn new(control: &Arc<Control>) -> Self {
+        *control
+            .sending
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) += 1;
+        Self(Arc::clone(control))
+    }
+
+    /// This worker sends nothing more; if the run is being stopped, waits until that is so of all.
+    pub(crate) fn end(self) {
+        let control = Arc::clone(&self.0);
+        drop(self);
+        if control.is_stopping() {
+            let sending = control
+                .sending
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            drop(control.sent.wait_while(sending, |sending| *sending > 0));
+        }
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        *self
+            .0
+            .sending
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.0.sent.notify_all();
     }
 }
 

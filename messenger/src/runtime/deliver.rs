@@ -68,9 +68,12 @@ impl<'a> Delivery<'a> {
         message: &M,
     ) {
         // Whoever catches it decides, by the worker's policy, whether this handler is called again.
+        let at = (self.link.route, self.link.position);
         let called = catch_unwind(AssertUnwindSafe(|| self.call(seat, handler, message)));
         if let Err(panic) = called {
             self.caught(seat, panic);
+            // An async handler's panic may be over an earlier record.
+            (self.link.route, self.link.position) = at;
         }
     }
 
@@ -94,7 +97,8 @@ impl<'a> Delivery<'a> {
 
     #[cold]
     fn caught(&mut self, seat: Seat, panic: Box<dyn Any + Send>) {
-        self.link.caught.push((seat.index, panic));
+        let panic = self.link.panic(seat.index, panic);
+        self.link.caught.push(panic);
     }
 
     #[cold]
@@ -113,7 +117,7 @@ impl<'a> Delivery<'a> {
 
 /// A handler returned an error: what its worker's policy says.
 #[cold]
-fn returned(link: &mut Link, seat: Seat, error: HandlerError) {
+pub(crate) fn returned(link: &mut Link, seat: Seat, error: HandlerError) {
     let handling = link.call == super::link::Call::Handle;
     link.tally.errors.add(1);
     if handling {

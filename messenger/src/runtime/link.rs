@@ -36,9 +36,25 @@ pub(crate) struct Link {
     pub(crate) dead: Vec<bool>,
     pub(crate) any_dead: bool,
     /// Panics caught before all receivers of the record had it.
-    pub(crate) caught: Vec<(u16, Box<dyn Any + Send>)>,
+    pub(crate) caught: Vec<Panic>,
     #[cfg(feature = "tokio")]
     pub(crate) tokio: Option<tokio::runtime::Handle>,
+    /// Set by tasks that want the worker's thread to look after them.
+    #[cfg(feature = "tokio")]
+    pub(crate) nudged: Arc<core::sync::atomic::AtomicBool>,
+    /// Something waits that nobody will wake the worker for.
+    #[cfg(feature = "tokio")]
+    pub(crate) restless: bool,
+    #[cfg(feature = "tokio")]
+    pub(crate) left: Vec<super::mailbox::LeftQueue>,
+}
+
+/// A panic of a handler.
+pub(crate) struct Panic {
+    pub(crate) seat: u16,
+    /// The route and position of the record.
+    pub(crate) at: (usize, u64),
+    pub(crate) payload: Box<dyn Any + Send>,
 }
 
 /// For what a handler is called.
@@ -75,6 +91,12 @@ impl Link {
             caught: Vec::new(),
             #[cfg(feature = "tokio")]
             tokio: None,
+            #[cfg(feature = "tokio")]
+            nudged: Arc::default(),
+            #[cfg(feature = "tokio")]
+            restless: false,
+            #[cfg(feature = "tokio")]
+            left: Vec::new(),
         }
     }
 
@@ -82,6 +104,63 @@ impl Link {
     pub(crate) fn with_tokio(mut self, runtime: Option<tokio::runtime::Handle>) -> Self {
         self.tokio = runtime;
         self
+    }
+
+    /// Keeps the queue of a handler that panicked, for the one made in its place.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn keep_left(&mut self, seat: Seat, len: usize, queue: Box<dyn Any + Send>) {
+        self.left.push(super::mailbox::LeftQueue {
+            seat: seat.index,
+            len,
+            queue,
+        });
+    }
+
+    /// Takes the queue which the last handler in `seat` left.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn take_left<L: 'static>(&mut self, seat: Seat) -> Option<L> {
+        let at = self.left.iter().position(|left| left.seat == seat.index)?;
+        let queue = self.left.swap_remove(at).queue;
+        queue.downcast().ok().map(|queue| *queue)
+    }
+
+    /// Whether something wants the worker to look around though no record has come.
+    #[inline]
+    pub(crate) fn is_nudged(&self) -> bool {
+        #[cfg(feature = "tokio")]
+        return self.nudged.load(core::sync::atomic::Ordering::Acquire);
+        #[cfg(not(feature = "tokio"))]
+        false
+    }
+
+    /// Begins to look around: who nudges from now on means the next turn.
+    #[inline]
+    pub(crate) fn look_around(&self) {
+        #[cfg(feature = "tokio")]
+        if self.is_nudged() {
+            // What was set before the nudge is seen after this.
+            self.nudged
+                .swap(false, core::sync::atomic::Ordering::AcqRel);
+        }
+    }
+
+    /// Whether to look around soon, though nobody will say so.
+    #[inline]
+    pub(crate) fn is_restless(&mut self) -> bool {
+        #[cfg(feature = "tokio")]
+        {
+            core::mem::take(&mut self.restless) || !self.spill.is_empty()
+        }
+        #[cfg(not(feature = "tokio"))]
+        !self.spill.is_empty()
+    }
+
+    /// Messages in the queues of handlers that panicked and were not made again.
+    pub(crate) fn count_left(&self) {
+        #[cfg(feature = "tokio")]
+        for left in &self.left {
+            self.tally.orphaned.add(left.len as u64);
+        }
     }
 
     #[inline]
@@ -214,6 +293,15 @@ impl Link {
         }
     }
 
+    /// A panic of the handler in `seat` over the record in hand.
+    pub(crate) fn panic(&self, seat: u16, payload: Box<dyn Any + Send>) -> Panic {
+        Panic {
+            seat,
+            at: (self.route, self.position),
+            payload,
+        }
+    }
+
     /// The record in hand.
     pub(crate) fn record(&self) -> Option<FailedRecord> {
         let route = self.info.routes.get(self.route)?;
@@ -228,7 +316,11 @@ impl Link {
 }
 
 #[cold]
-fn refused<M: Message>(info: &'static WorkerInfo, seat: Seat, fault: SendFault) -> HandlerError {
+pub(crate) fn refused<M: Message>(
+    info: &'static WorkerInfo,
+    seat: Seat,
+    fault: SendFault,
+) -> HandlerError {
     HandlerError::from(SendError {
         worker: info.name,
         handler: info.handlers[usize::from(seat.index)].name,
@@ -270,6 +362,8 @@ pub enum SendFault {
     Claim(ClaimError),
     /// It encoded to another length than announced.
     Commit(crate::bus::CommitError),
+    /// The messenger has been stopped: nobody would get it.
+    Stopped,
     /// The ring is full, and so is the worker's spill.
     SpillFull {
         /// The spill's limit, in bytes.
@@ -295,6 +389,9 @@ impl fmt::Display for SendError {
             SendFault::Encode(error) => error.fmt(f),
             SendFault::Claim(error) => error.fmt(f),
             SendFault::Commit(error) => error.fmt(f),
+            SendFault::Stopped => {
+                f.write_str("the messenger has been stopped: nobody would get it")
+            }
             SendFault::SpillFull { limit, used } => write!(
                 f,
                 "the ring is full and {used} of the {limit} bytes of the worker's spill are taken: make the ring \

@@ -17,6 +17,8 @@ mod gate;
 mod graph;
 mod handler;
 mod link;
+#[cfg(feature = "tokio")]
+mod mailbox;
 mod names;
 mod options;
 mod outbox;
@@ -27,6 +29,8 @@ mod subscribe;
 #[cfg(feature = "svg")]
 mod svg;
 mod table;
+#[cfg(feature = "tokio")]
+mod task;
 mod text;
 mod thread;
 mod timers;
@@ -43,11 +47,15 @@ pub use failure::{AfterPanic, Failed, FailedRecord, Failure, FailureKind, Report
 pub use graph::{Edge, Graph, Node};
 pub use handler::{Handle, Handler, Lifecycle, Makes, Outside, SentBy, made};
 pub use link::{SendError, SendFault};
+#[cfg(feature = "tokio")]
+pub use mailbox::{AsyncHandler, HandleAsync, Mailbox};
 pub use options::{OnError, OnPanic, WorkerOptions, restart_needs_unwinding};
 pub use outbox::{Outbox, Seat};
 pub use publish::{PublishError, SourcePublisher};
 pub use running::{Running, Stopper};
 pub use subscribe::{MessageSet, Received, SubscribeError, Subscription};
 pub use table::{RouteTable, route_buckets, route_slots};
+#[cfg(feature = "tokio")]
+pub use task::{AsyncOutbox, TaskPublisher};
 pub use timers::Timer;
 pub use worker::{Making, Worker};

@@ -119,6 +119,13 @@ impl<'a, H> Outbox<'a, H> {
     }
 }
 
+#[cfg(feature = "tokio")]
+impl<H> Outbox<'_, H> {
+    pub(crate) fn parts(&mut self) -> (Seat, &mut Link) {
+        (self.seat, self.link)
+    }
+}
+
 impl<H> fmt::Debug for Outbox<'_, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outbox")

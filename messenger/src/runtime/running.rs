@@ -149,6 +149,24 @@ impl<A: App> Running<A> {
         self.control.result(self.counters())
     }
 
+    /// As [`join`](Self::join), for callers on a thread of the tokio runtime; call [`Stopper::stop`] before to
+    /// [`stop`](Self::stop).
+    ///
+    /// # Errors
+    ///
+    /// As for [`join`](Self::join).
+    ///
+    /// # Panics
+    ///
+    /// If the tokio runtime shuts down meanwhile.
+    #[cfg(feature = "tokio")]
+    pub async fn join_async(self) -> Result<Report, Failed> {
+        match tokio::task::spawn_blocking(move || self.join()).await {
+            Ok(result) => result,
+            Err(error) => std::panic::resume_unwind(Box::new(error.to_string())),
+        }
+    }
+
     fn join_all(&mut self) {
         for thread in core::mem::take(&mut self.threads) {
             let name = thread.thread().name().unwrap_or_default().to_owned();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use super::app::App;
+use super::control::Sending;
 use super::failure::{Failure, FailureKind};
 use super::gate::{Gate, Pass};
 use super::link::Link;
@@ -16,6 +17,7 @@ pub(crate) struct Start<A: App> {
     pub(crate) subscriber: Subscriber,
     pub(crate) config: Arc<A::Config>,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) sending: Sending,
 }
 
 /// Starts the thread of `W`.
@@ -32,6 +34,7 @@ fn run<W: Worker>(start: Start<W::App>) {
         subscriber,
         config,
         gate,
+        sending,
     } = start;
     let mut pass = Pass {
         gate: &gate,
@@ -66,7 +69,7 @@ fn run<W: Worker>(start: Start<W::App>) {
         }
         Some(failure) => gate.failed(failure),
     }
-    runner.end();
+    runner.end(sending);
 }
 
 /// Keeps this thread on one core.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::app::App;
+use super::control::Sending;
 use super::deliver::{Begin, Caught, Delivery, Fire, Stop, Turn, Visitor};
 use super::describe::WorkerInfo;
 use super::error::Result;
@@ -267,6 +268,7 @@ impl<W: Worker> Runner<W> {
     #[inline]
     fn on_loop(&mut self) {
         self.link.call = Call::Loop;
+        self.link.look_around();
         if !self.link.any_dead {
             self.worker.each(&mut Turn(&mut self.link));
             return;
@@ -304,7 +306,9 @@ impl<W: Worker> Runner<W> {
     /// Waits for a record in the worker's own way. `false`: there is no point in waiting any longer.
     fn rest(&mut self, cut_off: u64) -> bool {
         let options = &W::INFO.options;
-        let control = &self.link.control;
+        let restless = self.link.is_restless();
+        let link = &self.link;
+        let control = &link.control;
         if cut_off != u64::MAX {
             // What stands before the stop is claimed and not finished.
             let begun = *self.draining.get_or_insert_with(Instant::now);
@@ -331,15 +335,15 @@ impl<W: Worker> Runner<W> {
             WaitStrategy::Spin if cfg!(not(miri)) => core::hint::spin_loop(),
             WaitStrategy::Spin | WaitStrategy::Yield => std::thread::yield_now(),
             wait => {
-                let mut deadline = self.link.timers.next();
-                if !self.link.spill.is_empty() {
+                let mut deadline = link.timers.next();
+                if restless {
                     let hold = Instant::now() + HOLD;
                     deadline = Some(deadline.map_or(hold, |next| next.min(hold)));
                 }
                 // An error is found again, and reported, by the next poll.
                 let _ = self
                     .subscriber
-                    .wait_until(wait, deadline, || control.is_stopping());
+                    .wait_until(wait, deadline, || control.is_stopping() || link.is_nudged());
             }
         }
         true
@@ -350,11 +354,12 @@ impl<W: Worker> Runner<W> {
     fn panicked(&mut self, panic: Box<dyn Any + Send>) -> bool {
         let mut panics = core::mem::take(&mut self.link.caught);
         if !panic.is::<Caught>() {
-            panics.push((self.link.seat, panic));
+            panics.push(self.link.panic(self.link.seat, panic));
         }
         let mut goes_on = true;
-        for (index, panic) in panics {
-            goes_on &= self.judge(index, &text_of(&*panic));
+        for panic in panics {
+            (self.link.route, self.link.position) = panic.at;
+            goes_on &= self.judge(panic.seat, &text_of(&*panic.payload));
         }
         goes_on
     }
@@ -452,7 +457,7 @@ impl<W: Worker> Runner<W> {
     }
 
     /// Ends the worker: `on_stop` on each handler that has not panicked, and the last counts.
-    pub(crate) fn end(mut self) {
+    pub(crate) fn end(mut self, sending: Sending) {
         self.link.call = Call::Stop;
         for index in 0..W::INFO.handlers.len() {
             if self.link.dead[index] {
@@ -471,6 +476,8 @@ impl<W: Worker> Runner<W> {
         }
         self.link.flush();
         self.link.tally.unsent.add(self.link.spill.count());
+        self.link.count_left();
+        sending.end();
         self.count_late();
         trace::worker_ended(W::INFO.name);
     }

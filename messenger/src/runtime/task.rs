@@ -1,0 +1,395 @@
+//! What an async handler's task sends by, and what it shares with its worker.
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::control::Control;
+use super::describe::WorkerInfo;
+use super::error::{HandlerError, Result};
+use super::handler::SentBy;
+use super::link::{Link, SendFault, refused};
+use super::mailbox::report;
+use super::outbox::Seat;
+use super::spill::Spill;
+use crate::bus::{ClaimError, Publisher, SourceId, Tag};
+use crate::message::ExtendedMessage;
+#[cfg(feature = "zero_copy")]
+use crate::message::{ZeroCopyMessage, zero_copy};
+
+/// What a task shares with its worker.
+pub(crate) struct TaskShared {
+    control: Arc<Control>,
+    /// Set to have the worker's thread look here, also if it sleeps.
+    nudged: Arc<AtomicBool>,
+    care: AtomicBool,
+    ended: AtomicBool,
+    /// The worker looks after this task no longer.
+    closed: AtomicBool,
+    out: Mutex<Out>,
+    found: Mutex<Found>,
+    /// How many tasks wait for room, and where.
+    waiting: AtomicUsize,
+    room: Notify,
+}
+
+/// A publisher, and what it could not send yet.
+struct Out {
+    publisher: Publisher,
+    overflow: Spill,
+}
+
+#[derive(Default)]
+struct Found {
+    /// The route and position of the message in hand.
+    in_hand: Option<(usize, u64)>,
+    errors: Vec<(Option<(usize, u64)>, HandlerError)>,
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl TaskShared {
+    pub(crate) fn new(link: &Link) -> Result<Self> {
+        Ok(Self {
+            control: Arc::clone(&link.control),
+            nudged: Arc::clone(&link.nudged),
+            care: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            out: Mutex::new(Out {
+                publisher: link.control.bus.publisher()?,
+                overflow: Spill::new(link.info.options.spill),
+            }),
+            found: Mutex::default(),
+            waiting: AtomicUsize::new(0),
+            room: Notify::new(),
+        })
+    }
+
+    /// Has the worker's thread look after this task.
+    pub(crate) fn nudge(&self) {
+        self.care.store(true, Ordering::Release);
+        if !self.nudged.swap(true, Ordering::AcqRel) {
+            self.control.bus.wake_all();
+        }
+    }
+
+    /// The task ends, in whatever way.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        self.nudge();
+    }
+
+    /// From now on nothing is sent, and nobody waits.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.room.notify_waiters();
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    #[inline]
+    pub(crate) fn needs_care(&self) -> bool {
+        self.care.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn take_in_hand(&self, route: usize, position: u64) {
+        lock(&self.found).in_hand = Some((route, position));
+    }
+
+    pub(crate) fn in_hand(&self) -> Option<(usize, u64)> {
+        lock(&self.found).in_hand
+    }
+
+    /// The handler returned an error, which the worker is to judge.
+    pub(crate) fn fail(&self, at: Option<(usize, u64)>, error: HandlerError) {
+        lock(&self.found).errors.push((at, error));
+        self.nudge();
+    }
+
+    /// On the worker's thread: reports errors, and sends what overflowed.
+    pub(crate) fn care(&self, seat: Seat, link: &mut Link) {
+        // Before looking: what comes after this is looked at in the next turn.
+        self.care.store(false, Ordering::Release);
+        self.judge(seat, link);
+        self.flush(link);
+    }
+
+    pub(crate) fn judge(&self, seat: Seat, link: &mut Link) {
+        let errors = core::mem::take(&mut lock(&self.found).errors);
+        for (at, error) in errors {
+            report(link, seat, at, error);
+        }
+    }
+
+    pub(crate) fn flush(&self, link: &mut Link) {
+        let left = lock(&self.out).flush();
+        if left || self.waiting.load(Ordering::Acquire) > 0 {
+            self.room.notify_waiters();
+            // Look again soon, whether or not somebody says so.
+            self.care.store(true, Ordering::Release);
+            link.restless = true;
+        }
+    }
+
+    /// How many records have overflowed.
+    pub(crate) fn overflowing(&self) -> u64 {
+        lock(&self.out).overflow.count()
+    }
+}
+
+impl Out {
+    /// Sends what overflowed as far as there is room. `true`: something is left.
+    fn flush(&mut self) -> bool {
+        while let Some((tag, payload)) = self.overflow.front() {
+            // Its length was checked before: the only error is that there is no room.
+            if self.publisher.try_send(tag, payload).is_err() {
+                return true;
+            }
+            self.overflow.pop();
+        }
+        false
+    }
+}
+
+impl fmt::Debug for TaskShared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskShared").finish_non_exhaustive()
+    }
+}
+
+/// By which the async handler `H` sends, in its task.
+///
+/// Sending never waits: when the ring is full, what is sent is kept, up to the worker's `spill`, and goes out in order as
+/// room appears.
+pub struct AsyncOutbox<H> {
+    publisher: TaskPublisher<H>,
+    pub(crate) position: u64,
+}
+
+impl<H> AsyncOutbox<H> {
+    pub(crate) fn new(publisher: TaskPublisher<H>) -> Self {
+        Self {
+            publisher,
+            position: 0,
+        }
+    }
+
+    /// Sends a message.
+    ///
+    /// # Errors
+    ///
+    /// A [`SendError`](super::SendError): the message does not encode, is longer than a record may be, or the ring
+    /// and what is kept for it are both full.
+    pub fn send<M: SentBy<H> + ExtendedMessage>(&mut self, message: &M) -> Result {
+        let len = self.publisher.len_of(message)?;
+        let sent = self.publisher.put::<M>(len, true, |payload| {
+            message
+                .fill(&mut crate::bus::PayloadWriter::over(payload))
+                .map_err(SendFault::Encode)
+        });
+        sent.map_err(|fault| self.publisher.refused::<M>(fault))
+    }
+
+    /// Builds a zero-copy message in place: `fill` gets it with all bytes zero.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    #[cfg(feature = "zero_copy")]
+    pub fn build<M: SentBy<H> + ZeroCopyMessage>(&mut self, fill: impl FnOnce(&mut M)) -> Result {
+        let sent = self.publisher.put::<M>(size_of::<M>(), true, |payload| {
+            fill(zero_copy::build(payload).map_err(SendFault::Encode)?);
+            Ok(())
+        });
+        sent.map_err(|fault| self.publisher.refused::<M>(fault))
+    }
+
+    /// A publisher for tasks that this handler spawns; it can be cloned.
+    #[must_use]
+    pub fn publisher(&self) -> TaskPublisher<H> {
+        self.publisher.clone()
+    }
+
+    /// Stops the messenger in good order: what was committed before is still delivered.
+    pub fn stop(&mut self) {
+        self.publisher.shared.control.stop();
+    }
+
+    /// The position on the bus of the message that is being handled.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// As who this handler sends.
+    #[must_use]
+    pub fn source(&self) -> SourceId {
+        self.publisher.seat.source
+    }
+}
+
+impl<H> fmt::Debug for AsyncOutbox<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncOutbox")
+            .field("position", &self.position)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Sends as the async handler `H`, from whichever task has a clone of it, until the messenger is stopped.
+pub struct TaskPublisher<H> {
+    shared: Arc<TaskShared>,
+    seat: Seat,
+    info: &'static WorkerInfo,
+    handler: PhantomData<fn(&H)>,
+}
+
+impl<H> TaskPublisher<H> {
+    pub(crate) fn new(shared: Arc<TaskShared>, seat: Seat, info: &'static WorkerInfo) -> Self {
+        Self {
+            shared,
+            seat,
+            info,
+            handler: PhantomData,
+        }
+    }
+
+    /// Sends a message; waits while the bus is full. Don't await it inside of `handle`, where
+    /// [`AsyncOutbox::send`] is the way that can't wait for itself.
+    ///
+    /// # Errors
+    ///
+    /// A [`SendError`](super::SendError): the messenger has been stopped, or the message does not encode or is longer
+    /// than a record may be.
+    pub async fn send<M: SentBy<H> + ExtendedMessage>(&self, message: &M) -> Result {
+        loop {
+            // Enabled before the attempt, so that no notice is lost in between.
+            let mut room = core::pin::pin!(self.shared.room.notified());
+            room.as_mut().enable();
+            match self.attempt(message) {
+                Err(SendFault::Claim(ClaimError::Full { .. })) => {}
+                result => return result.map_err(|fault| self.refused::<M>(fault)),
+            }
+            let _waiting = Waiting::new(&self.shared);
+            room.await;
+        }
+    }
+
+    /// Sends a message if there is room now.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send), and if there is no room.
+    pub fn try_send<M: SentBy<H> + ExtendedMessage>(&self, message: &M) -> Result {
+        self.attempt(message)
+            .map_err(|fault| self.refused::<M>(fault))
+    }
+
+    /// Whether the messenger has been stopped, or the handler has ended: nobody would get what is sent.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.shared.control.is_stopping() || self.shared.closed.load(Ordering::Acquire)
+    }
+
+    fn attempt<M: SentBy<H> + ExtendedMessage>(&self, message: &M) -> Result<(), SendFault> {
+        if self.is_stopped() {
+            return Err(SendFault::Stopped);
+        }
+        let len = message.encoded_len().map_err(SendFault::Encode)?;
+        self.put::<M>(len, false, |payload| {
+            message
+                .fill(&mut crate::bus::PayloadWriter::over(payload))
+                .map_err(SendFault::Encode)
+        })
+    }
+
+    fn len_of<M: ExtendedMessage>(&self, message: &M) -> Result<usize> {
+        message
+            .encoded_len()
+            .map_err(|error| self.refused::<M>(SendFault::Encode(error)))
+    }
+
+    /// Puts a record on the bus, or, if it may, where records wait for room.
+    fn put<M: ExtendedMessage>(
+        &self,
+        len: usize,
+        may_overflow: bool,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), SendFault>,
+    ) -> Result<(), SendFault> {
+        let tag = Tag::new(self.seat.source, M::ID);
+        let mut out = lock(&self.shared.out);
+        let Out {
+            publisher,
+            overflow,
+        } = &mut *out;
+        if overflow.is_empty() {
+            match publisher.try_claim(tag, len) {
+                Ok(mut claim) => {
+                    fill(claim.zeroed())?;
+                    return claim.commit().map(|_| ()).map_err(SendFault::Commit);
+                }
+                Err(ClaimError::Full { .. }) if may_overflow => {}
+                Err(error) => return Err(SendFault::Claim(error)),
+            }
+        } else if !may_overflow {
+            let (needed, capacity) = (len, publisher.capacity());
+            return Err(SendFault::Claim(ClaimError::Full { needed, capacity }));
+        }
+        let max = publisher.max_payload();
+        if len > max {
+            return Err(SendFault::Claim(ClaimError::TooLarge { len, max }));
+        }
+        let full = SendFault::SpillFull {
+            limit: self.info.options.spill,
+            used: overflow.used(),
+        };
+        overflow.push(tag, len, fill).unwrap_or(Err(full))?;
+        drop(out);
+        self.shared.nudge();
+        Ok(())
+    }
+
+    fn refused<M: ExtendedMessage>(&self, fault: SendFault) -> HandlerError {
+        refused::<M>(self.info, self.seat, fault)
+    }
+}
+
+impl<H> Clone for TaskPublisher<H> {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.shared), self.seat, self.info)
+    }
+}
+
+impl<H> fmt::Debug for TaskPublisher<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskPublisher")
+            .field("worker", &self.info.name)
+            .field("source", &self.seat.source)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One who waits for room; the worker looks for some as long as there is one.
+struct Waiting<'a>(&'a TaskShared);
+
+impl<'a> Waiting<'a> {
+    fn new(shared: &'a TaskShared) -> Self {
+        shared.waiting.fetch_add(1, Ordering::AcqRel);
+        shared.nudge();
+        Self(shared)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,365 @@
+//! Async handlers: owned messages in order, bounded mailboxes, supervision, and publishers for tasks.
+
+#![cfg(feature = "tokio")]
+
+mod table;
+
+use std::time::Duration;
+
+use messenger::{
+    AsyncHandler, AsyncOutbox, Handle, HandleAsync, HandlerError, Mailbox, OnPanic, Outbox, Result,
+    SendError, SendFault, StartError, TaskPublisher, WorkerOptions,
+};
+use table::{Log, bus, until};
+use tokio::sync::{mpsc, oneshot};
+
+numbers! { 1 Job 2 Done 3 Late 4 Count }
+
+/// The test.
+#[derive(Debug)]
+pub(crate) struct Boss;
+
+/// Takes its time over each job, and answers.
+#[derive(Debug)]
+pub(crate) struct Slow {
+    log: Log,
+    /// Where to put a publisher for other tasks.
+    lend: Option<mpsc::UnboundedSender<TaskPublisher<Slow>>>,
+    handled: u64,
+}
+
+/// Counts answers.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    log: Log,
+    next: u64,
+}
+
+/// On a worker of its own: shows that it goes on.
+#[derive(Debug)]
+pub(crate) struct Free(Log);
+
+handlers! {
+    1 Boss sends(Job, Count);
+    2 Slow sends(Done, Late);
+    3 Tally sends();
+    4 Free sends();
+}
+
+impl AsyncHandler for Slow {
+    async fn on_start(&mut self, out: &mut AsyncOutbox<Self>) -> Result {
+        tokio::task::yield_now().await;
+        self.log.add("started");
+        if let Some(lend) = &self.lend {
+            lend.send(out.publisher()).unwrap();
+        }
+        Ok(())
+    }
+
+    async fn on_stop(&mut self, _: &mut AsyncOutbox<Self>) -> Result {
+        tokio::task::yield_now().await;
+        self.log.add(format!("stopped after {}", self.handled));
+        Ok(())
+    }
+}
+
+impl HandleAsync<Job> for Slow {
+    async fn handle(&mut self, job: Job, out: &mut AsyncOutbox<Self>) -> Result {
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
+        self.handled += 1;
+        match job.0 {
+            7 => Err(HandlerError::new("seven is refused")),
+            13 => panic!("thirteen"),
+            n => out.send(&Done(n)),
+        }
+    }
+}
+
+impl Handle<Done> for Tally {
+    fn handle(&mut self, m: &Done, out: &mut Outbox<'_, Self>) -> Result {
+        assert!(m.0 >= self.next, "out of order");
+        self.next = m.0 + 1;
+        self.log.add(format!("done {}", m.0));
+        if m.0 == 1000 {
+            out.stop();
+        }
+        Ok(())
+    }
+}
+
+impl Handle<Late> for Tally {
+    fn handle(&mut self, m: &Late, _: &mut Outbox<'_, Self>) -> Result {
+        self.log.add(format!("late {}", m.0));
+        Ok(())
+    }
+}
+
+impl Handle<Count> for Free {
+    fn handle(&mut self, m: &Count, _: &mut Outbox<'_, Self>) -> Result {
+        self.0.add(format!("count {}", m.0));
+        Ok(())
+    }
+}
+
+/// What the constructors are given.
+#[derive(Debug)]
+pub(crate) struct Config {
+    log: Log,
+    lend: Option<mpsc::UnboundedSender<TaskPublisher<Slow>>>,
+}
+
+impl Config {
+    fn new(log: &Log) -> Self {
+        Self {
+            log: log.clone(),
+            lend: None,
+        }
+    }
+
+    fn slow(&self) -> Mailbox<Slow> {
+        Mailbox::new(
+            2,
+            Slow {
+                log: self.log.clone(),
+                lend: self.lend.clone(),
+                handled: 0,
+            },
+        )
+    }
+
+    fn tally(&self) -> Tally {
+        Tally {
+            log: self.log.clone(),
+            next: 0,
+        }
+    }
+}
+
+macro_rules! office {
+    ($app:ident $options:expr) => {
+        table! {
+            $app(config: Config) outside[Boss] drop[]
+            0 Desk ($options) {
+                0 slow SLOW: Mailbox<Slow> = config.slow();
+                routes(1)
+                0 Boss, Job => [0 slow SLOW];
+            }
+            1 Books (WorkerOptions::new()) {
+                0 tally TALLY: Tally = config.tally();
+                1 free FREE: Free = Free(config.log.clone());
+                routes(3)
+                0 Slow, Done => [0 tally TALLY];
+                1 Slow, Late => [0 tally TALLY];
+                2 Boss, Count => [1 free FREE];
+            }
+        }
+    };
+}
+
+office!(Office WorkerOptions::new());
+office!(Patient WorkerOptions::new().on_panic(OnPanic::Restart { times: 1, per: Duration::from_secs(3600) }));
+
+/// A runtime on a thread of its own, until it is dropped.
+struct Runtime {
+    handle: tokio::runtime::Handle,
+    end: Option<oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Runtime {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let handle = runtime.handle().clone();
+        let (end, ended) = oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            let _ = runtime.block_on(ended);
+        });
+        Self {
+            handle,
+            end: Some(end),
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        drop(self.end.take());
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+#[test]
+fn messages_are_handled_in_order_and_a_stop_drains_the_mailbox() {
+    let runtime = Runtime::new();
+    let log = Log::default();
+    let app = Office::builder(bus(4096), Config::new(&log))
+        .tokio(runtime.handle.clone())
+        .run()
+        .unwrap();
+    assert_eq!(log.lines(), ["started"]);
+    let mut boss = app.publisher::<Boss>().unwrap();
+    let jobs = if cfg!(miri) { 20 } else { 300 };
+    for n in 100..100 + jobs {
+        boss.send(&Job(n)).unwrap();
+    }
+    let report = app.stop().unwrap();
+    assert!(report.failures.is_empty(), "{report:?}");
+    assert!(log.lines().contains(&format!("stopped after {jobs}")));
+    // Each answer was delivered, or came after the stop and was counted, or found no room after it.
+    let done = log.lines().iter().filter(|l| l.starts_with("done")).count() as u64;
+    let unsent = report.workers[0].unsent;
+    assert_eq!(done + report.late() + unsent, jobs);
+}
+
+#[test]
+fn a_full_mailbox_holds_only_its_own_worker() {
+    let runtime = Runtime::new();
+    let log = Log::default();
+    let app = Office::builder(bus(1 << 16), Config::new(&log))
+        .tokio(runtime.handle.clone())
+        .run()
+        .unwrap();
+    // The runtime's only thread is taken: the task stands still.
+    let (release, hold) = std::sync::mpsc::channel::<()>();
+    runtime.handle.spawn(async move {
+        let _ = hold.recv();
+    });
+    let mut boss = app.publisher::<Boss>().unwrap();
+    for n in 0..6 {
+        boss.send(&Job(n)).unwrap();
+    }
+    boss.send(&Count(1)).unwrap();
+    until(|| log.lines().contains(&"count 1".to_owned()));
+    let read = app.counters()[0].messages;
+    assert!(
+        read <= 4,
+        "two in the mailbox, one in hand, one that waits: {read}"
+    );
+    release.send(()).unwrap();
+    until(|| log.lines().contains(&"done 5".to_owned()));
+    app.stop().unwrap();
+}
+
+#[test]
+fn errors_and_panics_in_a_task_are_the_handlers() {
+    let runtime = Runtime::new();
+    let log = Log::default();
+    let app = Office::builder(bus(4096), Config::new(&log))
+        .tokio(runtime.handle.clone())
+        .run()
+        .unwrap();
+    let mut boss = app.publisher::<Boss>().unwrap();
+    boss.send(&Job(7)).unwrap();
+    until(|| app.counters()[0].errors == 1);
+    boss.send(&Job(13)).unwrap();
+    let failed = app.join().unwrap_err();
+    assert_eq!(
+        failed.to_string(),
+        "worker `Desk`, handler `slow`, message `Job` from `Boss` at position 32: panicked: thirteen (the messenger stopped)"
+    );
+    assert_eq!(
+        failed.report().failures[0].to_string(),
+        "worker `Desk`, handler `slow`, message `Job` from `Boss` at position 0: seven is refused"
+    );
+    assert_eq!(failed.report().workers[0].routes[0].errors, 2);
+}
+
+#[test]
+fn a_task_that_panics_is_made_again_and_keeps_its_queue() {
+    let runtime = Runtime::new();
+    let log = Log::default();
+    let app = Patient::builder(bus(4096), Config::new(&log))
+        .tokio(runtime.handle.clone())
+        .run()
+        .unwrap();
+    let mut boss = app.publisher::<Boss>().unwrap();
+    for n in [1, 13, 14, 15, 16, 17] {
+        boss.send(&Job(n)).unwrap();
+    }
+    until(|| log.lines().contains(&"done 17".to_owned()));
+    let report = app.stop().unwrap();
+    assert_eq!(
+        (report.workers[0].panics, report.workers[0].restarts),
+        (1, 1)
+    );
+    let lines = log.lines();
+    for line in ["done 1", "done 14", "done 15", "done 16", "done 17"] {
+        assert_eq!(
+            lines.iter().filter(|l| *l == line).count(),
+            1,
+            "{line}: {lines:?}"
+        );
+    }
+    assert_eq!(lines.iter().filter(|l| *l == "started").count(), 2);
+}
+
+#[test]
+fn other_tasks_publish_until_the_stop() {
+    let runtime = Runtime::new();
+    let log = Log::default();
+    let (lend, mut lent) = mpsc::unbounded_channel();
+    let config = Config {
+        log: log.clone(),
+        lend: Some(lend),
+    };
+    let app = Office::builder(bus(4096), config)
+        .tokio(runtime.handle.clone())
+        .run()
+        .unwrap();
+    let publisher = lent.blocking_recv().unwrap();
+    // More than the ring holds: the task waits for room.
+    let count = if cfg!(miri) { 150 } else { 1000 };
+    let clone = publisher.clone();
+    let task = runtime.handle.spawn(async move {
+        for n in 0..count {
+            clone.send(&Late(n)).await.unwrap();
+        }
+    });
+    runtime.handle.block_on(task).unwrap();
+    until(|| log.lines().contains(&format!("late {}", count - 1)));
+    assert!(!publisher.is_stopped());
+    app.stop().unwrap();
+    let error = publisher.try_send(&Late(0)).unwrap_err();
+    let error = error.downcast_ref::<SendError>().unwrap();
+    assert!(matches!(error.fault, SendFault::Stopped));
+    assert_eq!(
+        error.to_string(),
+        "handler `slow` of worker `Desk` could not send `Late`: the messenger has been stopped: nobody would get it"
+    );
+}
+
+#[test]
+fn without_a_runtime_nothing_starts() {
+    let error = Office::builder(bus(4096), Config::new(&Log::default()))
+        .run()
+        .unwrap_err();
+    assert!(matches!(error, StartError::Failed(_)));
+    assert_eq!(
+        error.to_string(),
+        "worker `Desk`, handler `slow`: `on_start` failed: an async handler needs a tokio runtime: call `run` inside \
+         of one, or give `Builder::tokio` its handle"
+    );
+}
+
+#[test]
+fn a_program_on_one_tokio_thread_runs_and_joins_without_blocking_it() {
+    let log = Log::default();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let report = runtime.block_on(async {
+        let app = Office::builder(bus(4096), Config::new(&log))
+            .run_async()
+            .await
+            .unwrap();
+        app.publisher::<Boss>().unwrap().send(&Job(1000)).unwrap();
+        app.join_async().await.unwrap()
+    });
+    assert_eq!(report.messages(), 2);
+    assert!(log.lines().contains(&"stopped after 1".to_owned()));
+}
