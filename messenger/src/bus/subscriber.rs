@@ -72,6 +72,8 @@ impl Subscriber {
     pub fn try_next(&mut self) -> Result<Option<Record<'_>>, ReadError> {
         self.store_position();
         let Some((position, tag, len)) = self.take()? else {
+            // Nothing is lent, so nothing that was stepped over is held.
+            self.store_position();
             return Ok(None);
         };
         Ok(Some(self.record(position, tag, len)))

@@ -1,0 +1,261 @@
+//! What the tests of the contract share.
+
+use std::sync::mpsc::{Receiver, channel};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+use std::{pin::pin, sync::Arc};
+
+use messenger::bus::{
+    Bus, BusConfig, JoinError, MessageId, Multi, Observer, OwnedRecord, Publisher, PublisherKind,
+    Single, SourceId, Start, Subscriber, Tag, WaitStrategy,
+};
+use messenger::memory::MemoryKind;
+
+/// What a test runs on.
+#[derive(Clone, Copy)]
+pub(crate) struct Setup {
+    pub(crate) memory: MemoryKind,
+    pub(crate) wait: WaitStrategy,
+}
+
+impl Setup {
+    pub(crate) fn config(self, bytes: usize) -> BusConfig {
+        BusConfig::bytes(bytes).memory(self.memory).members(16)
+    }
+
+    /// A bus and its first publisher, which waits as the setup says.
+    pub(crate) fn bus<K: Kind>(self, bytes: usize) -> (Bus<K>, Publisher<K>) {
+        let (bus, mut publisher) = K::make(self.config(bytes));
+        publisher.set_wait(self.wait);
+        (bus, publisher)
+    }
+
+    /// A bus, its publisher and a subscriber of all of it.
+    pub(crate) fn trio<K: Kind>(self, bytes: usize) -> (Bus<K>, Publisher<K>, Subscriber) {
+        let (bus, publisher) = self.bus::<K>(bytes);
+        let subscriber = bus.subscribe(Start::Oldest).unwrap();
+        (bus, publisher, subscriber)
+    }
+
+    /// How many rounds of a test in which threads wait for each other: fewer where they keep a
+    /// core from each other while they do.
+    pub(crate) fn rounds(self, full: usize) -> usize {
+        let spins = self.wait == WaitStrategy::Spin;
+        rounds(if spins { full / 10 } else { full })
+    }
+
+    /// Whether who waits in this way sleeps in the kernel.
+    pub(crate) fn sleeps(self) -> bool {
+        matches!(self.wait, WaitStrategy::Block | WaitStrategy::BlockNow)
+    }
+}
+
+/// A bus of many publishers, or of one.
+pub(crate) trait Kind: PublisherKind + Send + Sync {
+    fn make(config: BusConfig) -> (Bus<Self>, Publisher<Self>)
+    where
+        Self: Sized;
+
+    /// Another publisher, on a bus that can have one.
+    fn another(bus: &Bus<Self>) -> Option<Result<Publisher<Self>, JoinError>>
+    where
+        Self: Sized;
+}
+
+impl Kind for Multi {
+    fn make(config: BusConfig) -> (Bus<Self>, Publisher<Self>) {
+        let bus = Bus::new(config).unwrap();
+        let publisher = bus.publisher().unwrap();
+        (bus, publisher)
+    }
+
+    fn another(bus: &Bus<Self>) -> Option<Result<Publisher<Self>, JoinError>> {
+        Some(bus.publisher())
+    }
+}
+
+impl Kind for Single {
+    fn make(config: BusConfig) -> (Bus<Self>, Publisher<Self>) {
+        Bus::single(config).unwrap()
+    }
+
+    fn another(_: &Bus<Self>) -> Option<Result<Publisher<Self>, JoinError>> {
+        None
+    }
+}
+
+/// Names the thread, so that the message of a test that hangs or panics says in which setup.
+pub(crate) fn named(setup: &str) {
+    SETUP.set(Some(setup.to_owned()));
+}
+
+thread_local! {
+    static SETUP: std::cell::Cell<Option<String>> = const { std::cell::Cell::new(None) };
+}
+
+pub(crate) fn tag(n: u16) -> Tag {
+    Tag::new(SourceId::new(n), MessageId::new(n.wrapping_mul(7)))
+}
+
+/// `len` bytes that tell `seed` and every place in them apart.
+pub(crate) fn payload(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ len as u64;
+    (0..len)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 56) as u8
+        })
+        .collect()
+}
+
+/// Fewer rounds under Miri, which is some hundred times slower.
+pub(crate) fn rounds(full: usize) -> usize {
+    if cfg!(miri) { full.div_ceil(20) } else { full }
+}
+
+/// The next record if one is there, copied.
+pub(crate) fn take(subscriber: &mut Subscriber) -> Option<OwnedRecord> {
+    subscriber.try_next().unwrap().map(|r| r.to_owned())
+}
+
+/// The payloads of all records that are there.
+pub(crate) fn drain(subscriber: &mut Subscriber) -> Vec<Vec<u8>> {
+    std::iter::from_fn(|| take(subscriber).map(|r| r.payload)).collect()
+}
+
+/// The next record's payload, if one is there, copied by an observer that is not lapped.
+pub(crate) fn observed(observer: &mut Observer) -> Option<Vec<u8>> {
+    let mut bytes = vec![0xEE; 3];
+    observer.try_next(&mut bytes).unwrap().map(|_| bytes)
+}
+
+/// Sends until the bus is full; gives how many records it took.
+pub(crate) fn fill<K: PublisherKind>(publisher: &mut Publisher<K>, bytes: &[u8]) -> usize {
+    let mut sent = 0;
+    while publisher.try_send(tag(1), bytes).is_ok() {
+        sent += 1;
+        assert!(sent < 100_000, "the bus never gets full");
+    }
+    sent
+}
+
+/// Longer than any step of a test takes, on however busy a machine.
+pub(crate) const LONG: Duration = Duration::from_secs(if cfg!(miri) { 3600 } else { 30 });
+
+/// As short as a timeout is that is to pass.
+pub(crate) const SHORT: Duration = Duration::from_millis(8);
+
+pub(crate) fn soon() -> Option<Instant> {
+    Some(Instant::now() + LONG)
+}
+
+/// Work on a thread of its own, whose end is awaited for a bounded time.
+pub(crate) struct Work<T> {
+    result: Receiver<T>,
+    handle: thread::JoinHandle<()>,
+    setup: String,
+    /// Where the kernel tells of the thread, if it does.
+    task: Option<std::path::PathBuf>,
+}
+
+pub(crate) fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Work<T> {
+    let (send, result) = channel();
+    let (tell, task) = channel();
+    let setup = SETUP.take().unwrap_or_default();
+    SETUP.set(Some(setup.clone()));
+    let handle = thread::spawn(move || {
+        let task = if cfg!(all(target_os = "linux", not(miri))) {
+            std::fs::read_link("/proc/thread-self").ok()
+        } else {
+            None
+        };
+        let _ = tell.send(task.map(|t| std::path::Path::new("/proc").join(t)));
+        let _ = send.send(work());
+    });
+    let task = task.recv().unwrap_or_default();
+    Work {
+        result,
+        handle,
+        setup,
+        task,
+    }
+}
+
+impl<T> Work<T> {
+    /// The result. Panics if it does not come.
+    #[track_caller]
+    pub(crate) fn finish(self) -> T {
+        let Ok(result) = self.result.recv_timeout(LONG) else {
+            let what = if self.handle.is_finished() {
+                "panicked"
+            } else {
+                "hangs"
+            };
+            panic!("the other thread {what} ({})", self.setup);
+        };
+        self.handle.join().unwrap();
+        result
+    }
+
+    /// Whether it runs still, after some time in which it should not have ended.
+    pub(crate) fn runs_still(&self) -> bool {
+        thread::sleep(SHORT);
+        !self.handle.is_finished()
+    }
+
+    /// Waits until the thread sleeps in the kernel, and asserts that it then uses no processor.
+    /// Says nothing where the kernel does not tell.
+    #[track_caller]
+    pub(crate) fn assert_sleeps(&self) {
+        let Some(task) = &self.task else { return };
+        let stat = |name| std::fs::read_to_string(task.join(name)).unwrap();
+        // What stands behind the name, which may hold spaces, in parentheses.
+        let asleep = || {
+            stat("stat")
+                .rsplit(") ")
+                .next()
+                .is_some_and(|s| s.starts_with('S'))
+        };
+        let start = Instant::now();
+        while !asleep() {
+            assert!(start.elapsed() < LONG, "never sleeps ({})", self.setup);
+            thread::sleep(Duration::from_millis(1));
+        }
+        let used = || stat("schedstat").split(' ').next().map(str::to_owned);
+        let before = used();
+        thread::sleep(SHORT);
+        // A sleep between two looks, as opposed to the sleep at their end, would show here.
+        if asleep() {
+            assert_eq!(
+                before,
+                used(),
+                "runs while it should sleep ({})",
+                self.setup
+            );
+        }
+    }
+}
+
+/// Runs a future on this thread, which sleeps while it is pending.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    let start = Instant::now();
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+        thread::park_timeout(LONG);
+        assert!(start.elapsed() < LONG, "the task was never woken");
+    }
+}

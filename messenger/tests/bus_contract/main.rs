@@ -1,0 +1,171 @@
+//! What a bus promises, checked for each kind of memory, each way to wait, and for buses of many
+//! publishers as of one.
+//!
+//! Each test is a function over a [`kit::Setup`] and a [`kit::Kind`]; `contract!` makes a module
+//! of tests for every combination. Under Miri, which has no mappings, only the heap is used.
+
+mod kit;
+
+mod batches;
+mod claims;
+mod forging;
+mod life;
+mod members;
+mod observers;
+mod order;
+mod reservations;
+mod room;
+mod stats;
+mod tasks;
+mod waiting;
+
+/// Instantiates the tests named in `tests` for one setup.
+macro_rules! setup {
+    ($name:ident: $memory:ident, $wait:ident, $kind:ident; $($subject:ident { $($test:ident),* $(,)? })*) => {
+        mod $name {
+            use crate::kit::{Setup, named};
+            use messenger::bus::{$kind as Kind, WaitStrategy};
+            use messenger::memory::MemoryKind;
+
+            const SETUP: Setup = Setup { memory: MemoryKind::$memory, wait: WaitStrategy::$wait };
+
+            $(mod $subject {
+                $(#[test] fn $test() {
+                    super::named(stringify!($name));
+                    crate::$subject::$test::<super::Kind>(super::SETUP);
+                })*
+            })*
+        }
+    };
+}
+
+macro_rules! contract {
+    ($($tests:tt)*) => {
+        setup! { heap_spin_multi: Heap, Spin, Multi; $($tests)* }
+        setup! { heap_spin_single: Heap, Spin, Single; $($tests)* }
+        setup! { heap_yield_multi: Heap, Yield, Multi; $($tests)* }
+        setup! { heap_yield_single: Heap, Yield, Single; $($tests)* }
+        setup! { heap_block_multi: Heap, Block, Multi; $($tests)* }
+        setup! { heap_block_single: Heap, Block, Single; $($tests)* }
+        setup! { heap_block_now_multi: Heap, BlockNow, Multi; $($tests)* }
+        setup! { heap_block_now_single: Heap, BlockNow, Single; $($tests)* }
+        #[cfg(not(miri))]
+        mod mapped {
+            setup! { spin_multi: Mapped, Spin, Multi; $($tests)* }
+            setup! { spin_single: Mapped, Spin, Single; $($tests)* }
+            setup! { yield_multi: Mapped, Yield, Multi; $($tests)* }
+            setup! { yield_single: Mapped, Yield, Single; $($tests)* }
+            setup! { block_multi: Mapped, Block, Multi; $($tests)* }
+            setup! { block_single: Mapped, Block, Single; $($tests)* }
+            setup! { block_now_multi: Mapped, BlockNow, Multi; $($tests)* }
+            setup! { block_now_single: Mapped, BlockNow, Single; $($tests)* }
+        }
+    };
+}
+
+contract! {
+    order {
+        records_arrive_whole_and_in_order,
+        every_subscriber_gets_every_record,
+        payloads_of_every_length_arrive,
+        the_longest_payload_fits_wherever_the_ring_stands,
+        payloads_start_aligned,
+        many_publishers_share_one_order,
+    }
+    claims {
+        a_dropped_claim_is_stepped_over,
+        a_panic_while_filling_aborts,
+        a_forgotten_claim_is_aborted_by_the_next_use,
+        a_forgotten_claim_is_aborted_by_the_publishers_drop,
+        a_claim_half_filled_cannot_be_committed,
+        a_writer_goes_on_where_the_last_one_ended,
+        a_writer_takes_no_more_than_was_claimed,
+        zeroed_bytes_are_zero_after_many_laps,
+        a_writer_swapped_away_commits_nothing,
+        a_claim_being_filled_delays_no_other_claim,
+        a_payload_too_large_leaves_no_trace,
+    }
+    room {
+        a_full_bus_says_so_and_keeps_what_is_unread,
+        room_comes_back_record_by_record,
+        a_bus_without_subscribers_is_never_full,
+        a_wait_for_room_times_out,
+        a_wait_for_room_ends_when_it_is_told_to,
+        a_publisher_waits_for_the_reader,
+        a_publisher_waits_for_the_slowest_to_leave,
+        a_waiting_publisher_burns_nothing_when_it_blocks,
+        nothing_unread_is_overwritten_while_both_run,
+        a_claim_unfinished_is_not_overwritten,
+    }
+    waiting {
+        a_reader_is_woken_by_a_commit,
+        a_reader_sleeps_through_aborts,
+        a_reader_burns_nothing_when_it_blocks,
+        a_wait_for_records_times_out,
+        a_wait_for_records_ends_when_it_is_told_to,
+        what_is_there_is_given_at_once,
+        two_who_answer_each_other_never_miss_a_wake,
+    }
+    members {
+        the_oldest_is_what_is_retained,
+        the_newest_is_what_is_claimed_after_the_join,
+        a_newest_steps_over_claims_finished_after_its_join,
+        a_joiner_holds_back_from_its_start,
+        leaving_gives_room,
+        joins_and_leaves_while_it_runs,
+        slots_run_out_and_come_back,
+        a_hundred_subscribers,
+    }
+    observers {
+        an_observer_gets_copies,
+        an_observer_holds_nobody_back,
+        a_lapped_observer_is_told_how_much_it_missed,
+        a_newest_observer_sees_only_what_follows,
+        an_observer_steps_over_aborts,
+        an_observer_waits,
+        an_observer_beside_a_subscriber_reads_behind_it,
+        copies_are_whole_while_publishers_lap,
+    }
+    batches {
+        a_batch_takes_at_most_so_many,
+        a_batch_is_held_until_its_end,
+        a_reader_that_panics_has_read_its_record,
+        aborts_do_not_count,
+    }
+    reservations {
+        a_reservation_carries_several_records,
+        each_record_of_a_reservation_is_seen_at_once,
+        the_rest_of_a_reservation_is_aborted,
+        a_forgotten_reservation_is_aborted_by_the_next_use,
+        a_claim_forgotten_in_a_reservation_gives_its_place,
+        a_reservation_takes_no_more_than_its_bytes,
+        reservations_meet_the_rings_end,
+        a_reservation_waits_for_room,
+    }
+    tasks {
+        a_task_is_woken_by_a_commit,
+        a_stream_yields_copies,
+        a_stream_gives_the_subscriber_back,
+        a_task_that_moved_is_woken_where_it_is,
+        a_dropped_task_is_not_woken,
+        tasks_and_sleepers_share_a_bus,
+        a_waker_that_panics_takes_no_record_back,
+        a_waker_may_drop_a_subscriber,
+    }
+    stats {
+        a_fresh_bus,
+        numbers_follow_what_happens,
+        lag_is_per_subscriber,
+        stats_while_it_runs,
+    }
+    forging {
+        old_payloads_are_never_taken_for_headers,
+        payloads_before_aborts_are_never_taken_for_headers,
+    }
+    life {
+        members_outlive_the_bus,
+        records_outlive_their_publisher,
+        members_cross_threads,
+        a_registration_ends_with_its_guard,
+    }
+}
