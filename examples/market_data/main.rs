@@ -94,7 +94,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut reports = market.subscribe_gating::<(Report,)>(Start::Newest)?;
     market.publisher::<Main>()?.send(&Open {})?;
     let report = reports.receive()?.ok_or("stopped too early")?;
-    market.stop()?;
+    for failure in market.stop()?.failures {
+        println!("{failure}");
+    }
     println!("{report}");
 
     if own.is_none() {

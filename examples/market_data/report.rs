@@ -69,7 +69,7 @@ impl Stock {
         };
         self.high = self.high.max(price);
         self.trades += 1;
-        self.volume += shares;
+        self.volume = self.volume.saturating_add(shares);
         self.turnover += u128::from(shares) * u128::from(price);
     }
 }

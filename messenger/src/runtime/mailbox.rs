@@ -20,6 +20,9 @@ use super::task::{AsyncOutbox, TaskPublisher, TaskShared, lock};
 use crate::bus::SourceId;
 use crate::message::{Message, MessageInfo};
 
+/// How many messages a mailbox holds unless the table says so by `(mailbox = N)`.
+pub const MAILBOX: usize = 64;
+
 /// A handler that runs as a tokio task: [`HandleAsync`] for each of its messages.
 ///
 /// In a table it stands in a [`Mailbox`].

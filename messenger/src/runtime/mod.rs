@@ -48,7 +48,7 @@ pub use graph::{Edge, Graph, Node};
 pub use handler::{Handle, Handler, Lifecycle, Makes, Outside, SentBy, made};
 pub use link::{SendError, SendFault};
 #[cfg(feature = "tokio")]
-pub use mailbox::{AsyncHandler, HandleAsync, Mailbox};
+pub use mailbox::{AsyncHandler, HandleAsync, MAILBOX, Mailbox};
 pub use options::{OnError, OnPanic, WorkerOptions, restart_needs_unwinding};
 pub use outbox::{Outbox, Seat};
 pub use publish::{PublishError, SourcePublisher};
