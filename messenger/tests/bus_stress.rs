@@ -221,7 +221,8 @@ impl Stage {
                 Ok(None) if over => break,
                 Ok(None) => thread::yield_now(),
                 Err(ObserveError::Lagged { skipped }) => {
-                    assert_eq!(before + skipped, observer.position());
+                    // It may have stepped over an aborted record before.
+                    assert!(skipped > 0 && before + skipped <= observer.position());
                     // Some of each source may be missing.
                     seen.next.clear();
                 }
