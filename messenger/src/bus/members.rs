@@ -28,7 +28,7 @@ impl<M: Memory> Ring<M> {
             // Edge 7, takeover: the last owner's reads come before our own position.
             let took =
                 slot.gate
-                    .compare_exchange(Gate::FREE, gate.word(), order::TAKE_SLOT, Relaxed);
+                    .compare_exchange(Gate::FREE, gate.word(), order::take_slot(), Relaxed);
             if took.is_ok() {
                 return Some(index);
             }
@@ -48,7 +48,7 @@ impl<M: Memory> Ring<M> {
         order::join_fence();
         let control = self.memory.control();
         // Edge 5, floor: the tail read after it cannot lie before it.
-        let floor = control.floor.load(order::FLOOR_LOAD);
+        let floor = control.floor.load(order::floor_load());
         let tail = control.tail.load(Relaxed);
         self.advance(slot, floor);
         Some(Joined { slot, floor, tail })
@@ -60,14 +60,14 @@ impl<M: Memory> Ring<M> {
         // Edge 2, reuse.
         self.slot(slot)
             .gate
-            .store(Gate::Subscriber(position).word(), order::POSITION_STORE);
+            .store(Gate::Subscriber(position).word(), order::position_store());
         self.after_room();
     }
 
     /// Gives a slot back.
     pub(crate) fn leave(&self, slot: usize) {
         // Edge 6, leave.
-        self.slot(slot).gate.store(Gate::FREE, order::LEAVE_STORE);
+        self.slot(slot).gate.store(Gate::FREE, order::leave_store());
         self.after_room();
     }
 
@@ -77,11 +77,11 @@ impl<M: Memory> Ring<M> {
         // Edge 9, re-pin.
         self.slot(slot)
             .gate
-            .store(Gate::Pinned(position).word(), order::PIN_STORE);
+            .store(Gate::Pinned(position).word(), order::pin_store());
         // Edge 11, pin: a refresh either sees the pin, or raised the floor that is loaded next.
         order::pin_fence();
         // Edge 5, floor.
-        let floor = self.memory.control().floor.load(order::FLOOR_LOAD);
+        let floor = self.memory.control().floor.load(order::floor_load());
         if floor <= position {
             return Ok(());
         }
@@ -92,7 +92,7 @@ impl<M: Memory> Ring<M> {
 
     /// Pins the floor, wherever it is, and says where that was.
     pub(crate) fn pin_at_floor(&self, slot: usize) -> u64 {
-        let mut floor = self.memory.control().floor.load(order::FLOOR_LOAD);
+        let mut floor = self.memory.control().floor.load(order::floor_load());
         while let Err(higher) = self.pin(slot, floor) {
             floor = higher;
         }
@@ -104,7 +104,7 @@ impl<M: Memory> Ring<M> {
         // Edge 10, unpin.
         self.slot(slot)
             .gate
-            .store(Gate::Idle.word(), order::UNPIN_STORE);
+            .store(Gate::Idle.word(), order::unpin_store());
     }
 
     fn slot(&self, slot: usize) -> &Slot {

@@ -188,7 +188,7 @@ impl<M: Memory> Ring<M> {
         let stamp = self.stamp(position, state);
         self.memory
             .stamp(position)
-            .store(stamp, order::FINISH_STORE);
+            .store(stamp, order::finish_store());
         self.after_finish();
     }
 
@@ -205,7 +205,7 @@ impl<M: Memory> Ring<M> {
     #[inline]
     pub(crate) fn look(&self, position: u64) -> Result<Found, Corrupt> {
         // Edge 1, commit.
-        self.look_with(position, order::STAMP_LOAD)
+        self.look_with(position, order::stamp_load())
     }
 
     #[inline]

@@ -23,7 +23,7 @@ impl<M: Memory> Ring<M> {
     #[cold]
     pub(super) fn more_room(&self, room: &mut Room, end: u64) -> Result<(), NoRoom> {
         // Edge 3, limit: another publisher's refresh may have made the room.
-        room.limit = self.memory.control().limit.load(order::LIMIT_LOAD);
+        room.limit = self.memory.control().limit.load(order::limit_load());
         if end > room.limit {
             self.refresh(room, end);
         }
@@ -45,7 +45,7 @@ impl<M: Memory> Ring<M> {
             None => self.walk(room.slot, wanted),
         };
         // Edge 5, floor.
-        control.floor.fetch_max(finished, order::FLOOR_STORE);
+        control.floor.fetch_max(finished, order::floor_store());
         // Edges 8 and 11: whoever the scan below misses sees the floor just raised.
         order::refresh_fence();
         let scan = self.scan();
@@ -55,11 +55,11 @@ impl<M: Memory> Ring<M> {
         let least = scan.held.map_or(finished, |held| held.min(finished));
         // Edge 3, limit: all who read before `least` did so before this.
         let limit = least + self.capacity();
-        let before = control.limit.fetch_max(limit, order::LIMIT_STORE);
+        let before = control.limit.fetch_max(limit, order::limit_store());
         // What another refresher's limit certifies is only ours after its edge 3.
         room.limit = room.limit.max(limit);
         if before > limit {
-            room.limit = control.limit.load(order::LIMIT_LOAD);
+            room.limit = control.limit.load(order::limit_load());
         }
     }
 
@@ -73,7 +73,7 @@ impl<M: Memory> Ring<M> {
         let used = self.memory.control().slots_used.load(Relaxed) as usize;
         for slot in self.memory.slots().iter().take(used) {
             // Edges 2, 6, 9, 10: the member's reads come before what we allow.
-            match Gate::of(slot.gate.load(order::SCAN_LOAD)) {
+            match Gate::of(slot.gate.load(order::scan_load())) {
                 Gate::Free | Gate::Idle => {}
                 Gate::Joining => scan.joining = true,
                 Gate::Subscriber(p) => {
@@ -111,7 +111,7 @@ impl<M: Memory> Ring<M> {
         let mut position = pinned;
         while position < goal {
             // Edge 4: what is certified here was finished before.
-            match self.look_with(position, order::WALK_LOAD) {
+            match self.look_with(position, order::walk_load()) {
                 Ok(Found::Record { next, .. } | Found::Skip { next }) => position = next,
                 Ok(Found::Nothing) | Err(_) => break,
             }
@@ -120,7 +120,7 @@ impl<M: Memory> Ring<M> {
         // Another refresher that saw the pin may have gone to sleep over it. Only if the floor
         // has moved on meanwhile, else two walkers in want of room would wake each other for ever.
         order::pin_fence();
-        if self.memory.control().floor.load(order::FLOOR_LOAD) > pinned {
+        if self.memory.control().floor.load(order::floor_load()) > pinned {
             self.after_room();
         }
         position

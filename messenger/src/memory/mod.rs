@@ -3,8 +3,10 @@
 //! A region is zeroed, aligned to at least 128 bytes, never moves and is never seen as a
 //! `&mut [u8]`: the bus derives every pointer from the one base that a region gives.
 
+#[cfg(not(loom))]
 mod region;
 
+#[cfg(not(loom))]
 pub(crate) use region::Region;
 
 use core::fmt;

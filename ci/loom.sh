@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# The loom models of the bus's protocol. With --mutants: also weakens each ordering and fence of
+# messenger/src/bus/order.rs in turn, and expects a model to fail.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/loom"
+export LOOM_LOG=off RUST_BACKTRACE=0
+run=(cargo test --quiet --release -p messenger --lib --no-default-features)
+
+"${run[@]}"
+[ "${1:-}" = --mutants ] || exit 0
+
+order=messenger/src/bus/order.rs
+mutants=$(grep -oE '^    [a-z_]+( = (Acquire|Release))?;' "$order" | grep -oE '[a-z_]+' | grep -vE '^(Acquire|Release)$')
+survivors=0 killed=0
+for mutant in $mutants; do
+  if output=$(MUTANT=$mutant timeout 300 "${run[@]}" 2>&1); then
+    echo "survived: $mutant"
+    survivors=$((survivors + 1))
+  else
+    models=$(grep -oE '^test bus::models::[a-z_:]+ \.\.\. FAILED|^    bus::models::[a-z_:]+$' <<<"$output" | grep -oE 'models::[a-z_:]+' | sort -u | sed 's/models:://' | tr '\n' ' ')
+    if [ -z "$models" ]; then echo "no model failed, yet the run did: $mutant"; exit 1; fi
+    echo "killed: $mutant, by ${models}"
+    killed=$((killed + 1))
+  fi
+done
+echo "$killed mutants killed, $survivors survived"
+[ "$survivors" -eq 0 ]

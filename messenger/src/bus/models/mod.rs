@@ -1,0 +1,179 @@
+//! Models of the protocol, checked by loom: `ci/loom.sh`. Each says which edges of
+//! `docs/bus.md` it shows; `ci/loom.sh --mutants` weakens each and expects a model to fail.
+//!
+//! The ring has four records of a header each. What stands for a record's payload is one of
+//! loom's cells, so that a read and a write that are not ordered fail the model, and its value
+//! is the record's position, so that a wrong read fails an assertion.
+
+mod commit;
+mod join;
+mod observe;
+mod room;
+mod sleep;
+
+use loom::cell::UnsafeCell;
+use loom::sync::Arc;
+
+use super::layout::{Control, Gate, Slot, State};
+use super::park::Bed;
+use super::ring::{Found, Memory, MoveTail, NoRoom, Ring, Room};
+use super::wait::Event;
+use super::{MessageId, SourceId, Tag};
+use crate::sync::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+const CAPACITY: u64 = 64;
+const RECORD: u64 = 16;
+const TAG: Tag = Tag::new(SourceId::new(1), MessageId::new(2));
+
+struct Words {
+    control: Control,
+    slots: Vec<Slot>,
+    stamps: Vec<AtomicU64>,
+    metas: Vec<AtomicU64>,
+    payloads: Vec<UnsafeCell<u64>>,
+    data: Bed,
+    room: Bed,
+}
+
+#[derive(Clone)]
+struct Model(Arc<Words>);
+
+impl Memory for Model {
+    fn control(&self) -> &Control {
+        &self.0.control
+    }
+
+    fn slots(&self) -> &[Slot] {
+        &self.0.slots
+    }
+
+    fn stamp(&self, position: u64) -> &AtomicU64 {
+        &self.0.stamps[index(position)]
+    }
+
+    fn meta(&self, position: u64) -> &AtomicU64 {
+        &self.0.metas[index(position)]
+    }
+
+    fn bed(&self, event: Event) -> &Bed {
+        match event {
+            Event::Data => &self.0.data,
+            Event::Room => &self.0.room,
+        }
+    }
+}
+
+fn index(position: u64) -> usize {
+    ((position & (CAPACITY - 1)) / RECORD) as usize
+}
+
+type Bus = Ring<Model>;
+
+/// A fresh bus. With `fences`, publishers fence and look for sleepers at each step, as they must
+/// where the kernel cannot fence for them; without, those fences do not hide a missing one.
+fn bus(slots: usize, fences: bool) -> Bus {
+    let word = || AtomicU64::new(0);
+    let words = Words {
+        control: Control {
+            tail: word().into(),
+            floor: word().into(),
+            limit: word(),
+            slots_used: AtomicU32::new(0),
+            marks: core::array::from_fn(|_| AtomicU64::new(0)).into(),
+            sleepers: word().into(),
+            data_epoch: AtomicU32::new(0),
+            room_epoch: AtomicU32::new(0),
+            aborted: word().into(),
+            lagged: word(),
+        },
+        slots: (0..slots)
+            .map(|_| Slot {
+                gate: AtomicU64::new(Gate::FREE).into(),
+            })
+            .collect(),
+        stamps: (0..4).map(|_| word()).collect(),
+        metas: (0..4).map(|_| word()).collect(),
+        payloads: (0..4).map(|_| UnsafeCell::new(u64::MAX)).collect(),
+        data: Bed::default(),
+        room: Bed::default(),
+    };
+    Ring::init(Model(Arc::new(words)), CAPACITY, 0x5EED, !fences)
+}
+
+/// How a bus with many publishers moves its tail.
+struct ByCas;
+
+impl MoveTail for ByCas {
+    fn move_tail(tail: &AtomicU64, from: u64, to: u64) -> Result<(), u64> {
+        tail.compare_exchange(from, to, Relaxed, Relaxed)
+            .map(|_| ())
+    }
+}
+
+/// A publisher as the crate's own is, without its bookkeeping.
+struct Publisher {
+    bus: Bus,
+    room: Room,
+}
+
+impl Publisher {
+    fn new(bus: &Bus) -> Self {
+        Self {
+            bus: bus.clone(),
+            room: Room {
+                limit: 0,
+                slot: bus.attach().expect("a free slot"),
+            },
+        }
+    }
+
+    fn try_claim(&mut self) -> Result<u64, NoRoom> {
+        let position = self.bus.try_claim::<ByCas>(&mut self.room, RECORD)?;
+        self.bus.write_meta(position, TAG, 0);
+        Ok(position)
+    }
+
+    /// Writes the payload of a claim and commits it.
+    fn commit(&self, position: u64) {
+        self.bus.memory.0.payloads[index(position)].with_mut(|p| {
+            // SAFETY: loom checks that no other access races with this one.
+            unsafe { *p = position }
+        });
+        self.bus.finish(position, State::Committed);
+    }
+
+    fn try_publish(&mut self) -> Result<u64, NoRoom> {
+        let position = self.try_claim()?;
+        self.commit(position);
+        Ok(position)
+    }
+}
+
+/// Reads the payload of a record that was found committed, and checks it.
+fn read(bus: &Bus, position: u64) {
+    let value = bus.memory.0.payloads[index(position)].with(|p| {
+        // SAFETY: loom checks that no write races with this read.
+        unsafe { *p }
+    });
+    assert_eq!(value, position, "a record of another lap, or a torn one");
+}
+
+/// Looks at `position`; reads what is there; gives the next position if something was.
+fn step(bus: &Bus, position: u64) -> Option<u64> {
+    match bus.look(position).expect("a sound header") {
+        Found::Nothing => None,
+        Found::Skip { next } => Some(next),
+        Found::Record { tag, len, next } => {
+            assert_eq!((tag, len), (TAG, 0));
+            read(bus, position);
+            Some(next)
+        }
+    }
+}
+
+/// Runs a model over all schedules with up to `preemptions` forced switches.
+fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.check(model);
+}
