@@ -8,7 +8,6 @@ use super::ring::MoveTail;
 use super::shared::{Core, create};
 use super::stats::{Stats, has_reader_before, stats};
 use super::subscriber::{Start, Subscriber};
-use super::wait::Event;
 use super::{BusConfig, BusError, JoinError, Observer, Publisher};
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 
@@ -191,8 +190,7 @@ impl<K: PublisherKind> Bus<K> {
     /// Sends all who sleep on this bus to look again, and to ask their `stop`
     /// (see [`Subscriber::wait_until`]).
     pub fn wake_all(&self) {
-        self.core.rouse(Event::Data);
-        self.core.rouse(Event::Room);
+        self.core.rouse_all();
     }
 }
 

@@ -7,6 +7,7 @@
 //! pays one load. That call takes microseconds while others run, so those who sleep at once
 //! (`BlockNow`, async) enrol instead: while one is enrolled, publishers fence.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -105,17 +106,26 @@ impl<M: Memory> Ring<M> {
         // Edge 12, wake: after this, either we see the sleeper or it sees what we wrote.
         order::wake_fence();
         let sleepers = self.memory.control().sleepers.load(Relaxed);
-        if data && sleepers & (COUNT * DATA) != 0 {
-            self.rouse(Event::Data);
-        }
-        // A finished record makes room too, on a bus without subscribers.
+        // A finished record makes room too, on a bus without subscribers. Threads first: a waker
+        // is foreign code, and may panic.
         if sleepers & (COUNT * ROOM) != 0 {
             self.rouse(Event::Room);
         }
+        if data && sleepers & (COUNT * DATA) != 0 {
+            self.rouse(Event::Data);
+        }
     }
 
-    /// Sends all who sleep for `event` to look again.
-    pub(crate) fn rouse(&self, event: Event) {
+    /// Sends all who sleep, for whatever, to look again, also at what the caller wrote before.
+    pub(crate) fn rouse_all(&self) {
+        // Edge 12, wake: a sleeper that reads the bumped epoch sees what was written before it.
+        order::wake_fence();
+        self.rouse(Event::Room);
+        self.rouse(Event::Data);
+    }
+
+    /// Sends all who sleep for `event` to look again. Comes after a fence.
+    fn rouse(&self, event: Event) {
         let epoch = self.epoch(event);
         // Relaxed: the fences of edge 12 order the bump and the sleeper's reading of it.
         epoch.fetch_add(1, Relaxed);
@@ -124,9 +134,7 @@ impl<M: Memory> Ring<M> {
         let wakers = bed.wakers.take_all();
         let count = wakers.len() as u64 * event.unit();
         self.memory.control().sleepers.fetch_sub(count, Relaxed);
-        for (_, waker) in wakers {
-            waker.wake();
-        }
+        wake_each(wakers);
     }
 
     fn epoch(&self, event: Event) -> &AtomicU32 {
@@ -260,6 +268,19 @@ impl<M: Memory> Ring<M> {
             }
         }
         self.sleep(event, enrolled, deadline, attempt)
+    }
+}
+
+/// Wakes all, also those after one that panics; passes the first panic on at the end.
+fn wake_each(wakers: Vec<(usize, Waker)>) {
+    let mut panicked = None;
+    for (_, waker) in wakers {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+            panicked.get_or_insert(panic);
+        }
+    }
+    if let Some(panic) = panicked {
+        resume_unwind(panic);
     }
 }
 

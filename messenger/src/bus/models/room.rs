@@ -43,7 +43,7 @@ fn reuse_after_reading() {
 /// Edge 4: without subscribers a publisher may only overwrite what is finished.
 #[test]
 fn room_without_subscribers() {
-    check(3, || {
+    check(2, || {
         let bus = bus(2, false);
         let mut slow = Publisher::new(&bus);
         let mut fast = Publisher::new(&bus);
@@ -52,7 +52,7 @@ fn room_without_subscribers() {
             let _ = slow.try_publish();
         });
         let mut published = 0;
-        for _ in 0..6 {
+        for _ in 0..5 {
             published += u64::from(fast.try_publish().is_ok());
         }
         assert!(

@@ -3,6 +3,7 @@
 use loom::thread;
 
 use super::{Event, Found, Publisher, RECORD, bus, check, step};
+use crate::sync::{AtomicU32, Ordering::Relaxed};
 
 /// A reader sleeps for a record.
 #[test]
@@ -123,5 +124,25 @@ fn sleep_beside_a_pin() {
             bus.after_room();
         }
         waiter.join().expect("no panic");
+    });
+}
+
+/// A flag that is set before all are roused is seen by whoever sleeps.
+#[test]
+fn rouse_all_shows_what_was_written() {
+    check(3, || {
+        let bus = bus(2, true);
+        let stop = loom::sync::Arc::new(AtomicU32::new(0));
+        let sleeper = {
+            let (bus, stop) = (bus.clone(), stop.clone());
+            thread::spawn(move || {
+                bus.sleep(Event::Data, true, None, &mut || {
+                    (stop.load(Relaxed) == 1).then_some(())
+                });
+            })
+        };
+        stop.store(1, Relaxed);
+        bus.rouse_all();
+        sleeper.join().expect("no panic");
     });
 }
