@@ -11,7 +11,7 @@ run=(cargo test --quiet --release -p messenger --lib --no-default-features)
 [ "${1:-}" = --mutants ] || exit 0
 
 order=messenger/src/bus/order.rs
-mutants=$(grep -oE '^    [a-z_]+( = (Acquire|Release))?;' "$order" | grep -oE '[a-z_]+' | grep -vE '^(Acquire|Release)$')
+mutants=$(sed -nE 's/^    ([a-z_]+)( = (Acquire|Release))?;$/\1/p' "$order")
 survivors=0 killed=0
 for mutant in $mutants; do
   if output=$(MUTANT=$mutant timeout 90 "${run[@]}" 2>&1); then

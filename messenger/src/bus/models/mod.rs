@@ -92,7 +92,8 @@ fn bus(slots: usize, fences: bool) -> Bus {
             })
             .collect(),
         stamps: (0..4).map(|_| word()).collect(),
-        metas: (0..4).map(|_| word()).collect(),
+        // A stale one says a length that would lead past the next record.
+        metas: (0..4).map(|_| AtomicU64::new(RECORD)).collect(),
         payloads: (0..4).map(|_| UnsafeCell::new(u64::MAX)).collect(),
         data: Bed::default(),
         room: Bed::default(),

@@ -70,3 +70,25 @@ fn observe_beside_a_subscriber() {
         observer.join().expect("no panic");
     });
 }
+
+/// Edges 3 and 10: one publisher's refresh saw the pin go; another writes by its limit.
+#[test]
+fn observe_during_wrap_by_two() {
+    check(2, || {
+        let bus = bus(3, false);
+        let slot = bus.attach().expect("a slot");
+        let mut publishers = [Publisher::new(&bus), Publisher::new(&bus)];
+        for _ in 0..4 {
+            publishers[0].try_publish().expect("room");
+        }
+        let observer = {
+            let bus = bus.clone();
+            thread::spawn(move || look_once(&bus, slot, 0))
+        };
+        let [mut one, mut other] = publishers;
+        let one = thread::spawn(move || one.try_claim().is_ok());
+        let _ = other.try_publish();
+        one.join().expect("no panic");
+        observer.join().expect("no panic");
+    });
+}
