@@ -59,7 +59,7 @@ pub(super) fn stats(core: &Core) -> Stats {
     Stats {
         head,
         tail,
-        used: tail - head,
+        used: tail.saturating_sub(head),
         capacity: core.capacity(),
         subscribers: positions
             .into_iter()

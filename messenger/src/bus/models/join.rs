@@ -66,7 +66,7 @@ fn join_beside_a_subscriber() {
 /// Edge 5: one who reads the floor sees a tail that is not before it.
 #[test]
 fn floor_before_tail() {
-    check(1, || {
+    check(3, || {
         let bus = bus(2, false);
         let mut publisher = Publisher::new(&bus);
         let joiner = {
@@ -86,7 +86,7 @@ fn floor_before_tail() {
 /// Edge 7: the next owner of a slot, here an observer, speaks for the reads of the last one.
 #[test]
 fn slot_takeover() {
-    check(2, || {
+    check(4, || {
         let bus = bus(2, false);
         let mut publisher = Publisher::new(&bus);
         let first = bus.join().expect("the last slot");

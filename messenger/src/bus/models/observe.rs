@@ -92,3 +92,29 @@ fn observe_during_wrap_by_two() {
         observer.join().expect("no panic");
     });
 }
+
+/// Edge 9: a pin that replaces another speaks for what was read under that one.
+#[test]
+fn repin() {
+    check(4, || {
+        let bus = bus(2, false);
+        let slot = bus.attach().expect("a slot");
+        let mut publisher = Publisher::new(&bus);
+        for _ in 0..4 {
+            publisher.try_publish().expect("room");
+        }
+        let observer = {
+            let bus = bus.clone();
+            thread::spawn(move || {
+                if bus.pin(slot, 0).is_ok() {
+                    let next = step(&bus, 0).expect("four are there");
+                    bus.unpin(slot);
+                    // Kept pinned.
+                    let _ = bus.pin(slot, next);
+                }
+            })
+        };
+        let _ = publisher.try_publish();
+        observer.join().expect("no panic");
+    });
+}

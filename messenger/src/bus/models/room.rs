@@ -2,7 +2,7 @@
 
 use loom::thread;
 
-use super::{Publisher, RECORD, bus, check, step};
+use super::{ByCas, Publisher, RECORD, TAG, bus, check, step};
 
 /// Edges 2 and 3: a reader reads on; one publisher refreshes, another profits from its limit.
 #[test]
@@ -44,17 +44,21 @@ fn reuse_after_reading() {
 /// the first of two claims that are being filled, and not over the second.
 #[test]
 fn room_without_subscribers() {
-    check(2, || {
+    check(4, || {
         let bus = bus(3, false);
         let mut slow = [Publisher::new(&bus), Publisher::new(&bus)];
         let mut fast = Publisher::new(&bus);
-        let claims = slow.each_mut().map(|p| p.try_claim().expect("room"));
+        let claims = slow.each_mut().map(|p| {
+            let claim = p.bus.try_claim::<ByCas>(&mut p.room, RECORD);
+            claim.expect("room")
+        });
         for _ in 0..2 {
             fast.try_publish()
                 .expect("a claim that is being filled delays no other");
         }
         let slow = thread::spawn(move || {
             for (publisher, position) in slow.iter().zip(claims) {
+                publisher.bus.write_meta(position, TAG, 0);
                 publisher.commit(position);
             }
         });
