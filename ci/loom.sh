@@ -22,8 +22,9 @@ for mutant in $mutants; do
     echo "survived: $mutant"
     survivors=$((survivors + 1))
   else
-    models=$(grep -oE '^test bus::models::[a-z_:]+ \.\.\. FAILED|^    bus::models::[a-z_:]+$' <<<"$output" | grep -oE 'models::[a-z_:]+' | sort -u | sed 's/models:://' | tr '\n' ' ')
-    [ -n "$models" ] || models="a model that found no end in 90 s"
+    models=$(grep -oE '^test bus::models::[a-z_:]+ \.\.\. FAILED|^    bus::models::[a-z_:]+$' <<<"$output" | grep -oE 'models::[a-z_:]+' | sort -u | sed 's/models:://' | tr '\n' ' ' || true)
+    [ -n "$models" ] || models=$(grep -oE "thread 'bus::models::[a-z_:]+" <<<"$output" | sed "s/.*models:://" | sort -u | tr '\n' ' ' || true)
+    [ -n "$models" ] || models="a run that found no end in 90 s"
     echo "killed: $mutant, by ${models}"
     killed=$((killed + 1))
   fi
