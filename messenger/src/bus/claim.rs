@@ -5,6 +5,7 @@ use core::mem::ManuallyDrop;
 
 use super::layout::{HEADER, State};
 use super::payload::PayloadWriter;
+use super::prefetch;
 use super::shared::Core;
 use super::{ClaimError, CommitError, Tag, record_len};
 
@@ -52,6 +53,7 @@ impl Open {
     pub(super) fn carve(&mut self, tag: Tag, len: usize) -> Claim<'_> {
         let position = self.next;
         self.core.write_meta(position, tag, len as u32);
+        prefetch::before_writing(&self.core, position);
         Claim {
             position,
             len,

@@ -16,7 +16,7 @@ use crate::sync::{AtomicU64, Ordering::Relaxed};
     private_bounds,
     reason = "sealed: how the tail moves is the bus's own affair"
 )]
-pub trait PublisherKind: MoveTail + fmt::Debug + 'static {}
+pub trait PublisherKind: MoveTail + fmt::Debug + Send + Sync + 'static {}
 
 /// Any number of publishers: each claim is a compare-and-swap.
 #[derive(Clone, Copy, Debug)]

@@ -43,6 +43,8 @@ mod observer;
 #[cfg(not(loom))]
 mod payload;
 #[cfg(not(loom))]
+mod prefetch;
+#[cfg(not(loom))]
 mod publisher;
 #[cfg(not(loom))]
 mod record;

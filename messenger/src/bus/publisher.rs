@@ -194,9 +194,10 @@ impl<K: PublisherKind> Publisher<K> {
         Ok(Reservation::new(&mut self.open))
     }
 
-    /// What a record with a payload of `len` bytes takes.
+    /// What a record with a payload of `len` bytes takes. Aborts what was left open before.
     #[inline]
-    fn record(&self, len: usize) -> Result<u64, ClaimError> {
+    fn record(&mut self, len: usize) -> Result<u64, ClaimError> {
+        self.open.close();
         let max = self.open.core.max_payload();
         if len > max {
             return Err(ClaimError::TooLarge { len, max });
@@ -204,9 +205,10 @@ impl<K: PublisherKind> Publisher<K> {
         Ok(record_len(len) as u64)
     }
 
-    /// What a run of `bytes` takes: whole records.
+    /// What a run of `bytes` takes: whole records. Aborts what was left open before.
     #[inline]
-    fn run(&self, bytes: usize) -> Result<u64, ClaimError> {
+    fn run(&mut self, bytes: usize) -> Result<u64, ClaimError> {
+        self.open.close();
         let max = self.open.core.max_record() as usize;
         if bytes > max {
             return Err(ClaimError::TooLarge { len: bytes, max });
@@ -218,7 +220,6 @@ impl<K: PublisherKind> Publisher<K> {
     /// Opens a run of `bytes`.
     #[inline]
     fn try_open(&mut self, bytes: u64) -> Result<(), ClaimError> {
-        self.open.close();
         match self.open.core.try_claim::<K>(&mut self.room, bytes) {
             Ok(position) => {
                 self.open.begin(position, bytes);
@@ -264,11 +265,12 @@ impl<K: PublisherKind> Publisher<K> {
 
 impl<K: PublisherKind> Drop for Publisher<K> {
     fn drop(&mut self) {
-        self.open.close();
+        // The slot first, in case a waker panics in the abort of what was left open.
+        self.open.core.leave(self.room.slot);
         if self.enrolled {
             self.open.core.withdraw();
         }
-        self.open.core.leave(self.room.slot);
+        self.open.close();
     }
 }
 

@@ -55,7 +55,8 @@ pub(crate) enum Found {
 }
 
 /// The protocol over some memory. Cheap to clone: each member has its own.
-#[derive(Clone, Debug)]
+// No `Debug`: the salt stays in here.
+#[derive(Clone)]
 pub(crate) struct Ring<M> {
     pub(super) memory: M,
     /// Secret, with its top bit set, so that no stamp is zero. Never leaves the bus.

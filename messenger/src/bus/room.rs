@@ -44,6 +44,10 @@ impl<M: Memory> Ring<M> {
             Some(least) => self.boundary(wanted, least),
             None => self.walk(room.slot, wanted),
         };
+        if finished + self.capacity() < end {
+            // Not enough: the looks of one who waits shall not disturb those it waits for.
+            return;
+        }
         // Edge 5, floor.
         control.floor.fetch_max(finished, order::floor_store());
         // Edges 8 and 11: whoever the scan below misses sees the floor just raised.

@@ -12,7 +12,7 @@ use super::registry::Registry;
 use super::ring::{Memory, Ring};
 use super::wait::Event;
 use super::{BusConfig, BusError};
-use crate::memory::{MemoryError, Region};
+use crate::memory::{MemoryError, REGION_ALIGN, Region};
 use crate::sync::AtomicU64;
 
 /// What all members of a bus in this process share.
@@ -72,6 +72,9 @@ pub(super) fn create(config: &BusConfig) -> Result<Core, BusError> {
         .filter(|&c| c <= 1 << (usize::BITS - 2))
         .ok_or_else(too_long)?;
     // Control, then the slots, then the ring on a page (and cache line) boundary.
+    const {
+        assert!(align_of::<Control>() <= REGION_ALIGN && align_of::<Slot>() <= REGION_ALIGN);
+    }
     let slots_at = size_of::<Control>().next_multiple_of(align_of::<Slot>());
     let slots_end = slots_at + members * size_of::<Slot>();
     let ring_at = slots_end.next_multiple_of(capacity.min(4096));

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::layout::HEADER;
 use super::members::Joined;
+use super::prefetch::Ahead;
 use super::record::Record;
 use super::ring::Found;
 use super::shared::Core;
@@ -26,6 +27,12 @@ pub enum Start {
 /// a full bus makes its publishers wait for the slowest subscriber. Leaves when dropped.
 pub struct Subscriber {
     core: Core,
+    cursor: Cursor,
+    enrolled: bool,
+}
+
+/// How far a subscriber has read.
+struct Cursor {
     slot: usize,
     /// What is read next.
     position: u64,
@@ -33,13 +40,11 @@ pub struct Subscriber {
     stored: u64,
     /// Records before this one are stepped over.
     start: u64,
-    enrolled: bool,
 }
 
 impl Subscriber {
     pub(super) fn new(core: Core, joined: Joined, start: Start) -> Self {
-        Self {
-            core,
+        let mut cursor = Cursor {
             slot: joined.slot,
             position: joined.floor,
             stored: joined.floor,
@@ -47,6 +52,13 @@ impl Subscriber {
                 Start::Oldest => joined.floor,
                 Start::Newest => joined.tail,
             },
+        };
+        // Lets go of what it does not want, also if it is never asked for a record. An error
+        // comes again with the first read.
+        let _ = cursor.ready(&core);
+        Self {
+            core,
+            cursor,
             enrolled: false,
         }
     }
@@ -54,13 +66,13 @@ impl Subscriber {
     /// The position up to which this subscriber has read.
     #[must_use]
     pub fn position(&self) -> u64 {
-        self.position
+        self.cursor.position
     }
 
     /// The first position from which on it is given records.
     #[must_use]
     pub fn start(&self) -> u64 {
-        self.start
+        self.cursor.start
     }
 
     /// The next record, if one is there. Its bytes are held until the next call.
@@ -70,13 +82,15 @@ impl Subscriber {
     /// [`ReadError::Corrupt`] if something wrote over the bus's memory.
     #[inline]
     pub fn try_next(&mut self) -> Result<Option<Record<'_>>, ReadError> {
-        self.store_position();
-        let Some((position, tag, len)) = self.take()? else {
-            // Nothing is lent, so nothing that was stepped over is held.
-            self.store_position();
-            return Ok(None);
-        };
-        Ok(Some(self.record(position, tag, len)))
+        self.cursor.store(&self.core);
+        match self.cursor.take(&self.core)? {
+            Some(taken) => Ok(Some(record(&self.core, taken))),
+            None => {
+                // Nothing is lent, so nothing that was stepped over is held.
+                self.cursor.store(&self.core);
+                Ok(None)
+            }
+        }
     }
 
     /// The next record; waits for it if need be.
@@ -88,9 +102,9 @@ impl Subscriber {
         loop {
             // Without a deadline it only returns when a record is there.
             if self.wait_until(wait, None, || false)?
-                && let Some((position, tag, len)) = self.take()?
+                && let Some(taken) = self.cursor.take(&self.core)?
             {
-                return Ok(self.record(position, tag, len));
+                return Ok(record(&self.core, taken));
             }
         }
     }
@@ -139,13 +153,16 @@ impl Subscriber {
         mut each: impl FnMut(Record<'_>) -> bool,
     ) -> Result<usize, ReadError> {
         let batch = Batch(self);
+        let Subscriber { core, cursor, .. } = &mut *batch.0;
+        let mut ahead = Ahead::from(cursor.position);
         let mut count = 0;
         while count < max {
-            let Some((position, tag, len)) = batch.0.take()? else {
+            ahead.fetch(core, cursor.position);
+            let Some(taken) = cursor.take(core)? else {
                 break;
             };
             count += 1;
-            if !each(batch.0.record(position, tag, len)) {
+            if !each(record(core, taken)) {
                 break;
             }
         }
@@ -164,19 +181,17 @@ impl Subscriber {
         deadline: Option<Instant>,
         mut stop: impl FnMut() -> bool,
     ) -> Result<bool, ReadError> {
-        self.store_position();
+        self.cursor.store(&self.core);
         if wait == WaitStrategy::BlockNow {
             self.enrol();
         }
-        // What the waiting needs of `self` is moved out, so that it can be lent to the closure.
-        let core = self.core.clone();
-        let enrolled = self.enrolled;
+        let Self { core, cursor, .. } = self;
         let found = core.wait(
             Event::Data,
             wait,
-            enrolled,
+            self.enrolled,
             deadline,
-            &mut || match self.ready() {
+            &mut || match cursor.ready(core) {
                 Ok(false) if stop() => Some(Ok(false)),
                 Ok(false) => None,
                 ready => Some(ready),
@@ -206,21 +221,21 @@ impl Subscriber {
     ///
     /// As for [`try_next`](Self::try_next).
     pub fn poll_next(&mut self, task: &mut Context<'_>) -> Result<Poll<Record<'_>>, ReadError> {
-        self.store_position();
-        if !self.ready()? {
+        self.cursor.store(&self.core);
+        if !self.cursor.ready(&self.core)? {
             // If the kernel refuses, publishers do not fence for us: then look once more later.
             if !self.enrol() {
                 task.waker().wake_by_ref();
                 return Ok(Poll::Pending);
             }
-            self.core.register(self.slot, task.waker());
-            if !self.ready()? {
+            self.core.register(self.cursor.slot, task.waker());
+            if !self.cursor.ready(&self.core)? {
                 return Ok(Poll::Pending);
             }
-            self.core.deregister(self.slot);
+            self.core.deregister(self.cursor.slot);
         }
-        match self.take()? {
-            Some((position, tag, len)) => Ok(Poll::Ready(self.record(position, tag, len))),
+        match self.cursor.take(&self.core)? {
+            Some(taken) => Ok(Poll::Ready(record(&self.core, taken))),
             None => Ok(Poll::Pending),
         }
     }
@@ -237,37 +252,41 @@ impl Subscriber {
         }
         self.enrolled
     }
+}
 
+/// A record that a cursor has stepped past and still holds: position, tag, payload length.
+type Taken = (u64, Tag, u32);
+
+impl Cursor {
     /// Lets go of what was lent before.
     #[inline]
-    fn store_position(&mut self) {
+    fn store(&mut self, core: &Core) {
         if self.stored != self.position {
             self.stored = self.position;
-            self.core.advance(self.slot, self.position);
+            core.advance(self.slot, self.position);
         }
     }
 
-    /// Whether a record is there; steps over what is none.
-    fn ready(&mut self) -> Result<bool, ReadError> {
-        loop {
-            match self.core.look(self.position)? {
-                Found::Nothing => {
-                    self.store_position();
-                    return Ok(false);
-                }
+    /// Whether a record is there; steps over what is none, and lets go of it. Nothing is lent.
+    fn ready(&mut self, core: &Core) -> Result<bool, ReadError> {
+        let ready = loop {
+            match core.look(self.position)? {
+                Found::Nothing => break false,
                 Found::Record { next, .. } if self.position < self.start => self.position = next,
-                Found::Record { .. } => return Ok(true),
+                Found::Record { .. } => break true,
                 Found::Skip { next } => self.position = next,
             }
-        }
+        };
+        self.store(core);
+        Ok(ready)
     }
 
     /// Takes the next record: steps past it, but keeps it held.
     #[inline]
-    fn take(&mut self) -> Result<Option<(u64, Tag, u32)>, ReadError> {
+    fn take(&mut self, core: &Core) -> Result<Option<Taken>, ReadError> {
         loop {
             let position = self.position;
-            match self.core.look(position)? {
+            match core.look(position)? {
                 Found::Nothing => return Ok(None),
                 Found::Record { tag, len, next } => {
                     self.position = next;
@@ -279,19 +298,20 @@ impl Subscriber {
             }
         }
     }
+}
 
-    /// A record just taken.
-    #[inline]
-    fn record(&self, position: u64, tag: Tag, len: u32) -> Record<'_> {
-        let start = self.core.memory.byte(position + HEADER);
-        Record {
-            position,
-            tag,
-            // SAFETY: `look` found the record committed (edge 1: all its bytes were written
-            // before) and inside the ring; the slot says a position at or before it, so nobody
-            // overwrites it (edges 2 and 3) until `store_position`, which needs `&mut self`.
-            payload: unsafe { core::slice::from_raw_parts(start.as_ptr(), len as usize) },
-        }
+/// A record just taken. It must go before the cursor stores a position past it; so all who call
+/// this borrow the subscriber for as long as the record lives.
+#[inline]
+fn record(core: &Core, (position, tag, len): Taken) -> Record<'_> {
+    let start = core.memory.byte(position + HEADER);
+    Record {
+        position,
+        tag,
+        // SAFETY: `look` found the record committed (edge 1: all its bytes were written before)
+        // and inside the ring; the slot says a position at or before it, so nobody overwrites it
+        // (edges 2 and 3) until the cursor is stored, which needs the subscriber mutably.
+        payload: unsafe { core::slice::from_raw_parts(start.as_ptr(), len as usize) },
     }
 }
 
@@ -301,25 +321,26 @@ struct Batch<'a>(&'a mut Subscriber);
 impl Drop for Batch<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.0.store_position();
+        self.0.cursor.store(&self.0.core);
     }
 }
 
 impl Drop for Subscriber {
     fn drop(&mut self) {
-        self.core.deregister(self.slot);
+        // First of all, so that nobody waits for it if a waker panics in its drop.
+        self.core.leave(self.cursor.slot);
         if self.enrolled {
             self.core.withdraw();
         }
-        self.core.leave(self.slot);
+        self.core.deregister(self.cursor.slot);
     }
 }
 
 impl fmt::Debug for Subscriber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscriber")
-            .field("position", &self.position)
-            .field("start", &self.start)
+            .field("position", &self.cursor.position)
+            .field("start", &self.cursor.start)
             .finish()
     }
 }

@@ -51,11 +51,12 @@ pub(crate) enum Event {
     Room,
 }
 
-/// `sleepers` holds three counts of 16 bits: who sleeps for data, who for room, and who enrolled.
+/// `sleepers` holds three counts of 20 bits: who sleeps for data, who for room, and who enrolled.
+/// A member counts twice at the most, and there are fewer than 2^16 of them.
 const DATA: u64 = 1;
-const ROOM: u64 = 1 << 16;
-const ENROLLED: u64 = 1 << 32;
-const COUNT: u64 = 0xFFFF;
+const ROOM: u64 = 1 << 20;
+const ENROLLED: u64 = 1 << 40;
+const COUNT: u64 = (1 << 20) - 1;
 
 /// How often `Block` looks before it sleeps; each look costs a pause of some 10 ns or more.
 const SPINS: u32 = 1000;

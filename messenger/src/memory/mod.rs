@@ -1,13 +1,13 @@
 //! The memory a bus lives in: a private anonymous mapping, or the heap.
 //!
-//! A region is zeroed, aligned to at least 128 bytes, never moves and is never seen as a
+//! A region is zeroed, aligned to at least 256 bytes, never moves and is never seen as a
 //! `&mut [u8]`: the bus derives every pointer from the one base that a region gives.
 
 #[cfg(not(loom))]
 mod region;
 
 #[cfg(not(loom))]
-pub(crate) use region::Region;
+pub(crate) use region::{REGION_ALIGN, Region};
 
 use core::fmt;
 use std::io;

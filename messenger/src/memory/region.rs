@@ -8,8 +8,8 @@ use memmap2::{Advice, MmapOptions, MmapRaw};
 
 use super::{MemoryError, MemoryKind, RegionOptions};
 
-/// The least alignment of a region's base, in bytes.
-pub(crate) const REGION_ALIGN: usize = 128;
+/// The least alignment of a region's base, in bytes: that of the longest cache line there is.
+pub(crate) const REGION_ALIGN: usize = 256;
 
 /// One zeroed block of memory, freed on drop.
 pub(crate) struct Region {
