@@ -11,7 +11,6 @@ use crate::report::{Errors, list_of, nearest, text_of};
 
 /// Checks everything, and resolves what is right.
 pub(crate) fn check(table: Table, errors: &mut Errors) -> model::Table {
-    workers(&table.workers, errors);
     let names = Names::of(&table.workers, errors);
     let mut whole = table.whole;
     let outside = distinct_outside(table.outside, errors);
@@ -26,6 +25,7 @@ pub(crate) fn check(table: Table, errors: &mut Errors) -> model::Table {
         .enumerate()
         .map(|(number, worker)| names.worker(number, worker, &mut whole, errors))
         .collect();
+    let workers = distinct_workers(workers, &mut whole, errors);
     model::Table {
         krate: table.krate,
         attrs: table.attrs,
@@ -58,39 +58,53 @@ pub(crate) fn constant(name: &Ident) -> String {
     constant
 }
 
-fn workers(workers: &[Worker], errors: &mut Errors) {
-    let mut seen: HashMap<String, &Ident> = HashMap::new();
-    for Worker { attrs, name, .. } in workers {
-        if let Some(other) = seen.insert(constant(name), name) {
-            if other == name {
-                errors.at(
-                    name,
-                    format_args!("there are two workers `{name}`: give one another name, or put both into one"),
-                );
-            } else {
-                errors.at(
-                    name,
-                    format_args!(
-                        "`{name}` and `{other}` are one name for the constant `{}`",
-                        constant(name)
-                    ),
-                );
+/// The workers whose names are theirs alone.
+fn distinct_workers(
+    workers: Vec<model::Worker>,
+    whole: &mut bool,
+    errors: &mut Errors,
+) -> Vec<model::Worker> {
+    let mut distinct: Vec<model::Worker> = Vec::new();
+    let mut seen: HashMap<String, Ident> = HashMap::new();
+    for worker in workers {
+        let (name, constant) = (&worker.name, constant(&worker.name));
+        match seen.get(&constant) {
+            None => {
+                seen.insert(constant, name.clone());
+                distinct.push(worker);
+                continue;
             }
+            Some(other) if other == name => errors.at(
+                name,
+                format_args!(
+                    "there are two workers `{name}`: give one another name, or put both into one"
+                ),
+            ),
+            Some(other) => errors.at(
+                name,
+                format_args!("`{name}` and `{other}` are one name for the constant `{constant}`"),
+            ),
         }
-        no_cfg(attrs, "a worker", errors);
+        *whole = false;
     }
+    distinct
 }
 
-/// What stands under a `#[cfg]` could be missing, and nothing of the table would agree with it.
-fn no_cfg(attrs: &[Attribute], what: &str, errors: &mut Errors) {
-    for attr in attrs {
-        if attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr") {
-            errors.at(
-                attr,
-                format_args!("{what} takes no `cfg`: write one table per configuration, each under its own `#[cfg]`"),
-            );
-        }
+/// The attributes without `#[cfg]`: what stands under one could be missing, and nothing of the table would agree
+/// with it.
+fn without_cfg(attrs: Vec<Attribute>, what: &str, errors: &mut Errors) -> Vec<Attribute> {
+    let (cfgs, others) = attrs
+        .into_iter()
+        .partition(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr"));
+    for attr in &cfgs as &Vec<Attribute> {
+        errors.at(
+            attr,
+            format_args!(
+                "{what} takes no `cfg`: write one table per configuration, each under its own `#[cfg]`"
+            ),
+        );
     }
+    others
 }
 
 fn distinct_outside(outside: Vec<TypePath>, errors: &mut Errors) -> Vec<TypePath> {
@@ -129,7 +143,6 @@ impl Names {
         let mut handlers: HashMap<String, Known> = HashMap::new();
         for (number, worker) in workers.iter().enumerate() {
             for (handler, it) in worker.handlers.iter().enumerate() {
-                no_cfg(&it.attrs, "a handler", errors);
                 if let Some(first) = handlers.get(&it.name.to_string()) {
                     errors.at(
                         &it.name,
@@ -209,7 +222,7 @@ impl Names {
                 .get(&handler.name.to_string())
                 .is_some_and(|known| (known.worker, known.handler) == (number, at));
             let right = if is_first {
-                right_handler(handler)
+                right_handler(handler, errors)
             } else {
                 None
             };
@@ -244,7 +257,7 @@ impl Names {
             }
         }
         model::Worker {
-            attrs: worker.attrs,
+            attrs: without_cfg(worker.attrs, "a worker", errors),
             name: worker.name,
             options: worker.options,
             handlers,
@@ -300,6 +313,8 @@ impl Names {
                         self.workers[known.worker]
                     ),
                 ),
+                // Without handlers at all it is that which has been told.
+                None if numbers.is_empty() => {}
                 None => errors.at(name, self.undeclared(worker, worker_name, name)),
             }
         }
@@ -313,9 +328,6 @@ impl Names {
             .filter(|known| known.worker == worker)
             .collect();
         here.sort_by_key(|known| known.handler);
-        if here.is_empty() {
-            return format!("worker `{worker_name}` has no handler `{name}`, nor any other");
-        }
         let named: Vec<String> = here.iter().map(|known| known.name.to_string()).collect();
         let by_type = here.iter().find(|known| {
             known
@@ -338,9 +350,9 @@ impl Names {
     }
 }
 
-fn right_handler(handler: Handler) -> Option<model::Handler> {
+fn right_handler(handler: Handler, errors: &mut Errors) -> Option<model::Handler> {
     Some(model::Handler {
-        attrs: handler.attrs,
+        attrs: without_cfg(handler.attrs, "a handler", errors),
         name: handler.name,
         ty: handler.ty?,
         mailbox: handler.is_async.map(|keyword| Mailbox {

@@ -189,23 +189,29 @@ fn expand(input: &DeriveInput, attrs: &Attrs, errors: Errors) -> TokenStream {
             quote!({ #errors })
         }
     };
-    let checked_id = (attrs.id.is_some() && input.generics.params.is_empty()).then(|| {
+    let free = !attrs.lifecycle && input.generics.params.is_empty();
+    let checked_id = (attrs.id.is_some() && free).then(|| {
         // The free constant is there for its errors: those of an associated one show where it is first used.
         quote_spanned!(id_span=> const _: #krate::__macro::SourceId = <#ident as #krate::__macro::Handler>::ID;)
     });
     let lifecycle = (!attrs.lifecycle).then(|| {
         quote! {
+            #[diagnostic::do_not_recommend]
             impl #generics #krate::__macro::Lifecycle for #ident #ty #bounds {}
         }
     });
     quote! {
+        #[diagnostic::do_not_recommend]
         impl #generics #krate::__macro::Handler for #ident #ty #bounds {
             const ID: #krate::__macro::SourceId = #id;
             const NAME: &'static ::core::primitive::str = #name;
             const SENDS: &'static [#krate::__macro::MessageInfo] =
                 &[#(#krate::__macro::MessageInfo::of::<#sends>()),*];
         }
-        #(impl #generics #krate::__macro::SentBy<#ident #ty> for #sends #bounds {})*
+        #(
+            #[diagnostic::do_not_recommend]
+            impl #generics #krate::__macro::SentBy<#ident #ty> for #sends #bounds {}
+        )*
         #lifecycle
         #checked_id
     }

@@ -32,7 +32,7 @@ pub(super) fn expand(table: &Table, scope: &Scope<'_>) -> TokenStream {
         >(<#name as #lib::App>::INFO);
     });
     let mut ask = |at: Span, what: TokenStream| {
-        let call = located(quote_spanned!(here()=> #faults.#what), at);
+        let call = at_user(quote_spanned!(here()=> #faults.#what), at);
         checks.extend(quote_spanned!(here()=> const _: () = #call;));
     };
     for (w, worker) in table.workers.iter().enumerate() {
@@ -65,6 +65,17 @@ pub(super) fn expand(table: &Table, scope: &Scope<'_>) -> TokenStream {
         );
     }
     checks
+}
+
+/// `tokens` as the user's own: the compiler then doesn't explain to them that a macro wrote these.
+fn at_user(tokens: TokenStream, at: Span) -> TokenStream {
+    tokens
+        .into_iter()
+        .map(|mut token| {
+            token.set_span(at);
+            token
+        })
+        .collect()
 }
 
 /// From the source to the message, where the compiler can join the two.

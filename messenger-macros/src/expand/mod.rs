@@ -247,6 +247,8 @@ fn impl_app(table: &Table, scope: &Scope<'_>) -> TokenStream {
     let name = &table.name;
     let text = name_of(name);
     let (_, config) = scope.config();
+    let at = syn::spanned::Spanned::span(&config).resolved_at(here());
+    let config = quote_spanned!(at=> type Config = #config;);
     let workers: Vec<Ident> = (0..table.workers.len())
         .map(|it| scope.worker(it))
         .collect();
@@ -270,7 +272,7 @@ fn impl_app(table: &Table, scope: &Scope<'_>) -> TokenStream {
     };
     quote_spanned! {here()=>
         impl #lib::App for #name {
-            type Config = #config;
+            #config
 
             const INFO: &'static #lib::AppInfo = &#lib::AppInfo {
                 name: #text,

@@ -94,7 +94,7 @@ fn constructor(handler: &Handler, scope: &Scope<'_>) -> TokenStream {
         (None, _) => quote_spanned!(here()=> ::core::unreachable!()),
         (Some(make), None) => {
             let lib = scope.lib_at(make.span());
-            quote_spanned!(here()=> #lib::made(#make))
+            quote_spanned!(here()=> #lib::made::<#ty>(#make))
         }
         (Some(make), Some(mailbox)) => {
             let lib = scope.lib_at(make.span());
@@ -129,6 +129,21 @@ fn impl_worker(worker: &Worker, scope: &Scope<'_>, name: &Ident, app: &Ident) ->
         });
         quote_spanned!(here()=> #lib::HandlerInfo::of::<#ty>(#text) #id)
     });
+    // Whether these are handlers at all is told at their types.
+    let makes = worker.handlers.iter().zip(&seats).map(|(handler, seat)| {
+        let (name, at) = (&handler.name, handler.ty.span().resolved_at(here()));
+        quote_spanned!(at=> making.handler(Self::#seat, || Self::#name(#config))?)
+    });
+    let visits: Vec<TokenStream> = worker
+        .handlers
+        .iter()
+        .zip(&seats)
+        .map(|(handler, seat)| {
+            let at = handler.ty.span().resolved_at(here());
+            let name = Ident::new(&handler.name.to_string(), at);
+            quote_spanned!(at=> visitor.visit(Self::#seat, &mut self.#name))
+        })
+        .collect();
     let arms = worker.routes.iter().enumerate();
     let arms = arms.filter_map(|(number, route)| dispatch(number, route, worker));
     let numbers: Vec<TokenStream> = (0..names.len())
@@ -145,7 +160,7 @@ fn impl_worker(worker: &Worker, scope: &Scope<'_>, name: &Ident, app: &Ident) ->
                 #(#numbers => self.#names = Self::#names(#config)?,)*
             }),
             quote_spanned!(here()=> match handler {
-                #(#numbers => visitor.visit(Self::#seats, &mut self.#names),)*
+                #(#numbers => #visits,)*
             }),
         )
     };
@@ -172,7 +187,7 @@ fn impl_worker(worker: &Worker, scope: &Scope<'_>, name: &Ident, app: &Ident) ->
             ) -> ::core::option::Option<Self> {
                 #unused
                 ::core::option::Option::Some(Self {
-                    #(#names: making.handler(Self::#seats, || Self::#names(#config))?,)*
+                    #(#names: #makes,)*
                 })
             }
 
@@ -210,7 +225,7 @@ fn impl_worker(worker: &Worker, scope: &Scope<'_>, name: &Ident, app: &Ident) ->
             #[inline]
             fn each<V: #lib::Visitor>(&mut self, visitor: &mut V) {
                 #unvisited
-                #(visitor.visit(Self::#seats, &mut self.#names);)*
+                #(#visits;)*
             }
         }
     }

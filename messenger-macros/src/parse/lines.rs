@@ -4,7 +4,7 @@ use proc_macro2::{Spacing, TokenStream, TokenTree};
 use syn::parse::ParseStream;
 use syn::{Attribute, Ident, Token, TypePath, bracketed, parenthesized};
 
-use super::{Dropped, Handler, Route, drain, next_token};
+use super::{Dropped, Handler, Route, next_token};
 use crate::attribute::Given;
 use crate::report::{Errors, text_of};
 
@@ -38,19 +38,23 @@ fn handler(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Handler> 
     let name: Ident = input
         .parse()
         .map_err(|error| syn::Error::new(error.span(), SHAPE))?;
-    if !input.peek(Token![:]) || input.peek(Token![::]) {
-        return Err(syn::Error::new(name.span(), SHAPE));
-    }
-    input.parse::<Token![:]>()?;
     let mut handler = Handler {
         attrs,
-        is_async: input.parse()?,
         name,
         ty: None,
+        is_async: None,
         mailbox: None,
         id: None,
         make: None,
     };
+    if !input.peek(Token![:]) || input.peek(Token![::]) {
+        // Its name is known all the same, and may stand in routes.
+        errors.at(&handler.name, SHAPE);
+        skip_before(input, handler_begins);
+        return Ok(handler);
+    }
+    input.parse::<Token![:]>()?;
+    handler.is_async = input.parse()?;
     if let Err(error) = type_and_id(input, &mut handler) {
         errors.0.push(error);
         up_to_value(input);
@@ -144,7 +148,7 @@ fn constructor(input: ParseStream<'_>, handler: &mut Handler, errors: &mut Error
         Ok(make) => handler.make = Some(make),
         Err(error) => {
             errors.0.push(error);
-            skip_to(input, handler_begins);
+            skip_before(input, handler_begins);
         }
     }
 }
@@ -225,15 +229,19 @@ fn route(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Route> {
 }
 
 /// Reads outside sources; `false` if one could not be read.
-pub(super) fn outside(input: ParseStream<'_>, errors: &mut Errors) -> (Vec<TypePath>, bool) {
-    let (mut list, mut whole) = (Vec::new(), true);
+pub(super) fn outside(
+    input: ParseStream<'_>,
+    into: &mut Vec<TypePath>,
+    errors: &mut Errors,
+) -> bool {
+    let mut whole = true;
     while !input.is_empty() {
         let source = no_attributes(input, "an outside source", errors)
             .and_then(|()| type_tokens(input))
             .and_then(|tokens| path_type(or_next(tokens, input), "an outside source"));
         match source {
             Ok(source) => {
-                list.push(source);
+                into.push(source);
                 separated(input, errors, |_| true);
             }
             Err(error) => {
@@ -243,19 +251,23 @@ pub(super) fn outside(input: ParseStream<'_>, errors: &mut Errors) -> (Vec<TypeP
             }
         }
     }
-    (list, whole)
+    whole
 }
 
 /// Reads dropped messages; `false` if one could not be read.
-pub(super) fn dropped(input: ParseStream<'_>, errors: &mut Errors) -> (Vec<Dropped>, bool) {
+pub(super) fn dropped(
+    input: ParseStream<'_>,
+    into: &mut Vec<Dropped>,
+    errors: &mut Errors,
+) -> bool {
     const SHAPE: &str = "what is dropped stands as `Source, Message`, with a `;` before the next: \
                          `drop: [ Ping, Raw; Pong, Raw ]`";
-    let (mut list, mut whole) = (Vec::new(), true);
+    let mut whole = true;
     while !input.is_empty() {
         let entry = no_attributes(input, "a dropped message", errors)
             .and_then(|()| source_and_message(input, SHAPE));
         match entry {
-            Ok((source, message)) => list.push(Dropped { source, message }),
+            Ok((source, message)) => into.push(Dropped { source, message }),
             Err(error) => {
                 whole = false;
                 errors.0.push(error);
@@ -269,7 +281,7 @@ pub(super) fn dropped(input: ParseStream<'_>, errors: &mut Errors) -> (Vec<Dropp
             input.parse::<Token![,]>().ok();
         }
     }
-    (list, whole)
+    whole
 }
 
 fn source_and_message(input: ParseStream<'_>, shape: &str) -> syn::Result<(TypePath, TypePath)> {
@@ -399,24 +411,35 @@ fn separated(
     }
 }
 
-/// Skips to where the next line begins.
+/// Skips to where the next line begins: after a `,` or, as only routes end in one, after a list.
 fn skip_to(input: ParseStream<'_>, begins: impl Fn(ParseStream<'_>) -> bool) {
     while !input.is_empty() {
-        let ends = input.peek(Token![,]) || input.peek(syn::token::Bracket);
+        let is_list = input.peek(syn::token::Bracket);
+        let is_comma = input.peek(Token![,]);
         skip(input);
-        if ends {
-            input.parse::<Token![,]>().ok();
-            if begins(input) {
-                return;
-            }
+        if is_list && input.parse::<Token![,]>().is_ok() || is_comma && begins(input) {
+            return;
         }
     }
 }
 
-fn skip(input: ParseStream<'_>) {
-    if input.parse::<TokenTree>().is_err() {
-        drain(input).ok();
+/// Skips to the `,` before the next line.
+fn skip_before(input: ParseStream<'_>, begins: impl Fn(ParseStream<'_>) -> bool) {
+    while !input.is_empty() {
+        if input.peek(Token![,]) {
+            let ahead = input.fork();
+            skip(&ahead);
+            if ahead.is_empty() || begins(&ahead) {
+                return;
+            }
+        }
+        skip(input);
     }
+}
+
+fn skip(input: ParseStream<'_>) {
+    // Fails at the end alone.
+    input.parse::<TokenTree>().ok();
 }
 
 /// Takes the tokens up to the `=` before a constructor.
@@ -443,5 +466,5 @@ fn route_begins(input: ParseStream<'_>) -> bool {
     let ahead = input.fork();
     ahead.call(Attribute::parse_outer).is_ok()
         && source_and_message(&ahead, "").is_ok()
-        && ahead.peek(Token![:])
+        && (ahead.peek(Token![:]) || ahead.peek(Token![=]))
 }

@@ -122,6 +122,14 @@ fn table(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Table> {
     }
     if input.peek(Token![;]) {
         input.parse::<Token![;]>()?;
+    } else if input.peek(Token![:]) {
+        return Err(syn::Error::new(
+            table.name.span(),
+            format!(
+                "a table begins with its name, before its first section: `pub Game;`, then `{}:`",
+                table.name
+            ),
+        ));
     } else {
         errors.at(
             &table.name,
@@ -134,8 +142,8 @@ fn table(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Table> {
     let mut sections = Sections {
         table: &mut table,
         errors,
-        outside: None,
-        drop: None,
+        outside: false,
+        drop: false,
     };
     while !input.is_empty() {
         sections.section(input)?;
@@ -162,51 +170,44 @@ fn config(input: ParseStream<'_>) -> syn::Result<Config> {
 struct Sections<'a> {
     table: &'a mut Table,
     errors: &'a mut Errors,
-    outside: Option<Ident>,
-    drop: Option<Ident>,
+    /// Whether these stood already.
+    outside: bool,
+    drop: bool,
 }
 
 impl Sections<'_> {
     fn section(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
         let attrs = input.call(Attribute::parse_outer)?;
-        if !input.peek(Ident::peek_any) {
-            return self.lost(
-                input,
-                "here a worker begins, `Name:`, or `outside: [..]`, or `drop: [..]`",
-            );
-        }
-        let name = input.call(Ident::parse_any)?;
-        match name.to_string().as_str() {
-            "outside" => {
-                self.no_attributes(&attrs, "`outside`");
-                self.twice(&name, self.outside.is_some());
-                self.outside = Some(name.clone());
-                if let Some(list) = self.list(input, &name)? {
-                    let (list, whole) = lines::outside(&list, self.errors);
-                    self.table.outside.extend(list);
-                    self.table.whole &= whole;
+        match Section::ahead(input) {
+            Some(section @ (Section::Outside | Section::Drop)) => {
+                let name = self.section_name(input, section)?;
+                for attr in attrs.iter().filter(|attr| !attr.path().is_ident("doc")) {
+                    self.errors
+                        .at(attr, format_args!("`{section}` takes no attributes"));
                 }
+                let is_outside = section == Section::Outside;
+                let seen = if is_outside {
+                    &mut self.outside
+                } else {
+                    &mut self.drop
+                };
+                let twice = core::mem::replace(seen, true);
+                self.twice(&name, twice);
+                let Some(list) = self.list(input, &name)? else {
+                    return Ok(());
+                };
+                self.table.whole &= if is_outside {
+                    lines::outside(&list, &mut self.table.outside, self.errors)
+                } else {
+                    lines::dropped(&list, &mut self.table.dropped, self.errors)
+                };
             }
-            "drop" => {
-                self.no_attributes(&attrs, "`drop`");
-                self.twice(&name, self.drop.is_some());
-                self.drop = Some(name.clone());
-                if let Some(list) = self.list(input, &name)? {
-                    let (list, whole) = lines::dropped(&list, self.errors);
-                    self.table.dropped.extend(list);
-                    self.table.whole &= whole;
-                }
+            Some(_) => self.strays(input)?,
+            None if input.peek(Ident) => {
+                let name = input.parse()?;
+                self.worker(attrs, name, input)?;
             }
-            "handlers" | "routes" => {
-                self.errors.at(
-                    &name,
-                    format_args!("`{name}` belongs to a worker: write `Name:` before it"),
-                );
-                self.table.whole = false;
-                self.list(input, &name)?
-                    .map_or(Ok(()), |list| drain(&list))?;
-            }
-            _ => self.worker(attrs, name, input)?,
+            None => self.lost(input)?,
         }
         Ok(())
     }
@@ -223,23 +224,11 @@ impl Sections<'_> {
             parenthesized!(content in input);
             options.read(content.parse()?, self.errors);
         }
-        if !input.peek(Token![:]) {
-            let near = nearest(&name.to_string(), ["outside", "drop", "handlers", "routes"]);
-            let text = match near {
-                Some(near) if input.peek(syn::token::Bracket) => {
-                    format!("there is no section `{name}`; did you mean `{near}: [..]`?")
-                }
-                _ => format!("a `:` is missing after the worker's name: `{name}:`"),
-            };
-            self.errors.at(&name, text);
-        } else {
-            input.parse::<Token![:]>()?;
-        }
-        if input.peek(syn::token::Bracket) {
-            self.not_a_section(&name);
-            self.table.whole = false;
-            input.parse::<TokenTree>()?;
-            return Ok(());
+        if input.parse::<Token![:]>().is_err() {
+            self.errors.at(
+                &name,
+                format_args!("a `:` is missing after the worker's name: `{name}:`"),
+            );
         }
         let mut worker = Worker {
             attrs,
@@ -248,18 +237,18 @@ impl Sections<'_> {
             handlers: Vec::new(),
             routes: Vec::new(),
         };
-        let (mut handlers, mut routes) = (None, None);
-        while input.peek(Ident::peek_any) && is_section(input) {
-            let section = input.call(Ident::parse_any)?;
-            let is_handlers = section == "handlers";
+        let (mut handlers, mut routes) = (false, false);
+        while let Some(section @ (Section::Handlers | Section::Routes)) = Section::ahead(input) {
+            let name = self.section_name(input, section)?;
+            let is_handlers = section == Section::Handlers;
             let seen = if is_handlers {
                 &mut handlers
             } else {
                 &mut routes
             };
-            let twice = seen.replace(section.clone()).is_some();
-            self.twice(&section, twice);
-            let Some(list) = self.list(input, &section)? else {
+            let twice = core::mem::replace(seen, true);
+            self.twice(&name, twice);
+            let Some(list) = self.list(input, &name)? else {
                 continue;
             };
             self.table.whole &= if is_handlers {
@@ -268,7 +257,7 @@ impl Sections<'_> {
                 lines::routes(&list, &mut worker.routes, self.errors)
             };
         }
-        self.missing(&worker.name, handlers.is_some(), routes.is_some());
+        self.missing(&worker.name, handlers, routes);
         self.table.workers.push(worker);
         Ok(())
     }
@@ -288,58 +277,71 @@ impl Sections<'_> {
                  its handlers only send"
             ),
         };
-        self.table.whole &= handlers && routes;
+        self.table.whole = false;
         self.errors.at(worker, text);
     }
 
-    fn not_a_section(&mut self, name: &Ident) {
-        let known = ["outside", "drop", "handlers", "routes"];
-        // Without the `:` it has been told already.
-        if self.errors.0.last().is_some_and(|last| {
-            last.to_string()
-                .starts_with(&format!("there is no section `{name}`"))
-        }) {
-            return;
-        }
-        let meant = nearest(&name.to_string(), known)
-            .map(|near| format!(" (did you mean `{near}`?)"))
-            .unwrap_or_default();
+    /// `handlers` and `routes` without a worker: all of them are one mistake.
+    fn strays(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        let first: Ident = input.fork().call(Ident::parse_any)?;
         self.errors.at(
-            name,
-            format_args!(
-                "there is no section `{name}`{meant}; a worker has `handlers` and `routes`, the table has `outside` \
-                 and `drop`"
-            ),
+            &first,
+            format_args!("`{first}` belongs to a worker: write `Name:` before it"),
         );
+        self.table.whole = false;
+        while let Some(section @ (Section::Handlers | Section::Routes)) = Section::ahead(input) {
+            let name = self.section_name(input, section)?;
+            if let Some(list) = self.list(input, &name)? {
+                list.parse::<TokenStream>()?;
+            }
+        }
+        Ok(())
     }
 
-    /// The list of a section.
+    /// Reads the name of a section, which may be misspelled.
+    fn section_name(&mut self, input: ParseStream<'_>, section: Section) -> syn::Result<Ident> {
+        let name = input.call(Ident::parse_any)?;
+        if name != section.name() {
+            self.errors.at(
+                &name,
+                format_args!(
+                    "there is no section `{name}` (did you mean `{section}`?); a worker has `handlers` and `routes`, the \
+                     table has `outside` and `drop`"
+                ),
+            );
+        }
+        Ok(name)
+    }
+
+    /// The list of a section, also where its `:` is missing or its delimiters are others.
     fn list<'a>(
         &mut self,
         input: &ParseBuffer<'a>,
         section: &Ident,
     ) -> syn::Result<Option<ParseBuffer<'a>>> {
-        if input.peek(Token![:]) {
-            input.parse::<Token![:]>()?;
-        } else if input.peek(syn::token::Bracket) {
+        if input.parse::<Token![:]>().is_err() {
             self.errors.at(
                 section,
                 format_args!("a `:` is missing: `{section}: [ .. ]`"),
             );
         }
-        if !input.peek(syn::token::Bracket) {
-            self.errors.at(
-                section,
-                format_args!("a list in brackets follows: `{section}: [ .. ]`"),
-            );
+        let content;
+        if input.peek(syn::token::Bracket) {
+            syn::bracketed!(content in input);
+            return Ok(Some(content));
+        }
+        self.errors.at(
+            section,
+            format_args!("a list in brackets follows: `{section}: [ .. ]`"),
+        );
+        if input.peek(syn::token::Brace) {
+            syn::braced!(content in input);
+        } else if input.peek(syn::token::Paren) {
+            parenthesized!(content in input);
+        } else {
             self.table.whole = false;
-            if input.peek(syn::token::Brace) || input.peek(syn::token::Paren) {
-                input.parse::<TokenTree>()?;
-            }
             return Ok(None);
         }
-        let content;
-        syn::bracketed!(content in input);
         Ok(Some(content))
     }
 
@@ -352,18 +354,11 @@ impl Sections<'_> {
         }
     }
 
-    fn no_attributes(&mut self, attrs: &[Attribute], what: &str) {
-        for attr in attrs {
-            if !attr.path().is_ident("doc") {
-                self.errors
-                    .at(attr, format_args!("{what} takes no attributes"));
-            }
-        }
-    }
-
-    /// Says what is wrong and goes on at what looks like the next section.
-    fn lost(&mut self, input: ParseStream<'_>, text: &str) -> syn::Result<()> {
-        self.errors.0.push(input.error(text));
+    /// Says what could stand here, and goes on at what looks like a section.
+    fn lost(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        self.errors.0.push(
+            input.error("here a worker begins, `Name:`, or `outside: [ .. ]`, or `drop: [ .. ]`"),
+        );
         self.table.whole = false;
         while !input.is_empty() {
             input.parse::<TokenTree>()?;
@@ -375,16 +370,48 @@ impl Sections<'_> {
     }
 }
 
-/// Whether a worker's section is next, also where its `:` is missing.
-fn is_section(input: ParseStream<'_>) -> bool {
-    let ahead = input.fork();
-    ahead
-        .call(Ident::parse_any)
-        .is_ok_and(|name| name == "handlers" || name == "routes")
+/// The sections of a table and of its workers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Section {
+    Outside,
+    Drop,
+    Handlers,
+    Routes,
 }
 
-fn drain(input: ParseStream<'_>) -> syn::Result<()> {
-    input.parse::<TokenStream>().map(drop)
+impl Section {
+    const ALL: [Self; 4] = [Self::Outside, Self::Drop, Self::Handlers, Self::Routes];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Outside => "outside",
+            Self::Drop => "drop",
+            Self::Handlers => "handlers",
+            Self::Routes => "routes",
+        }
+    }
+
+    /// Which section is next, also where its `:` is missing; a list that nobody knows is taken for the one
+    /// whose name is nearest.
+    fn ahead(input: ParseStream<'_>) -> Option<Self> {
+        let ahead = input.fork();
+        let name = ahead.call(Ident::parse_any).ok()?.to_string();
+        if let Some(section) = Self::ALL.into_iter().find(|section| name == section.name()) {
+            return Some(section);
+        }
+        ahead.parse::<Option<Token![:]>>().ok()?;
+        if !ahead.peek(syn::token::Bracket) {
+            return None;
+        }
+        let near = nearest(&name, Self::ALL.map(Self::name)).unwrap_or("routes");
+        Self::ALL.into_iter().find(|section| near == section.name())
+    }
+}
+
+impl core::fmt::Display for Section {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// What stands next, for a text; a group by its opening delimiter.

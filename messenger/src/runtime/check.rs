@@ -28,6 +28,11 @@ enum Place {
     Dropped(usize),
 }
 
+/// In place of a worker's number: an id that nobody has.
+const NOBODY: u16 = u16::MAX;
+/// In place of a worker's number: an id that an outside source has.
+const OUTSIDE: u16 = u16::MAX - 1;
+
 /// A route or a dropped entry.
 #[derive(Clone, Copy)]
 struct Entry {
@@ -41,6 +46,24 @@ struct Entry {
 struct Entries<const N: usize> {
     list: [Entry; N],
     first: [u16; 1 << 16],
+}
+
+impl<const N: usize> Entries<N> {
+    /// The message that has the id of `message`, if that is not `message` itself.
+    const fn another(&self, app: &AppInfo, message: &MessageInfo) -> Option<&'static MessageInfo> {
+        let mut at = self.first[message.id.get() as usize] as usize;
+        let mut another = None;
+        while at != 0 {
+            let entry = &self.list[at - 1];
+            let known = look_up(app, entry.place).2;
+            if is_same(message, known) {
+                return None;
+            }
+            another = Some(known);
+            at = entry.next;
+        }
+        another
+    }
 }
 
 impl Faults {
@@ -60,7 +83,7 @@ impl Faults {
             found: [None; Self::MOST],
             count: 0,
         };
-        faults.sources(app);
+        let sources = faults.sources(app);
         let mut entries = Entries::<ENTRIES> {
             list: [Entry {
                 source: 0,
@@ -75,7 +98,9 @@ impl Faults {
             let routes = app.workers[worker].routes;
             let mut route = 0;
             while route < routes.len() {
-                faults.enter(app, &mut entries, count, Place::Route(worker, route));
+                let place = Place::Route(worker, route);
+                faults.is_known(app, &sources, place);
+                faults.enter(app, &mut entries, count, place);
                 count += 1;
                 route += 1;
             }
@@ -83,7 +108,9 @@ impl Faults {
         }
         let mut dropped = 0;
         while dropped < app.dropped.len() {
-            faults.enter(app, &mut entries, count, Place::Dropped(dropped));
+            let place = Place::Dropped(dropped);
+            faults.is_known(app, &sources, place);
+            faults.enter(app, &mut entries, count, place);
             count += 1;
             dropped += 1;
         }
@@ -98,9 +125,9 @@ impl Faults {
         }
     }
 
-    /// One id for two sources.
-    const fn sources(&mut self, app: &AppInfo) {
-        let mut first = [(u16::MAX, 0_u16); 1 << 16];
+    /// One id for two sources. Gives who has each id: a worker and its handler.
+    const fn sources(&mut self, app: &AppInfo) -> [(u16, u16); 1 << 16] {
+        let mut first = [(NOBODY, 0_u16); 1 << 16];
         let mut worker = 0;
         while worker < app.workers.len() {
             let handlers = app.workers[worker].handlers;
@@ -108,7 +135,7 @@ impl Faults {
             while handler < handlers.len() {
                 let source = &handlers[handler].source;
                 let owner = &mut first[source.id.get() as usize];
-                if owner.0 == u16::MAX {
+                if owner.0 == NOBODY {
                     *owner = (worker as u16, handler as u16);
                 } else {
                     let other = &app.workers[owner.0 as usize];
@@ -131,10 +158,10 @@ impl Faults {
         while outside < app.outside.len() {
             let source = &app.outside[outside];
             let owner = &mut first[source.id.get() as usize];
-            if owner.0 == u16::MAX {
-                *owner = (u16::MAX - 1, outside as u16);
+            if owner.0 == NOBODY {
+                *owner = (OUTSIDE, outside as u16);
             } else {
-                let name = if owner.0 == u16::MAX - 1 {
+                let name = if owner.0 == OUTSIDE {
                     app.outside[owner.1 as usize].name
                 } else {
                     app.workers[owner.0 as usize].handlers[owner.1 as usize].name
@@ -147,6 +174,24 @@ impl Faults {
                 );
             }
             outside += 1;
+        }
+        first
+    }
+
+    /// A source that is in no place of the table.
+    const fn is_known(&mut self, app: &AppInfo, sources: &[(u16, u16); 1 << 16], place: Place) {
+        let (source, name, _) = look_up(app, place);
+        if sources[source as usize].0 == NOBODY {
+            self.add(
+                place,
+                Text::new()
+                    .quoted(name)
+                    .and(" is no handler of ")
+                    .quoted(app.name)
+                    .and(", so nothing comes from it. Put it on a worker, or, if it publishes from outside, into `outside: [ ")
+                    .and(name)
+                    .and(" ]`"),
+            );
         }
     }
 
@@ -161,11 +206,8 @@ impl Faults {
         let (source, source_name, message) = look_up(app, place);
         let slot = message.id.get() as usize;
         let mut other = entries.first[slot] as usize;
-        if other != 0 {
-            let known = look_up(app, entries.list[other - 1].place).2;
-            if !is_same(message, known) {
-                self.add(place, shared_message(message, known));
-            }
+        if let Some(known) = entries.another(app, message) {
+            self.add(place, shared_message(message, known));
         }
         while other != 0 {
             let entry = entries.list[other - 1];
@@ -259,11 +301,8 @@ impl Faults {
         while sent < source.sends.len() {
             let message = &source.sends[sent];
             let mut at = entries.first[message.id.get() as usize] as usize;
-            if at != 0 {
-                let known = look_up(app, entries.list[at - 1].place).2;
-                if !is_same(message, known) {
-                    self.add(place, shared_message(message, known));
-                }
+            if let Some(known) = entries.another(app, message) {
+                self.add(place, shared_message(message, known));
             }
             while at != 0 && entries.list[at - 1].source != source.id.get() {
                 at = entries.list[at - 1].next;
@@ -366,7 +405,7 @@ impl Faults {
 }
 
 /// The source, its name and the message of a route or a dropped entry.
-const fn look_up(app: &AppInfo, place: Place) -> (u16, &str, &MessageInfo) {
+const fn look_up(app: &AppInfo, place: Place) -> (u16, &'static str, &'static MessageInfo) {
     match place {
         Place::Route(worker, route) => {
             let route = &app.workers[worker].routes[route];

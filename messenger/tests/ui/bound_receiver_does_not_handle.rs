@@ -1,0 +1,16 @@
+mod common;
+
+use common::*;
+use messenger::messenger;
+
+messenger! {
+    Game;
+    Court:
+        handlers: [ ping: Ping = Ping, pong: Pong = Pong ]
+        routes: [
+            Ping, Ball: [ping],
+            Pong, Back: [ping, pong],
+        ]
+}
+
+fn main() {}

@@ -1,0 +1,16 @@
+mod common;
+
+use common::*;
+use messenger::messenger;
+
+messenger! {
+    Game;
+    Court:
+        handlers: [ ping: Ping = Ping, pong: Pong = Pong ]
+        routes: [ Ping, Ball: [pong], Pong, Back: [ping] ]
+    Stand:
+        handlers: [ ping2: Ping as Hid::Ping2 = Ping ]
+        routes: []
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+use messenger::Handler;
+
+#[derive(Handler)]
+#[handler(id = 9, lifecycle)]
+pub struct A;
+
+fn main() {}

@@ -1,0 +1,14 @@
+#![allow(unused_imports)]
+
+mod common;
+
+use common::*;
+use messenger::messenger;
+
+messenger! {
+    Court:
+        handlers: [ ping: Ping = Ping, pong: Pong = Pong ]
+        routes: [ Ping, Ball: [pong], Pong, Back: [ping] ]
+}
+
+fn main() {}

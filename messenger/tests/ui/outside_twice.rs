@@ -1,0 +1,14 @@
+mod common;
+
+use common::*;
+use messenger::messenger;
+
+messenger! {
+    Game;
+    outside: [ Http, Http ]
+    Court:
+        handlers: [ ping: Ping = Ping, pong: Pong = Pong ]
+        routes: [ Ping, Ball: [pong], Pong, Back: [ping], Http, Ball: [pong] ]
+}
+
+fn main() {}

@@ -1,0 +1,17 @@
+mod common;
+
+use common::*;
+use messenger::messenger;
+
+messenger! {
+    Game;
+    Court:
+        handlers: [ ping: Ping = Ping, pong: Pong = Pong ]
+        routes: [
+            Ping, Ball: [pong],
+            Pong, Back: [ping],
+            Ping, Ball: [pong],
+        ]
+}
+
+fn main() {}
