@@ -196,12 +196,10 @@ fn expand(input: &DeriveInput, attrs: &Attrs, errors: Errors) -> TokenStream {
     });
     let lifecycle = (!attrs.lifecycle).then(|| {
         quote! {
-            #[diagnostic::do_not_recommend]
             impl #generics #krate::__macro::Lifecycle for #ident #ty #bounds {}
         }
     });
     quote! {
-        #[diagnostic::do_not_recommend]
         impl #generics #krate::__macro::Handler for #ident #ty #bounds {
             const ID: #krate::__macro::SourceId = #id;
             const NAME: &'static ::core::primitive::str = #name;
@@ -209,7 +207,6 @@ fn expand(input: &DeriveInput, attrs: &Attrs, errors: Errors) -> TokenStream {
                 &[#(#krate::__macro::MessageInfo::of::<#sends>()),*];
         }
         #(
-            #[diagnostic::do_not_recommend]
             impl #generics #krate::__macro::SentBy<#ident #ty> for #sends #bounds {}
         )*
         #lifecycle

@@ -69,7 +69,6 @@ fn message(input: &DeriveInput, attrs: &Attrs, body: &Expansion) -> TokenStream 
     // The free constant is there for its errors: those of an associated one show where it is first used.
     let checked = quote_spanned! {attrs.id_span()=> const _: #krate::__macro::MessageId = #id; };
     quote! {
-        #[diagnostic::do_not_recommend]
         impl #generics #krate::__macro::Message for #ident #ty #bounds {
             const ID: #krate::__macro::MessageId = #id;
             const NAME: &'static ::core::primitive::str = #name;
