@@ -3,7 +3,13 @@
 //! Each file in `ui/` is a mistake, and the `.stderr` beside it is what its author reads. After a change of the
 //! texts, run with `TRYBUILD=overwrite`, then read them as that author would.
 
-#![cfg(all(not(miri), feature = "bincode"))]
+#![cfg(all(
+    not(miri),
+    feature = "bincode",
+    feature = "postcard",
+    feature = "prost",
+    feature = "zero_copy"
+))]
 
 /// The compiler whose words stand in the `.stderr` files. Others say the same in other words.
 const COMPILER: &str = "rustc 1.95.";

@@ -8,7 +8,7 @@ use syn::spanned::Spanned;
 use syn::{Attribute, DeriveInput, Expr, Ident, LitStr, Meta, Path};
 
 use crate::attribute::{Given, options};
-use crate::report::{Errors, list_of, located};
+use crate::report::{Errors, list_of, located, nearest};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Codec {
@@ -125,10 +125,15 @@ impl Attrs {
             if !known.contains(&text.as_str()) {
                 errors.at(
                     &name,
-                    format_args!(
-                        "there is no option `{text}`; the options are {}",
-                        list_of(known)
-                    ),
+                    match nearest(&text, known.iter().copied()) {
+                        Some(meant) => {
+                            format!("there is no option `{text}`: did you mean `{meant}`?")
+                        }
+                        None => format!(
+                            "there is no option `{text}`; the options are {}",
+                            list_of(known)
+                        ),
+                    },
                 );
                 continue;
             }
@@ -154,7 +159,13 @@ impl Attrs {
             "crate" => self.krate = Path::parse_mod_style.parse2(value)?,
             _ => {
                 let wrong = || {
-                    let text = format!("there is no codec `{value}`; the codecs are {}", codecs());
+                    let given = value.to_string();
+                    let text = match nearest(&given, Codec::ALL.map(Codec::name)) {
+                        Some(meant) => {
+                            format!("there is no codec `{given}`: did you mean `{meant}`?")
+                        }
+                        None => format!("there is no codec `{given}`; the codecs are {}", codecs()),
+                    };
                     syn::Error::new_spanned(&value, text)
                 };
                 let ident: Ident = syn::parse2(value.clone()).map_err(|_| wrong())?;

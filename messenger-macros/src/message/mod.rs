@@ -5,14 +5,14 @@ mod plain;
 mod serialized;
 mod tail;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, GenericParam};
 
 use attr::{Attrs, Codec};
 
-use crate::report::Errors;
+use crate::report::{Errors, located};
 
 pub(crate) fn derive_message(input: DeriveInput) -> TokenStream {
     let mut errors = Errors::default();
@@ -26,14 +26,23 @@ pub(crate) fn derive_message(input: DeriveInput) -> TokenStream {
         Some(_) => serialized::expand(&input, &attrs, &mut errors),
         None => Expansion::default(),
     };
-    if errors.0.is_empty() {
-        let message = message(&input, &attrs, &body);
-        let code = body.code;
-        quote! { #message #code }
-    } else {
-        let stand_in = stand_in(&input, &attrs);
-        let errors = errors.into_tokens();
-        quote! { #errors #stand_in }
+    let stand_in = stand_in(&input, &attrs);
+    match codec {
+        Some(codec) if errors.0.is_empty() => {
+            let message = message(&input, &attrs, &body);
+            let code = body.code;
+            behind_feature(
+                &attrs,
+                codec,
+                attrs.codec_span(),
+                &quote!(#message #code),
+                &stand_in,
+            )
+        }
+        _ => {
+            let errors = errors.into_tokens();
+            quote! { #errors #stand_in }
+        }
     }
 }
 
@@ -147,11 +156,14 @@ fn behind_feature(
     codec: Codec,
     span: proc_macro2::Span,
     code: &TokenStream,
+    stand_in: &TokenStream,
 ) -> TokenStream {
     let krate = &attrs.krate;
-    let pass = syn::Ident::new(&format!("__with_{}", codec.name()), span);
-    let located = quote_spanned!(span=> #krate::__macro::#pass!);
-    quote! { #located { #code } }
+    let pass = quote::format_ident!("__with_{}", codec.name());
+    let pass = located(quote!(#krate::__macro::#pass!), span);
+    let mut both = Group::new(Delimiter::Brace, quote!({ #code } { #stand_in }));
+    both.set_span(span);
+    quote! { #pass #both }
 }
 
 fn not_a_union(input: &DeriveInput, errors: &mut Errors) {

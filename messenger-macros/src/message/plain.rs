@@ -2,7 +2,6 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::spanned::Spanned;
 use syn::{Attribute, Data, DataEnum, DataStruct, DeriveInput, Fields, Ident, Path, Type};
 
 use super::attr::{Attrs, Codec};
@@ -38,7 +37,7 @@ pub(super) fn expand_message(input: &DeriveInput, attrs: &Attrs, errors: &mut Er
         schema: quote! {
             #krate::__macro::Schema::zero_copy::<Self>(#path, <Self as #krate::__macro::Plain>::LAYOUT)
         },
-        code: behind_feature(attrs, Codec::ZeroCopy, attrs.codec_span(), &code),
+        code,
     }
 }
 
@@ -54,6 +53,7 @@ pub(super) fn expand_part(input: &DeriveInput, attrs: &Attrs, errors: &mut Error
         Codec::ZeroCopy,
         input.ident.span().resolved_at(Span::call_site()),
         &code,
+        &TokenStream::new(),
     )
 }
 
@@ -85,10 +85,8 @@ fn expand_struct(
             "plain data can't borrow: its bytes are all there is of it",
         );
     }
-    let reprs = &repr.attributes;
     let transparent = repr.is("transparent");
 
-    let bits = format_ident!("__{}Bits", ident);
     let layout = format_ident!("__{}_LAYOUT", ident);
     let members: Vec<_> = data.fields.members().collect();
     let types: Vec<_> = data.fields.iter().map(|field| &field.ty).collect();
@@ -98,27 +96,13 @@ fn expand_struct(
         .map(|field| field_span(field).resolved_at(Span::call_site()))
         .collect();
 
-    let bits_fields = data.fields.iter().map(|field| {
-        let ty = bits_of(&field.ty, krate);
-        match &field.ident {
-            Some(name) => quote!(#name: #ty),
-            None => quote!(#ty),
-        }
-    });
-    let bits_body = match &data.fields {
-        Fields::Named(_) => quote!({ #(#bits_fields),* }),
-        Fields::Unnamed(_) => quote!((#(#bits_fields),*);),
-        Fields::Unit => quote!(;),
-    };
-    let valid = members
-        .iter()
-        .zip(&types)
-        .map(|(member, ty)| is_valid(ty, &quote!(&bits.#member), krate));
-    let plain_fields = types.iter().map(|ty| {
+    // The one place that asks for a field to be plain, so that one that isn't is one error, at its type.
+    let valid = members.iter().zip(&types).map(|(member, ty)| {
         let item = innermost(ty);
-        let span = item.span();
-        let check = located(quote!(#krate::__macro::field::<#item>), span);
-        quote_spanned!(span=> const _: () = #check();)
+        quote! {
+            (#krate::__macro::Probe::<#item>::ANY_BITS
+                || bits.are::<#item>(::core::mem::offset_of!(#ident, #member), ::core::mem::size_of::<#ty>()))
+        }
     });
     let field_layouts = members.iter().zip(&types).map(|(member, ty)| {
         let name = member.to_token_stream().to_string();
@@ -147,39 +131,27 @@ fn expand_struct(
     let fits = quote_spanned!(span=> const _: () = #fits(););
     let count = members.len();
 
-    // The impls are sound because the constants beside them don't compile unless every field is plain, all
-    // bytes of the struct belong to a field, and the two structs have the same fields under the same `repr`.
+    // The impl is sound because the items beside it don't compile unless every field is plain and all bytes of the
+    // struct belong to a field.
     quote! {
         const _: () = {
             #[allow(unused_imports)]
             use #krate::__macro::Unknown as _;
 
-            #(#plain_fields)*
-
-            #[allow(dead_code, non_upper_case_globals)]
+            #[allow(non_upper_case_globals)]
             const #layout: #krate::__macro::StructLayout<#count> =
                 #krate::__macro::StructLayout::of::<#ident>(#name, [#(#field_layouts),*]);
             #(#paddings)*
             #fits
 
-            #[derive(::core::clone::Clone, ::core::marker::Copy)]
-            #(#reprs)*
-            pub struct #bits #bits_body
-
-            unsafe impl #krate::__macro::Zeroable for #bits {}
-            unsafe impl #krate::__macro::AnyBitPattern for #bits {}
-            unsafe impl #krate::__macro::NoUninit for #ident {}
-            unsafe impl #krate::__macro::CheckedBitPattern for #ident {
-                type Bits = #bits;
+            unsafe impl #krate::__macro::Plain for #ident {
+                const LAYOUT: ::core::primitive::u64 = #layout.fingerprint();
 
                 #[inline]
-                fn is_valid_bit_pattern(bits: &#bits) -> ::core::primitive::bool {
+                fn is_valid(bits: &#krate::__macro::Bits<Self>) -> ::core::primitive::bool {
                     let _ = bits;
                     true #(&& #valid)*
                 }
-            }
-            impl #krate::__macro::Plain for #ident {
-                const LAYOUT: ::core::primitive::u64 = #layout.fingerprint();
             }
         };
     }
@@ -212,44 +184,17 @@ fn expand_enum(
     let variants: Vec<_> = data.variants.iter().map(|variant| &variant.ident).collect();
     let names = variants.iter().map(ToString::to_string);
     quote! {
-        // The bits are an integer of the enum's own `repr`, and only those of a variant are let through.
-        const _: () = {
-            unsafe impl #krate::__macro::NoUninit for #ident {}
-            unsafe impl #krate::__macro::CheckedBitPattern for #ident {
-                type Bits = ::core::primitive::#integer;
+        // Sound because the bits are an integer of the enum's own `repr`, and only those of a variant are let through.
+        unsafe impl #krate::__macro::Plain for #ident {
+            const LAYOUT: ::core::primitive::u64 =
+                #krate::__macro::enum_layout::<#ident>(&[#((#names, #ident::#variants as ::core::primitive::i128)),*]);
 
-                #[inline]
-                fn is_valid_bit_pattern(bits: &::core::primitive::#integer) -> ::core::primitive::bool {
-                    false #(|| *bits == #ident::#variants as ::core::primitive::#integer)*
-                }
+            #[inline]
+            fn is_valid(bits: &#krate::__macro::Bits<Self>) -> ::core::primitive::bool {
+                let number = bits.number::<::core::primitive::#integer>();
+                false #(|| number == #ident::#variants as ::core::primitive::#integer)*
             }
-            impl #krate::__macro::Plain for #ident {
-                const LAYOUT: ::core::primitive::u64 =
-                    #krate::__macro::enum_layout::<#ident>(&[#((#names, #ident::#variants as ::core::primitive::i128)),*]);
-            }
-        };
-    }
-}
-
-/// The type of a field's bits. Arrays are taken apart here, since bytemuck has no checked arrays.
-fn bits_of(ty: &Type, krate: &Path) -> TokenStream {
-    match array(ty) {
-        Some((item, len)) => {
-            let item = bits_of(item, krate);
-            quote!([#item; #len])
         }
-        None => quote!(<#ty as #krate::__macro::CheckedBitPattern>::Bits),
-    }
-}
-
-/// Whether the bits that `bits`, a reference, refers to are a value of the type.
-fn is_valid(ty: &Type, bits: &TokenStream, krate: &Path) -> TokenStream {
-    match array(ty) {
-        Some((item, _)) => {
-            let valid = is_valid(item, &quote!(bits), krate);
-            quote!(::core::iter::Iterator::all(&mut <[_]>::iter(#bits), |bits| #valid))
-        }
-        None => quote!(<#ty as #krate::__macro::CheckedBitPattern>::is_valid_bit_pattern(#bits)),
     }
 }
 
@@ -268,6 +213,7 @@ pub(super) fn type_text(ty: &Type) -> String {
     ty.to_token_stream().to_string()
 }
 
+/// What an array of arrays is made of: the array is plain data if its items are.
 fn innermost(ty: &Type) -> &Type {
     array(ty).map_or(ty, |(item, _)| innermost(item))
 }
@@ -282,21 +228,16 @@ fn array(ty: &Type) -> Option<(&Type, &syn::Expr)> {
 }
 
 /// The `repr` attributes of a type.
-struct Repr<'a> {
-    attributes: Vec<&'a Attribute>,
+struct Repr {
     words: Vec<Ident>,
     packed: Option<Ident>,
 }
 
-impl<'a> Repr<'a> {
-    fn of(attributes: &'a [Attribute]) -> Self {
-        let attributes: Vec<_> = attributes
-            .iter()
-            .filter(|it| it.path().is_ident("repr"))
-            .collect();
+impl Repr {
+    fn of(attributes: &[Attribute]) -> Self {
         let mut words = Vec::new();
         let mut packed = None;
-        for attribute in &attributes {
+        for attribute in attributes.iter().filter(|it| it.path().is_ident("repr")) {
             // rustc reports what is wrong with a `repr` itself.
             let _ = attribute.parse_nested_meta(|meta| {
                 if let Some(word) = meta.path.get_ident() {
@@ -313,11 +254,7 @@ impl<'a> Repr<'a> {
                 Ok(())
             });
         }
-        Self {
-            attributes,
-            words,
-            packed,
-        }
+        Self { words, packed }
     }
 
     fn is(&self, word: &str) -> bool {

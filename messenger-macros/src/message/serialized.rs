@@ -1,15 +1,15 @@
 //! Messages that a serde codec or prost encodes.
 
-use quote::{quote, quote_spanned};
-use syn::{DeriveInput, GenericParam, Ident, Lifetime};
+use quote::quote;
+use syn::{DeriveInput, GenericParam, Lifetime};
 
 use super::attr::{Attrs, Codec};
-use super::{Expansion, behind_feature, not_a_union, path};
-use crate::report::Errors;
+use super::{Expansion, not_a_union, path};
+use crate::report::{Errors, located};
 
 pub(super) fn expand(input: &DeriveInput, attrs: &Attrs, errors: &mut Errors) -> Expansion {
     not_a_union(input, errors);
-    let Some((codec, codec_ident)) = &attrs.codec else {
+    let Some((codec, _)) = &attrs.codec else {
         return Expansion::default();
     };
     if *codec == Codec::Prost
@@ -25,12 +25,25 @@ pub(super) fn expand(input: &DeriveInput, attrs: &Attrs, errors: &mut Errors) ->
     let ident = &input.ident;
     let name = codec.name();
     let path = path(input);
+    // What the codec asks of the type is asked in one place each way, shown at the codec: a derive that is missing is
+    // then one error, not one per method.
+    let (by, decode) = match codec {
+        Codec::Prost => (
+            quote!(ByProst),
+            quote!(<Self as #krate::__macro::ByProst>::take(bytes)),
+        ),
+        Codec::Postcard => (
+            quote!(ByPostcard),
+            quote!(#krate::__macro::postcard::decode::<Self>(bytes)),
+        ),
+        _ => (
+            quote!(ByBincode),
+            quote!(#krate::__macro::bincode::decode::<Self>(bytes)),
+        ),
+    };
     let span = attrs.codec_span();
-    let codec_module = Ident::new(name, span);
-    // Spanned at the codec, so that a missing `Serialize` is reported there.
-    let encoded_len = quote_spanned!(span=> #krate::__macro::#codec_module::encoded_len(self));
-    let write = quote_spanned!(span=> #krate::__macro::#codec_module::write(self, to));
-    let decode = quote_spanned!(span=> #krate::__macro::#codec_module::decode::<Self>(bytes));
+    let decode = located(decode, span);
+    let value = located(quote!(Self), span);
 
     let (generics, ty, bounds) = input.generics.split_for_impl();
     // A message that borrows can be made from any payload that outlives what it borrows.
@@ -49,10 +62,19 @@ pub(super) fn expand(input: &DeriveInput, attrs: &Attrs, errors: &mut Errors) ->
     let (decoding, _, _) = decoding.split_for_impl();
 
     let code = quote! {
+        impl #generics #krate::__macro::#by for #ident #ty #bounds {
+            type Value = #value;
+
+            #[inline]
+            fn value(&self) -> &Self {
+                self
+            }
+        }
+
         impl #generics #krate::__macro::ExtendedMessage for #ident #ty #bounds {
             #[inline]
             fn encoded_len(&self) -> ::core::result::Result<::core::primitive::usize, #krate::__macro::EncodeError> {
-                #encoded_len
+                #krate::__macro::#by::count(self)
             }
 
             #[inline]
@@ -60,7 +82,7 @@ pub(super) fn expand(input: &DeriveInput, attrs: &Attrs, errors: &mut Errors) ->
                 &self,
                 to: &mut #krate::__macro::PayloadWriter<'_>,
             ) -> ::core::result::Result<(), #krate::__macro::EncodeError> {
-                #write
+                #krate::__macro::#by::put(self, to)
             }
         }
 
@@ -76,6 +98,6 @@ pub(super) fn expand(input: &DeriveInput, attrs: &Attrs, errors: &mut Errors) ->
     Expansion {
         mode: quote!(Serialized),
         schema: quote!(#krate::__macro::Schema::serialized(#name, #path)),
-        code: behind_feature(attrs, *codec, codec_ident.span(), &code),
+        code,
     }
 }

@@ -1,12 +1,11 @@
 //! Zero-copy messages with a variable tail: `{ head: &'a H, tail: &'a [T] }`.
 
-use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Data, DeriveInput, Fields, Type};
 
-use super::attr::{Attrs, Codec};
+use super::attr::Attrs;
 use super::plain::{layout_of, type_text};
-use super::{Expansion, behind_feature, field_span, path};
+use super::{Expansion, field_span, path};
 use crate::report::{Errors, located};
 
 /// A zero-copy struct with a lifetime or a reference is meant as one with a tail.
@@ -36,15 +35,17 @@ pub(super) fn expand(input: &DeriveInput, attrs: &Attrs, errors: &mut Errors) ->
     let head_ty = head.as_ref().map_or(&unit, |head| &head.ty);
     let (head_ref, head_init) = match &head {
         Some(Part { member, .. }) => (quote!(self.#member), quote!(#member: head,)),
-        None => (quote!(&()), TokenStream::new()),
+        None => (quote!(&()), quote!()),
+    };
+    let head_name = if head.is_some() {
+        quote!(head)
+    } else {
+        quote!(_)
     };
     let (head_layout, tail_layout) = (layout_of(head_ty, krate), layout_of(tail_ty, krate));
     let (head_text, tail_text) = (type_text(head_ty), type_text(tail_ty));
-    let follows = located(
-        quote!(#krate::__macro::tail_follows::<#head_ty, #tail_ty>),
-        tail.span,
-    );
-    let check = quote_spanned!(tail.span=> const _: () = #follows(#name, #tail_text););
+    let follows = located(quote!(#krate::__macro::tail_follows), tail.span);
+    let check = quote_spanned!(tail.span=> const _: () = #follows::<#head_ty, #tail_ty>(#name, #tail_text););
     let path = path(input);
     let payload = input
         .generics
@@ -54,10 +55,26 @@ pub(super) fn expand(input: &DeriveInput, attrs: &Attrs, errors: &mut Errors) ->
 
     let code = quote! {
         #check
+
+        impl #generics #krate::__macro::Tailed<#payload> for #ident #ty #bounds {
+            type Head = #head_ty;
+            type Item = #tail_ty;
+
+            #[inline]
+            fn parts(&self) -> (&#payload Self::Head, &#payload [Self::Item]) {
+                (#head_ref, self.#tail_name)
+            }
+
+            #[inline]
+            fn join(#head_name: &#payload Self::Head, tail: &#payload [Self::Item]) -> Self {
+                Self { #head_init #tail_name: tail }
+            }
+        }
+
         impl #generics #krate::__macro::ExtendedMessage for #ident #ty #bounds {
             #[inline]
             fn encoded_len(&self) -> ::core::result::Result<::core::primitive::usize, #krate::__macro::EncodeError> {
-                ::core::result::Result::Ok(#krate::__macro::zero_copy::tail_len(#head_ref, self.#tail_name))
+                #krate::__macro::tailed_len(self)
             }
 
             #[inline]
@@ -65,7 +82,7 @@ pub(super) fn expand(input: &DeriveInput, attrs: &Attrs, errors: &mut Errors) ->
                 &self,
                 to: &mut #krate::__macro::PayloadWriter<'_>,
             ) -> ::core::result::Result<(), #krate::__macro::EncodeError> {
-                #krate::__macro::zero_copy::write_tail(#head_ref, self.#tail_name, to)
+                #krate::__macro::write_tailed(self, to)
             }
         }
 
@@ -74,9 +91,7 @@ pub(super) fn expand(input: &DeriveInput, attrs: &Attrs, errors: &mut Errors) ->
             fn deserialize_from(
                 bytes: &#payload [::core::primitive::u8],
             ) -> ::core::result::Result<Self, #krate::__macro::DecodeError> {
-                let (head, tail) = #krate::__macro::zero_copy::split::<#head_ty, #tail_ty>(bytes)?;
-                let _ = head;
-                ::core::result::Result::Ok(Self { #head_init #tail_name: tail })
+                #krate::__macro::read_tailed(bytes)
             }
         }
     };
@@ -90,7 +105,7 @@ pub(super) fn expand(input: &DeriveInput, attrs: &Attrs, errors: &mut Errors) ->
                 #krate::__macro::tail_layout(#head_layout, #head_text, #tail_layout, #tail_text),
             )
         }),
-        code: behind_feature(attrs, Codec::ZeroCopy, attrs.codec_span(), &code),
+        code,
     }
 }
 

@@ -43,83 +43,148 @@ const fn id_number(id: i128) -> u16 {
     id as u16
 }
 
-/// Passes the code of a codec through, or says which feature is missing.
+/// A message that bincode encodes. `Value` is the message itself: only there it is asked for `Serialize`, so that a
+/// derive which is missing is one error.
+#[cfg(feature = "bincode")]
+pub trait ByBincode {
+    type Value: serde::Serialize;
+
+    fn value(&self) -> &Self::Value;
+
+    #[inline]
+    fn count(&self) -> Result<usize, EncodeError> {
+        bincode::encoded_len(self.value())
+    }
+
+    #[inline]
+    fn put(&self, to: &mut PayloadWriter<'_>) -> Result<(), EncodeError> {
+        bincode::write(self.value(), to)
+    }
+}
+
+/// A message that postcard encodes. `Value` is the message itself: only there it is asked for `Serialize`, so that a
+/// derive which is missing is one error.
+#[cfg(feature = "postcard")]
+pub trait ByPostcard {
+    type Value: serde::Serialize;
+
+    fn value(&self) -> &Self::Value;
+
+    #[inline]
+    fn count(&self) -> Result<usize, EncodeError> {
+        postcard::encoded_len(self.value())
+    }
+
+    #[inline]
+    fn put(&self, to: &mut PayloadWriter<'_>) -> Result<(), EncodeError> {
+        postcard::write(self.value(), to)
+    }
+}
+
+/// A message that prost encodes and decodes. `Value` is the message itself, as above.
+#[cfg(feature = "prost")]
+pub trait ByProst {
+    type Value: ::prost::Message + Default;
+
+    fn value(&self) -> &Self::Value;
+
+    #[inline]
+    fn count(&self) -> Result<usize, EncodeError> {
+        prost::encoded_len(self.value())
+    }
+
+    #[inline]
+    fn put(&self, to: &mut PayloadWriter<'_>) -> Result<(), EncodeError> {
+        prost::write(self.value(), to)
+    }
+
+    #[inline]
+    fn take(bytes: &[u8]) -> Result<Self::Value, DecodeError> {
+        prost::decode(bytes)
+    }
+}
+
+/// The code of a codec if its feature is on; else says that it is missing, and stands in for the code.
 #[cfg(feature = "bincode")]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __with_bincode {
-    ($($code:tt)*) => { $($code)* };
+    ({ $($code:tt)* } { $($stand_in:tt)* }) => { $($code)* };
 }
 
-/// Passes the code of a codec through, or says which feature is missing.
+/// The code of a codec if its feature is on; else says that it is missing, and stands in for the code.
 #[cfg(not(feature = "bincode"))]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __with_bincode {
-    ($($code:tt)*) => {
+    ({ $($code:tt)* } { $($stand_in:tt)* }) => {
         ::core::compile_error!(
             "messenger is built without this codec: in Cargo.toml, give it `features = [\"bincode\"]`"
         );
+        $($stand_in)*
     };
 }
 
-/// Passes the code of a codec through, or says which feature is missing.
+/// The code of a codec if its feature is on; else says that it is missing, and stands in for the code.
 #[cfg(feature = "postcard")]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __with_postcard {
-    ($($code:tt)*) => { $($code)* };
+    ({ $($code:tt)* } { $($stand_in:tt)* }) => { $($code)* };
 }
 
-/// Passes the code of a codec through, or says which feature is missing.
+/// The code of a codec if its feature is on; else says that it is missing, and stands in for the code.
 #[cfg(not(feature = "postcard"))]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __with_postcard {
-    ($($code:tt)*) => {
+    ({ $($code:tt)* } { $($stand_in:tt)* }) => {
         ::core::compile_error!(
             "messenger is built without this codec: in Cargo.toml, give it `features = [\"postcard\"]`"
         );
+        $($stand_in)*
     };
 }
 
-/// Passes the code of a codec through, or says which feature is missing.
+/// The code of a codec if its feature is on; else says that it is missing, and stands in for the code.
 #[cfg(feature = "prost")]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __with_prost {
-    ($($code:tt)*) => { $($code)* };
+    ({ $($code:tt)* } { $($stand_in:tt)* }) => { $($code)* };
 }
 
-/// Passes the code of a codec through, or says which feature is missing.
+/// The code of a codec if its feature is on; else says that it is missing, and stands in for the code.
 #[cfg(not(feature = "prost"))]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __with_prost {
-    ($($code:tt)*) => {
+    ({ $($code:tt)* } { $($stand_in:tt)* }) => {
         ::core::compile_error!(
             "messenger is built without this codec: in Cargo.toml, give it `features = [\"prost\"]`"
         );
+        $($stand_in)*
     };
 }
 
-/// Passes the code of a codec through, or says which feature is missing.
+/// The code of a codec if its feature is on; else says that it is missing, and stands in for the code.
 #[cfg(feature = "zero_copy")]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __with_zero_copy {
-    ($($code:tt)*) => { $($code)* };
+    ({ $($code:tt)* } { $($stand_in:tt)* }) => { $($code)* };
 }
 
-/// Passes the code of a codec through, or says which feature is missing.
+/// The code of a codec if its feature is on; else says that it is missing, and stands in for the code.
 #[cfg(not(feature = "zero_copy"))]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __with_zero_copy {
-    ($($code:tt)*) => {
+    ({ $($code:tt)* } { $($stand_in:tt)* }) => {
         ::core::compile_error!(
             "messenger is built without this codec: in Cargo.toml, give it `features = [\"zero_copy\"]`"
         );
+        $($stand_in)*
     };
 }
 

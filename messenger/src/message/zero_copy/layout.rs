@@ -2,27 +2,14 @@
 
 use core::marker::PhantomData;
 
-pub use bytemuck::{AnyBitPattern, CheckedBitPattern, NoUninit, Zeroable};
+use bytemuck::AnyBitPattern;
 
 use super::fingerprint::Fingerprint;
-pub use super::{Plain, ZeroCopyMessage};
-use crate::bus::PAYLOAD_ALIGN;
+pub use super::{Bits, Plain, ZeroCopyMessage};
+use super::{split, tail_len, write_tail};
+use crate::bus::{PAYLOAD_ALIGN, PayloadWriter};
 use crate::message::text::Text;
-
-/// What may be a field of a zero-copy message.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not plain data, so it can't be in a zero-copy message",
-    label = "not plain data",
-    note = "plain are numbers, `bool`, `char`, arrays of plain data, and types with `#[derive(Plain)]`; \
-            for strings, vectors and references choose a serialized codec, or a tail `&[T]`"
-)]
-pub trait Field: CheckedBitPattern + NoUninit {}
-
-#[diagnostic::do_not_recommend]
-impl<T: CheckedBitPattern + NoUninit> Field for T {}
-
-/// Compiles if `T` may be a field.
-pub const fn field<T: Field>() {}
+use crate::message::{DecodeError, EncodeError};
 
 /// What a derive knows of a field.
 pub struct FieldLayout {
@@ -140,9 +127,47 @@ pub const fn tail_layout(head: u64, head_text: &str, item: u64, item_text: &str)
         .get()
 }
 
+/// A message with a variable tail, taken apart and put together; the one place that asks for its parts to be plain.
+pub trait Tailed<'a>: Sized {
+    /// What stands first, `()` if nothing does.
+    type Head: Plain;
+    /// What the tail is made of.
+    type Item: Plain;
+
+    /// The parts.
+    fn parts(&self) -> (&'a Self::Head, &'a [Self::Item]);
+
+    /// The message made of the parts.
+    fn join(head: &'a Self::Head, tail: &'a [Self::Item]) -> Self;
+}
+
+/// How many bytes the message takes.
+#[inline]
+pub fn tailed_len<'a, M: Tailed<'a>>(message: &M) -> Result<usize, EncodeError> {
+    let (head, tail) = message.parts();
+    Ok(tail_len(head, tail))
+}
+
+/// Writes the message.
+#[inline]
+pub fn write_tailed<'a, M: Tailed<'a>>(
+    message: &M,
+    to: &mut PayloadWriter<'_>,
+) -> Result<(), EncodeError> {
+    let (head, tail) = message.parts();
+    write_tail(head, tail, to)
+}
+
+/// Reads the message.
+#[inline]
+pub fn read_tailed<'a, M: Tailed<'a>>(bytes: &'a [u8]) -> Result<M, DecodeError> {
+    let (head, tail) = split(bytes)?;
+    Ok(M::join(head, tail))
+}
+
 /// Compiles if items of `T` can follow a head `H` in a payload without padding.
 #[track_caller]
-pub const fn tail_follows<H: Field, T: Field>(name: &str, item: &str) {
+pub const fn tail_follows<H, T>(name: &str, item: &str) {
     fits_a_payload(name, align_of::<H>());
     fits_a_payload(name, align_of::<T>());
     let text = Text::<512>::new().text("in `").text(name);
@@ -155,13 +180,14 @@ pub const fn tail_follows<H: Field, T: Field>(name: &str, item: &str) {
     }
     let over = size_of::<H>() % align_of::<T>();
     if over != 0 {
+        let missing = (align_of::<T>() - over) as i128;
         let text = text
             .text("` the head ends ")
-            .number((align_of::<T>() - over) as i128)
+            .number(missing)
             .text(" bytes before an address at which its tail of `")
             .text(item)
             .text("` can start: end the head with a field `_pad: [u8; ")
-            .number((align_of::<T>() - over) as i128)
+            .number(missing)
             .text("]`");
         panic!("{}", text.as_str());
     }
@@ -193,29 +219,26 @@ const fn base(size: usize, align: usize) -> Fingerprint {
         .number(align as u64)
 }
 
-/// `Probe::<T>::LAYOUT` is the fingerprint of `T`, or 0 if it is not [`Plain`]: the inherent constant
-/// goes before that of [`Unknown`] where it exists.
+/// What can be found out about a type without asking for it: the inherent constants go before those of
+/// [`Unknown`] where they exist.
 pub struct Probe<T>(PhantomData<T>);
 
 impl<T: Plain> Probe<T> {
-    /// The fingerprint of `T`.
+    /// The fingerprint of `T`, 0 if it is unknown.
     pub const LAYOUT: u64 = T::LAYOUT;
 }
 
-/// Where [`Probe`] finds nothing.
+impl<T: AnyBitPattern> Probe<T> {
+    /// Whether any bits are a `T`: then a long array of them needs no walk, which counts without optimisation.
+    pub const ANY_BITS: bool = true;
+}
+
+/// What [`Probe`] says where it finds nothing.
 pub trait Unknown {
     /// No fingerprint.
     const LAYOUT: u64 = 0;
+    /// Bits are to be looked at.
+    const ANY_BITS: bool = false;
 }
 
 impl<T> Unknown for Probe<T> {}
-
-macro_rules! primitive {
-    ($($ty:ident)*) => {$(
-        impl Plain for $ty {
-            const LAYOUT: u64 = base(size_of::<$ty>(), align_of::<$ty>()).text(stringify!($ty)).get();
-        }
-    )*};
-}
-
-primitive!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64 bool char);

@@ -4,21 +4,21 @@
 //! into the claim, or built in place there, and received as a reference into the payload after a check
 //! of its bits, so that `bool`, `char` and enums may be in it.
 //!
-//! What may be a field is said by bytemuck's traits ([`NoUninit`] to send, [`CheckedBitPattern`] to receive),
-//! so that types of other crates which have them fit in. [`Plain`](derive@crate::Plain) derives them for
-//! structs and enums that are parts of messages; `#[message(codec = zero_copy)]` for messages themselves.
+//! What may be a field is said by [`Plain`]: whatever has bytemuck's `NoUninit` and `CheckedBitPattern`, so that types
+//! of other crates fit in, and what derives it.
 //!
 //! Bytes stand in the machine's own order, and the layout is part of [`Schema::layout`](super::Schema::layout).
 
 mod fingerprint;
 #[doc(hidden)]
 pub mod layout;
+mod plain;
 mod tail;
 
+pub use plain::{Bits, Plain};
 pub use tail::{split, tail_len, write_tail};
 
-use bytemuck::checked::{self, CheckedCastError};
-use bytemuck::{CheckedBitPattern, NoUninit};
+use plain::{bytes_of, value_mut};
 
 use super::{DecodeError, EncodeError, ExtendedMessage, Message, ZeroCopy};
 use crate::bus::{PAYLOAD_ALIGN, PayloadWriter};
@@ -54,13 +54,7 @@ use crate::bus::{PAYLOAD_ALIGN, PayloadWriter};
     label = "not zero-copy",
     note = "`#[derive(Message)] #[message(id = .., codec = zero_copy)]` on a `repr(C)` struct makes it one"
 )]
-pub trait ZeroCopyMessage: Message<Mode = ZeroCopy> + CheckedBitPattern + NoUninit {}
-
-/// Plain data with a known layout: what derives give to messages and their parts.
-pub trait Plain: CheckedBitPattern + NoUninit {
-    /// The fingerprint of the layout.
-    const LAYOUT: u64;
-}
+pub trait ZeroCopyMessage: Message<Mode = ZeroCopy> + Plain {}
 
 #[diagnostic::do_not_recommend]
 impl<M: ZeroCopyMessage> ExtendedMessage for M {
@@ -77,7 +71,7 @@ impl<M: ZeroCopyMessage> ExtendedMessage for M {
                 "a payload is aligned to 16 bytes; a zero-copy message can't ask for more"
             )
         };
-        Ok(to.put(bytemuck::bytes_of(self))?)
+        Ok(to.put(bytes_of(core::slice::from_ref(self)))?)
     }
 }
 
@@ -87,14 +81,8 @@ impl<M: ZeroCopyMessage> ExtendedMessage for M {
 ///
 /// [`DecodeError::WrongSize`], [`DecodeError::Misaligned`] or [`DecodeError::InvalidBits`].
 #[inline]
-pub fn view<T: CheckedBitPattern>(bytes: &[u8]) -> Result<&T, DecodeError> {
-    if bytes.len() != size_of::<T>() {
-        return Err(DecodeError::WrongSize {
-            len: bytes.len(),
-            expected: size_of::<T>(),
-        });
-    }
-    checked::try_from_bytes(bytes).map_err(not_a::<T>)
+pub fn view<T: Plain>(bytes: &[u8]) -> Result<&T, DecodeError> {
+    Bits::of(bytes)?.value()
 }
 
 /// The message to be built in place in the `zeroed` bytes of a claim.
@@ -105,33 +93,19 @@ pub fn view<T: CheckedBitPattern>(bytes: &[u8]) -> Result<&T, DecodeError> {
 /// [`EncodeError::Length`] and [`EncodeError::Misaligned`] if the bytes are not a claim for `M`.
 #[inline]
 pub fn build<M: ZeroCopyMessage>(zeroed: &mut [u8]) -> Result<&mut M, EncodeError> {
-    if zeroed.len() != size_of::<M>() {
-        return Err(EncodeError::Length {
+    let claimed = zeroed.len();
+    value_mut(zeroed).map_err(|error| match error {
+        DecodeError::InvalidBits { .. } => EncodeError::ZeroIsInvalid { message: M::NAME },
+        DecodeError::Misaligned { align } => EncodeError::Misaligned {
             message: M::NAME,
-            claimed: zeroed.len(),
+            align,
+        },
+        _ => EncodeError::Length {
+            message: M::NAME,
+            claimed,
             written: size_of::<M>(),
-        });
-    }
-    checked::try_from_bytes_mut(zeroed).map_err(|error| match error {
-        CheckedCastError::InvalidBitPattern => EncodeError::ZeroIsInvalid { message: M::NAME },
-        CheckedCastError::PodCastError(_) => EncodeError::Misaligned {
-            message: M::NAME,
-            align: align_of::<M>(),
         },
     })
-}
-
-#[cold]
-fn not_a<T>(error: CheckedCastError) -> DecodeError {
-    match error {
-        CheckedCastError::InvalidBitPattern => DecodeError::InvalidBits {
-            what: core::any::type_name::<T>(),
-        },
-        // The length was compared before the cast, so that only the address is left to be wrong.
-        CheckedCastError::PodCastError(_) => DecodeError::Misaligned {
-            align: align_of::<T>(),
-        },
-    }
 }
 
 /// Bytes aligned as a payload is: for tests, and for bytes that come from elsewhere.

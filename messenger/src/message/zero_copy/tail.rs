@@ -1,8 +1,6 @@
 //! Messages with a variable tail: one head, then items to the payload's end.
 
-use bytemuck::{CheckedBitPattern, NoUninit, checked};
-
-use super::not_a;
+use super::plain::{Bits, Plain, bytes_of, values};
 use crate::bus::PayloadWriter;
 use crate::message::{DecodeError, EncodeError};
 
@@ -19,13 +17,13 @@ pub const fn tail_len<H, T>(_: &H, tail: &[T]) -> usize {
 ///
 /// [`EncodeError::Overflow`] if `to` has no room for them.
 #[inline]
-pub fn write_tail<H: NoUninit, T: NoUninit>(
+pub fn write_tail<H: Plain, T: Plain>(
     head: &H,
     tail: &[T],
     to: &mut PayloadWriter<'_>,
 ) -> Result<(), EncodeError> {
-    to.put(bytemuck::bytes_of(head))?;
-    Ok(to.put(bytemuck::cast_slice(tail))?)
+    to.put(bytes_of(core::slice::from_ref(head)))?;
+    Ok(to.put(bytes_of(tail))?)
 }
 
 /// Splits a payload into its head and the items of its tail. `()` stands for no head.
@@ -34,9 +32,7 @@ pub fn write_tail<H: NoUninit, T: NoUninit>(
 ///
 /// [`DecodeError::WrongTail`], [`DecodeError::Misaligned`] or [`DecodeError::InvalidBits`].
 #[inline]
-pub fn split<H: CheckedBitPattern, T: CheckedBitPattern>(
-    bytes: &[u8],
-) -> Result<(&H, &[T]), DecodeError> {
+pub fn split<H: Plain, T: Plain>(bytes: &[u8]) -> Result<(&H, &[T]), DecodeError> {
     const {
         assert!(
             size_of::<T>() > 0,
@@ -53,8 +49,5 @@ pub fn split<H: CheckedBitPattern, T: CheckedBitPattern>(
             item: size_of::<T>(),
         });
     };
-    Ok((
-        checked::try_from_bytes(head).map_err(not_a::<H>)?,
-        checked::try_cast_slice(tail).map_err(not_a::<T>)?,
-    ))
+    Ok((Bits::of(head)?.value()?, values(tail)?))
 }
