@@ -11,6 +11,7 @@ use crate::market_data::itch::wire::{
     OrderExecuted, OrderExecutedAt, OrderReplace, Printable, Side, StockDirectory, Symbol,
     SystemEvent, Trade, U16, U32, U48, U64, Wire,
 };
+use messenger::message::zero_copy;
 use stock::{Chance, Live, Stock};
 
 /// What [`Day::sample`] is made from.
@@ -360,7 +361,7 @@ impl Exchange {
     fn skipped(&mut self, kind: u8, length: usize, stock: usize) {
         let mut record = vec![0; length];
         let header = self.header(kind, stock);
-        record[..size_of::<Header>()].copy_from_slice(bytemuck::bytes_of(&header));
+        record[..size_of::<Header>()].copy_from_slice(zero_copy::bytes_of(&header));
         self.frame(&record);
     }
 
@@ -407,7 +408,7 @@ impl Exchange {
     }
 
     fn record<T: Wire>(&mut self, record: &T) {
-        self.frame(bytemuck::bytes_of(record));
+        self.frame(zero_copy::bytes_of(record));
     }
 
     fn frame(&mut self, record: &[u8]) {

@@ -12,6 +12,7 @@ pub mod wire;
 
 pub use error::ItchError;
 
+use messenger::message::zero_copy;
 use std::io::{ErrorKind, Read};
 use wire::{
     AddOrder, AddOrderAttributed, CrossTrade, OrderCancel, OrderDelete, OrderExecuted,
@@ -90,7 +91,7 @@ impl<'a> Record<'a> {
 
 fn view<T: Wire>(bytes: &[u8], offset: u64) -> Result<&T, ItchError> {
     check_length(T::KIND, size_of::<T>(), bytes.len(), offset)?;
-    bytemuck::checked::try_from_bytes(bytes).map_err(|_| {
+    zero_copy::view(bytes).map_err(|_| {
         // Of the right length and of alignment 1, so it is the one field that is checked.
         let (field, at) = T::CHOICE.unwrap_or(("type", 0));
         ItchError::BadValue {

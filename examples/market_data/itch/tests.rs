@@ -2,6 +2,7 @@
 
 use super::wire::*;
 use super::{ItchError, Reader, Record, skipped_length};
+use messenger::message::zero_copy;
 use proptest::prelude::*;
 
 fn header(kind: u8) -> Header {
@@ -57,7 +58,7 @@ fn every_byte_stands_where_the_specification_puts_it() {
     assert_eq!(add.shares.get(), 300);
     assert_eq!(add.stock.to_string(), "ZVZZT");
     assert_eq!(add.price.get(), 10_0000);
-    assert_eq!(bytemuck::bytes_of(add), bytes);
+    assert_eq!(zero_copy::bytes_of(add), bytes);
 }
 
 #[test]
@@ -95,7 +96,7 @@ fn all_types_are_known_by_their_length() {
 fn numbers_survive_the_wire() {
     assert_eq!(U48::new(u64::MAX).get(), (1 << 48) - 1);
     assert_eq!(U64::new(u64::MAX - 1).get(), u64::MAX - 1);
-    assert_eq!(bytemuck::bytes_of(&U32::new(0x0102_0304)), [1, 2, 3, 4]);
+    assert_eq!(zero_copy::bytes_of(&U32::new(0x0102_0304)), [1, 2, 3, 4]);
     assert_eq!(Symbol::new("ABCDEFGHIJ").to_string(), "ABCDEFGH");
     assert_eq!(Symbol(*b"A\x00\xffB    ").to_string(), "A??B");
 }
@@ -110,14 +111,14 @@ fn bad_records_are_stepped_over_and_named() {
         stock: Symbol::new("ZVZZT"),
         price: U32::new(10_0000),
     };
-    let mut bad_side = bytemuck::bytes_of(&add).to_vec();
+    let mut bad_side = zero_copy::bytes_of(&add).to_vec();
     bad_side[19] = b'b';
     let feed = [
-        frame(bytemuck::bytes_of(&delete(1))),
+        frame(zero_copy::bytes_of(&delete(1))),
         frame(&bad_side),
         frame(b"z-unknown"),
         frame(&bad_side[..20]),
-        frame(bytemuck::bytes_of(&delete(2))),
+        frame(zero_copy::bytes_of(&delete(2))),
         vec![0, 0],
     ]
     .concat();
@@ -148,7 +149,7 @@ fn bad_records_are_stepped_over_and_named() {
 
 #[test]
 fn what_ends_too_early_or_too_late_is_final() {
-    let feed = [frame(bytemuck::bytes_of(&delete(1))), vec![0, 0]].concat();
+    let feed = [frame(zero_copy::bytes_of(&delete(1))), vec![0, 0]].concat();
     assert!(matches!(read_all(&feed), (1, 0, None)));
     assert!(
         matches!(read_all(&feed[..21]), (1, 0, None)),
@@ -211,7 +212,7 @@ proptest! {
     fn damage_stays_where_it_is(
         at in 0..210_usize, value: u8,
     ) {
-        let one = frame(bytemuck::bytes_of(&delete(7)));
+        let one = frame(zero_copy::bytes_of(&delete(7)));
         let mut feed = one.repeat(10);
         feed[at] = value;
         let (records, errors, _) = read_all(&feed);
@@ -224,7 +225,7 @@ proptest! {
     #[test]
     fn a_feed_reads_back_as_it_was_written(orders in prop::collection::vec(any::<u64>(), 0..50)) {
         let mut feed: Vec<u8> =
-            orders.iter().flat_map(|&o| frame(bytemuck::bytes_of(&delete(o)))).collect();
+            orders.iter().flat_map(|&o| frame(zero_copy::bytes_of(&delete(o)))).collect();
         feed.extend([0, 0]);
         let mut reader = Reader::new(&feed[..]);
         for &order in &orders {

@@ -6,7 +6,6 @@
 //! which can be put on the bus as they are.
 
 use crate::market_data::messages::Mid;
-use bytemuck::{CheckedBitPattern, NoUninit};
 use core::fmt;
 use core::mem::offset_of;
 use messenger::{Message, Plain};
@@ -149,7 +148,7 @@ pub struct Header {
 }
 
 /// One type of record.
-pub trait Wire: CheckedBitPattern + NoUninit {
+pub trait Wire: Plain {
     /// The letter that stands first in the record.
     const KIND: u8;
     /// The name and place of the field of which only some values are allowed, if there is one.

@@ -15,10 +15,10 @@ pub mod layout;
 mod plain;
 mod tail;
 
-pub use plain::{Bits, Plain};
+pub use plain::{Bits, Plain, bytes_of};
 pub use tail::{split, tail_len, write_tail};
 
-use plain::{bytes_of, value_mut};
+use plain::value_mut;
 
 use super::{DecodeError, EncodeError, ExtendedMessage, Message, ZeroCopy};
 use crate::bus::{PAYLOAD_ALIGN, PayloadWriter};
@@ -71,7 +71,7 @@ impl<M: ZeroCopyMessage> ExtendedMessage for M {
                 "a payload is aligned to 16 bytes; a zero-copy message can't ask for more"
             )
         };
-        Ok(to.put(bytes_of(core::slice::from_ref(self)))?)
+        Ok(to.put(bytes_of(self))?)
     }
 }
 

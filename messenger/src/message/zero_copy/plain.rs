@@ -124,9 +124,20 @@ fn invalid<T>() -> DecodeError {
     }
 }
 
+/// The bytes of a value.
+///
+/// ```
+/// assert_eq!(messenger::message::zero_copy::bytes_of(&0x01_00_00_01_u32), [1, 0, 0, 1]);
+/// ```
+#[inline]
+#[must_use]
+pub fn bytes_of<T: Plain>(value: &T) -> &[u8] {
+    bytes_of_all(core::slice::from_ref(value))
+}
+
 /// The bytes of values.
 #[inline]
-pub(super) fn bytes_of<T: Plain>(values: &[T]) -> &[u8] {
+pub(super) fn bytes_of_all<T: Plain>(values: &[T]) -> &[u8] {
     // SAFETY: the slice has that many bytes, and `Plain` promises that all of them are initialised and that
     // nobody changes them while they are borrowed.
     unsafe { core::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) }

@@ -1,6 +1,6 @@
 //! Messages with a variable tail: one head, then items to the payload's end.
 
-use super::plain::{Bits, Plain, bytes_of, values};
+use super::plain::{Bits, Plain, bytes_of, bytes_of_all, values};
 use crate::bus::PayloadWriter;
 use crate::message::{DecodeError, EncodeError};
 
@@ -22,8 +22,8 @@ pub fn write_tail<H: Plain, T: Plain>(
     tail: &[T],
     to: &mut PayloadWriter<'_>,
 ) -> Result<(), EncodeError> {
-    to.put(bytes_of(core::slice::from_ref(head)))?;
-    Ok(to.put(bytes_of(tail))?)
+    to.put(bytes_of(head))?;
+    Ok(to.put(bytes_of_all(tail))?)
 }
 
 /// Splits a payload into its head and the items of its tail. `()` stands for no head.
