@@ -1,13 +1,14 @@
 //! What the compiler says of a wrong table.
 //!
-//! Each file in `ui/` is a mistake, and the `.stderr` beside it is what its author reads. After a change of the
-//! texts, run with `TRYBUILD=overwrite`, then read them as that author would.
+//! Each file in `ui/` is a mistake, and the `.stderr` beside it is what its author reads, with all features on. After a
+//! change of the texts, run `TRYBUILD=overwrite cargo test --all-features --test ui`, then read them as that author would.
 
 #![cfg(all(
     not(miri),
     feature = "bincode",
     feature = "postcard",
     feature = "prost",
+    feature = "tokio",
     feature = "zero_copy"
 ))]
 
