@@ -84,27 +84,35 @@ messenger! {
     drop: [ Desk, Report ]
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let own = std::env::args_os().nth(1).map(PathBuf::from);
-    let feed = own.clone().unwrap_or(SAMPLE.into());
-    let limits = Limits::default();
-
-    let bus = Bus::new(BusConfig::bytes(4 << 20))?;
-    let market = Market::builder(bus, Config { feed, limits }).run()?;
+fn a_day(bus: Bus, config: Config) -> Result<Report, Box<dyn Error>> {
+    let market = Market::builder(bus, config).run()?;
     let mut reports = market.subscribe_gating::<(Report,)>(Start::Newest)?;
     market.publisher::<Main>()?.send(&Open {})?;
     let report = reports.receive()?.ok_or("stopped too early")?;
     for failure in market.stop()?.failures {
         println!("{failure}");
     }
-    println!("{report}");
+    Ok(report)
+}
 
+fn main() -> Result<(), Box<dyn Error>> {
+    let own = std::env::args_os().nth(1).map(PathBuf::from);
+    let feed = own.clone().unwrap_or(SAMPLE.into());
+    let limits = Limits::default();
+
+    let bus = Bus::new(BusConfig::bytes(4 << 20))?;
+    let report = a_day(bus, Config { feed, limits })?;
+    println!("{report}");
     if own.is_none() {
         let by_one_loop = fold(&fs::read(SAMPLE)?, &limits);
         assert_eq!(report, by_one_loop);
     }
+
     let picture = std::env::current_exe()?.with_extension("svg");
     fs::write(&picture, Market::graph().svg())?;
     println!("The routes are drawn in {}", picture.display());
     Ok(())
 }
+
+#[cfg(all(test, not(miri)))]
+mod tests;
