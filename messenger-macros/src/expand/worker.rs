@@ -1,5 +1,7 @@
 //! A worker: its handlers as fields, and which record goes to which of them.
 
+use std::collections::HashMap;
+
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::Ident;
@@ -144,8 +146,10 @@ fn impl_worker(worker: &Worker, scope: &Scope<'_>, name: &Ident, app: &Ident) ->
             quote_spanned!(at=> visitor.visit(Self::#seat, &mut self.#name))
         })
         .collect();
-    let arms = worker.routes.iter().enumerate();
-    let arms = arms.filter_map(|(number, route)| dispatch(number, route, worker));
+    let arms = alike(&worker.routes);
+    let arms = arms
+        .iter()
+        .filter_map(|(numbers, route)| dispatch(numbers, route, worker));
     let numbers: Vec<TokenStream> = (0..names.len())
         .map(|it| pattern(it, names.len()))
         .collect();
@@ -231,9 +235,27 @@ fn impl_worker(worker: &Worker, scope: &Scope<'_>, name: &Ident, app: &Ident) ->
     }
 }
 
-/// What a route does, told at its receivers: there stands who might not handle the message.
-fn dispatch(number: usize, route: &Route, worker: &Worker) -> Option<TokenStream> {
-    let number = literal(number);
+/// The routes that do the same, whoever the source: one piece of code for all of them is smaller, and the processor
+/// foresees its jumps better.
+fn alike(routes: &[Route]) -> Vec<(Vec<usize>, &Route)> {
+    let mut arms: Vec<(Vec<usize>, &Route)> = Vec::new();
+    let mut known = HashMap::new();
+    for (number, route) in routes.iter().enumerate() {
+        let receivers: Vec<usize> = route.receivers.iter().map(|it| it.handler).collect();
+        let does = (route.message.to_token_stream().to_string(), receivers);
+        let arm = *known.entry(does).or_insert(arms.len());
+        match arms.get_mut(arm) {
+            Some((numbers, _)) => numbers.push(number),
+            None => arms.push((vec![number], route)),
+        }
+    }
+    arms
+}
+
+/// What routes do, told at their receivers: there stands who might not handle the message.
+fn dispatch(numbers: &[usize], route: &Route, worker: &Worker) -> Option<TokenStream> {
+    let numbers = numbers.iter().map(|&it| literal(it));
+    let numbers = quote_spanned!(here()=> #(#numbers)|*);
     let message = &route.message;
     let call = |receiver: &crate::model::Receiver| {
         let at = receiver.name.span().resolved_at(here());
@@ -249,7 +271,7 @@ fn dispatch(number: usize, route: &Route, worker: &Worker) -> Option<TokenStream
         [only] => {
             let (seat, name, at) = call(only);
             let call = quote_spanned!(at=> to.deliver::<#message, _>(Self::#seat, &mut self.#name, payload));
-            Some(quote_spanned!(here()=> #number => #call,))
+            Some(quote_spanned!(here()=> #numbers => #call,))
         }
         several => {
             let calls = several.iter().map(|receiver| {
@@ -257,7 +279,7 @@ fn dispatch(number: usize, route: &Route, worker: &Worker) -> Option<TokenStream
                 quote_spanned!(at=> to.handle::<#message, _>(Self::#seat, &mut self.#name, m);)
             });
             Some(quote_spanned! {here()=>
-                #number => to.receive::<#message>(payload, |to, m| { #(#calls)* }),
+                #numbers => to.receive::<#message>(payload, |to, m| { #(#calls)* }),
             })
         }
     }

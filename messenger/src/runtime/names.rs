@@ -1,5 +1,7 @@
 //! The ids of a table and their names, for the bus to compare with those of others.
 
+use std::collections::HashSet;
+
 use super::describe::{AppInfo, SourceInfo};
 use crate::bus::{IdKind, Name, SourceId};
 use crate::message::MessageInfo;
@@ -8,6 +10,7 @@ use crate::message::MessageInfo;
 pub(crate) fn names(app: &AppInfo) -> Vec<Name> {
     let mut names = Names {
         owner: app.name,
+        known: HashSet::new(),
         list: Vec::new(),
     };
     for worker in app.workers {
@@ -31,6 +34,7 @@ pub(crate) fn names(app: &AppInfo) -> Vec<Name> {
 
 struct Names {
     owner: &'static str,
+    known: HashSet<(IdKind, u16)>,
     list: Vec<Name>,
 }
 
@@ -58,7 +62,7 @@ impl Names {
 
     fn add(&mut self, kind: IdKind, id: u16, name: &'static str, layout: u64) {
         // The first name of an id counts: that a table agrees with itself is checked when it is compiled.
-        if !self.list.iter().any(|n| (n.kind, n.id) == (kind, id)) {
+        if self.known.insert((kind, id)) {
             self.list.push(Name {
                 kind,
                 id,
