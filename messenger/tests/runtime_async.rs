@@ -1,26 +1,50 @@
 //! Async handlers: owned messages in order, bounded mailboxes, supervision, and publishers for tasks.
 
-#![cfg(feature = "tokio")]
+#![cfg(all(feature = "tokio", feature = "bincode"))]
 
-mod table;
+#[path = "support/log.rs"]
+mod log;
+mod support;
 
 use std::time::Duration;
 
+use log::Log;
 use messenger::{
-    AsyncHandler, AsyncOutbox, Handle, HandleAsync, HandlerError, Mailbox, OnPanic, Outbox, Result,
-    SendError, SendFault, StartError, TaskPublisher, WorkerOptions,
+    AsyncHandler, AsyncOutbox, Handle, HandleAsync, Handler, HandlerError, Message, Outbox, Result,
+    SendError, SendFault, StartError, TaskPublisher, messenger,
 };
-use table::{Log, bus, until};
+use serde::{Deserialize, Serialize};
+use support::{bus, until};
 use tokio::sync::{mpsc, oneshot};
 
-numbers! { 1 Job 2 Done 3 Late 4 Count }
+/// A number.
+#[derive(Message, Serialize, Deserialize, Clone, Debug)]
+#[message(id = 1, codec = bincode)]
+pub(crate) struct Job(u64);
+
+/// A number.
+#[derive(Message, Serialize, Deserialize, Clone, Debug)]
+#[message(id = 2, codec = bincode)]
+pub(crate) struct Done(u64);
+
+/// A number.
+#[derive(Message, Serialize, Deserialize, Clone, Debug)]
+#[message(id = 3, codec = bincode)]
+pub(crate) struct Late(u64);
+
+/// A number.
+#[derive(Message, Serialize, Deserialize, Clone, Debug)]
+#[message(id = 4, codec = bincode)]
+pub(crate) struct Count(u64);
 
 /// The test.
-#[derive(Debug)]
+#[derive(Debug, Handler)]
+#[handler(id = 1, sends(Job, Count))]
 pub(crate) struct Boss;
 
 /// Takes its time over each job, and answers.
-#[derive(Debug)]
+#[derive(Debug, Handler)]
+#[handler(id = 2, sends(Done, Late))]
 pub(crate) struct Slow {
     log: Log,
     /// Where to put a publisher for other tasks.
@@ -29,22 +53,17 @@ pub(crate) struct Slow {
 }
 
 /// Counts answers.
-#[derive(Debug)]
+#[derive(Debug, Handler)]
+#[handler(id = 3)]
 pub(crate) struct Tally {
     log: Log,
     next: u64,
 }
 
 /// On a worker of its own: shows that it goes on.
-#[derive(Debug)]
+#[derive(Debug, Handler)]
+#[handler(id = 4)]
 pub(crate) struct Free(Log);
-
-handlers! {
-    1 Boss sends(Job, Count);
-    2 Slow sends(Done, Late);
-    3 Tally sends();
-    4 Free sends();
-}
 
 impl AsyncHandler for Slow {
     async fn on_start(&mut self, out: &mut AsyncOutbox<Self>) -> Result {
@@ -118,15 +137,12 @@ impl Config {
         }
     }
 
-    fn slow(&self) -> Mailbox<Slow> {
-        Mailbox::new(
-            2,
-            Slow {
-                log: self.log.clone(),
-                lend: self.lend.clone(),
-                handled: 0,
-            },
-        )
+    fn slow(&self) -> Slow {
+        Slow {
+            log: self.log.clone(),
+            lend: self.lend.clone(),
+            handled: 0,
+        }
     }
 
     fn tally(&self) -> Tally {
@@ -138,28 +154,29 @@ impl Config {
 }
 
 macro_rules! office {
-    ($app:ident $options:expr) => {
-        table! {
-            $app(config: Config) outside[Boss] drop[]
-            0 Desk ($options) {
-                0 slow SLOW: Mailbox<Slow> = config.slow();
-                routes(1)
-                0 Boss, Job => [0 slow SLOW];
-            }
-            1 Books (WorkerOptions::new()) {
-                0 tally TALLY: Tally = config.tally();
-                1 free FREE: Free = Free(config.log.clone());
-                routes(3)
-                0 Slow, Done => [0 tally TALLY];
-                1 Slow, Late => [0 tally TALLY];
-                2 Boss, Count => [1 free FREE];
-            }
+    ($app:ident $($options:tt)*) => {
+        messenger! {
+            pub(crate) $app(config: Config);
+            outside: [ Boss ]
+            Desk ($($options)*):
+                handlers: [ slow: async Slow (mailbox = 2) = config.slow() ]
+                routes: [ Boss, Job: [slow] ]
+            Books:
+                handlers: [
+                    tally: Tally = config.tally(),
+                    free: Free = Free(config.log.clone()),
+                ]
+                routes: [
+                    Slow, Done: [tally],
+                    Slow, Late: [tally],
+                    Boss, Count: [free],
+                ]
         }
     };
 }
 
-office!(Office WorkerOptions::new());
-office!(Patient WorkerOptions::new().on_panic(OnPanic::Restart { times: 1, per: Duration::from_secs(3600) }));
+office!(Office);
+office!(Patient on_panic = restart(1, per = Duration::from_secs(3600)));
 
 /// A runtime on a thread of its own, until it is dropped.
 struct Runtime {

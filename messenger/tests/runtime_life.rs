@@ -1,23 +1,45 @@
 //! From start to stop: the calls a handler gets, in which order, on which thread, and what a stop delivers.
+#![cfg(feature = "bincode")]
 
-mod table;
+#[path = "support/log.rs"]
+mod log;
+mod support;
 
 use std::rc::Rc;
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use messenger::bus::{Start, WaitStrategy};
-use messenger::{Handle, Lifecycle, Outbox, PublishError, Result, Timer, WorkerId, WorkerOptions};
-use table::{Log, bus, until};
+use log::Log;
+use messenger::bus::Start;
+use messenger::{
+    Handle, Handler, Lifecycle, Message, Outbox, PublishError, Result, Timer, messenger,
+};
+use serde::{Deserialize, Serialize};
+use support::{bus, until};
 
-numbers! { 1 Ball 2 Back 3 Tick }
+/// A number.
+#[derive(Message, Serialize, Deserialize, Clone, Debug)]
+#[message(id = 1, codec = bincode)]
+pub(crate) struct Ball(u64);
+
+/// A number.
+#[derive(Message, Serialize, Deserialize, Clone, Debug)]
+#[message(id = 2, codec = bincode)]
+pub(crate) struct Back(u64);
+
+/// A number.
+#[derive(Message, Serialize, Deserialize, Clone, Debug)]
+#[message(id = 3, codec = bincode)]
+pub(crate) struct Tick(u64);
 
 /// The test.
-#[derive(Debug)]
+#[derive(Debug, Handler)]
+#[handler(id = 1, sends(Ball, Tick))]
 pub(crate) struct Boss;
 
 /// Says each call.
-#[derive(Debug)]
+#[derive(Debug, Handler)]
+#[handler(id = 2, lifecycle)]
 pub(crate) struct Diary {
     log: Log,
     // Not `Send`: made, called and dropped on one thread.
@@ -46,24 +68,19 @@ impl Drop for Diary {
 }
 
 /// Plays for ever.
-#[derive(Debug)]
+#[derive(Debug, Handler)]
+#[handler(id = 3, sends(Ball))]
 pub(crate) struct Ping;
 /// Plays for ever.
-#[derive(Debug)]
+#[derive(Debug, Handler)]
+#[handler(id = 4, sends(Back))]
 pub(crate) struct Pong(u64);
 /// Sets timers.
-#[derive(Debug)]
+#[derive(Debug, Handler)]
+#[handler(id = 5, sends(Tick), lifecycle)]
 pub(crate) struct Clock {
     log: Log,
     cancelled: Option<Timer>,
-}
-
-handlers! {
-    1 Boss sends(Ball, Tick);
-    2 Diary + lifecycle sends();
-    3 Ping sends(Ball);
-    4 Pong sends(Back);
-    5 Clock + lifecycle sends(Tick);
 }
 
 impl Lifecycle for Diary {
@@ -131,42 +148,45 @@ impl Lifecycle for Clock {
     }
 }
 
-table! {
-    Quiet(log: Log) outside[Boss] drop[Boss, Tick; Clock, Tick]
-    0 Home (WorkerOptions::new()) {
-        0 diary DIARY: Diary = Diary::new(log);
-        routes(1)
-        0 Boss, Ball => [0 diary DIARY];
-    }
-    1 Tower (WorkerOptions::new()) {
-        0 clock CLOCK: Clock = Clock { log: log.clone(), cancelled: None };
-        routes(0)
-    }
+messenger! {
+    pub(crate) Quiet(log: Log);
+    outside: [ Boss ]
+    Home:
+        handlers: [ diary: Diary = Diary::new(log) ]
+        routes: [ Boss, Ball: [diary] ]
+    Tower:
+        handlers: [ clock: Clock = Clock { log: log.clone(), cancelled: None } ]
+        routes: []
+    drop: [ Boss, Tick; Clock, Tick ]
 }
 
-table! {
-    Endless(wait: WaitStrategy) outside[Boss] drop[Boss, Tick]
-    0 Court (WorkerOptions::new().batch(4)) {
-        0 ping PING: Ping = Ping;
-        1 pong PONG: Pong = Pong(0);
-        routes(3)
-        0 Ping, Ball => [1 pong PONG];
-        1 Pong, Back => [0 ping PING];
-        2 Boss, Ball => [1 pong PONG];
-    }
+messenger! {
+    pub(crate) Endless;
+    outside: [ Boss ]
+    Court (batch = 4):
+        handlers: [
+            ping: Ping = Ping,
+            pong: Pong = Pong(0),
+        ]
+        routes: [
+            Ping, Ball: [pong],
+            Pong, Back: [ping],
+            Boss, Ball: [pong],
+        ]
+    drop: [ Boss, Tick ]
 }
 
 macro_rules! waits {
     ($module:ident $wait:ident) => {
         mod $module {
             use super::*;
-            table! {
-                Waits(log: Log) outside[Boss] drop[Boss, Tick]
-                0 Home (WorkerOptions::new().wait(WaitStrategy::$wait)) {
-                    0 diary DIARY: Diary = Diary::new(log);
-                    routes(1)
-                    0 Boss, Ball => [0 diary DIARY];
-                }
+            messenger! {
+                pub(crate) Waits(log: Log);
+                outside: [ Boss ]
+                Home (wait = $wait):
+                    handlers: [ diary: Diary = Diary::new(log) ]
+                    routes: [ Boss, Ball: [diary] ]
+                drop: [ Boss, Tick ]
             }
 
             #[test]
@@ -186,16 +206,16 @@ macro_rules! waits {
     };
 }
 
-waits!(spin Spin);
-waits!(yielding Yield);
-waits!(block Block);
-waits!(block_now BlockNow);
+waits!(spin spin);
+waits!(yielding yield);
+waits!(block block);
+waits!(block_now block_now);
 
 #[test]
 fn a_handler_lives_on_one_thread_from_made_to_dropped() {
     let log = Log::default();
     let app = Quiet::builder(bus(4096), log.clone())
-        .only([WorkerId::new(0)])
+        .only([Quiet::HOME])
         .run()
         .unwrap();
     // `run` returns when all have started.
@@ -215,7 +235,7 @@ fn a_run_that_is_dropped_stops_and_joins() {
     let log = Log::default();
     let bus = bus(4096);
     let app = Quiet::builder(bus.clone(), log.clone())
-        .only([WorkerId::new(0)])
+        .only([Quiet::HOME])
         .run()
         .unwrap();
     drop(app);
@@ -228,7 +248,7 @@ fn timers_fire_while_the_worker_sleeps() {
     let log = Log::default();
     let begun = Instant::now();
     let app = Quiet::builder(bus(4096), log.clone())
-        .only([WorkerId::new(1)])
+        .only([Quiet::TOWER])
         .run()
         .unwrap();
     // Nothing is ever sent to it: only its timers wake it, and the third stops the run.
@@ -243,7 +263,7 @@ fn a_stop_delivers_what_was_committed_before() {
     let log = Log::default();
     let bus = bus(1 << 16);
     let app = Quiet::builder(bus.clone(), log.clone())
-        .only([WorkerId::new(0)])
+        .only([Quiet::HOME])
         .run()
         .unwrap();
     let mut outside = app.publisher::<Boss>().unwrap();
@@ -263,9 +283,7 @@ fn a_stop_delivers_what_was_committed_before() {
 
 #[test]
 fn an_endless_game_stops_and_the_ball_in_the_air_is_counted() {
-    let app = Endless::builder(bus(4096), WaitStrategy::Block)
-        .run()
-        .unwrap();
+    let app = Endless::builder(bus(4096)).run().unwrap();
     app.publisher::<Boss>().unwrap().send(&Ball(0)).unwrap();
     until(|| app.counters()[0].messages >= 100);
     let report = app.stop().unwrap();
@@ -284,7 +302,7 @@ fn an_endless_game_stops_and_the_ball_in_the_air_is_counted() {
 fn a_claim_left_open_does_not_hang_a_stop_for_ever() {
     let log = Log::default();
     let app = Quiet::builder(bus(4096), log.clone())
-        .only([WorkerId::new(0)])
+        .only([Quiet::HOME])
         .patience(Duration::from_millis(30))
         .run()
         .unwrap();
@@ -319,7 +337,7 @@ fn workers_may_begin_with_what_is_retained() {
         .unwrap();
     for (start, expected) in [(Start::Newest, 0), (Start::Oldest, 1)] {
         let app = Quiet::builder(bus.clone(), log.clone())
-            .only([WorkerId::new(0)])
+            .only([Quiet::HOME])
             .start(start)
             .run()
             .unwrap();
@@ -330,7 +348,7 @@ fn workers_may_begin_with_what_is_retained() {
 #[test]
 fn a_stopper_ends_the_run_from_elsewhere() {
     let app = Quiet::builder(bus(4096), Log::default())
-        .only([WorkerId::new(0)])
+        .only([Quiet::HOME])
         .run()
         .unwrap();
     let stopper = app.stopper();
@@ -344,34 +362,28 @@ mod stranger {
     use super::*;
 
     /// Has the id that `Boss` has.
-    #[derive(Debug)]
+    #[derive(Debug, Handler)]
+    #[handler(id = 1)]
     pub(crate) struct Intruder;
 
-    handlers! { 1 Intruder sends(); }
-
-    table! {
-        Stranger(none: ()) outside[] drop[]
-        0 One (WorkerOptions::new()) {
-            0 intruder INTRUDER: Intruder = Intruder;
-            routes(0)
-        }
+    messenger! {
+        pub(crate) Stranger;
+        One:
+            handlers: [ intruder: Intruder = Intruder ]
+            routes: []
     }
 }
 
 #[test]
 fn two_tables_with_conflicting_ids_do_not_share_a_bus() {
     let bus = bus(4096);
-    let app = Endless::builder(bus.clone(), WaitStrategy::Block)
-        .run()
-        .unwrap();
-    let error = stranger::Stranger::builder(bus.clone(), ())
-        .run()
-        .unwrap_err();
+    let app = Endless::builder(bus.clone()).run().unwrap();
+    let error = stranger::Stranger::builder(bus.clone()).run().unwrap_err();
     assert_eq!(
         error.to_string(),
         "the source id 1 is `Intruder` in `Stranger`, and `Boss` in `Endless`, which is on this bus already: \
          give one of them another id, or use two buses"
     );
     app.stop().unwrap();
-    stranger::Stranger::builder(bus, ()).run().unwrap();
+    stranger::Stranger::builder(bus).run().unwrap();
 }

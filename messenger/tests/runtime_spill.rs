@@ -1,46 +1,62 @@
 //! Workers that send into a full ring: nothing hangs, nothing is lost in silence, and order is kept.
+#![cfg(feature = "bincode")]
 
-mod table;
+#[path = "support/log.rs"]
+mod log;
+mod support;
 
 use std::thread;
 use std::time::Duration;
 
+use log::Log;
 use messenger::bus::Start;
 use messenger::{
-    Failure, FailureKind, Handle, Lifecycle, Outbox, Result, SendError, SendFault, WorkerOptions,
+    Failure, FailureKind, Handle, Handler, Lifecycle, Message, Outbox, Result, SendError,
+    SendFault, messenger,
 };
-use table::{Log, bus, until};
+use serde::{Deserialize, Serialize};
+use support::{bus, until};
 
-numbers! { 1 Go 2 Item 3 Copy }
+/// A number.
+#[derive(Message, Serialize, Deserialize, Clone, Debug)]
+#[message(id = 1, codec = bincode)]
+pub(crate) struct Go(u64);
+
+/// A number.
+#[derive(Message, Serialize, Deserialize, Clone, Debug)]
+#[message(id = 2, codec = bincode)]
+pub(crate) struct Item(u64);
+
+/// A number.
+#[derive(Message, Serialize, Deserialize, Clone, Debug)]
+#[message(id = 3, codec = bincode)]
+pub(crate) struct Copy(u64);
 
 /// The test.
-#[derive(Debug)]
+#[derive(Debug, Handler)]
+#[handler(id = 1, sends(Go))]
 pub(crate) struct Boss;
 
 /// Sends many for one.
-#[derive(Debug)]
+#[derive(Debug, Handler)]
+#[handler(id = 2, sends(Item))]
 pub(crate) struct Burst {
     next: u64,
 }
 
 /// Checks that all come in order, and sends a copy of each.
-#[derive(Debug)]
+#[derive(Debug, Handler)]
+#[handler(id = 3, sends(Copy), lifecycle)]
 pub(crate) struct Order {
     next: u64,
     log: Log,
 }
 
 /// Checks the copies, from another worker, slowly.
-#[derive(Debug)]
+#[derive(Debug, Handler)]
+#[handler(id = 4, lifecycle)]
 pub(crate) struct Slow {
     next: u64,
-}
-
-handlers! {
-    1 Boss sends(Go);
-    2 Burst sends(Item);
-    3 Order + lifecycle sends(Copy);
-    4 Slow + lifecycle sends();
 }
 
 impl Handle<Go> for Burst {
@@ -90,47 +106,56 @@ impl Handle<Copy> for Slow {
 const TOTAL: u64 = if cfg!(miri) { 400 } else { 4000 };
 const ONE_BURST: u64 = TOTAL / 2;
 
-table! {
-    Alone(log: Log) outside[Boss] drop[Order, Copy]
-    0 One (WorkerOptions::new()) {
-        0 burst BURST: Burst = Burst { next: 0 };
-        1 order ORDER: Order = Order { next: 0, log: log.clone() };
-        routes(2)
-        0 Boss, Go => [0 burst BURST];
-        1 Burst, Item => [1 order ORDER];
-    }
+messenger! {
+    pub(crate) Alone(log: Log);
+    outside: [ Boss ]
+    One:
+        handlers: [
+            burst: Burst = Burst { next: 0 },
+            order: Order = Order { next: 0, log: log.clone() },
+        ]
+        routes: [
+            Boss, Go: [burst],
+            Burst, Item: [order],
+        ]
+    drop: [ Order, Copy ]
 }
 
 mod tight {
     use super::*;
-    table! {
-        Tight(log: Log) outside[Boss] drop[Order, Copy]
-        0 One (WorkerOptions::new().spill(1024)) {
-            0 burst BURST: Burst = Burst { next: 0 };
-            1 order ORDER: Order = Order { next: 0, log: log.clone() };
-            routes(2)
-            0 Boss, Go => [0 burst BURST];
-            1 Burst, Item => [1 order ORDER];
-        }
+    messenger! {
+        pub(crate) Tight(log: Log);
+        outside: [ Boss ]
+        One (spill = 1024):
+            handlers: [
+                burst: Burst = Burst { next: 0 },
+                order: Order = Order { next: 0, log: log.clone() },
+            ]
+            routes: [
+                Boss, Go: [burst],
+                Burst, Item: [order],
+            ]
+        drop: [ Order, Copy ]
     }
 }
 
 mod pair {
     use super::*;
-    table! {
-        Pair(log: Log) outside[Boss] drop[]
-        0 One (WorkerOptions::new()) {
-            0 burst BURST: Burst = Burst { next: 0 };
-            1 order ORDER: Order = Order { next: 0, log: log.clone() };
-            routes(2)
-            0 Boss, Go => [0 burst BURST];
-            1 Burst, Item => [1 order ORDER];
-        }
-        1 Two (WorkerOptions::new().batch(3)) {
-            0 slow SLOW: Slow = Slow { next: 0 };
-            routes(1)
-            0 Order, Copy => [0 slow SLOW];
-        }
+    messenger! {
+        pub(crate) Pair(log: Log);
+        outside: [ Boss ]
+        One:
+            handlers: [
+                burst: Burst = Burst { next: 0 },
+                order: Order = Order { next: 0, log: log.clone() },
+            ]
+            routes: [
+                Boss, Go: [burst],
+                Burst, Item: [order],
+            ]
+        Two (batch = 3):
+            handlers: [ slow: Slow = Slow { next: 0 } ]
+            routes: [ Order, Copy: [slow] ]
     }
 }
 
@@ -138,19 +163,24 @@ mod pair {
 mod flood {
     use super::*;
 
-    numbers! { 11 Left 12 Right }
+    /// A number.
+    #[derive(Message, Serialize, Deserialize, Clone, Debug)]
+    #[message(id = 11, codec = bincode)]
+    pub(crate) struct Left(u64);
+
+    /// A number.
+    #[derive(Message, Serialize, Deserialize, Clone, Debug)]
+    #[message(id = 12, codec = bincode)]
+    pub(crate) struct Right(u64);
 
     /// Answers each message with two, up to a depth.
-    #[derive(Debug)]
+    #[derive(Debug, Handler)]
+    #[handler(id = 11, sends(Left))]
     pub(crate) struct A(Log);
     /// The same.
-    #[derive(Debug)]
+    #[derive(Debug, Handler)]
+    #[handler(id = 12, sends(Right))]
     pub(crate) struct B(Log);
-
-    handlers! {
-        11 A sends(Left);
-        12 B sends(Right);
-    }
 
     impl Handle<Right> for A {
         fn handle(&mut self, m: &Right, out: &mut Outbox<'_, Self>) -> Result {
@@ -180,19 +210,18 @@ mod flood {
         }
     }
 
-    table! {
-        Flood(log: Log) outside[Boss] drop[]
-        0 First (WorkerOptions::new()) {
-            0 a A: A = A(log.clone());
-            routes(2)
-            0 Boss, Go => [0 a A];
-            1 B, Right => [0 a A];
-        }
-        1 Second (WorkerOptions::new()) {
-            0 b B: B = B(log.clone());
-            routes(1)
-            0 A, Left => [0 b B];
-        }
+    messenger! {
+        pub(crate) Flood(log: Log);
+        outside: [ Boss ]
+        First:
+            handlers: [ a: A = A(log.clone()) ]
+            routes: [
+                Boss, Go: [a],
+                B, Right: [a],
+            ]
+        Second:
+            handlers: [ b: B = B(log.clone()) ]
+            routes: [ A, Left: [b] ]
     }
 }
 

@@ -1,19 +1,33 @@
 //! What becomes of handlers that panic or fail, under each policy.
+#![cfg(feature = "bincode")]
 
-mod table;
+#[path = "support/log.rs"]
+mod log;
+mod support;
 
 use std::time::Duration;
 
+use log::Log;
 use messenger::{
-    AfterPanic, FailureKind, Handle, HandlerError, Lifecycle, OnError, OnPanic, Outbox, Result,
-    StartError, WorkerOptions,
+    AfterPanic, FailureKind, Handle, Handler, HandlerError, Lifecycle, Message, Outbox, Result,
+    StartError, messenger,
 };
-use table::{Log, bus, until};
+use serde::{Deserialize, Serialize};
+use support::{bus, until};
 
-numbers! { 1 Job 2 Done }
+/// A number.
+#[derive(Message, Serialize, Deserialize, Clone, Debug)]
+#[message(id = 1, codec = bincode)]
+pub(crate) struct Job(u64);
+
+/// A number.
+#[derive(Message, Serialize, Deserialize, Clone, Debug)]
+#[message(id = 2, codec = bincode)]
+pub(crate) struct Done(u64);
 
 /// Panics over 13, fails over 7, and answers everything else.
-#[derive(Debug)]
+#[derive(Debug, Handler)]
+#[handler(id = 1, sends(Done), lifecycle)]
 pub(crate) struct Flaky {
     log: Log,
     seen: u64,
@@ -30,28 +44,24 @@ impl Flaky {
 }
 
 /// Notes what it gets.
-#[derive(Debug)]
+#[derive(Debug, Handler)]
+#[handler(id = 2, lifecycle)]
 pub(crate) struct Witness(Log);
 
 /// Notes the answers.
-#[derive(Debug)]
+#[derive(Debug, Handler)]
+#[handler(id = 3, lifecycle)]
 pub(crate) struct Far(Log);
 
 /// Does nothing.
-#[derive(Debug)]
+#[derive(Debug, Handler)]
+#[handler(id = 5)]
 pub(crate) struct Idle;
 
 /// The test.
-#[derive(Debug)]
+#[derive(Debug, Handler)]
+#[handler(id = 4, sends(Job))]
 pub(crate) struct Boss;
-
-handlers! {
-    1 Flaky + lifecycle sends(Done);
-    2 Witness + lifecycle sends();
-    3 Far + lifecycle sends();
-    4 Boss sends(Job);
-    5 Idle sends();
-}
 
 impl Lifecycle for Flaky {
     fn on_start(&mut self, _: &mut Outbox<'_, Self>) -> Result {
@@ -105,40 +115,39 @@ impl Handle<Done> for Far {
 
 /// The same table under several policies.
 macro_rules! shop {
-    ($app:ident $options:expr) => {
-        table! {
-            $app(log: Log) outside[Boss] drop[]
-            0 Here ($options) {
-                0 flaky FLAKY: Flaky = Flaky::new(log);
-                1 witness WITNESS: Witness = Witness(log.clone());
-                routes(1)
-                0 Boss, Job => [0 flaky FLAKY, 1 witness WITNESS];
-            }
-            1 There (WorkerOptions::new()) {
-                0 far FAR: Far = Far(log.clone());
-                routes(1)
-                0 Flaky, Done => [0 far FAR];
-            }
+    ($app:ident $($options:tt)*) => {
+        messenger! {
+            pub(crate) $app(log: Log);
+            outside: [ Boss ]
+            Here ($($options)*):
+                handlers: [
+                    flaky: Flaky = Flaky::new(log),
+                    witness: Witness = Witness(log.clone()),
+                ]
+                routes: [ Boss, Job: [flaky, witness] ]
+            There:
+                handlers: [ far: Far = Far(log.clone()) ]
+                routes: [ Flaky, Done: [far] ]
         }
     };
 }
 
-shop!(Stops WorkerOptions::new());
-shop!(StopsWorker WorkerOptions::new().on_panic(OnPanic::StopWorker));
-shop!(Restarts WorkerOptions::new().on_panic(OnPanic::Restart { times: 2, per: Duration::from_secs(3600) }));
-shop!(StopsOnError WorkerOptions::new().on_error(OnError::Stop));
+shop!(Stops);
+shop!(StopsWorker on_panic = stop_worker);
+shop!(Restarts on_panic = restart(2, per = Duration::from_secs(3600)));
+shop!(StopsOnError on_error = stop);
 
 /// A handler that panics alone on its route.
 mod alone {
     use super::*;
 
-    table! {
-        Alone(log: Log) outside[Boss] drop[Flaky, Done]
-        0 Here (WorkerOptions::new().on_panic(OnPanic::Restart { times: 9, per: Duration::from_secs(3600) })) {
-            0 flaky FLAKY: Flaky = Flaky::new(log);
-            routes(1)
-            0 Boss, Job => [0 flaky FLAKY];
-        }
+    messenger! {
+        pub(crate) Alone(log: Log);
+        outside: [ Boss ]
+        Here (on_panic = restart(9, per = Duration::from_secs(3600))):
+            handlers: [ flaky: Flaky = Flaky::new(log) ]
+            routes: [ Boss, Job: [flaky] ]
+        drop: [ Flaky, Done ]
     }
 }
 
@@ -329,7 +338,7 @@ fn what_does_not_decode_is_reported_and_skipped() {
     );
     let text = report.failures[0].to_string();
     assert!(
-        text.starts_with("worker `Here`, message `Job` from `Boss` at position 0: does not decode: the payload has 6"),
+        text.starts_with("worker `Here`, message `Job` from `Boss` at position 0: does not decode: not valid bincode"),
         "{text}"
     );
     let record = report.failures[0].record.unwrap();
@@ -341,7 +350,8 @@ mod stillborn {
     use super::*;
 
     /// Fails as it is told to.
-    #[derive(Debug)]
+    #[derive(Debug, Handler)]
+    #[handler(id = 9, lifecycle)]
     pub(crate) struct Weak(How);
 
     /// How to fail.
@@ -352,8 +362,6 @@ mod stillborn {
         Start,
         StartPanics,
     }
-
-    handlers! { 9 Weak + lifecycle sends(); }
 
     impl Weak {
         fn new(how: How) -> Result<Self> {
@@ -377,18 +385,18 @@ mod stillborn {
         }
     }
 
-    table! {
-        Clinic(config: (How, Log)) outside[] drop[]
-        0 One (WorkerOptions::new()) {
-            0 first FIRST: Far = Far(config.1.clone());
-            1 weak WEAK: Weak = Weak::new(config.0)?;
-            2 last LAST: Witness = Witness(config.1.clone());
-            routes(0)
-        }
-        1 Two (WorkerOptions::new()) {
-            0 other OTHER: Idle = Idle;
-            routes(0)
-        }
+    messenger! {
+        pub(crate) Clinic(config: (How, Log));
+        One:
+            handlers: [
+                first: Far = Far(config.1.clone()),
+                weak: Weak = Weak::new(config.0)?,
+                last: Witness = Witness(config.1.clone()),
+            ]
+            routes: []
+        Two:
+            handlers: [ other: Idle = Idle ]
+            routes: []
     }
 }
 
@@ -434,12 +442,11 @@ fn run_returns_the_first_failure_of_a_start() {
 fn a_core_that_is_not_there_is_a_start_failure() {
     mod nowhere {
         use super::*;
-        table! {
-            Nowhere(log: Log) outside[] drop[]
-            0 Off (WorkerOptions::new().pin(100_000)) {
-                0 far FAR: Far = Far(log.clone());
-                routes(0)
-            }
+        messenger! {
+            pub(crate) Nowhere(log: Log);
+            Off (pin = 100_000):
+                handlers: [ far: Far = Far(log.clone()) ]
+                routes: []
         }
     }
     let error = nowhere::Nowhere::builder(bus(4096), Log::default())

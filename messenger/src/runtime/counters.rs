@@ -1,5 +1,6 @@
 //! Counters: what each worker and each route has done, readable while they do it.
 
+use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -155,4 +156,39 @@ pub struct RouteCounters {
     pub errors: u64,
     /// When the last one was handled, to within 16 turns of the worker's loop.
     pub last: Option<Instant>,
+}
+
+impl fmt::Display for WorkerCounters {
+    /// A line for the worker, and one for each route below it; of the rarer counts those that are not zero.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} messages", self.worker, self.messages)?;
+        for (count, what) in [
+            (self.passed, "passed by"),
+            (self.undecodable, "undecodable"),
+            (self.errors, "errors"),
+            (self.panics, "panics"),
+            (self.restarts, "restarts"),
+            (self.spilled, "spilled"),
+            (self.late, "late"),
+            (self.orphaned, "orphaned"),
+            (self.unsent, "unsent"),
+        ] {
+            if count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
+        }
+        writeln!(f)?;
+        for route in &self.routes {
+            write!(
+                f,
+                "  {}, {}: {}",
+                route.source, route.message, route.messages
+            )?;
+            if route.errors > 0 {
+                write!(f, ", {} errors", route.errors)?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
 }

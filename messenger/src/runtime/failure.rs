@@ -174,6 +174,22 @@ impl Report {
     }
 }
 
+impl fmt::Display for Report {
+    /// A table: a line per worker, a line per route below it, then the failures.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for worker in &self.workers {
+            worker.fmt(f)?;
+        }
+        for failure in &self.failures {
+            writeln!(f, "failure: {failure}")?;
+        }
+        match self.unlisted {
+            0 => Ok(()),
+            more => writeln!(f, "and {more} failures more"),
+        }
+    }
+}
+
 /// A failure stopped the messenger.
 pub struct Failed {
     /// The failure is in the report, at this place.

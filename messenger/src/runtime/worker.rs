@@ -111,6 +111,8 @@ pub(crate) struct Runner<W: Worker> {
     config: Arc<<W::App as App>::Config>,
     clock: Clock,
     passed: u64,
+    /// How many bytes of the ring a batch takes, about.
+    stride: u64,
     /// When which handlers were made again.
     restarts: Vec<(u16, Instant)>,
     /// When the drain began.
@@ -154,6 +156,7 @@ impl<W: Worker> Runner<W> {
             turns: 0,
             stale: true,
         };
+        let stride = link.control.bus.capacity() as u64 / 8;
         Self {
             worker,
             link,
@@ -161,6 +164,7 @@ impl<W: Worker> Runner<W> {
             config,
             clock,
             passed: 0,
+            stride,
             restarts: Vec::new(),
             draining: None,
         }
@@ -247,16 +251,20 @@ impl<W: Worker> Runner<W> {
             subscriber,
             clock,
             passed,
+            stride,
             ..
         } = self;
         link.call = Call::Handle;
+        // A batch is held until its end: one of the whole ring's length would have no room for its own answers. With a
+        // spill, the end of the batch may make the room that the spill waits for.
+        let end = subscriber.position() + *stride;
         let polled = subscriber.poll_while(W::INFO.options.batch, |record| {
+            let position = record.position();
             match W::find(record.tag()) {
                 None => *passed += 1,
                 Some(route) => take(worker, link, clock, route, record),
             }
-            // With a spill, the end of the batch may make the room that the spill waits for.
-            link.spill.is_empty()
+            position < end && link.spill.is_empty()
         })?;
         if *passed > 0 {
             link.tally.passed.add(*passed);

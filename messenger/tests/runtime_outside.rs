@@ -1,0 +1,317 @@
+//! Publishing and subscribing from outside of the table, the counters, and the table as data.
+#![cfg(feature = "bincode")]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use messenger::bus::{ClaimError, Start, WaitStrategy};
+use messenger::{
+    Graph, Handle, Handler, Message, Outbox, PublishError, Result, SubscribeError, messenger,
+};
+use serde::{Deserialize, Serialize};
+use support::{bus, until};
+
+/// A number.
+#[derive(Message, Serialize, Deserialize, Clone, Debug)]
+#[message(id = 1, codec = bincode)]
+pub(crate) struct Ask(u64);
+
+/// A number.
+#[derive(Message, Serialize, Deserialize, Clone, Debug)]
+#[message(id = 2, codec = bincode)]
+pub(crate) struct Answer(u64);
+
+/// A number.
+#[derive(Message, Serialize, Deserialize, Clone, Debug)]
+#[message(id = 3, codec = bincode)]
+pub(crate) struct Aside(u64);
+
+/// The test.
+#[derive(Debug, Handler)]
+#[handler(id = 1, sends(Ask))]
+pub(crate) struct Client;
+/// Answers, with an aside.
+#[derive(Debug, Handler)]
+#[handler(id = 2, sends(Answer, Aside))]
+pub(crate) struct Oracle;
+
+impl Handle<Ask> for Oracle {
+    fn handle(&mut self, m: &Ask, out: &mut Outbox<'_, Self>) -> Result {
+        out.send(&Aside(m.0))?;
+        out.send(&Answer(m.0 * 2))
+    }
+}
+
+messenger! {
+    pub(crate) Temple;
+    outside: [ Client ]
+    Inside:
+        handlers: [ oracle: Oracle = Oracle ]
+        routes: [ Client, Ask: [oracle] ]
+    Idle:
+        handlers: [ idle: Pillar = Pillar ]
+        routes: []
+    drop: [ Oracle, Answer; Oracle, Aside ]
+}
+
+/// Takes nothing, sends nothing.
+#[derive(Debug, Handler)]
+#[handler(id = 3)]
+pub(crate) struct Pillar;
+
+#[test]
+fn a_question_from_outside_is_answered_outside() {
+    let app = Temple::builder(bus(4096)).run().unwrap();
+    let mut client = app.publisher::<Client>().unwrap();
+    let mut answers = app.subscribe::<(Answer,)>().unwrap();
+    let mut all = app.subscribe::<(Ask, Answer, Aside)>().unwrap();
+    for wait in [
+        WaitStrategy::Spin,
+        WaitStrategy::Yield,
+        WaitStrategy::Block,
+        WaitStrategy::BlockNow,
+    ] {
+        answers.set_wait(wait);
+        client.send(&Ask(21)).unwrap();
+        let received = answers.next().unwrap().unwrap();
+        assert_eq!((received.source().get(), received.message().get()), (2, 2));
+        assert_eq!(received.payload(), 42_u64.to_le_bytes());
+        assert_eq!(received.get::<Answer>().unwrap().unwrap().0, 42);
+    }
+    // The others see all three in order.
+    let first = all.try_next().unwrap().unwrap();
+    assert_eq!(
+        (first.position(), first.get::<Ask>().unwrap().unwrap().0),
+        (0, 21)
+    );
+    assert!(first.get::<Answer>().is_none());
+    assert!(all.try_next().unwrap().unwrap().get::<Aside>().is_some());
+    assert!(all.try_next().unwrap().unwrap().get::<Answer>().is_some());
+
+    assert!(answers.try_next().unwrap().is_none());
+    let begun = Instant::now();
+    assert!(
+        answers
+            .next_timeout(Duration::from_millis(20))
+            .unwrap()
+            .is_none()
+    );
+    assert!(begun.elapsed() >= Duration::from_millis(20));
+    app.stop().unwrap();
+    assert!(
+        answers.next().unwrap().is_none(),
+        "stopped, and all is read"
+    );
+}
+
+#[test]
+fn a_subscriber_that_waits_is_told_of_the_stop() {
+    let app = Temple::builder(bus(4096)).run().unwrap();
+    let mut answers = app.subscribe::<(Answer,)>().unwrap();
+    let mut gating = app.subscribe_gating::<(Answer,)>(Start::Newest).unwrap();
+    let observer = std::thread::spawn(move || answers.next().unwrap().is_none());
+    let subscriber = std::thread::spawn(move || gating.next().unwrap().is_none());
+    std::thread::sleep(Duration::from_millis(20));
+    app.stop().unwrap();
+    assert!(observer.join().unwrap() && subscriber.join().unwrap());
+}
+
+#[test]
+fn a_slow_observer_is_told_what_it_missed_and_holds_nobody_back() {
+    let app = Temple::builder(bus(4096)).run().unwrap();
+    let mut client = app.publisher::<Client>().unwrap();
+    let mut answers = app.subscribe_from::<(Answer,)>(Start::Oldest).unwrap();
+    for n in 0..200 {
+        client.send(&Ask(n)).unwrap();
+    }
+    until(|| app.counters()[0].messages == 200);
+    let Err(SubscribeError::Lagged { skipped }) = answers.try_next() else {
+        panic!("600 records of 32 bytes went through a ring of 4096")
+    };
+    assert!(skipped > 0 && skipped % 32 == 0);
+    // It goes on behind the gap, and may fall behind again while the last asides are sent.
+    let mut last = 0;
+    until(|| {
+        if let Ok(Some(received)) = answers.try_next() {
+            last = received.get::<Answer>().unwrap().unwrap().0;
+        }
+        last == 398
+    });
+}
+
+#[test]
+fn a_gating_subscription_misses_nothing_and_a_full_bus_is_told() {
+    let app = Temple::builder(bus(4096))
+        .only([Temple::IDLE])
+        .run()
+        .unwrap();
+    let mut client = app.publisher::<Client>().unwrap();
+    let mut asks = app.subscribe_gating::<(Ask,)>(Start::Newest).unwrap();
+    let mut sent = 0;
+    let full = loop {
+        match client.try_send(&Ask(sent)) {
+            Ok(_) => sent += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(
+        matches!(full, PublishError::Claim(ClaimError::Full { .. })),
+        "{full}"
+    );
+    assert!(sent >= 100);
+    let late = client
+        .send_timeout(&Ask(sent), Duration::from_millis(5))
+        .unwrap_err();
+    assert!(
+        matches!(late, PublishError::Claim(ClaimError::Timeout { .. })),
+        "{late}"
+    );
+    for n in 0..sent {
+        assert_eq!(
+            asks.next()
+                .unwrap()
+                .unwrap()
+                .get::<Ask>()
+                .unwrap()
+                .unwrap()
+                .0,
+            n
+        );
+    }
+    assert!(asks.try_next().unwrap().is_none());
+    client.send(&Ask(sent)).unwrap();
+}
+
+#[test]
+fn a_publisher_that_waits_for_room_is_told_of_the_stop() {
+    let app = Temple::builder(bus(4096))
+        .only([Temple::IDLE])
+        .run()
+        .unwrap();
+    let mut client = app.publisher::<Client>().unwrap();
+    let reader = app.subscribe_gating::<(Ask,)>(Start::Newest).unwrap();
+    let waiter = std::thread::spawn(move || {
+        loop {
+            if let Err(error) = client.send(&Ask(0)) {
+                break error;
+            }
+        }
+    });
+    std::thread::sleep(Duration::from_millis(20));
+    app.stop().unwrap();
+    let error = waiter.join().unwrap();
+    assert!(matches!(error, PublishError::Stopped));
+    assert_eq!(
+        error.to_string(),
+        "the messenger has been stopped: nobody would get the message"
+    );
+    drop(reader);
+}
+
+#[test]
+fn counters_are_read_while_it_runs() {
+    let begun = Instant::now();
+    let app = Temple::builder(bus(4096)).run().unwrap();
+    let before = &app.counters()[0];
+    assert_eq!((before.messages, before.last), (0, None));
+    let mut client = app.publisher::<Client>().unwrap();
+    for n in 0..10 {
+        client.send(&Ask(n)).unwrap();
+    }
+    until(|| app.counters()[0].messages == 10);
+    until(|| app.counters()[1].passed == 30);
+    let counters = app.counters();
+    let route = &counters[0].routes[0];
+    assert_eq!(
+        (route.source, route.message, route.errors),
+        ("Client", "Ask", 0)
+    );
+    until(|| {
+        app.counters()[0]
+            .last
+            .is_some_and(|last| last >= begun && last <= Instant::now())
+    });
+    let report = app.stop().unwrap();
+    assert_eq!(
+        report.to_string(),
+        "Inside: 10 messages, 20 passed by\n  Client, Ask: 10\nIdle: 0 messages, 30 passed by\n"
+    );
+}
+
+#[test]
+fn the_table_is_data() {
+    let graph = Graph::of::<Temple>();
+    let nodes = graph.nodes();
+    assert_eq!(
+        nodes
+            .iter()
+            .map(|n| (n.name, n.type_name, n.id.get(), n.worker))
+            .collect::<Vec<_>>(),
+        [
+            ("oracle", "Oracle", 2, Some(0)),
+            ("idle", "Pillar", 3, Some(1)),
+            ("Client", "Client", 1, None)
+        ]
+    );
+    let edges = graph.edges();
+    assert_eq!(
+        edges
+            .iter()
+            .map(|e| (e.from, e.to, e.message))
+            .collect::<Vec<_>>(),
+        [(2, Some(0), "Ask"), (0, None, "Answer"), (0, None, "Aside")]
+    );
+    assert_eq!(
+        graph.dot(),
+        r#"digraph Temple {
+    rankdir=LR;
+    subgraph cluster_0 {
+        label="Inside";
+        n0 [shape=box, label="oracle\nOracle"];
+    }
+    subgraph cluster_1 {
+        label="Idle";
+        n1 [shape=box, label="idle\nPillar"];
+    }
+    n2 [shape=ellipse, label="Client"];
+    dropped [shape=circle, label="dropped"];
+    n2 -> n0 [label="Ask"];
+    n0 -> dropped [label="Answer\nAside", style=dashed];
+}
+"#
+    );
+    assert_eq!(
+        graph.mermaid(),
+        r#"flowchart LR
+    subgraph w0["Inside"]
+        n0["oracle<br/>Oracle"]
+    end
+    subgraph w1["Idle"]
+        n1["idle<br/>Pillar"]
+    end
+    n2(["Client"])
+    dropped(("dropped"))
+    n2 -->|Ask| n0
+    n0 -.->|Answer<br/>Aside| dropped
+"#
+    );
+}
+
+#[cfg(feature = "svg")]
+#[test]
+fn the_picture_names_all() {
+    let picture = Graph::of::<Temple>().svg();
+    assert!(picture.starts_with("<svg") && picture.trim_end().ends_with("</svg>"));
+    for name in [
+        "oracle",
+        "Oracle",
+        "on Inside",
+        "Client",
+        "Ask",
+        "Answer",
+        "dropped",
+    ] {
+        assert!(picture.contains(name), "{name} in {picture}");
+    }
+}
