@@ -23,3 +23,21 @@ pub(crate) fn spin_loop() {
     #[cfg(loom)]
     loom::thread::yield_now();
 }
+
+/// Raises `word` to `value` if that is more; gives what it was.
+///
+/// ThreadSanitizer does not see the atomic instruction for it, and so would miss the edges that
+/// go over the word: under `--cfg tsan` (ci/sanitizers.sh) it is spelled as a loop.
+#[inline]
+pub(crate) fn fetch_max(word: &AtomicU64, value: u64, order: Ordering) -> u64 {
+    if !cfg!(tsan) {
+        return word.fetch_max(value, order);
+    }
+    let mut seen = word.load(Ordering::Relaxed);
+    loop {
+        match word.compare_exchange_weak(seen, seen.max(value), order, Ordering::Relaxed) {
+            Ok(before) => return before,
+            Err(now) => seen = now,
+        }
+    }
+}

@@ -250,16 +250,17 @@ impl World {
                 let bytes = bytes.index(record_len(self.bus.max_payload()) + 1);
                 self.reserve(by.index(self.writers.len()), bytes, &lens, forget);
             }
-            Op::TooLarge { by, over } => {
+            Op::TooLarge { by, over } if !self.writers.is_empty() => {
+                let by = by.index(self.writers.len());
+                self.close(by);
                 let (tag, max) = (self.tag(), self.bus.max_payload());
-                if let Some(writer) = pick(&mut self.writers, by) {
-                    let refused = ClaimError::TooLarge {
-                        len: max + over,
-                        max,
-                    };
-                    let claim = writer.publisher.try_claim(tag, max + over).map(drop);
-                    assert_eq!(claim, Err(refused));
-                }
+                let refused = ClaimError::TooLarge {
+                    len: max + over,
+                    max,
+                };
+                let writer = &mut self.writers[by];
+                let claim = writer.publisher.try_claim(tag, max + over).map(drop);
+                assert_eq!(claim, Err(refused));
             }
             Op::Publish => {
                 let publisher = self.bus.publisher();

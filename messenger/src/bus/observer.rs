@@ -159,3 +159,38 @@ impl fmt::Debug for Observer {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Bus, BusConfig, Corrupt, MessageId, SourceId};
+    use super::*;
+
+    #[test]
+    fn a_length_written_over_is_refused_and_the_pin_goes() {
+        let bus = Bus::new(BusConfig::bytes(256)).unwrap();
+        let mut publisher = bus.publisher().unwrap();
+        let mut observer = bus.observe(Start::Oldest).unwrap();
+        let tag = Tag::new(SourceId::new(1), MessageId::new(1));
+        let position = publisher.send(tag, b"good").unwrap();
+        observer.core.write_meta(position, tag, 100);
+        let error = ObserveError::Corrupt(Corrupt { position, len: 100 });
+        let mut payload = b"before".to_vec();
+        assert_eq!(observer.try_next(&mut payload), Err(error));
+        assert_eq!(payload, b"before", "nothing of it was copied");
+        assert_eq!(
+            error.to_string(),
+            "the record at position 0 says it has 100 bytes, which do not fit in the bus: something wrote over its \
+             memory"
+        );
+        observer.core.write_meta(position, tag, 4);
+        assert_eq!(
+            observer.try_next(&mut payload).map(|o| o.is_some()),
+            Ok(true)
+        );
+        for _ in 0..20 {
+            publisher
+                .try_send(tag, &[0; 16])
+                .expect("nothing is pinned");
+        }
+    }
+}

@@ -6,7 +6,7 @@
 use super::layout::{Gate, MARKS};
 use super::order;
 use super::ring::{Found, Memory, NoRoom, Ring, Room};
-use crate::sync::Ordering::Relaxed;
+use crate::sync::{Ordering::Relaxed, fetch_max};
 
 /// What a scan of the slots found.
 struct Scan {
@@ -49,7 +49,7 @@ impl<M: Memory> Ring<M> {
             return;
         }
         // Edge 5, floor.
-        control.floor.fetch_max(finished, order::floor_store());
+        fetch_max(&control.floor, finished, order::floor_store());
         // Edges 8 and 11: whoever the scan below misses sees the floor just raised.
         order::refresh_fence();
         let scan = self.scan();
@@ -59,7 +59,7 @@ impl<M: Memory> Ring<M> {
         let least = scan.held.map_or(finished, |held| held.min(finished));
         // Edge 3, limit: all who read before `least` did so before this.
         let limit = least + self.capacity();
-        let before = control.limit.fetch_max(limit, order::limit_store());
+        let before = fetch_max(&control.limit, limit, order::limit_store());
         // What another refresher's limit certifies is only ours after its edge 3.
         room.limit = room.limit.max(limit);
         if before > limit {

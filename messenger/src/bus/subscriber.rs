@@ -344,3 +344,62 @@ impl fmt::Debug for Subscriber {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::ring::Memory;
+    use super::super::{Bus, BusConfig, Corrupt, MessageId, SourceId};
+    use super::*;
+
+    const TAG: Tag = Tag::new(SourceId::new(1), MessageId::new(1));
+
+    #[test]
+    fn lengths_written_over_are_refused_not_trusted() {
+        // Longer than any record; past the ring's end; past all arithmetic.
+        for (position, len) in [(0, 65), (240, 16), (0, u32::MAX)] {
+            let bus = Bus::new(BusConfig::bytes(256)).unwrap();
+            let mut publisher = bus.publisher().unwrap();
+            let mut subscriber = bus.subscribe(Start::Oldest).unwrap();
+            for _ in 0..=position / 16 {
+                publisher.try_send(TAG, &[]).unwrap();
+            }
+            assert_eq!(
+                subscriber.poll(position as usize / 16, |_| ()),
+                Ok(position as usize / 16)
+            );
+            subscriber.core.write_meta(position, TAG, len);
+            let error = ReadError::Corrupt(Corrupt { position, len });
+            assert_eq!(subscriber.try_next().map(drop), Err(error));
+            assert_eq!(
+                subscriber.poll(9, |_| ()),
+                Err(error),
+                "it does not go away"
+            );
+            assert_eq!(subscriber.next(WaitStrategy::Block).map(drop), Err(error));
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "the record at position {position} says it has {len} bytes, which do not fit in the bus: \
+                     something wrote over its memory"
+                )
+            );
+            assert_eq!(subscriber.position(), position);
+        }
+    }
+
+    #[test]
+    fn a_stamp_written_over_is_no_record() {
+        let bus = Bus::new(BusConfig::bytes(256)).unwrap();
+        let mut publisher = bus.publisher().unwrap();
+        let mut subscriber = bus.subscribe(Start::Oldest).unwrap();
+        let position = publisher.send(TAG, b"gone").unwrap();
+        let stamp = subscriber.core.memory.stamp(position);
+        let good = stamp.load(std::sync::atomic::Ordering::Relaxed);
+        // Each state unsalted, zero, the next lap's, and one bit off.
+        for bad in [0, 1, 2, 3, u64::MAX, good ^ 256, good ^ 1 << 40, good ^ 8] {
+            let stamp = subscriber.core.memory.stamp(position);
+            stamp.store(bad, std::sync::atomic::Ordering::Relaxed);
+            assert!(subscriber.try_next().unwrap().is_none(), "{bad:x}");
+        }
+    }
+}
