@@ -57,7 +57,7 @@ mod guard;
 mod id_enum;
 mod info;
 mod receive;
-mod text;
+pub(crate) mod text;
 mod traits;
 
 pub use error::{DecodeError, EncodeError};

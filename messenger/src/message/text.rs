@@ -1,6 +1,7 @@
 //! Text put together in const, for panics that name what is wrong.
 
 /// A text of at most `N` bytes; what doesn't fit is left out.
+#[derive(Clone, Copy)]
 pub(crate) struct Text<const N: usize> {
     bytes: [u8; N],
     len: usize,
@@ -27,6 +28,11 @@ impl<const N: usize> Text<N> {
             i += 1;
         }
         self
+    }
+
+    /// Appends `text` between backquotes.
+    pub(crate) const fn quoted(self, text: &str) -> Self {
+        self.text("`").text(text).text("`")
     }
 
     /// Appends `number` in decimal.

@@ -1,8 +1,11 @@
 //! What is wrong with a table, found while the program is compiled.
 
 use super::describe::{AppInfo, SourceInfo};
-use super::text::{Text, same};
 use crate::message::MessageInfo;
+use crate::message::text::Text;
+
+/// The longest text of a fault, in bytes.
+const MOST_TEXT: usize = 1024;
 
 /// What is wrong with a table that no trait bound can say: ids which two share, routes written twice, messages
 /// sent to nobody.
@@ -17,7 +20,7 @@ pub struct Faults {
 #[derive(Clone, Copy)]
 struct Fault {
     place: Place,
-    text: Text<640>,
+    text: Text<MOST_TEXT>,
 }
 
 #[derive(Clone, Copy)]
@@ -118,7 +121,7 @@ impl Faults {
         faults
     }
 
-    const fn add(&mut self, place: Place, text: Text<640>) {
+    const fn add(&mut self, place: Place, text: Text<MOST_TEXT>) {
         if self.count < Self::MOST {
             self.found[self.count] = Some(Fault { place, text });
             self.count += 1;
@@ -144,9 +147,9 @@ impl Faults {
                         Place::Handler(worker, handler),
                         shared_source(source)
                             .quoted(name)
-                            .and(" of worker ")
+                            .text(" of worker ")
                             .quoted(other.name)
-                            .and(" has it already. Give one of them another id; a second instance of one type \
+                            .text(" has it already. Give one of them another id; a second instance of one type \
                                   takes its own as `name: Type as Id = ..`"),
                     );
                 }
@@ -170,7 +173,7 @@ impl Faults {
                     Place::Outside(outside),
                     shared_source(source)
                         .quoted(name)
-                        .and(" has it already. Give one of them another id"),
+                        .text(" has it already. Give one of them another id"),
                 );
             }
             outside += 1;
@@ -186,11 +189,11 @@ impl Faults {
                 place,
                 Text::new()
                     .quoted(name)
-                    .and(" is no handler of ")
+                    .text(" is no handler of ")
                     .quoted(app.name)
-                    .and(", so nothing comes from it. Put it on a worker, or, if it publishes from outside, into `outside: [ ")
-                    .and(name)
-                    .and(" ]`"),
+                    .text(", so nothing comes from it. Put it on a worker, or, if it publishes from outside, into `outside: [ ")
+                    .text(name)
+                    .text(" ]`"),
             );
         }
     }
@@ -235,33 +238,36 @@ impl Faults {
         message: &MessageInfo,
     ) -> bool {
         let text = Text::new()
-            .and("`")
-            .and(source_name)
-            .and(", ")
-            .and(message.name)
-            .and("` ");
+            .text("`")
+            .text(source_name)
+            .text(", ")
+            .text(message.name)
+            .text("` ");
         match (place, before) {
             (Place::Route(worker, _), Place::Route(other, route)) if worker == other => {
                 self.add(
                     place,
-                    text.and("is routed twice in worker ")
+                    text.text("is routed twice in worker ")
                         .quoted(app.workers[worker].name)
-                        .and(", first by its route ")
-                        .number(route + 1)
-                        .and(", perhaps in another spelling. Write one route with all receivers"),
+                        .text(", first by its route ")
+                        .number(route as i128 + 1)
+                        .text(", perhaps in another spelling. Write one route with all receivers"),
                 );
                 true
             }
             (Place::Dropped(_), Place::Dropped(_)) => {
-                self.add(place, text.and("is dropped twice. Take out one of the two"));
+                self.add(
+                    place,
+                    text.text("is dropped twice. Take out one of the two"),
+                );
                 true
             }
             (Place::Dropped(_), Place::Route(worker, _)) => {
                 self.add(
                     place,
-                    text.and("is dropped here, and worker ")
+                    text.text("is dropped here, and worker ")
                         .quoted(app.workers[worker].name)
-                        .and(" routes it. Take out one of the two"),
+                        .text(" routes it. Take out one of the two"),
                 );
                 true
             }
@@ -312,19 +318,19 @@ impl Faults {
                     place,
                     Text::new()
                         .quoted(source.label())
-                        .and(" sends ")
+                        .text(" sends ")
                         .quoted(message.name)
-                        .and(", and ")
+                        .text(", and ")
                         .quoted(app.name)
-                        .and(" routes it to nobody. Write a route `")
-                        .and(source.label())
-                        .and(", ")
-                        .and(message.name)
-                        .and(": [..]`, or say that it is dropped: `drop: [ ")
-                        .and(source.label())
-                        .and(", ")
-                        .and(message.name)
-                        .and(" ]`"),
+                        .text(" routes it to nobody. Write a route `")
+                        .text(source.label())
+                        .text(", ")
+                        .text(message.name)
+                        .text(": [..]`, or say that it is dropped: `drop: [ ")
+                        .text(source.label())
+                        .text(", ")
+                        .text(message.name)
+                        .text(" ]`"),
                 );
             }
             sent += 1;
@@ -438,20 +444,36 @@ const fn full_name(message: &MessageInfo) -> &'static str {
     }
 }
 
-const fn shared_source(source: &SourceInfo) -> Text<640> {
+const fn shared_source(source: &SourceInfo) -> Text<MOST_TEXT> {
     Text::new()
         .quoted(source.label())
-        .and(" has the source id ")
-        .number(source.id.get() as usize)
-        .and(", and ")
+        .text(" has the source id ")
+        .number(source.id.get() as i128)
+        .text(", and ")
 }
 
-const fn shared_message(message: &MessageInfo, known: &MessageInfo) -> Text<640> {
+const fn shared_message(message: &MessageInfo, known: &MessageInfo) -> Text<MOST_TEXT> {
     Text::new()
         .quoted(full_name(message))
-        .and(" has the message id ")
-        .number(message.id.get() as usize)
-        .and(", and ")
+        .text(" has the message id ")
+        .number(message.id.get() as i128)
+        .text(", and ")
         .quoted(full_name(known))
-        .and(" has it already. Give one of them another id")
+        .text(" has it already. Give one of them another id")
+}
+
+/// Whether two texts are the same.
+const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < a.len() {
+        if a[i] != b[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
 }

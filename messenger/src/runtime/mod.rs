@@ -31,7 +31,6 @@ mod svg;
 mod table;
 #[cfg(feature = "tokio")]
 mod task;
-mod text;
 mod thread;
 mod timers;
 mod trace;
