@@ -108,16 +108,15 @@ impl<'l, T> Guarded<'l, T> {
 
     /// The visitor of a compound value, one level deeper.
     #[inline]
-    fn deeper<V, E: Error>(self, visitor: V) -> Result<(T, Guarded<'l, V>), E> {
-        let Some(depth) = self.depth.checked_sub(1) else {
+    fn deeper<V, E: Error>(&self, visitor: V) -> Result<Guarded<'l, V>, E> {
+        if self.depth == 0 {
             return Err(self.limits.breaks(Broken::TooDeep));
-        };
-        let visitor = Guarded {
+        }
+        Ok(Guarded {
             inner: visitor,
             limits: self.limits,
-            depth,
-        };
-        Ok((self.inner, visitor))
+            depth: self.depth - 1,
+        })
     }
 }
 
@@ -163,8 +162,8 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Guarded<'_, D> {
 
     #[inline]
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        let (inner, visitor) = self.deeper(visitor)?;
-        inner.deserialize_option(visitor)
+        let visitor = self.deeper(visitor)?;
+        self.inner.deserialize_option(visitor)
     }
 
     #[inline]
@@ -173,14 +172,14 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Guarded<'_, D> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        let (inner, visitor) = self.deeper(visitor)?;
-        inner.deserialize_newtype_struct(name, visitor)
+        let visitor = self.deeper(visitor)?;
+        self.inner.deserialize_newtype_struct(name, visitor)
     }
 
     #[inline]
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        let (inner, visitor) = self.deeper(visitor)?;
-        inner.deserialize_seq(Announced(visitor))
+        let visitor = self.deeper(visitor)?;
+        self.inner.deserialize_seq(Announced(visitor))
     }
 
     #[inline]
@@ -189,8 +188,8 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Guarded<'_, D> {
         len: usize,
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        let (inner, visitor) = self.deeper(visitor)?;
-        inner.deserialize_tuple(len, visitor)
+        let visitor = self.deeper(visitor)?;
+        self.inner.deserialize_tuple(len, visitor)
     }
 
     #[inline]
@@ -200,14 +199,14 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Guarded<'_, D> {
         len: usize,
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        let (inner, visitor) = self.deeper(visitor)?;
-        inner.deserialize_tuple_struct(name, len, visitor)
+        let visitor = self.deeper(visitor)?;
+        self.inner.deserialize_tuple_struct(name, len, visitor)
     }
 
     #[inline]
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        let (inner, visitor) = self.deeper(visitor)?;
-        inner.deserialize_map(Announced(visitor))
+        let visitor = self.deeper(visitor)?;
+        self.inner.deserialize_map(Announced(visitor))
     }
 
     #[inline]
@@ -217,8 +216,8 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Guarded<'_, D> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        let (inner, visitor) = self.deeper(visitor)?;
-        inner.deserialize_struct(name, fields, visitor)
+        let visitor = self.deeper(visitor)?;
+        self.inner.deserialize_struct(name, fields, visitor)
     }
 
     #[inline]
@@ -228,8 +227,8 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Guarded<'_, D> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        let (inner, visitor) = self.deeper(visitor)?;
-        inner.deserialize_enum(name, variants, visitor)
+        let visitor = self.deeper(visitor)?;
+        self.inner.deserialize_enum(name, variants, visitor)
     }
 
     #[inline]
