@@ -8,6 +8,8 @@ mod message;
 mod model;
 mod parse;
 mod report;
+#[cfg(all(test, not(miri)))]
+mod snapshot;
 
 use proc_macro::TokenStream;
 

@@ -5,7 +5,7 @@ mod worker;
 
 use std::collections::HashSet;
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
 use syn::{Attribute, Ident};
 
@@ -20,14 +20,23 @@ fn here() -> Span {
 
 pub(crate) fn expand(table: &Table) -> TokenStream {
     let scope = Scope::of(table);
+    let (krate, lib) = (&table.krate, &scope.lib);
+    let Table { vis, name, .. } = table;
+    let docs = documented(&table.attrs, &format!(" The table `{}`.", name_of(name)));
     let app = app(table, &scope);
     let instances = instances(table, &scope);
     let workers = (0..table.workers.len()).map(|number| worker::expand(table, &scope, number));
     let impl_app = impl_app(table, &scope);
     let checks = checks::expand(table, &scope);
     quote_spanned! {here()=>
-        #app
+        #docs
+        #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
+        #vis enum #name {}
+
         const _: () = {
+            use #krate::__macro as #lib;
+
+            #app
             #instances
             #(#workers)*
             #impl_app
@@ -39,7 +48,7 @@ pub(crate) fn expand(table: &Table) -> TokenStream {
 /// How the generated code names things.
 struct Scope<'a> {
     table: &'a Table,
-    /// `$crate::__macro`
+    /// What the library's `__macro` is called here.
     lib: TokenStream,
     /// All names in the user's tokens: what is generated beside them must not hide what they mean.
     taken: HashSet<String>,
@@ -47,7 +56,6 @@ struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     fn of(table: &'a Table) -> Self {
-        let krate = &table.krate;
         let mut taken = HashSet::new();
         for tokens in user_tokens(table) {
             take(tokens, &mut taken);
@@ -55,11 +63,13 @@ impl<'a> Scope<'a> {
         for worker in &table.workers {
             taken.extend(worker.handlers.iter().map(|it| constant(&it.name)));
         }
-        Self {
+        let mut scope = Self {
             table,
-            lib: quote_spanned!(here()=> #krate::__macro),
+            lib: TokenStream::new(),
             taken,
-        }
+        };
+        scope.lib = scope.fresh("lib").into_token_stream();
+        scope
     }
 
     /// The library's paths as if they stood at `span`.
@@ -180,8 +190,7 @@ fn documented(attrs: &[Attribute], text: &str) -> TokenStream {
 /// The table's type and what the program does with it.
 fn app(table: &Table, scope: &Scope<'_>) -> TokenStream {
     let Scope { lib, .. } = scope;
-    let Table { vis, name, .. } = table;
-    let docs = documented(&table.attrs, &format!(" The table `{}`.", name_of(name)));
+    let name = &table.name;
     let workers = table.workers.iter().enumerate().map(|(number, worker)| {
         let docs = documented(
             &worker.attrs,
@@ -205,10 +214,6 @@ fn app(table: &Table, scope: &Scope<'_>) -> TokenStream {
         None => (None, quote_spanned!(here()=> ())),
     };
     quote_spanned! {here()=>
-        #docs
-        #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
-        #vis enum #name {}
-
         impl #name {
             #(#workers)*
 
@@ -233,11 +238,11 @@ fn instances(table: &Table, scope: &Scope<'_>) -> TokenStream {
     let ids = handlers.filter_map(|handler| {
         let id = handler.id.as_ref()?;
         let name = scope.instance_id(&handler.name);
-        let lib = scope.lib_at(syn::spanned::Spanned::span(id));
-        let lib = &lib;
-        Some(quote_spanned! {here()=>
-            const #name: #lib::SourceId = #lib::source_id(#id as ::core::primitive::i128);
-        })
+        let Scope { lib, .. } = scope;
+        let at = syn::spanned::Spanned::span(id).resolved_at(here());
+        let value = quote_spanned!(at=> #lib::source_id(#id as ::core::primitive::i128));
+        let value = located(value, at);
+        Some(quote_spanned!(here()=> const #name: #lib::SourceId = #value;))
     });
     quote_spanned!(here()=> #(#ids)*)
 }
@@ -262,14 +267,12 @@ fn impl_app(table: &Table, scope: &Scope<'_>) -> TokenStream {
         )
     });
     let arms = workers.iter().enumerate().map(|(number, worker)| {
-        let number = pattern(number, workers.len());
-        quote_spanned!(here()=> #number => spawner.spawn::<#worker>(),)
+        (
+            literal(number),
+            quote_spanned!(here()=> spawner.spawn::<#worker>()),
+        )
     });
-    let spawn = if workers.is_empty() {
-        quote_spanned!(here()=> let _ = (worker, spawner);)
-    } else {
-        quote_spanned!(here()=> match worker { #(#arms)* })
-    };
+    let spawn = choice("worker", arms.collect(), &["spawner"]);
     quote_spanned! {here()=>
         impl #lib::App for #name {
             #config
@@ -291,15 +294,28 @@ fn impl_app(table: &Table, scope: &Scope<'_>) -> TokenStream {
 }
 
 /// A number as it is written.
-fn literal(number: usize) -> proc_macro2::Literal {
-    proc_macro2::Literal::usize_unsuffixed(number)
+fn literal(number: usize) -> Literal {
+    Literal::usize_unsuffixed(number)
 }
 
-/// The pattern for `number`, which for the last of `count` stands for the rest.
-fn pattern(number: usize, count: usize) -> TokenStream {
-    if number + 1 == count {
-        quote_spanned!(here()=> _)
-    } else {
-        literal(number).into_token_stream()
+/// Does what belongs to the number `on`; the last of the cases stands for the rest. Without cases, names what it
+/// leaves `unused`.
+fn choice(on: &str, mut cases: Vec<(Literal, TokenStream)>, unused: &[&str]) -> TokenStream {
+    let on = Ident::new(on, here());
+    let unused = unused.iter().map(|name| Ident::new(name, here()));
+    let Some((_, last)) = cases.pop() else {
+        return quote_spanned!(here()=> let _ = (#on, #(#unused),*););
+    };
+    if cases.is_empty() {
+        return quote_spanned!(here()=> let _ = #on; #last;);
+    }
+    let cases = cases
+        .iter()
+        .map(|(number, case)| quote_spanned!(here()=> #number => #case,));
+    quote_spanned! {here()=>
+        match #on {
+            #(#cases)*
+            _ => #last,
+        }
     }
 }

@@ -7,7 +7,7 @@ use quote::{ToTokens, quote_spanned};
 use syn::Ident;
 use syn::spanned::Spanned;
 
-use super::{Scope, here, literal, name_of, pattern};
+use super::{Scope, choice, here, literal, name_of};
 use crate::check::constant;
 use crate::model::{Handler, Panics, Route, Table, Worker};
 
@@ -146,34 +146,28 @@ fn impl_worker(worker: &Worker, scope: &Scope<'_>, name: &Ident, app: &Ident) ->
             quote_spanned!(at=> visitor.visit(Self::#seat, &mut self.#name))
         })
         .collect();
-    let arms = alike(&worker.routes);
-    let arms = arms
+    let arms: Vec<TokenStream> = alike(&worker.routes)
         .iter()
-        .filter_map(|(numbers, route)| dispatch(numbers, route, worker));
-    let numbers: Vec<TokenStream> = (0..names.len())
-        .map(|it| pattern(it, names.len()))
+        .filter_map(|(numbers, route)| dispatch(numbers, route, worker))
         .collect();
-    let (remake, visit) = if names.is_empty() {
-        (
-            quote_spanned!(here()=> let _ = (handler, #config);),
-            quote_spanned!(here()=> let _ = (handler, visitor);),
-        )
+    let dispatch = if arms.is_empty() {
+        quote_spanned!(here()=> let _ = (route, payload, to);)
     } else {
-        (
-            quote_spanned!(here()=> match handler {
-                #(#numbers => self.#names = Self::#names(#config)?,)*
-            }),
-            quote_spanned!(here()=> match handler {
-                #(#numbers => #visits,)*
-            }),
-        )
+        quote_spanned!(here()=> match route { #(#arms)* _ => {} })
     };
-    let unused = names
-        .is_empty()
-        .then(|| quote_spanned!(here()=> let _ = (#config, making);));
-    let unvisited = names
-        .is_empty()
-        .then(|| quote_spanned!(here()=> let _ = visitor;));
+    let numbered = |cases: Vec<TokenStream>| {
+        let numbers = (0..).map(literal);
+        numbers.zip(cases).collect::<Vec<_>>()
+    };
+    let remakes = names
+        .iter()
+        .map(|name| quote_spanned!(here()=> self.#name = Self::#name(#config)?));
+    let remake = choice("handler", numbered(remakes.collect()), &[]);
+    let visit = choice("handler", numbered(visits.clone()), &["visitor"]);
+    let none = names.is_empty();
+    let unmade = none.then(|| quote_spanned!(here()=> let _ = (#config, making);));
+    let unremade = none.then(|| quote_spanned!(here()=> let _ = #config;));
+    let unvisited = none.then(|| quote_spanned!(here()=> let _ = visitor;));
     quote_spanned! {here()=>
         impl #lib::Worker for #name {
             type App = #app;
@@ -189,7 +183,7 @@ fn impl_worker(worker: &Worker, scope: &Scope<'_>, name: &Ident, app: &Ident) ->
                 #config: &#config_type,
                 making: &mut #lib::Making<'_>,
             ) -> ::core::option::Option<Self> {
-                #unused
+                #unmade
                 ::core::option::Option::Some(Self {
                     #(#names: #makes,)*
                 })
@@ -200,6 +194,7 @@ fn impl_worker(worker: &Worker, scope: &Scope<'_>, name: &Ident, app: &Ident) ->
                 handler: ::core::primitive::usize,
                 #config: &#config_type,
             ) -> #lib::Result {
+                #unremade
                 #remake
                 ::core::result::Result::Ok(())
             }
@@ -216,10 +211,7 @@ fn impl_worker(worker: &Worker, scope: &Scope<'_>, name: &Ident, app: &Ident) ->
                 payload: &[::core::primitive::u8],
                 to: &mut #lib::Delivery<'_>,
             ) {
-                match route {
-                    #(#arms)*
-                    _ => { let _ = (payload, to); }
-                }
+                #dispatch
             }
 
             fn visit<V: #lib::Visitor>(&mut self, handler: ::core::primitive::usize, visitor: &mut V) {

@@ -1,0 +1,4 @@
+#[handler(id = Hid::Ping, sends(Ball, words::Note<'_>))]
+pub struct Ping {
+    last: u8,
+}

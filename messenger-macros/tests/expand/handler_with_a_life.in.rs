@@ -1,0 +1,2 @@
+#[handler(id = 7, lifecycle, name = "Pong of the east", crate = game::messenger)]
+struct Pong<T: 'static>(T);

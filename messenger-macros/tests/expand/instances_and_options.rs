@@ -1,0 +1,184 @@
+/// The table `Feeds`.
+#[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
+enum Feeds {}
+const _: () = {
+    use messenger::__macro as lib;
+    impl Feeds {
+        /// The worker `Readers`.
+        pub const READERS: lib::WorkerId<Self> = lib::WorkerId::new(0);
+        /// Prepares a run of this table on `bus`.
+        #[must_use]
+        pub fn builder(bus: lib::Bus) -> lib::Builder<Self> {
+            lib::Builder::new(bus, ())
+        }
+        /// The table as a graph.
+        #[must_use]
+        pub const fn graph() -> lib::Graph {
+            lib::Graph::of::<Self>()
+        }
+    }
+    const SECOND_ID: lib::SourceId = lib::source_id(
+        Hid::Second as ::core::primitive::i128,
+    );
+    struct ReadersWorker {
+        first: Reader,
+        second: Reader,
+        client: lib::Mailbox<Client>,
+        /// With a mailbox of the usual size.
+        server: lib::Mailbox<Server>,
+    }
+    impl ReadersWorker {
+        const FIRST: lib::Seat = lib::Seat::of::<Reader>(0);
+        const SECOND: lib::Seat = lib::Seat::with_id(1, SECOND_ID);
+        const CLIENT: lib::Seat = lib::Seat::of::<lib::Mailbox<Client>>(2);
+        const SERVER: lib::Seat = lib::Seat::of::<lib::Mailbox<Server>>(3);
+        const ROUTES: &'static [lib::Route] = &[
+            lib::Route::of::<Reader, Line>(&[2]),
+            lib::Route::of::<Reader, Line>(&[2, 3]).sent_by(SECOND_ID, "second"),
+            lib::Route::of::<Reader, words::Word>(&[3]).sent_by(SECOND_ID, "second"),
+        ];
+        const TABLE: &'static lib::RouteTable<
+            { lib::route_slots(3) },
+            { lib::route_buckets(3) },
+        > = &lib::RouteTable::new(Self::ROUTES);
+        fn first(config: &()) -> lib::Result<Reader> {
+            let _ = config;
+            lib::made::<Reader>(Reader::new(1))
+        }
+        fn second(config: &()) -> lib::Result<Reader> {
+            let _ = config;
+            lib::made::<Reader>(Reader::new(2))
+        }
+        fn client(config: &()) -> lib::Result<lib::Mailbox<Client>> {
+            let _ = config;
+            lib::Mailbox::made(8, Client::default())
+        }
+        fn server(config: &()) -> lib::Result<lib::Mailbox<Server>> {
+            let _ = config;
+            lib::Mailbox::made(lib::MAILBOX, Server::default())
+        }
+    }
+    impl lib::Worker for ReadersWorker {
+        type App = Feeds;
+        const INFO: lib::WorkerInfo = lib::WorkerInfo {
+            name: "Readers",
+            options: lib::WorkerOptions::new()
+                .wait(lib::WaitStrategy::BlockNow)
+                .pin(1)
+                .on_error(lib::OnError::Stop)
+                .spill(1 << 16)
+                .batch(32),
+            handlers: &[
+                lib::HandlerInfo::of::<Reader>("first"),
+                lib::HandlerInfo::of::<Reader>("second").with_id(SECOND_ID),
+                lib::HandlerInfo::of::<lib::Mailbox<Client>>("client"),
+                lib::HandlerInfo::of::<lib::Mailbox<Server>>("server"),
+            ],
+            routes: Self::ROUTES,
+        };
+        fn make(
+            config: &(),
+            making: &mut lib::Making<'_>,
+        ) -> ::core::option::Option<Self> {
+            ::core::option::Option::Some(Self {
+                first: making.handler(Self::FIRST, || Self::first(config))?,
+                second: making.handler(Self::SECOND, || Self::second(config))?,
+                client: making.handler(Self::CLIENT, || Self::client(config))?,
+                server: making.handler(Self::SERVER, || Self::server(config))?,
+            })
+        }
+        fn remake(
+            &mut self,
+            handler: ::core::primitive::usize,
+            config: &(),
+        ) -> lib::Result {
+            match handler {
+                0 => self.first = Self::first(config)?,
+                1 => self.second = Self::second(config)?,
+                2 => self.client = Self::client(config)?,
+                _ => self.server = Self::server(config)?,
+            }
+            ::core::result::Result::Ok(())
+        }
+        #[inline]
+        fn find(tag: lib::Tag) -> ::core::option::Option<::core::primitive::usize> {
+            Self::TABLE.find(tag)
+        }
+        #[inline]
+        fn dispatch(
+            &mut self,
+            route: ::core::primitive::usize,
+            payload: &[::core::primitive::u8],
+            to: &mut lib::Delivery<'_>,
+        ) {
+            match route {
+                0 => to.deliver::<Line, _>(Self::CLIENT, &mut self.client, payload),
+                1 => {
+                    to.receive::<
+                            Line,
+                        >(
+                        payload,
+                        |to, m| {
+                            to.handle::<Line, _>(Self::CLIENT, &mut self.client, m);
+                            to.handle::<Line, _>(Self::SERVER, &mut self.server, m);
+                        },
+                    )
+                }
+                2 => {
+                    to.deliver::<words::Word, _>(Self::SERVER, &mut self.server, payload)
+                }
+                _ => {}
+            }
+        }
+        fn visit<V: lib::Visitor>(
+            &mut self,
+            handler: ::core::primitive::usize,
+            visitor: &mut V,
+        ) {
+            match handler {
+                0 => visitor.visit(Self::FIRST, &mut self.first),
+                1 => visitor.visit(Self::SECOND, &mut self.second),
+                2 => visitor.visit(Self::CLIENT, &mut self.client),
+                _ => visitor.visit(Self::SERVER, &mut self.server),
+            }
+        }
+        #[inline]
+        fn each<V: lib::Visitor>(&mut self, visitor: &mut V) {
+            visitor.visit(Self::FIRST, &mut self.first);
+            visitor.visit(Self::SECOND, &mut self.second);
+            visitor.visit(Self::CLIENT, &mut self.client);
+            visitor.visit(Self::SERVER, &mut self.server);
+        }
+    }
+    impl lib::App for Feeds {
+        type Config = ();
+        const INFO: &'static lib::AppInfo = &lib::AppInfo {
+            name: "Feeds",
+            workers: &[&<ReadersWorker as lib::Worker>::INFO],
+            outside: &[],
+            dropped: &[
+                lib::Dropped::of::<Reader, words::Word>(),
+                lib::Dropped::of::<Reader, End>().sent_by(SECOND_ID, "second"),
+            ],
+        };
+        fn spawn(
+            worker: ::core::primitive::usize,
+            spawner: &mut lib::Spawner<'_, Self>,
+        ) {
+            let _ = worker;
+            spawner.spawn::<ReadersWorker>();
+        }
+    }
+    const FAULTS: &lib::Faults = &lib::Faults::find::<
+        { <Feeds as lib::App>::INFO.entries() },
+    >(<Feeds as lib::App>::INFO);
+    const _: () = FAULTS.handler(0, 0);
+    const _: () = FAULTS.handler(0, 1);
+    const _: () = FAULTS.handler(0, 2);
+    const _: () = FAULTS.handler(0, 3);
+    const _: () = FAULTS.route(0, 0);
+    const _: () = FAULTS.route(0, 1);
+    const _: () = FAULTS.route(0, 2);
+    const _: () = FAULTS.dropped(0);
+    const _: () = FAULTS.dropped(1);
+};

@@ -1,0 +1,4 @@
+Feeds;
+Reader:
+    handlers: [ reader: Reader = Reader ]
+    routes: []

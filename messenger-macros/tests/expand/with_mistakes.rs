@@ -1,0 +1,132 @@
+::core::compile_error! {
+    "there is no option `color`; the options are `wait`, `pin`, `on_panic`, `on_error`, `spill`, `batch`"
+}
+::core::compile_error! {
+    "`ping` has no constructor: add `= ` and an expression that gives a `Ping`"
+}
+::core::compile_error! {
+    "a `,` and the message follow `Pong`: a route stands as `Source, Message: [receivers]`"
+}
+::core::compile_error! {
+    "worker `Court` has no handler `pnog` (did you mean `pong`?); its handlers are `ping`, `pong`"
+}
+/// The table `Game`.
+#[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
+enum Game {}
+const _: () = {
+    use messenger::__macro as lib;
+    impl Game {
+        /// The worker `Court`.
+        pub const COURT: lib::WorkerId<Self> = lib::WorkerId::new(0);
+        /// Prepares a run of this table on `bus`.
+        #[must_use]
+        pub fn builder(bus: lib::Bus) -> lib::Builder<Self> {
+            lib::Builder::new(bus, ())
+        }
+        /// The table as a graph.
+        #[must_use]
+        pub const fn graph() -> lib::Graph {
+            lib::Graph::of::<Self>()
+        }
+    }
+    struct CourtWorker {
+        ping: Ping,
+        pong: Pong,
+    }
+    impl CourtWorker {
+        const PING: lib::Seat = lib::Seat::of::<Ping>(0);
+        const PONG: lib::Seat = lib::Seat::of::<Pong>(1);
+        const ROUTES: &'static [lib::Route] = &[lib::Route::of::<Ping, Ball>(&[1])];
+        const TABLE: &'static lib::RouteTable<
+            { lib::route_slots(1) },
+            { lib::route_buckets(1) },
+        > = &lib::RouteTable::new(Self::ROUTES);
+        fn ping(config: &()) -> lib::Result<Ping> {
+            let _ = config;
+            ::core::unreachable!()
+        }
+        fn pong(config: &()) -> lib::Result<Pong> {
+            let _ = config;
+            lib::made::<Pong>(Pong)
+        }
+    }
+    impl lib::Worker for CourtWorker {
+        type App = Game;
+        const INFO: lib::WorkerInfo = lib::WorkerInfo {
+            name: "Court",
+            options: lib::WorkerOptions::new(),
+            handlers: &[
+                lib::HandlerInfo::of::<Ping>("ping"),
+                lib::HandlerInfo::of::<Pong>("pong"),
+            ],
+            routes: Self::ROUTES,
+        };
+        fn make(
+            config: &(),
+            making: &mut lib::Making<'_>,
+        ) -> ::core::option::Option<Self> {
+            ::core::option::Option::Some(Self {
+                ping: making.handler(Self::PING, || Self::ping(config))?,
+                pong: making.handler(Self::PONG, || Self::pong(config))?,
+            })
+        }
+        fn remake(
+            &mut self,
+            handler: ::core::primitive::usize,
+            config: &(),
+        ) -> lib::Result {
+            match handler {
+                0 => self.ping = Self::ping(config)?,
+                _ => self.pong = Self::pong(config)?,
+            }
+            ::core::result::Result::Ok(())
+        }
+        #[inline]
+        fn find(tag: lib::Tag) -> ::core::option::Option<::core::primitive::usize> {
+            Self::TABLE.find(tag)
+        }
+        #[inline]
+        fn dispatch(
+            &mut self,
+            route: ::core::primitive::usize,
+            payload: &[::core::primitive::u8],
+            to: &mut lib::Delivery<'_>,
+        ) {
+            match route {
+                0 => to.deliver::<Ball, _>(Self::PONG, &mut self.pong, payload),
+                _ => {}
+            }
+        }
+        fn visit<V: lib::Visitor>(
+            &mut self,
+            handler: ::core::primitive::usize,
+            visitor: &mut V,
+        ) {
+            match handler {
+                0 => visitor.visit(Self::PING, &mut self.ping),
+                _ => visitor.visit(Self::PONG, &mut self.pong),
+            }
+        }
+        #[inline]
+        fn each<V: lib::Visitor>(&mut self, visitor: &mut V) {
+            visitor.visit(Self::PING, &mut self.ping);
+            visitor.visit(Self::PONG, &mut self.pong);
+        }
+    }
+    impl lib::App for Game {
+        type Config = ();
+        const INFO: &'static lib::AppInfo = &lib::AppInfo {
+            name: "Game",
+            workers: &[&<CourtWorker as lib::Worker>::INFO],
+            outside: &[],
+            dropped: &[],
+        };
+        fn spawn(
+            worker: ::core::primitive::usize,
+            spawner: &mut lib::Spawner<'_, Self>,
+        ) {
+            let _ = worker;
+            spawner.spawn::<CourtWorker>();
+        }
+    }
+};
