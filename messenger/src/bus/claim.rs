@@ -53,7 +53,7 @@ impl Open {
     pub(super) fn carve(&mut self, tag: Tag, len: usize) -> Claim<'_> {
         let position = self.next;
         self.core.write_meta(position, tag, len as u32);
-        prefetch::before_writing(&self.core, position);
+        prefetch::before_writing(&self.core, position, record_len(len));
         Claim {
             position,
             len,

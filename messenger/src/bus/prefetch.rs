@@ -6,55 +6,65 @@
 
 use core::ptr::NonNull;
 
-use super::ring::Memory;
 use super::shared::Core;
-use crate::sync::Ordering::Relaxed;
 
-/// How far ahead of its claim, in bytes, a publisher asks for the lines it will write. Farther,
-/// and the readers' hardware takes them back.
-const WRITE_AHEAD: u64 = 384;
-
-/// How far ahead of its position, in bytes, a subscriber asks for lines within a batch.
-const READ_AHEAD: u64 = 2048;
-
-/// How often, in bytes, a subscriber looks at the tail within a batch, so as not to take lines
-/// from a publisher that is writing them.
-const LOOK_EVERY: u64 = 4096;
-
-/// Asks for the lines that claims after the one at `position` will write.
-#[inline]
-pub(super) fn before_writing(core: &Core, position: u64) {
-    line_for_writing(core.memory.byte(position + WRITE_AHEAD));
+/// How far ahead of its claim, in bytes, a publisher asks for the lines it will write. With
+/// records shorter than a line, a reader close behind takes back all but the very next one.
+const fn write_ahead(record: usize) -> u64 {
+    if record < 64 { 64 } else { 384 }
 }
 
-/// What a batch knows of the records ahead of it.
+/// How far ahead of its position, in bytes, a subscriber asks for lines.
+const READ_AHEAD: u64 = 2048;
+
+/// How far a subscriber goes, in bytes, until it asks again how much has been claimed.
+const ASK_AGAIN: u64 = 1024;
+
+/// Asks for the lines that the claims after one of `record` bytes at `position` will write. The
+/// compare-and-swap of a claim waits for all earlier stores, so their lines had better be here.
+#[inline]
+pub(super) fn before_writing(core: &Core, position: u64, record: usize) {
+    line_for_writing(core.memory.byte(position + write_ahead(record)));
+}
+
+/// What a subscriber knows of the records ahead of it. Where the next record begins it learns
+/// from the one before, so the processor cannot run ahead by itself.
 pub(super) struct Ahead {
-    /// Where to look at the tail again.
-    look_at: u64,
-    /// Up to here records were claimed, and so mostly written.
-    tail: u64,
+    /// Up to here there is something to ask for.
+    end: u64,
+    /// From here on, ask again how much has been claimed.
+    ask_at: u64,
 }
 
 impl Ahead {
-    /// Knows nothing yet: short batches never look.
-    #[inline]
     pub(super) fn from(position: u64) -> Self {
         Self {
-            look_at: position + LOOK_EVERY,
-            tail: 0,
+            end: 0,
+            ask_at: position,
         }
     }
 
     /// Asks for what will be read some records after `position`.
     #[inline]
-    pub(super) fn fetch(&mut self, core: &Core, position: u64) {
-        if position >= self.look_at {
-            self.tail = core.memory.control().tail.load(Relaxed);
-            self.look_at = position + LOOK_EVERY;
+    pub(super) fn before_reading(&mut self, core: &Core, position: u64) {
+        if position >= self.ask_at {
+            self.ask(core, position);
         }
-        let ahead = position + READ_AHEAD;
-        if ahead < self.tail {
-            line_for_reading(core.memory.byte(ahead));
+        if position < self.end {
+            line_for_reading(core.memory.byte(position + READ_AHEAD));
+        }
+    }
+
+    /// Nearer to the tail, lines would be taken from those who write them. The tail itself would
+    /// say where it is, but every look at it delays a claim; the marks are written once a step.
+    #[cold]
+    fn ask(&mut self, core: &Core, position: u64) {
+        match core.mark_after(position) {
+            Some(mark) => {
+                self.end = mark.saturating_sub(READ_AHEAD);
+                self.ask_at = mark;
+            }
+            None => self.ask_at = position + ASK_AGAIN,
         }
     }
 }

@@ -105,6 +105,15 @@ impl<M: Memory> Ring<M> {
         }
     }
 
+    /// The first record boundary in the step after that of `position`, if a claim has reached it:
+    /// so much has been claimed at least.
+    #[cfg(not(loom))]
+    pub(crate) fn mark_after(&self, position: u64) -> Option<u64> {
+        let step = position / self.step() + 1;
+        let mark = self.memory.control().marks[step as usize % MARKS].load(Relaxed);
+        (mark > position).then_some(mark)
+    }
+
     /// With no subscriber, the floor may only move over finished records: walks them from the
     /// floor, under a pin, to the first boundary at or after `wanted` that ends a step, or to
     /// the first unfinished one.

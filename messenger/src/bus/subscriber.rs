@@ -40,6 +40,7 @@ struct Cursor {
     stored: u64,
     /// Records before this one are stepped over.
     start: u64,
+    ahead: Ahead,
 }
 
 impl Subscriber {
@@ -52,6 +53,7 @@ impl Subscriber {
                 Start::Oldest => joined.floor,
                 Start::Newest => joined.tail,
             },
+            ahead: Ahead::from(joined.floor),
         };
         // Lets go of what it does not want, also if it is never asked for a record. An error
         // comes again with the first read.
@@ -154,10 +156,8 @@ impl Subscriber {
     ) -> Result<usize, ReadError> {
         let batch = Batch(self);
         let Subscriber { core, cursor, .. } = &mut *batch.0;
-        let mut ahead = Ahead::from(cursor.position);
         let mut count = 0;
         while count < max {
-            ahead.fetch(core, cursor.position);
             let Some(taken) = cursor.take(core)? else {
                 break;
             };
@@ -290,6 +290,7 @@ impl Cursor {
                 Found::Nothing => return Ok(None),
                 Found::Record { tag, len, next } => {
                     self.position = next;
+                    self.ahead.before_reading(core, next);
                     if position >= self.start {
                         return Ok(Some((position, tag, len)));
                     }
