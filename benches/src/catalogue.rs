@@ -6,7 +6,8 @@ use crate::contender::Contender;
 use crate::ours;
 use crate::rivals::*;
 use crate::work::{
-    Conditions, Count, EmptyPoll, Job, Metrics, OneThread, Phases, PingPong, Throughput, floor,
+    Conditions, Count, EmptyPoll, Job, Metrics, OneThread, Phases, PingPong, ROUTES, TRAFFIC,
+    Throughput, WAYS, delivery, dispatch, floor, program,
 };
 
 /// Makes the list of names of a field of contenders, and the function that picks one by name.
@@ -142,6 +143,9 @@ pub(crate) fn count(who: &str, records: u64) -> Result<(), String> {
     pair::<_, 64>(who, Count { records }, nowhere).map(|_| ())
 }
 
+/// The ways of finding a record's handler.
+const DISPATCHED: &[&str] = &["messenger", "match on raw ids"];
+
 /// The payload sizes of the throughput rows, in bytes.
 pub(crate) const SIZES: &[usize] = &[16, 64, 256, 1024, 65536];
 
@@ -185,6 +189,9 @@ impl Cell<'_> {
             "spinning" => spinning::<_, 64>(self.who, PingPong, on),
             "waiting" => waiting::<_, 64>(self.who, PingPong, on),
             "asleep" => asleep::<_, 64>(self.who, PingPong, on),
+            "delivery" => delivery(self.who, self.size, on),
+            "dispatch" => dispatch(self.who, self.size, on),
+            "program" => program(self.who, on),
             "1-1" => self.sized(on, (1, 1)),
             "2-1" => self.sized(on, (2, 1)),
             "1-2" => self.sized(on, (1, 2)),
@@ -241,6 +248,16 @@ pub(crate) fn all() -> Vec<Cell<'static>> {
             who,
         }));
     }
+    for &size in ROUTES {
+        for (work, field) in [("delivery", TRAFFIC), ("dispatch", DISPATCHED)] {
+            cells.extend(field.iter().map(|&who| Cell { work, size, who }));
+        }
+    }
+    cells.extend(WAYS.iter().map(|&who| Cell {
+        work: "program",
+        size: 0,
+        who,
+    }));
     for (work, field) in [("1-1", PAIRS), ("2-1", MANY), ("1-2", FANS)] {
         for &size in SIZES {
             // Moving a payload is cheaper than allocating for it unless it is large.

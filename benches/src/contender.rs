@@ -33,11 +33,11 @@ impl Idle {
     pub(crate) fn wait(&mut self) {
         match self {
             Self::Spin => {}
-            Self::Rest => rest(64),
+            Self::Rest => rest(RESTS),
             Self::GiveWay { looks } => {
                 *looks += 1;
                 if *looks < 4 {
-                    rest(64);
+                    rest(RESTS);
                 } else {
                     yield_now();
                 }
@@ -53,6 +53,9 @@ impl Idle {
         }
     }
 }
+
+/// How many spin hints a rest is: some microseconds at most.
+const RESTS: u32 = 256;
 
 fn rest(hints: u32) {
     for _ in 0..hints {

@@ -3,6 +3,8 @@
 mod floors;
 mod latency;
 mod one_thread;
+mod program;
+mod routing;
 mod throughput;
 
 use std::time::Duration;
@@ -12,6 +14,8 @@ use crate::contender::Contender;
 pub(crate) use floors::{FLOORS, floor};
 pub(crate) use latency::PingPong;
 pub(crate) use one_thread::{Count, EmptyPoll, OneThread, Phases};
+pub(crate) use program::{WAYS, program};
+pub(crate) use routing::{ROUTES, TRAFFIC, delivery, dispatch};
 pub(crate) use throughput::Throughput;
 
 /// What a sample found: names and values.
