@@ -4,6 +4,8 @@ mod attr;
 mod plain;
 mod serialized;
 mod tail;
+#[cfg(test)]
+mod tests;
 
 use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{quote, quote_spanned};

@@ -183,7 +183,13 @@ fn expand_enum(
     };
     let variants: Vec<_> = data.variants.iter().map(|variant| &variant.ident).collect();
     let names = variants.iter().map(ToString::to_string);
+    let name = ident.to_string();
+    let span = ident.span().resolved_at(Span::call_site());
+    let check = located(quote!(#krate::__macro::no_padding_in_enum), span);
+    let check =
+        quote_spanned!(span=> const _: () = #check::<#ident, ::core::primitive::#integer>(#name););
     quote! {
+        #check
         // Sound because the bits are an integer of the enum's own `repr`, and only those of a variant are let through.
         unsafe impl #krate::__macro::Plain for #ident {
             const LAYOUT: ::core::primitive::u64 =
@@ -209,8 +215,12 @@ pub(super) fn layout_of(ty: &Type, krate: &Path) -> TokenStream {
     }
 }
 
+/// The type as it stands in the source, without spaces: where those are is the compiler's affair, and the text is part
+/// of a fingerprint.
 pub(super) fn type_text(ty: &Type) -> String {
-    ty.to_token_stream().to_string()
+    let mut text = ty.to_token_stream().to_string();
+    text.retain(|c| !c.is_whitespace());
+    text
 }
 
 /// What an array of arrays is made of: the array is plain data if its items are.

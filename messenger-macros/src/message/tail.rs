@@ -102,7 +102,7 @@ pub(super) fn expand(input: &DeriveInput, attrs: &Attrs, errors: &mut Errors) ->
             use #krate::__macro::Unknown as _;
             #krate::__macro::Schema::with_tail::<#head_ty, #tail_ty>(
                 #path,
-                #krate::__macro::tail_layout(#head_layout, #head_text, #tail_layout, #tail_text),
+                #krate::__macro::tail_layout::<#head_ty, #tail_ty>((#head_layout, #head_text), (#tail_layout, #tail_text)),
             )
         }),
         code,

@@ -26,4 +26,11 @@ struct Part {
 #[repr(C, align(32))]
 struct Wide([u64; 4]);
 
+#[derive(Clone, Copy, Plain)]
+#[repr(u8, align(4))]
+enum Side {
+    Buy,
+    Sell,
+}
+
 fn main() {}

@@ -95,6 +95,20 @@ impl<const N: usize> StructLayout<N> {
     }
 }
 
+/// Compiles if the enum `T` is its integer `N` and nothing more.
+#[track_caller]
+pub const fn no_padding_in_enum<T, N>(name: &str) {
+    if size_of::<T>() != size_of::<N>() {
+        let text = Text::<512>::new()
+            .text("`")
+            .text(name)
+            .text("` has ")
+            .number((size_of::<T>() - size_of::<N>()) as i128)
+            .text(" bytes of padding after its number, and padding can't be sent: take the `align` out of its `repr`");
+        panic!("{}", text.as_str());
+    }
+}
+
 /// The fingerprint of an enum without fields: its variants' names and numbers.
 pub const fn enum_layout<T>(variants: &[(&str, i128)]) -> u64 {
     let mut print = base(size_of::<T>(), align_of::<T>());
@@ -118,12 +132,16 @@ pub const fn array_layout(item: u64, len: usize) -> u64 {
         .get()
 }
 
-/// The fingerprint of a message with a tail.
-pub const fn tail_layout(head: u64, head_text: &str, item: u64, item_text: &str) -> u64 {
-    let print = Fingerprint::new().text("tail").number(head).number(item);
-    print
-        .text(if head == 0 { head_text } else { "" })
-        .text(if item == 0 { item_text } else { "" })
+/// The fingerprint of a message with a tail: of its head and its items the fingerprint, or the text where that is
+/// unknown.
+pub const fn tail_layout<H, T>(head: (u64, &str), item: (u64, &str)) -> u64 {
+    base(size_of::<H>(), align_of::<H>())
+        .number(size_of::<T>() as u64)
+        .text("tail")
+        .number(head.0)
+        .text(if head.0 == 0 { head.1 } else { "" })
+        .number(item.0)
+        .text(if item.0 == 0 { item.1 } else { "" })
         .get()
 }
 

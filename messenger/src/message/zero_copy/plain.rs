@@ -20,7 +20,7 @@ use crate::message::DecodeError;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not plain data, so it can't be in a zero-copy message",
     label = "not plain data",
-    note = "plain are numbers, `bool`, `char`, arrays of plain data, and types with `#[derive(Plain)]`; \
+    note = "plain are numbers, `bool`, `char`, types with `#[derive(Plain)]`, and fields that are arrays of these; \
             for strings, vectors and references choose a serialized codec, or a tail `&[T]`"
 )]
 pub unsafe trait Plain: Sized + 'static {

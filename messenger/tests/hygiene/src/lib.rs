@@ -37,6 +37,8 @@ messenger_id_enum! {
         None = 2,
         /// Bytes.
         Ok = 3,
+        /// Bytes with more behind them.
+        Vec = 4,
     }
     /// The sources.
     pub enum Hid {
@@ -85,6 +87,16 @@ pub enum Result {
 pub struct Ok {
     /// A part of it.
     pub result: Result,
+}
+
+/// A zero-copy message with a tail.
+#[derive(Message)]
+#[message(id = Mid::Vec, codec = zero_copy, crate = ::bus_framework)]
+pub struct Vec<'a> {
+    /// What it begins with.
+    pub head: &'a Ok,
+    /// What follows.
+    pub tail: &'a [Result],
 }
 
 /// A handler that is called as the trait which the macro implements for its workers.

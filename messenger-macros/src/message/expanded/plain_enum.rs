@@ -1,0 +1,20 @@
+#[repr(u8)]
+enum Side {
+    Buy = 1,
+    Sell = 2,
+}
+
+const _: () = ::messenger::__macro::no_padding_in_enum::<Side, ::core::primitive::u8>("Side");
+unsafe impl ::messenger::__macro::Plain for Side {
+    const LAYOUT: ::core::primitive::u64 = ::messenger::__macro::enum_layout::<Side>(&[
+        ("Buy", Side::Buy as ::core::primitive::i128),
+        ("Sell", Side::Sell as ::core::primitive::i128),
+    ]);
+    #[inline]
+    fn is_valid(bits: &::messenger::__macro::Bits<Self>) -> ::core::primitive::bool {
+        let number = bits.number::<::core::primitive::u8>();
+        false
+            || number == Side::Buy as ::core::primitive::u8
+            || number == Side::Sell as ::core::primitive::u8
+    }
+}

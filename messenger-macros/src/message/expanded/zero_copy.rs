@@ -1,0 +1,85 @@
+# [message (id = Mid :: Quote , codec = zero_copy)]
+#[repr(C)]
+struct Quote {
+    price: u64,
+    sides: [Side; 2],
+    pad: [u8; 6],
+}
+
+impl ::messenger::__macro::Message for Quote {
+    const ID: ::messenger::__macro::MessageId =
+        ::messenger::__macro::message_id(Mid::Quote as ::core::primitive::i128);
+    const NAME: &'static ::core::primitive::str = "Quote";
+    type Mode = ::messenger::__macro::ZeroCopy;
+    const SCHEMA: ::messenger::__macro::Schema = ::messenger::__macro::Schema::zero_copy::<Self>(
+        ::core::concat!(::core::module_path!(), "::Quote"),
+        <Self as ::messenger::__macro::Plain>::LAYOUT,
+    );
+}
+const _: ::messenger::__macro::MessageId =
+    ::messenger::__macro::message_id(Mid::Quote as ::core::primitive::i128);
+const _: () = {
+    #[allow(unused_imports)]
+    use ::messenger::__macro::Unknown as _;
+    #[allow(non_upper_case_globals)]
+    const __Quote_LAYOUT: ::messenger::__macro::StructLayout<3usize> =
+        ::messenger::__macro::StructLayout::of::<Quote>(
+            "Quote",
+            [
+                ::messenger::__macro::FieldLayout {
+                    name: "price",
+                    offset: ::core::mem::offset_of!(Quote, price),
+                    size: ::core::mem::size_of::<u64>(),
+                    layout: ::messenger::__macro::Probe::<u64>::LAYOUT,
+                    ty: "u64",
+                },
+                ::messenger::__macro::FieldLayout {
+                    name: "sides",
+                    offset: ::core::mem::offset_of!(Quote, sides),
+                    size: ::core::mem::size_of::<[Side; 2]>(),
+                    layout: ::messenger::__macro::array_layout(
+                        ::messenger::__macro::Probe::<Side>::LAYOUT,
+                        2,
+                    ),
+                    ty: "[Side;2]",
+                },
+                ::messenger::__macro::FieldLayout {
+                    name: "pad",
+                    offset: ::core::mem::offset_of!(Quote, pad),
+                    size: ::core::mem::size_of::<[u8; 6]>(),
+                    layout: ::messenger::__macro::array_layout(
+                        ::messenger::__macro::Probe::<u8>::LAYOUT,
+                        6,
+                    ),
+                    ty: "[u8;6]",
+                },
+            ],
+        );
+    const _: () = __Quote_LAYOUT.no_padding_after(0usize);
+    const _: () = __Quote_LAYOUT.no_padding_after(1usize);
+    const _: () = __Quote_LAYOUT.no_padding_after(2usize);
+    const _: () = __Quote_LAYOUT.fits_a_payload();
+    unsafe impl ::messenger::__macro::Plain for Quote {
+        const LAYOUT: ::core::primitive::u64 = __Quote_LAYOUT.fingerprint();
+        #[inline]
+        fn is_valid(bits: &::messenger::__macro::Bits<Self>) -> ::core::primitive::bool {
+            let _ = bits;
+            true && (::messenger::__macro::Probe::<u64>::ANY_BITS
+                || bits.are::<u64>(
+                    ::core::mem::offset_of!(Quote, price),
+                    ::core::mem::size_of::<u64>(),
+                ))
+                && (::messenger::__macro::Probe::<Side>::ANY_BITS
+                    || bits.are::<Side>(
+                        ::core::mem::offset_of!(Quote, sides),
+                        ::core::mem::size_of::<[Side; 2]>(),
+                    ))
+                && (::messenger::__macro::Probe::<u8>::ANY_BITS
+                    || bits.are::<u8>(
+                        ::core::mem::offset_of!(Quote, pad),
+                        ::core::mem::size_of::<[u8; 6]>(),
+                    ))
+        }
+    }
+};
+impl ::messenger::__macro::ZeroCopyMessage for Quote {}
