@@ -39,11 +39,10 @@ for sanitizer in "${sanitizers[@]}"; do
         continue
     fi
     echo "sanitizers.sh: $sanitizer, with $(rustc +nightly --version)"
-    # The library's own unit tests, and the bus's.
     RUSTFLAGS="-Zsanitizer=$sanitizer -Cunsafe-allow-abi-mismatch=sanitizer $extra" \
         CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/sanitizer-$sanitizer" \
-        TSAN_OPTIONS="suppressions=$PWD/ci/tsan.suppressions ${TSAN_OPTIONS:-}" \
+        TSAN_OPTIONS="suppressions=$PWD/ci/tsan.suppressions allocator_may_return_null=1 ${TSAN_OPTIONS:-}" \
         ASAN_OPTIONS="allocator_may_return_null=1 ${ASAN_OPTIONS:-}" \
-        cargo +nightly test -p messenger --target "$host" --lib \
+        cargo +nightly test --no-fail-fast -p messenger --target "$host" --lib \
         --test bus_stress --test bus_contract --test bus_properties --test bus_errors -- "$@"
 done
