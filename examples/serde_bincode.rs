@@ -165,10 +165,7 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
     game.publisher::<Main>()?.send(&Ping { count: 1 })?;
     println!("main serves, and they play until {until}");
 
-    let heard = result
-        .next()?
-        .and_then(|message| message.get::<Heard>())
-        .ok_or("the game stopped before its end")??;
+    let heard = result.receive()?.ok_or("the game stopped before its end")?;
     let took = begun.elapsed();
     println!(
         "the listener heard {} pings and {} pongs, all in order",

@@ -148,7 +148,7 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
     let lines = ["10", "20", "thirty", "40", "50"];
 
     println!("on_panic = stop: nothing runs on without the parser");
-    let (parsed, ended) = run(|bus, parsed| Strict::builder(bus, parsed), &lines)?;
+    let (parsed, ended) = run(Strict::builder, &lines)?;
     let failed = ended.expect_err("it stopped at the third line");
     println!("  join says: {failed}");
     assert_eq!(failed.failure().handler, Some("parser"));
@@ -156,13 +156,13 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
     assert_eq!(parsed, 2, "the lines before the panic");
 
     println!("on_panic = stop_worker: the archive goes on without the parser");
-    let (parsed, ended) = run(|bus, parsed| Separate::builder(bus, parsed), &lines)?;
+    let (parsed, ended) = run(Separate::builder, &lines)?;
     let report = ended?;
     assert_eq!(panics(&report), [AfterPanic::WorkerStopped]);
     assert_eq!((parsed, report.workers[1].messages), (2, 6));
 
     println!("on_panic = restart: another parser goes on after the line at fault");
-    let (parsed, ended) = run(|bus, parsed| Patient::builder(bus, parsed), &lines)?;
+    let (parsed, ended) = run(Patient::builder, &lines)?;
     let report = ended?;
     assert_eq!(panics(&report), [AfterPanic::Restarted]);
     assert_eq!((parsed, report.workers[1].messages), (4, 6));
@@ -170,7 +170,7 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
 
     println!("on_panic = restart, but too often: then it stops");
     let lines = ["10", "zwanzig", "trente", "cuarenta", "50"];
-    let (parsed, ended) = run(|bus, parsed| Patient::builder(bus, parsed), &lines)?;
+    let (parsed, ended) = run(Patient::builder, &lines)?;
     let failed = ended.expect_err("three panics are one too many");
     println!("  join says: {failed}");
     let then = [
