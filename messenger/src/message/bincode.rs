@@ -65,10 +65,7 @@ pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError>
         }),
         Err(error) => Err(limits.broken().unwrap_or_else(|| DecodeError::Codec {
             codec: "bincode",
-            reason: match error {
-                ::bincode::error::DecodeError::OtherString(reason) => reason,
-                error => format!("{error:?}"),
-            },
+            reason: reason(error),
         })),
     }
 }
@@ -78,6 +75,21 @@ fn refused(error: &::bincode::error::EncodeError) -> EncodeError {
     EncodeError::Codec {
         codec: "bincode",
         reason: error.to_string(),
+    }
+}
+
+#[cold]
+fn reason(error: ::bincode::error::DecodeError) -> String {
+    use ::bincode::error::DecodeError as E;
+    match error {
+        E::OtherString(reason) => reason,
+        E::UnexpectedEnd { additional } => {
+            format!("it ends early: at least {additional} more bytes are needed")
+        }
+        E::InvalidBooleanValue(byte) => format!("a bool is 0 or 1, and this is {byte}"),
+        E::InvalidCharEncoding(bytes) => format!("{bytes:02x?} is no char"),
+        E::Utf8 { inner } => format!("a text is not UTF-8: {inner}"),
+        error => error.to_string(),
     }
 }
 

@@ -171,3 +171,97 @@ impl fmt::Display for DecodeError {
 }
 
 impl core::error::Error for DecodeError {}
+
+#[cfg(test)]
+mod tests {
+    use super::{DecodeError, EncodeError, Overflow};
+
+    #[test]
+    fn errors_say_the_numbers_and_what_to_do() {
+        let overflow = Overflow {
+            len: 5,
+            remaining: 3,
+        };
+        let encode = [
+            (
+                EncodeError::Codec {
+                    codec: "bincode",
+                    reason: "no length".into(),
+                },
+                ["bincode", "no length"],
+            ),
+            (EncodeError::Overflow(overflow), ["5 bytes", "room for 3"]),
+            (
+                EncodeError::Length {
+                    message: "Ball",
+                    claimed: 4,
+                    written: 6,
+                },
+                ["counted 4", "wrote 6"],
+            ),
+            (
+                EncodeError::Misaligned {
+                    message: "Ball",
+                    align: 8,
+                },
+                ["8 bytes", "in a claim"],
+            ),
+            (
+                EncodeError::ZeroIsInvalid { message: "Ball" },
+                ["no valid Ball", "send a whole value"],
+            ),
+        ];
+        for (error, parts) in encode {
+            let text = error.to_string();
+            assert!(parts.iter().all(|part| text.contains(part)), "{text}");
+        }
+        let decode = [
+            (
+                DecodeError::Codec {
+                    codec: "prost",
+                    reason: "a bad varint".into(),
+                },
+                ["prost", "a bad varint"],
+            ),
+            (
+                DecodeError::TooMany {
+                    announced: 99,
+                    possible: 7,
+                },
+                ["99 elements", "at most 7"],
+            ),
+            (DecodeError::TooDeep { limit: 128 }, ["deeper", "128"]),
+            (
+                DecodeError::LeftOver { len: 9, left: 2 },
+                ["2 of", "9 bytes"],
+            ),
+            (
+                DecodeError::WrongSize {
+                    len: 9,
+                    expected: 8,
+                },
+                ["9 bytes", "has 8"],
+            ),
+            (
+                DecodeError::WrongTail {
+                    len: 9,
+                    head: 4,
+                    item: 2,
+                },
+                ["9 bytes", "items of 2"],
+            ),
+            (
+                DecodeError::Misaligned { align: 16 },
+                ["multiple of 16", "copy it"],
+            ),
+            (
+                DecodeError::InvalidBits { what: "Side" },
+                ["no value of Side", "means nothing"],
+            ),
+        ];
+        for (error, parts) in decode {
+            let text = error.to_string();
+            assert!(parts.iter().all(|part| text.contains(part)), "{text}");
+        }
+    }
+}
