@@ -364,7 +364,7 @@ const _: () = {
         }
 
         #[inline]
-        fn dispatch(&mut self, route: usize, payload: &[u8], to: &mut Delivery<'_>) {
+        fn dispatch(&mut self, route: usize, payload: &[u8], to: Delivery<'_>) {
             match route {
                 0 => to.deliver::<Ball, _>(Self::PONG, &mut self.pong, payload),
                 1 => to.deliver::<Back, _>(Self::PING, &mut self.ping, payload),
@@ -449,7 +449,7 @@ const _: () = {
         }
 
         #[inline]
-        fn dispatch(&mut self, route: usize, payload: &[u8], to: &mut Delivery<'_>) {
+        fn dispatch(&mut self, route: usize, payload: &[u8], to: Delivery<'_>) {
             match route {
                 0 => to.receive::<Back>(payload, |to, m| {
                     to.handle::<Back, _>(Self::TAP, &mut self.tap, m);

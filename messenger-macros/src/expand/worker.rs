@@ -209,7 +209,7 @@ fn impl_worker(worker: &Worker, scope: &Scope<'_>, name: &Ident, app: &Ident) ->
                 &mut self,
                 route: ::core::primitive::usize,
                 payload: &[::core::primitive::u8],
-                to: &mut #lib::Delivery<'_>,
+                to: #lib::Delivery<'_>,
             ) {
                 #dispatch
             }

@@ -29,9 +29,10 @@ impl<'a> Delivery<'a> {
     }
 
     /// Gives the message in `payload` to its only receiver.
-    #[inline]
+    // Never inlined: a worker's loop stays small however many routes it has, and so does what it keeps in registers.
+    #[inline(never)]
     pub fn deliver<'m, M: Receive<'m>, H: Handle<M>>(
-        &mut self,
+        mut self,
         seat: Seat,
         handler: &mut H,
         payload: &'m [u8],
@@ -46,12 +47,12 @@ impl<'a> Delivery<'a> {
     /// Decodes the message in `payload` once, for `each` to [`handle`](Self::handle) by several receivers.
     #[inline]
     pub fn receive<'m, M: Receive<'m>>(
-        &mut self,
+        mut self,
         payload: &'m [u8],
         each: impl FnOnce(&mut Self, &M),
     ) {
         match M::receive(payload) {
-            Ok(held) => each(self, held.borrow()),
+            Ok(held) => each(&mut self, held.borrow()),
             Err(error) => self.undecodable(error),
         }
         if !self.link.caught.is_empty() {
@@ -89,6 +90,7 @@ impl<'a> Delivery<'a> {
     }
 
     #[cold]
+    #[inline(never)]
     fn is_dead(&mut self, seat: Seat) -> bool {
         let dead = self.link.dead[usize::from(seat.index)];
         self.link.tally.orphaned.add(u64::from(dead));
@@ -102,6 +104,7 @@ impl<'a> Delivery<'a> {
     }
 
     #[cold]
+    #[inline(never)]
     fn undecodable(&mut self, error: DecodeError) {
         let link = &mut *self.link;
         link.tally.undecodable.add(1);
@@ -117,6 +120,7 @@ impl<'a> Delivery<'a> {
 
 /// A handler returned an error: what its worker's policy says.
 #[cold]
+#[inline(never)]
 pub(crate) fn returned(link: &mut Link, seat: Seat, error: HandlerError) {
     let handling = link.call == super::link::Call::Handle;
     link.tally.errors.add(1);

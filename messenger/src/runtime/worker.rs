@@ -41,7 +41,7 @@ pub trait Worker: Sized + 'static {
     fn find(tag: Tag) -> Option<usize>;
 
     /// Gives a record to the receivers of its route.
-    fn dispatch(&mut self, route: usize, payload: &[u8], to: &mut Delivery<'_>);
+    fn dispatch(&mut self, route: usize, payload: &[u8], to: Delivery<'_>);
 
     /// Visits one handler.
     fn visit<V: Visitor>(&mut self, handler: usize, visitor: &mut V);
@@ -525,7 +525,7 @@ fn take<W: Worker>(
     link.position = record.position();
     link.route = route;
     link.tally.routes[route].messages.add(1);
-    worker.dispatch(route, record.payload(), &mut Delivery::new(link));
+    worker.dispatch(route, record.payload(), Delivery::new(link));
     // After the handler, so that nobody waits for the clock.
     if clock.stale {
         clock.read();
