@@ -2,7 +2,9 @@
 
 #![cfg(all(not(miri), not(feature = "postcard")))]
 
+mod compiler;
+
 #[test]
 fn a_missing_feature_is_named() {
-    trybuild::TestCases::new().compile_fail("tests/ui_feature/message_*.rs");
+    compiler::tells("tests/ui_feature/message_*.rs");
 }

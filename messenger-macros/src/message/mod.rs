@@ -4,7 +4,7 @@ mod attr;
 mod plain;
 mod serialized;
 mod tail;
-#[cfg(test)]
+#[cfg(all(test, not(miri)))]
 mod tests;
 
 use proc_macro2::{Delimiter, Group, TokenStream};
