@@ -136,22 +136,26 @@ struct Known {
     handler: usize,
     ty: Option<TypePath>,
     has_id: bool,
+    /// Whether its constant is another's already.
+    is_twin: bool,
 }
 
 impl Names {
     fn of(workers: &[Worker], errors: &mut Errors) -> Self {
         let mut handlers: HashMap<String, Known> = HashMap::new();
+        let mut constants: HashMap<String, (Ident, usize, usize)> = HashMap::new();
         for (number, worker) in workers.iter().enumerate() {
             for (handler, it) in worker.handlers.iter().enumerate() {
-                if let Some(first) = handlers.get(&it.name.to_string()) {
-                    errors.at(
-                        &it.name,
-                        format_args!(
-                            "there are two handlers `{}`, the first in worker `{}`: give one another name",
-                            it.name, workers[first.worker].name
-                        ),
-                    );
-                    continue;
+                let constant = constant(&it.name);
+                let first = constants
+                    .entry(constant)
+                    .or_insert_with(|| (it.name.clone(), number, handler));
+                let is_twin = (first.1, first.2) != (number, handler);
+                if is_twin {
+                    errors.at(&it.name, same_name(&it.name, first, workers));
+                    if it.name == first.0 {
+                        continue;
+                    }
                 }
                 handlers.insert(
                     it.name.to_string(),
@@ -161,6 +165,7 @@ impl Names {
                         handler,
                         ty: it.ty.clone(),
                         has_id: it.id.is_some(),
+                        is_twin,
                     },
                 );
             }
@@ -220,7 +225,9 @@ impl Names {
             let is_first = self
                 .handlers
                 .get(&handler.name.to_string())
-                .is_some_and(|known| (known.worker, known.handler) == (number, at));
+                .is_some_and(|known| {
+                    (known.worker, known.handler) == (number, at) && !known.is_twin
+                });
             let right = if is_first {
                 right_handler(handler, errors)
             } else {
@@ -346,6 +353,24 @@ impl Names {
         format!(
             "worker `{worker_name}` has no handler `{name}`{meant}; its handlers are {}",
             list_of(&named)
+        )
+    }
+}
+
+fn same_name(
+    name: &Ident,
+    (first, worker, _): &(Ident, usize, usize),
+    workers: &[Worker],
+) -> String {
+    let worker = &workers[*worker].name;
+    if name == first {
+        format!(
+            "there are two handlers `{name}`, the first in worker `{worker}`: give one another name"
+        )
+    } else {
+        format!(
+            "`{name}` and `{first}`, in worker `{worker}`, are one name for the constant `{}`: give one another name",
+            constant(name)
         )
     }
 }

@@ -12,6 +12,8 @@
 //!   per worker a struct `<Name>Worker` with a field per handler, its inherent items (a `Seat` and a constructor per
 //!   handler, the routes, the table) and `impl Worker`; then `impl App`, one `impl Outside` per outside source, and
 //!   the const checks.
+//! * That each source declares what it sends is checked in a function of its own, so that the table is still data where
+//!   one doesn't, and shows its other mistakes.
 //! * Checks that no trait bound can make: `Faults::find` looks over the whole table once, then each place asks for its own
 //!   fault, spanned at its token, so that the caret stands there.
 //! * A second instance `ping2: Ping as Hid::Ping2 = ..` takes `Seat::with_id(n, ID)` and
@@ -297,7 +299,7 @@ const _: () = {
     use messenger::__macro::{
         App, AppInfo, Delivery, Dropped, Faults, HandlerInfo, Making, OnPanic, Route, RouteTable,
         Seat, SourceInfo, Spawner, Tag, Visitor, WaitStrategy, Worker, WorkerInfo, WorkerOptions,
-        made, restart_needs_unwinding, route_buckets, route_slots,
+        made, restart_needs_unwinding, route_buckets, route_slots, sends,
     };
 
     struct CourtWorker {
@@ -495,19 +497,50 @@ const _: () = {
 
     impl Outside<Game> for Http {}
 
+    const _: fn() = || {
+        sends::<Ping, Ball>();
+        sends::<Pong, Back>();
+        sends::<Http, Ball>();
+        sends::<Pong, Back>();
+        sends::<Ping, Quote>();
+        sends::<Ping, Note>();
+        sends::<Pong, Raw>();
+    };
+
     const FAULTS: &Faults = &Faults::find::<{ <Game as App>::INFO.entries() }>(<Game as App>::INFO);
     const _: () = FAULTS.handler(0, 0);
     const _: () = FAULTS.handler(0, 1);
-    const _: () = FAULTS.route(0, 0);
-    const _: () = FAULTS.route(0, 1);
-    const _: () = FAULTS.route(0, 2);
+    const _: () = {
+        FAULTS.route(0, 0);
+        FAULTS.route_message(0, 0);
+    };
+    const _: () = {
+        FAULTS.route(0, 1);
+        FAULTS.route_message(0, 1);
+    };
+    const _: () = {
+        FAULTS.route(0, 2);
+        FAULTS.route_message(0, 2);
+    };
     const _: () = FAULTS.handler(1, 0);
     const _: () = FAULTS.handler(1, 1);
-    const _: () = FAULTS.route(1, 0);
-    const _: () = FAULTS.route(1, 1);
-    const _: () = FAULTS.route(1, 2);
+    const _: () = {
+        FAULTS.route(1, 0);
+        FAULTS.route_message(1, 0);
+    };
+    const _: () = {
+        FAULTS.route(1, 1);
+        FAULTS.route_message(1, 1);
+    };
+    const _: () = {
+        FAULTS.route(1, 2);
+        FAULTS.route_message(1, 2);
+    };
     const _: () = FAULTS.outside(0);
-    const _: () = FAULTS.dropped(0);
+    const _: () = {
+        FAULTS.dropped(0);
+        FAULTS.dropped_message(0);
+    };
     const _: () = restart_needs_unwinding(cfg!(panic = "unwind"));
 };
 

@@ -23,6 +23,11 @@ pub(crate) fn expand(table: &Table) -> TokenStream {
     let (krate, lib) = (&table.krate, &scope.lib);
     let Table { vis, name, .. } = table;
     let docs = documented(&table.attrs, &format!(" The table `{}`.", name_of(name)));
+    // Where the table isn't, nothing of it is.
+    let cfgs = table
+        .attrs
+        .iter()
+        .filter(|attr| attr.path().is_ident("cfg"));
     let app = app(table, &scope);
     let instances = instances(table, &scope);
     let workers = (0..table.workers.len()).map(|number| worker::expand(table, &scope, number));
@@ -33,6 +38,7 @@ pub(crate) fn expand(table: &Table) -> TokenStream {
         #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
         #vis enum #name {}
 
+        #(#cfgs)*
         const _: () = {
             use #krate::__macro as #lib;
 

@@ -237,19 +237,49 @@ const _: () = {
     }
     impl lib::Outside<Game> for Http {}
     const _: () = lib::restart_needs_unwinding(::core::cfg!(panic = "unwind"));
+    const _: fn() = || {
+        lib::sends::<Ping, Ball>();
+        lib::sends::<Pong, Back>();
+        lib::sends::<Http, Ball>();
+        lib::sends::<Pong, Back>();
+        lib::sends::<Ping, Quote>();
+        lib::sends::<Ping, Note>();
+        lib::sends::<Pong, Raw>();
+    };
     const FAULTS: &lib::Faults = &lib::Faults::find::<
         { <Game as lib::App>::INFO.entries() },
     >(<Game as lib::App>::INFO);
     const _: () = FAULTS.handler(0, 0);
     const _: () = FAULTS.handler(0, 1);
-    const _: () = FAULTS.route(0, 0);
-    const _: () = FAULTS.route(0, 1);
-    const _: () = FAULTS.route(0, 2);
+    const _: () = {
+        FAULTS.route(0, 0);
+        FAULTS.route_message(0, 0);
+    };
+    const _: () = {
+        FAULTS.route(0, 1);
+        FAULTS.route_message(0, 1);
+    };
+    const _: () = {
+        FAULTS.route(0, 2);
+        FAULTS.route_message(0, 2);
+    };
     const _: () = FAULTS.handler(1, 0);
     const _: () = FAULTS.handler(1, 1);
-    const _: () = FAULTS.route(1, 0);
-    const _: () = FAULTS.route(1, 1);
-    const _: () = FAULTS.route(1, 2);
+    const _: () = {
+        FAULTS.route(1, 0);
+        FAULTS.route_message(1, 0);
+    };
+    const _: () = {
+        FAULTS.route(1, 1);
+        FAULTS.route_message(1, 1);
+    };
+    const _: () = {
+        FAULTS.route(1, 2);
+        FAULTS.route_message(1, 2);
+    };
     const _: () = FAULTS.outside(0);
-    const _: () = FAULTS.dropped(0);
+    const _: () = {
+        FAULTS.dropped(0);
+        FAULTS.dropped_message(0);
+    };
 };

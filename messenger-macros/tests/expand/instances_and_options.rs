@@ -169,6 +169,13 @@ const _: () = {
             spawner.spawn::<ReadersWorker>();
         }
     }
+    const _: fn() = || {
+        lib::sends::<Reader, Line>();
+        lib::sends::<Reader, Line>();
+        lib::sends::<Reader, words::Word>();
+        lib::sends::<Reader, words::Word>();
+        lib::sends::<Reader, End>();
+    };
     const FAULTS: &lib::Faults = &lib::Faults::find::<
         { <Feeds as lib::App>::INFO.entries() },
     >(<Feeds as lib::App>::INFO);
@@ -176,9 +183,24 @@ const _: () = {
     const _: () = FAULTS.handler(0, 1);
     const _: () = FAULTS.handler(0, 2);
     const _: () = FAULTS.handler(0, 3);
-    const _: () = FAULTS.route(0, 0);
-    const _: () = FAULTS.route(0, 1);
-    const _: () = FAULTS.route(0, 2);
-    const _: () = FAULTS.dropped(0);
-    const _: () = FAULTS.dropped(1);
+    const _: () = {
+        FAULTS.route(0, 0);
+        FAULTS.route_message(0, 0);
+    };
+    const _: () = {
+        FAULTS.route(0, 1);
+        FAULTS.route_message(0, 1);
+    };
+    const _: () = {
+        FAULTS.route(0, 2);
+        FAULTS.route_message(0, 2);
+    };
+    const _: () = {
+        FAULTS.dropped(0);
+        FAULTS.dropped_message(0);
+    };
+    const _: () = {
+        FAULTS.dropped(1);
+        FAULTS.dropped_message(1);
+    };
 };

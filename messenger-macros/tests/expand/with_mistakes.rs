@@ -129,4 +129,7 @@ const _: () = {
             spawner.spawn::<CourtWorker>();
         }
     }
+    const _: fn() = || {
+        lib::sends::<Ping, Ball>();
+    };
 };

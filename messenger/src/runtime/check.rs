@@ -26,9 +26,34 @@ struct Fault {
 #[derive(Clone, Copy)]
 enum Place {
     Route(usize, usize),
+    RouteMessage(usize, usize),
     Handler(usize, usize),
     Outside(usize),
     Dropped(usize),
+    DroppedMessage(usize),
+}
+
+impl Place {
+    const fn is(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Route(a, b), Self::Route(c, d))
+            | (Self::RouteMessage(a, b), Self::RouteMessage(c, d))
+            | (Self::Handler(a, b), Self::Handler(c, d)) => a == c && b == d,
+            (Self::Outside(a), Self::Outside(b))
+            | (Self::Dropped(a), Self::Dropped(b))
+            | (Self::DroppedMessage(a), Self::DroppedMessage(b)) => a == b,
+            _ => false,
+        }
+    }
+
+    /// Where the message of this place stands.
+    const fn message(self) -> Self {
+        match self {
+            Self::Route(worker, route) => Self::RouteMessage(worker, route),
+            Self::Dropped(dropped) => Self::DroppedMessage(dropped),
+            other => other,
+        }
+    }
 }
 
 /// In place of a worker's number: an id that nobody has.
@@ -210,7 +235,7 @@ impl Faults {
         let slot = message.id.get() as usize;
         let mut other = entries.first[slot] as usize;
         if let Some(known) = entries.another(app, message) {
-            self.add(place, shared_message(message, known));
+            self.add(place.message(), shared_message(message, known));
         }
         while other != 0 {
             let entry = entries.list[other - 1];
@@ -337,73 +362,72 @@ impl Faults {
         }
     }
 
-    /// Asks for the faults of a worker's route.
+    /// Tells the faults of the source of a worker's route, and of the route itself.
     ///
     /// # Panics
     ///
     /// While the program is compiled, if there is one.
     #[track_caller]
     pub const fn route(&self, worker: usize, route: usize) {
-        let mut i = 0;
-        while i < self.count {
-            if let Some(fault) = &self.found[i]
-                && let Place::Route(w, r) = fault.place
-            {
-                assert!(w != worker || r != route, "{}", fault.text.as_str());
-            }
-            i += 1;
-        }
+        self.tell(Place::Route(worker, route));
     }
 
-    /// Asks for the faults of a worker's handler.
+    /// Tells the faults of the message of a worker's route.
+    ///
+    /// # Panics
+    ///
+    /// While the program is compiled, if there is one.
+    #[track_caller]
+    pub const fn route_message(&self, worker: usize, route: usize) {
+        self.tell(Place::RouteMessage(worker, route));
+    }
+
+    /// Tells the faults of a worker's handler.
     ///
     /// # Panics
     ///
     /// While the program is compiled, if there is one.
     #[track_caller]
     pub const fn handler(&self, worker: usize, handler: usize) {
-        let mut i = 0;
-        while i < self.count {
-            if let Some(fault) = &self.found[i]
-                && let Place::Handler(w, h) = fault.place
-            {
-                assert!(w != worker || h != handler, "{}", fault.text.as_str());
-            }
-            i += 1;
-        }
+        self.tell(Place::Handler(worker, handler));
     }
 
-    /// Asks for the faults of an outside source.
+    /// Tells the faults of an outside source.
     ///
     /// # Panics
     ///
     /// While the program is compiled, if there is one.
     #[track_caller]
     pub const fn outside(&self, outside: usize) {
-        let mut i = 0;
-        while i < self.count {
-            if let Some(fault) = &self.found[i]
-                && let Place::Outside(o) = fault.place
-            {
-                assert!(o != outside, "{}", fault.text.as_str());
-            }
-            i += 1;
-        }
+        self.tell(Place::Outside(outside));
     }
 
-    /// Asks for the faults of an entry of `drop`.
+    /// Tells the faults of the source of an entry of `drop`, and of the entry itself.
     ///
     /// # Panics
     ///
     /// While the program is compiled, if there is one.
     #[track_caller]
     pub const fn dropped(&self, dropped: usize) {
+        self.tell(Place::Dropped(dropped));
+    }
+
+    /// Tells the faults of the message of an entry of `drop`.
+    ///
+    /// # Panics
+    ///
+    /// While the program is compiled, if there is one.
+    #[track_caller]
+    pub const fn dropped_message(&self, dropped: usize) {
+        self.tell(Place::DroppedMessage(dropped));
+    }
+
+    #[track_caller]
+    const fn tell(&self, place: Place) {
         let mut i = 0;
         while i < self.count {
-            if let Some(fault) = &self.found[i]
-                && let Place::Dropped(d) = fault.place
-            {
-                assert!(d != dropped, "{}", fault.text.as_str());
+            if let Some(fault) = &self.found[i] {
+                assert!(!fault.place.is(place), "{}", fault.text.as_str());
             }
             i += 1;
         }
@@ -413,11 +437,11 @@ impl Faults {
 /// The source, its name and the message of a route or a dropped entry.
 const fn look_up(app: &AppInfo, place: Place) -> (u16, &'static str, &'static MessageInfo) {
     match place {
-        Place::Route(worker, route) => {
+        Place::Route(worker, route) | Place::RouteMessage(worker, route) => {
             let route = &app.workers[worker].routes[route];
             (route.source.get(), route.source_name, &route.message)
         }
-        Place::Dropped(dropped) => {
+        Place::Dropped(dropped) | Place::DroppedMessage(dropped) => {
             let dropped = &app.dropped[dropped];
             (dropped.source.get(), dropped.source_name, &dropped.message)
         }

@@ -125,7 +125,7 @@ pub struct Route {
 impl Route {
     /// The messages `M` that the handler type `S` sends.
     #[must_use]
-    pub const fn of<S: Handler, M: Message + SentBy<S>>(receivers: &'static [u16]) -> Self {
+    pub const fn of<S: Handler, M: Message>(receivers: &'static [u16]) -> Self {
         Self {
             source: S::ID,
             source_name: S::NAME,
@@ -163,7 +163,7 @@ pub struct Dropped {
 impl Dropped {
     /// The messages `M` that the handler type `S` sends.
     #[must_use]
-    pub const fn of<S: Handler, M: Message + SentBy<S>>() -> Self {
+    pub const fn of<S: Handler, M: Message>() -> Self {
         Self {
             source: S::ID,
             source_name: S::NAME,
@@ -185,3 +185,8 @@ impl Dropped {
         self.message.id
     }
 }
+
+/// Says that the handler type `S` sends `M`; if it doesn't, the compiler tells so at the call.
+///
+/// It stands apart from [`Route::of`] so that a table with such a mistake is still data, and shows its other mistakes.
+pub const fn sends<S: Handler, M: SentBy<S>>() {}

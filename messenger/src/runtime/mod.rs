@@ -40,7 +40,7 @@ pub use app::{App, Builder, Spawner, StartError, WorkerId};
 pub use check::Faults;
 pub use counters::{RouteCounters, WorkerCounters};
 pub use deliver::{Delivery, Visitor};
-pub use describe::{AppInfo, Dropped, HandlerInfo, Route, SourceInfo, WorkerInfo};
+pub use describe::{AppInfo, Dropped, HandlerInfo, Route, SourceInfo, WorkerInfo, sends};
 pub use error::{HandlerError, Result};
 pub use failure::{AfterPanic, Failed, FailedRecord, Failure, FailureKind, Report};
 pub use graph::{Edge, Graph, Node};

@@ -11,6 +11,7 @@ messenger! {
         routes: [
             Ping, Ball: [pnog],
             Pong, Back: [pong],
+            Ping, Back: [ping],
         ]
 }
 

@@ -57,3 +57,12 @@ fn runs_without_prelude() -> Result<(), Box<dyn std::error::Error>> {
     app.join()?;
     Result::Ok(())
 }
+
+bus_framework::messenger! {
+    #[cfg(not(test))]
+    pub Absent;
+
+    Table:
+        handlers: [ nothing: Nowhere = Nowhere ]
+        routes: []
+}
