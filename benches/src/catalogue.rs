@@ -6,8 +6,8 @@ use crate::contender::Contender;
 use crate::ours;
 use crate::rivals::*;
 use crate::work::{
-    Conditions, Count, EmptyPoll, Job, Metrics, OneThread, Phases, PingPong, ROUTES, TRAFFIC,
-    Throughput, WAYS, delivery, dispatch, floor, program,
+    Conditions, Count, EmptyPoll, Job, MEMORY_RING, Memory, Metrics, OneThread, Phases, PingPong,
+    ROUTES, TRAFFIC, Throughput, WAYS, delivery, dispatch, floor, program,
 };
 
 /// Makes the list of names of a field of contenders, and the function that picks one by name.
@@ -76,8 +76,10 @@ field! { FANS, fan:
     "messenger shared, batches" => ours::SharedBatches,
     "messenger single" => ours::Alone,
     "messenger single, batches" => ours::AloneBatches,
-    "disruptor multi" => DisruptorMultiFan,
-    "disruptor single" => DisruptorSingleFan,
+    "disruptor multi" => DisruptorMultiFan<false>,
+    "disruptor multi, batches" => DisruptorMultiFan<true>,
+    "disruptor single" => DisruptorSingleFan<false>,
+    "disruptor single, batches" => DisruptorSingleFan<true>,
     "rtrb chunks, one ring per reader" => RtrbFan,
 }
 
@@ -146,6 +148,19 @@ pub(crate) fn count(who: &str, records: u64) -> Result<(), String> {
 /// The ways of finding a record's handler.
 const DISPATCHED: &[&str] = &["messenger", "match on raw ids"];
 
+/// Those whose memory is told.
+const MEMORIES: &[&str] = &[
+    "messenger shared",
+    "disruptor multi",
+    "disruptor single",
+    "rtrb",
+    "crossbeam-channel",
+    "kanal",
+    "thingbuf",
+    "std sync_channel",
+    "Mutex + Condvar",
+];
+
 /// The payload sizes of the throughput rows, in bytes.
 pub(crate) const SIZES: &[usize] = &[16, 64, 256, 1024, 65536];
 
@@ -171,6 +186,7 @@ impl Cell<'_> {
         match self.work {
             "1-1" | "2-1" | "1-2" => ("mps", true),
             "spinning" | "waiting" | "asleep" => ("p50", false),
+            "memory" => ("bytes", false),
             _ => ("ns", false),
         }
     }
@@ -192,11 +208,29 @@ impl Cell<'_> {
             "delivery" => delivery(self.who, self.size, on),
             "dispatch" => dispatch(self.who, self.size, on),
             "program" => program(self.who, on),
+            "memory" => self.memory(on),
             "1-1" => self.sized(on, (1, 1)),
             "2-1" => self.sized(on, (2, 1)),
             "1-2" => self.sized(on, (1, 2)),
             other => Err(format!("there is no work {other:?}")),
         }
+    }
+
+    fn memory(&self, on: Conditions) -> Result<Metrics, String> {
+        let mapped = if self.who.starts_with("messenger") {
+            ours::mapped(MEMORY_RING)
+        } else {
+            0
+        };
+        let mut job = Memory {
+            mapped,
+            readers: (1, 1),
+        };
+        if FANS.contains(&self.who) {
+            job.readers = (1, 2);
+            return fan::<_, 64>(self.who, job, on);
+        }
+        pair::<_, 64>(self.who, job, on)
     }
 
     fn sized(&self, on: Conditions, ends: (usize, usize)) -> Result<Metrics, String> {
@@ -240,6 +274,7 @@ pub(crate) fn all() -> Vec<Cell<'static>> {
         ("phases", PHASED),
         ("spinning", SPINNING),
         ("waiting", WAITING),
+        ("memory", MEMORIES),
         ("asleep", ASLEEP),
     ] {
         cells.extend(field.iter().map(|&who| Cell {

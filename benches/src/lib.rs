@@ -72,7 +72,8 @@ fn full() -> Result<(), String> {
     };
     let machine = Machine::ask();
     let samples = run::run(&catalogue::all(), &options).map_err(|error| error.to_string())?;
-    std::fs::write(here().join("raw.tsv"), samples.to_tsv()).map_err(|error| error.to_string())?;
+    let raw = machine.to_lines() + &samples.to_tsv();
+    std::fs::write(here().join("raw.tsv"), raw).map_err(|error| error.to_string())?;
     report::write(&samples, &machine, here()).map_err(|error| error.to_string())?;
     verdict(&samples)
 }
@@ -113,8 +114,8 @@ fn only(works: &str, who: &str, rounds: &str, time: &str) -> Result<(), String> 
 
 fn report_again() -> Result<(), String> {
     let raw = std::fs::read_to_string(here().join("raw.tsv")).map_err(|error| error.to_string())?;
-    report::write(&Samples::from_tsv(&raw), &Machine::ask(), here())
-        .map_err(|error| error.to_string())
+    let machine = Machine::from_lines(&raw).ok_or("raw.tsv does not begin with the machine")?;
+    report::write(&Samples::from_tsv(&raw), &machine, here()).map_err(|error| error.to_string())
 }
 
 /// An error if any sample had wrong records.

@@ -42,6 +42,33 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// As lines of a comment.
+    pub(crate) fn to_lines(&self) -> String {
+        let Self {
+            cpu,
+            cores,
+            kernel,
+            compiler,
+            commit,
+        } = self;
+        format!("# {cpu}\n# {cores}\n# {kernel}\n# {compiler}\n# {commit}\n")
+    }
+
+    /// Reads what [`Self::to_lines`] wrote at the start of `text`.
+    pub(crate) fn from_lines(text: &str) -> Option<Self> {
+        let mut lines = text.lines().map(|line| line.strip_prefix("# "));
+        let mut next = || Some(lines.next()??.to_owned());
+        Some(Self {
+            cpu: next()?,
+            cores: next()?.parse().ok()?,
+            kernel: next()?,
+            compiler: next()?,
+            commit: next()?,
+        })
+    }
+}
+
 fn said(program: &str, args: &[&str]) -> String {
     Command::new(program)
         .args(args)

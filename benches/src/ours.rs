@@ -40,6 +40,11 @@ fn single(ring: usize, readers: usize) -> (Vec<Publisher<Single>>, Vec<Subscribe
     }
 }
 
+/// What a bus with a ring of so many bytes maps, in bytes.
+pub(crate) fn mapped(ring: usize) -> usize {
+    Bus::new(config(ring)).map_or_else(|error| fail(&error.to_string()), |bus| bus.memory_len())
+}
+
 /// How payloads longer than this are written: piece by piece, so that a piece stays in registers
 /// and the first cache.
 const PIECE: usize = 512;

@@ -74,7 +74,7 @@ impl Samples {
     /// Reads what [`Self::to_tsv`] wrote.
     pub(crate) fn from_tsv(text: &str) -> Self {
         let mut samples = Self::default();
-        for line in text.lines().skip(1) {
+        for line in text.lines().filter(|line| !line.starts_with("# ")).skip(1) {
             let fields: Vec<_> = line.split('\t').collect();
             if let [work, size, who, _, _, figures] = fields[..] {
                 let cell = Cell {

@@ -111,6 +111,7 @@ pub(crate) fn print(samples: &Samples, cells: &[Cell<'_>]) {
     for cell in cells {
         let keys: &[&str] = match (cell.work, cell.figure().0) {
             ("phases", _) => &["write", "read"],
+            ("memory", _) => &["bytes", "reader"],
             (_, "p50") => &["p50", "p99", "p999"],
             (_, key) => &[key],
         };

@@ -41,7 +41,10 @@ pub(crate) fn all(figures: &Figures<'_>, cells: &[Cell<'_>]) -> Vec<(String, Str
             "One way, 64 bytes, sleeping at once: median in ns, less is better",
         ),
         ("empty-poll", "A look at an empty ring: ns, less is better"),
-        ("routing", "A whole delivery: ns, less is better"),
+        (
+            "delivery",
+            "A whole delivery: ns per record, less is better",
+        ),
     ];
     titles
         .iter()
@@ -78,9 +81,14 @@ fn chart(figures: &Figures<'_>, title: &str, cells: &[&Cell<'_>]) -> Option<Stri
             }
         });
         if sizes.len() > 1 {
+            let unit = if cells[0].work == "delivery" {
+                "routes"
+            } else {
+                "bytes"
+            };
             let _ = writeln!(
                 body,
-                r#"<text x="10" y="{}" font-weight="bold">{size} bytes</text>"#,
+                r#"<text x="10" y="{}" font-weight="bold">{size} {unit}</text>"#,
                 y + 4.0
             );
             y += 14.0;

@@ -8,7 +8,7 @@ use crate::machine::Machine;
 use crate::probe::NEAR_HOP_NS;
 use crate::run::Samples;
 use crate::sample::DISTURBED;
-use crate::work::ring_bytes;
+use crate::work::{MEMORY_RING, ROUTES, ring_bytes};
 
 /// A figure with three digits that count.
 pub(crate) fn short(value: f64) -> String {
@@ -41,6 +41,7 @@ pub(crate) fn document(
     head(&mut text, samples, machine);
     floors(&mut text, figures, cells);
     alone(&mut text, figures, cells);
+    phases(&mut text, figures, cells);
     for (work, title, says) in [
         (
             "1-1",
@@ -61,6 +62,9 @@ pub(crate) fn document(
         throughput(&mut text, figures, cells, (work, title, says));
     }
     latency(&mut text, figures, cells);
+    routing(&mut text, figures, cells);
+    program(&mut text, figures, cells);
+    memory(&mut text, figures, cells);
     failed(&mut text, samples);
     targets::table(&mut text, figures, cells);
     text
@@ -126,6 +130,21 @@ fn alone(text: &mut String, figures: &Figures<'_>, cells: &[Cell<'_>]) {
         for (work, best) in ["one-thread", "empty-poll"].iter().zip(bests) {
             let cell = Cell { work, ..*cell };
             column(text, figures.spread(&cell, "ns"), best);
+        }
+        *text += " |\n";
+    }
+}
+
+/// What each side costs without the other.
+fn phases(text: &mut String, figures: &Figures<'_>, cells: &[Cell<'_>]) {
+    *text += "\nThe same apart: one thread writes 1024 records, then reads them; nanoseconds per record.\n\n\
+        | | write | read |\n|---|---:|---:|\n";
+    let here = || cells.iter().filter(|cell| cell.work == "phases");
+    let bests = ["write", "read"].map(|key| (key, best_of(figures, here(), key)));
+    for cell in here() {
+        let _ = write!(text, "| {}", cell.who);
+        for (key, best) in bests {
+            column(text, figures.spread(cell, key), best);
         }
         *text += " |\n";
     }
@@ -225,6 +244,73 @@ fn latency(text: &mut String, figures: &Figures<'_>, cells: &[Cell<'_>]) {
             }
             *text += " |\n";
         }
+    }
+}
+
+fn routing(text: &mut String, figures: &Figures<'_>, cells: &[Cell<'_>]) {
+    *text += "\n## Routing\n\n![](plots/delivery.svg)\n\n\
+        Nanoseconds per record. A whole delivery is: read from the bus, find the route, decode by bincode, call the \
+        handler, count. Dispatch alone is of uniform random traffic, beside a plain `match` on the raw ids: finding \
+        the route and jumping to its arm, nothing else.\n\n\
+        | routes |";
+    let columns = [
+        ("delivery", "4 fixed routes"),
+        ("delivery", "a miss"),
+        ("delivery", "uniform random"),
+        ("dispatch", "messenger"),
+        ("dispatch", "match on raw ids"),
+    ];
+    for (work, who) in columns {
+        let _ = write!(text, " {work}: {who} |");
+    }
+    *text += "\n|---:|---:|---:|---:|---:|---:|\n";
+    for &size in ROUTES {
+        let _ = write!(text, "| {size}");
+        let dispatch = cells
+            .iter()
+            .filter(|cell| cell.work == "dispatch" && cell.size == size);
+        let best = best_of(figures, dispatch, "ns");
+        for (work, who) in columns {
+            let best = best.filter(|_| work == "dispatch");
+            column(text, figures.spread(&Cell { work, size, who }, "ns"), best);
+        }
+        *text += " |\n";
+    }
+}
+
+fn program(text: &mut String, figures: &Figures<'_>, cells: &[Cell<'_>]) {
+    *text += "\n## A whole program\n\n\
+        Nanoseconds for a round trip of two bincode messages between two handlers on one worker, and for the \
+        same by hand on the raw bus in one thread.\n\n| | ns |\n|---|---:|\n";
+    for cell in cells.iter().filter(|cell| cell.work == "program") {
+        let _ = write!(text, "| {}", cell.who);
+        column(text, figures.spread(cell, "ns"), None);
+        *text += " |\n";
+    }
+}
+
+fn memory(text: &mut String, figures: &Figures<'_>, cells: &[Cell<'_>]) {
+    let _ = write!(
+        text,
+        "\n## Memory\n\n\
+         Bytes over a ring of {} KiB with payloads of 64 bytes, one writer and one reader; what the ring itself takes \
+         is not in it (slots with a word of their own beside the payload show here). A reader of ours takes one of \
+         the 64 slots that a bus has unless told, of 128 bytes each: they are in the first figure.\n\n\
+         | | beside the ring | each reader more |\n|---|---:|---:|\n",
+        MEMORY_RING >> 10
+    );
+    for cell in cells.iter().filter(|cell| cell.work == "memory") {
+        let of = |key| figures.spread(cell, key).map(|spread| spread.median);
+        let (Some(bytes), reader) = (of("bytes"), of("reader")) else {
+            continue;
+        };
+        let _ = writeln!(
+            text,
+            "| {} | {:.0} | {} |",
+            cell.who,
+            bytes - MEMORY_RING as f64,
+            reader.map_or_else(String::new, |bytes| format!("{bytes:.0}"))
+        );
     }
 }
 

@@ -106,9 +106,9 @@ impl<const N: usize> Contender<N> for DisruptorSingle<true> {
 }
 
 /// One producer, two pollers which both get everything.
-pub(crate) struct DisruptorSingleFan;
+pub(crate) struct DisruptorSingleFan<const BATCHED: bool>;
 
-impl<const N: usize> Contender<N> for DisruptorSingleFan {
+impl<const N: usize> Contender<N> for DisruptorSingleFan<false> {
     type W = Singly<SingleProducer<Event<N>, MultiConsumerBarrier>>;
     type R = EventPoller<Event<N>, SingleProducerBarrier>;
 
@@ -150,9 +150,9 @@ impl<const N: usize> Contender<N> for DisruptorMulti<true> {
 }
 
 /// Many producers, two pollers which both get everything.
-pub(crate) struct DisruptorMultiFan;
+pub(crate) struct DisruptorMultiFan<const BATCHED: bool>;
 
-impl<const N: usize> Contender<N> for DisruptorMultiFan {
+impl<const N: usize> Contender<N> for DisruptorMultiFan<false> {
     type W = Singly<MultiProducer<Event<N>, MultiConsumerBarrier>>;
     type R = EventPoller<Event<N>, MultiProducerBarrier>;
 
@@ -162,5 +162,27 @@ impl<const N: usize> Contender<N> for DisruptorMultiFan {
         let (a, builder) = builder.new_event_poller();
         let (b, builder) = builder.new_event_poller();
         (vec![Singly(builder.build())], vec![a, b])
+    }
+}
+
+impl<const N: usize> Contender<N> for DisruptorSingleFan<true> {
+    type W = Batched<SingleProducer<Event<N>, MultiConsumerBarrier>>;
+    type R = EventPoller<Event<N>, SingleProducerBarrier>;
+
+    fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
+        let (mut made, pollers) =
+            <DisruptorSingleFan<false> as Contender<N>>::open(ring, writers, readers);
+        (made.drain(..).map(|w| Batched(w.0)).collect(), pollers)
+    }
+}
+
+impl<const N: usize> Contender<N> for DisruptorMultiFan<true> {
+    type W = Batched<MultiProducer<Event<N>, MultiConsumerBarrier>>;
+    type R = EventPoller<Event<N>, MultiProducerBarrier>;
+
+    fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
+        let (mut made, pollers) =
+            <DisruptorMultiFan<false> as Contender<N>>::open(ring, writers, readers);
+        (made.drain(..).map(|w| Batched(w.0)).collect(), pollers)
     }
 }

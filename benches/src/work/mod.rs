@@ -2,6 +2,7 @@
 
 mod floors;
 mod latency;
+mod memory;
 mod one_thread;
 mod program;
 mod routing;
@@ -13,6 +14,7 @@ use crate::contender::Contender;
 
 pub(crate) use floors::{FLOORS, floor};
 pub(crate) use latency::PingPong;
+pub(crate) use memory::{Memory, RING as MEMORY_RING};
 pub(crate) use one_thread::{Count, EmptyPoll, OneThread, Phases};
 pub(crate) use program::{WAYS, program};
 pub(crate) use routing::{ROUTES, TRAFFIC, delivery, dispatch};
