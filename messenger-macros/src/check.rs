@@ -376,12 +376,18 @@ fn same_name(
 }
 
 fn right_handler(handler: Handler, errors: &mut Errors) -> Option<model::Handler> {
+    if let (Some(keyword), false) = (handler.is_async, cfg!(feature = "tokio")) {
+        errors.at(
+            keyword,
+            "messenger is built without async handlers: in Cargo.toml, give it `features = [\"tokio\"]`",
+        );
+        return None;
+    }
     Some(model::Handler {
         attrs: without_cfg(handler.attrs, "a handler", errors),
         name: handler.name,
         ty: handler.ty?,
-        mailbox: handler.is_async.map(|keyword| Mailbox {
-            at: keyword.span,
+        mailbox: handler.is_async.map(|_| Mailbox {
             capacity: handler.mailbox,
         }),
         id: handler.id,

@@ -1,6 +1,6 @@
 //! The table with its names resolved: what the checks have let through.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use syn::{Attribute, Expr, Ident, TypePath, Visibility};
 
 pub(crate) use crate::parse::{Config, Options, Panics};
@@ -43,7 +43,7 @@ pub(crate) struct Handler {
 
 /// The mailbox of an async handler.
 pub(crate) struct Mailbox {
-    pub(crate) at: Span,
+    /// The library's, if it isn't said.
     pub(crate) capacity: Option<Expr>,
 }
 

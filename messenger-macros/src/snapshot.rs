@@ -44,6 +44,12 @@ fn instances_and_options() {
     compare("instances_and_options", table);
 }
 
+#[cfg(feature = "tokio")]
+#[test]
+fn async_handlers() {
+    compare("async_handlers", table);
+}
+
 #[test]
 fn smallest() {
     compare("smallest", table);

@@ -34,11 +34,16 @@ fn field_type(handler: &Handler, scope: &Scope<'_>) -> TokenStream {
     let ty = &handler.ty;
     match &handler.mailbox {
         None => ty.to_token_stream(),
-        Some(mailbox) => {
-            let lib = scope.lib_at(mailbox.at);
-            quote_spanned!(here()=> #lib::Mailbox<#ty>)
-        }
+        Some(_) => mailbox(handler, scope),
     }
+}
+
+/// The place of an async handler, told at its type: there stands what might not be one.
+fn mailbox(handler: &Handler, scope: &Scope<'_>) -> TokenStream {
+    let ty = &handler.ty;
+    let at = ty.span().resolved_at(here());
+    let lib = scope.lib_at(at);
+    quote_spanned!(at=> #lib::Mailbox::<#ty>)
 }
 
 /// The constant with a handler's seat, as seen from `at`.
@@ -104,7 +109,9 @@ fn constructor(handler: &Handler, scope: &Scope<'_>) -> TokenStream {
                 || quote_spanned!(here()=> #lib::MAILBOX),
                 ToTokens::to_token_stream,
             );
-            quote_spanned!(here()=> #lib::Mailbox::made(#capacity, #make))
+            let made = quote_spanned!(handler.ty.span().resolved_at(here())=> ::made);
+            let mailbox = self::mailbox(handler, scope);
+            quote_spanned!(here()=> #mailbox #made(#capacity, #make))
         }
     };
     quote_spanned! {here()=>
@@ -159,9 +166,11 @@ fn impl_worker(worker: &Worker, scope: &Scope<'_>, name: &Ident, app: &Ident) ->
         let numbers = (0..).map(literal);
         numbers.zip(cases).collect::<Vec<_>>()
     };
-    let remakes = names
-        .iter()
-        .map(|name| quote_spanned!(here()=> self.#name = Self::#name(#config)?));
+    let remakes = worker.handlers.iter().map(|handler| {
+        let at = handler.ty.span().resolved_at(here());
+        let name = Ident::new(&handler.name.to_string(), at);
+        quote_spanned!(at=> self.#name = Self::#name(#config)?)
+    });
     let remake = choice("handler", numbered(remakes.collect()), &[]);
     let visit = choice("handler", numbered(visits.clone()), &["visitor"]);
     let none = names.is_empty();

@@ -22,20 +22,18 @@ const _: () = {
     );
     struct ReadersWorker {
         first: Reader,
+        /// With an id of its own.
         second: Reader,
-        client: lib::Mailbox<Client>,
-        /// With a mailbox of the usual size.
-        server: lib::Mailbox<Server>,
+        printer: Printer,
     }
     impl ReadersWorker {
         const FIRST: lib::Seat = lib::Seat::of::<Reader>(0);
         const SECOND: lib::Seat = lib::Seat::with_id(1, SECOND_ID);
-        const CLIENT: lib::Seat = lib::Seat::of::<lib::Mailbox<Client>>(2);
-        const SERVER: lib::Seat = lib::Seat::of::<lib::Mailbox<Server>>(3);
+        const PRINTER: lib::Seat = lib::Seat::of::<Printer>(2);
         const ROUTES: &'static [lib::Route] = &[
             lib::Route::of::<Reader, Line>(&[2]),
-            lib::Route::of::<Reader, Line>(&[2, 3]).sent_by(SECOND_ID, "second"),
-            lib::Route::of::<Reader, words::Word>(&[3]).sent_by(SECOND_ID, "second"),
+            lib::Route::of::<Reader, Line>(&[2]).sent_by(SECOND_ID, "second"),
+            lib::Route::of::<Reader, words::Word>(&[2]).sent_by(SECOND_ID, "second"),
         ];
         const TABLE: &'static lib::RouteTable<
             { lib::route_slots(3) },
@@ -49,13 +47,9 @@ const _: () = {
             let _ = config;
             lib::made::<Reader>(Reader::new(2))
         }
-        fn client(config: &()) -> lib::Result<lib::Mailbox<Client>> {
+        fn printer(config: &()) -> lib::Result<Printer> {
             let _ = config;
-            lib::Mailbox::made(8, Client::default())
-        }
-        fn server(config: &()) -> lib::Result<lib::Mailbox<Server>> {
-            let _ = config;
-            lib::Mailbox::made(lib::MAILBOX, Server::default())
+            lib::made::<Printer>(Printer)
         }
     }
     impl lib::Worker for ReadersWorker {
@@ -71,8 +65,7 @@ const _: () = {
             handlers: &[
                 lib::HandlerInfo::of::<Reader>("first"),
                 lib::HandlerInfo::of::<Reader>("second").with_id(SECOND_ID),
-                lib::HandlerInfo::of::<lib::Mailbox<Client>>("client"),
-                lib::HandlerInfo::of::<lib::Mailbox<Server>>("server"),
+                lib::HandlerInfo::of::<Printer>("printer"),
             ],
             routes: Self::ROUTES,
         };
@@ -83,8 +76,7 @@ const _: () = {
             ::core::option::Option::Some(Self {
                 first: making.handler(Self::FIRST, || Self::first(config))?,
                 second: making.handler(Self::SECOND, || Self::second(config))?,
-                client: making.handler(Self::CLIENT, || Self::client(config))?,
-                server: making.handler(Self::SERVER, || Self::server(config))?,
+                printer: making.handler(Self::PRINTER, || Self::printer(config))?,
             })
         }
         fn remake(
@@ -95,8 +87,7 @@ const _: () = {
             match handler {
                 0 => self.first = Self::first(config)?,
                 1 => self.second = Self::second(config)?,
-                2 => self.client = Self::client(config)?,
-                _ => self.server = Self::server(config)?,
+                _ => self.printer = Self::printer(config)?,
             }
             ::core::result::Result::Ok(())
         }
@@ -109,23 +100,15 @@ const _: () = {
             &mut self,
             route: ::core::primitive::usize,
             payload: &[::core::primitive::u8],
-            to: &mut lib::Delivery<'_>,
+            to: lib::Delivery<'_>,
         ) {
             match route {
-                0 => to.deliver::<Line, _>(Self::CLIENT, &mut self.client, payload),
-                1 => {
-                    to.receive::<
-                            Line,
-                        >(
-                        payload,
-                        |to, m| {
-                            to.handle::<Line, _>(Self::CLIENT, &mut self.client, m);
-                            to.handle::<Line, _>(Self::SERVER, &mut self.server, m);
-                        },
-                    )
-                }
+                0 | 1 => to.deliver::<Line, _>(Self::PRINTER, &mut self.printer, payload),
                 2 => {
-                    to.deliver::<words::Word, _>(Self::SERVER, &mut self.server, payload)
+                    to.deliver::<
+                            words::Word,
+                            _,
+                        >(Self::PRINTER, &mut self.printer, payload)
                 }
                 _ => {}
             }
@@ -138,16 +121,14 @@ const _: () = {
             match handler {
                 0 => visitor.visit(Self::FIRST, &mut self.first),
                 1 => visitor.visit(Self::SECOND, &mut self.second),
-                2 => visitor.visit(Self::CLIENT, &mut self.client),
-                _ => visitor.visit(Self::SERVER, &mut self.server),
+                _ => visitor.visit(Self::PRINTER, &mut self.printer),
             }
         }
         #[inline]
         fn each<V: lib::Visitor>(&mut self, visitor: &mut V) {
             visitor.visit(Self::FIRST, &mut self.first);
             visitor.visit(Self::SECOND, &mut self.second);
-            visitor.visit(Self::CLIENT, &mut self.client);
-            visitor.visit(Self::SERVER, &mut self.server);
+            visitor.visit(Self::PRINTER, &mut self.printer);
         }
     }
     impl lib::App for Feeds {
@@ -182,7 +163,6 @@ const _: () = {
     const _: () = FAULTS.handler(0, 0);
     const _: () = FAULTS.handler(0, 1);
     const _: () = FAULTS.handler(0, 2);
-    const _: () = FAULTS.handler(0, 3);
     const _: () = {
         FAULTS.route(0, 0);
         FAULTS.route_message(0, 0);

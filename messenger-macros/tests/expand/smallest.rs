@@ -66,7 +66,7 @@ const _: () = {
             &mut self,
             route: ::core::primitive::usize,
             payload: &[::core::primitive::u8],
-            to: &mut lib::Delivery<'_>,
+            to: lib::Delivery<'_>,
         ) {
             let _ = (route, payload, to);
         }

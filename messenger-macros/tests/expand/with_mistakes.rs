@@ -90,7 +90,7 @@ const _: () = {
             &mut self,
             route: ::core::primitive::usize,
             payload: &[::core::primitive::u8],
-            to: &mut lib::Delivery<'_>,
+            to: lib::Delivery<'_>,
         ) {
             match route {
                 0 => to.deliver::<Ball, _>(Self::PONG, &mut self.pong, payload),

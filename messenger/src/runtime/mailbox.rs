@@ -26,6 +26,11 @@ pub const MAILBOX: usize = 64;
 /// A handler that runs as a tokio task: [`HandleAsync`] for each of its messages.
 ///
 /// In a table it stands in a [`Mailbox`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an async handler",
+    label = "not an async handler",
+    note = "write `impl AsyncHandler for {Self} {{}}`, or take out the `async` before it"
+)]
 pub trait AsyncHandler: Handler + Send {
     /// Called once, in the task, before the first message.
     ///
