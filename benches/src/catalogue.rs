@@ -217,20 +217,15 @@ impl Cell<'_> {
     }
 
     fn memory(&self, on: Conditions) -> Result<Metrics, String> {
-        let mapped = if self.who.starts_with("messenger") {
-            ours::mapped(MEMORY_RING)
-        } else {
-            0
-        };
-        let mut job = Memory {
-            mapped,
-            readers: (1, 1),
-        };
+        let mut figures = pair::<_, 64>(self.who, Memory { readers: 1 }, on)?;
         if FANS.contains(&self.who) {
-            job.readers = (1, 2);
-            return fan::<_, 64>(self.who, job, on);
+            let two = fan::<_, 64>(self.who, Memory { readers: 2 }, on)?;
+            figures.push(("reader", two[0].1 - figures[0].1));
         }
-        pair::<_, 64>(self.who, job, on)
+        if self.who.starts_with("messenger") {
+            figures[0].1 += ours::mapped(MEMORY_RING) as f64;
+        }
+        Ok(figures)
     }
 
     fn sized(&self, on: Conditions, ends: (usize, usize)) -> Result<Metrics, String> {

@@ -48,24 +48,14 @@ fn heap_of<T>(make: impl FnOnce() -> T) -> i64 {
     after - before
 }
 
-/// Memory of one with `readers` ends to read from.
+/// Memory on the heap of one with so many readers.
 pub(crate) struct Memory {
-    /// What the contender maps beside the heap, in bytes.
-    pub(crate) mapped: usize,
-    /// How many readers at least, and at most.
-    pub(crate) readers: (usize, usize),
+    pub(crate) readers: usize,
 }
 
 impl Job for Memory {
     fn run<C: Contender<N>, const N: usize>(self, _: Conditions) -> Result<Metrics, String> {
-        let (few, many) = self.readers;
-        let with = |readers| heap_of(|| C::open(RING, 1, readers));
-        let bus = with(few);
-        let mut figures = vec![("bytes", bus as f64 + self.mapped as f64)];
-        if many > few {
-            let each = (with(many) - bus) as f64 / (many - few) as f64;
-            figures.push(("reader", each));
-        }
-        Ok(figures)
+        let bytes = heap_of(|| C::open(RING, 1, self.readers));
+        Ok(vec![("bytes", bytes as f64)])
     }
 }
