@@ -74,9 +74,7 @@ struct Right {
 impl Handle<Ping> for Right {
     fn handle(&mut self, ping: &Ping, out: &mut Outbox<'_, Self>) -> Result {
         let count = ping.count + 1;
-        let remark = count
-            .is_multiple_of(self.remark_every)
-            .then(|| format!("we are at {count}"));
+        let remark = (count % self.remark_every == 0).then(|| format!("we are at {count}"));
         out.send(&Pong { count, remark })
     }
 }

@@ -115,7 +115,7 @@ impl Handle<Point> for Ring {
 
 impl Handle<Quote> for Ring {
     fn handle(&mut self, m: &Quote, out: &mut Outbox<'_, Self>) -> Result {
-        if m.n.is_multiple_of(2) {
+        if m.n % 2 == 0 {
             out.send(&Line {
                 n: m.n + 1,
                 text: "round and round",

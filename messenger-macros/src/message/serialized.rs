@@ -12,9 +12,7 @@ pub(super) fn expand(input: &DeriveInput, attrs: &Attrs, errors: &mut Errors) ->
     let Some((codec, _)) = &attrs.codec else {
         return Expansion::default();
     };
-    if *codec == Codec::Prost
-        && let Some(lifetime) = input.generics.lifetimes().next()
-    {
+    if let (Codec::Prost, Some(lifetime)) = (codec, input.generics.lifetimes().next()) {
         errors.at(
             lifetime,
             "prost makes owned messages only: use `String` and `Vec<u8>`, or `codec = bincode` for a message that borrows",

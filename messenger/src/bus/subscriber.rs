@@ -103,10 +103,10 @@ impl Subscriber {
     pub fn next(&mut self, wait: WaitStrategy) -> Result<Record<'_>, ReadError> {
         loop {
             // Without a deadline it only returns when a record is there.
-            if self.wait_until(wait, None, || false)?
-                && let Some(taken) = self.cursor.take(&self.core)?
-            {
-                return Ok(record(&self.core, taken));
+            if self.wait_until(wait, None, || false)? {
+                if let Some(taken) = self.cursor.take(&self.core)? {
+                    return Ok(record(&self.core, taken));
+                }
             }
         }
     }

@@ -255,7 +255,7 @@ impl<M: Memory> Ring<M> {
                 }
                 // A look at the clock costs more than a look at the bus.
                 turn = turn.wrapping_add(1);
-                let clock = strategy == WaitStrategy::Yield || turn.is_multiple_of(64);
+                let clock = strategy == WaitStrategy::Yield || turn % 64 == 0;
                 if clock && deadline.is_some_and(|d| Instant::now() >= d) {
                     return None;
                 }

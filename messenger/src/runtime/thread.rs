@@ -40,15 +40,15 @@ fn run<W: Worker>(start: Start<W::App>) {
         gate: &gate,
         through: false,
     };
-    if let Some(core) = W::INFO.options.core
-        && let Err(error) = pin(core)
-    {
-        return gate.failed(Failure {
-            worker: W::INFO.name,
-            handler: None,
-            record: None,
-            kind: FailureKind::Pin { core, error },
-        });
+    if let Some(core) = W::INFO.options.core {
+        if let Err(error) = pin(core) {
+            return gate.failed(Failure {
+                worker: W::INFO.name,
+                handler: None,
+                record: None,
+                kind: FailureKind::Pin { core, error },
+            });
+        }
     }
     let mut making = Making::new(const { &W::INFO });
     let Some(worker) = W::make(&config, &mut making) else {

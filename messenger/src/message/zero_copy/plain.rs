@@ -80,7 +80,7 @@ impl<T> Bits<T> {
     #[inline]
     #[must_use]
     pub fn are<F: Plain>(&self, offset: usize, size: usize) -> bool {
-        assert!(offset.is_multiple_of(align_of::<F>()) && align_of::<F>() <= align_of::<T>());
+        assert!(offset % align_of::<F>() == 0 && align_of::<F>() <= align_of::<T>());
         assert!(offset <= size_of::<T>() && size <= size_of::<T>() - offset);
         let count = size.checked_div(size_of::<F>()).unwrap_or(0);
         let first: *const Bits<F> = core::ptr::from_ref(self).wrapping_byte_add(offset).cast();
