@@ -229,8 +229,8 @@ proptest! {
         feed.extend([0, 0]);
         let mut reader = Reader::new(&feed[..]);
         for &order in &orders {
-            let record = reader.read().unwrap();
-            prop_assert_eq!(record, Some(Record::OrderDelete(&delete(order))));
+            let written = delete(order);
+            prop_assert_eq!(reader.read().unwrap(), Some(Record::OrderDelete(&written)));
         }
         prop_assert_eq!(reader.read().unwrap(), None);
     }
