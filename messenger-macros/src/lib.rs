@@ -25,7 +25,7 @@ use proc_macro::TokenStream;
 ///   `messenger_id_enum!`, or a number.
 /// * `codec = bincode | postcard` (the type also derives serde's `Serialize` and `Deserialize`; it may borrow),
 ///   `codec = prost` (it also derives `prost::Message`), or `codec = zero_copy`: a `repr(C)` or
-///   `repr(transparent)` struct of plain data without padding that is `Copy`; or a variable tail, a struct of references
+///   `repr(transparent)` struct of plain data without padding; or a variable tail, a struct of references
 ///   `{ head: &'a H, tail: &'a [T] }`, where the head may be left out.
 /// * `name = "..."`: the name people see, instead of the type's.
 /// * `crate = path`: where the messenger crate is, if not at `::messenger`.

@@ -59,7 +59,8 @@ impl<const N: usize> StructLayout<N> {
                 .text(self.name)
                 .text("` has ")
                 .number(next as i128 - end as i128)
-                .text(" bytes of padding after its field `")
+                .text(plural(next - end))
+                .text(" of padding after its field `")
                 .text(self.fields[field].name)
                 .text("`, and padding can't be sent: put a field `_pad: [u8; ")
                 .number(next as i128 - end as i128)
@@ -104,7 +105,8 @@ pub const fn no_padding_in_enum<T, N>(name: &str) {
             .text(name)
             .text("` has ")
             .number((size_of::<T>() - size_of::<N>()) as i128)
-            .text(" bytes of padding after its number, and padding can't be sent: take the `align` out of its `repr`");
+            .text(plural(size_of::<T>() - size_of::<N>()))
+            .text(" of padding after its number, and padding can't be sent: take the `align` out of its `repr`");
         panic!("{}", text.as_str());
     }
 }
@@ -202,13 +204,18 @@ pub const fn tail_follows<H, T>(name: &str, item: &str) {
         let text = text
             .text("` the head ends ")
             .number(missing)
-            .text(" bytes before an address at which its tail of `")
+            .text(plural(align_of::<T>() - over))
+            .text(" before an address at which its tail of `")
             .text(item)
             .text("` can start: end the head with a field `_pad: [u8; ")
             .number(missing)
             .text("]`");
         panic!("{}", text.as_str());
     }
+}
+
+const fn plural(bytes: usize) -> &'static str {
+    if bytes == 1 { " byte" } else { " bytes" }
 }
 
 #[track_caller]
