@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::{env, fs};
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Group, Punct, Spacing, TokenStream, TokenTree};
 
 /// The input after a first line of comment, expanded by `expand`, is as expected.
 fn compare(name: &str, expand: impl FnOnce(TokenStream) -> TokenStream) {
@@ -68,4 +68,60 @@ fn handler_that_sends() {
 #[test]
 fn handler_with_a_life() {
     compare("handler_with_a_life", handler);
+}
+
+/// The tokens of `stream`, in groups too, are counted from 0; gives the stream with the one at `at` changed.
+fn changed(stream: TokenStream, at: &mut usize, change: Change) -> TokenStream {
+    let mut tokens: Vec<TokenTree> = Vec::new();
+    for token in stream {
+        let is_it = *at == 0;
+        *at = at.wrapping_sub(1);
+        match token {
+            _ if is_it && change == Change::Gone => {}
+            TokenTree::Group(group) => {
+                let inside = changed(group.stream(), at, change);
+                tokens.push(Group::new(group.delimiter(), inside).into());
+            }
+            token => {
+                if is_it && change == Change::Twice {
+                    tokens.push(token.clone());
+                }
+                tokens.push(token);
+                if is_it && change == Change::WithComma {
+                    tokens.push(Punct::new(',', Spacing::Alone).into());
+                }
+            }
+        }
+    }
+    tokens.into_iter().collect()
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Change {
+    Gone,
+    Twice,
+    WithComma,
+}
+
+/// Whatever is mistyped: no panic, and what comes out is always code, with errors in it or without.
+#[test]
+fn any_one_mistake_is_survived() {
+    for name in ["game", "instances_and_options", "async_handlers"] {
+        let path = format!("{}/tests/expand/{name}.in.rs", env!("CARGO_MANIFEST_DIR"));
+        let table: TokenStream = fs::read_to_string(path).unwrap().parse().unwrap();
+        for change in [Change::Gone, Change::Twice, Change::WithComma] {
+            for at in 0.. {
+                let mut left = at;
+                let mistaken = changed(table.clone(), &mut left, change);
+                // All tokens have had their turn.
+                if left < usize::MAX / 2 {
+                    break;
+                }
+                let code = self::table(mistaken.clone());
+                if let Err(error) = syn::parse2::<syn::File>(code) {
+                    panic!("{name}, token {at} {change:?}: {error}, from\n{mistaken}");
+                }
+            }
+        }
+    }
 }

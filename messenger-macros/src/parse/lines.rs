@@ -4,26 +4,25 @@ use proc_macro2::{Spacing, TokenStream, TokenTree};
 use syn::parse::ParseStream;
 use syn::{Attribute, Ident, Token, TypePath, bracketed, parenthesized};
 
-use super::{Dropped, Handler, Route, next_token};
+use super::{Dropped, Handler, Route, Worker, next_token};
 use crate::attribute::Given;
 use crate::report::{Errors, text_of};
 
 /// Reads handlers; `false` if one is not fully known.
-pub(super) fn handlers(
-    input: ParseStream<'_>,
-    into: &mut Vec<Handler>,
-    errors: &mut Errors,
-) -> bool {
+pub(super) fn handlers(input: ParseStream<'_>, into: &mut Worker, errors: &mut Errors) -> bool {
     let mut whole = true;
     while !input.is_empty() {
+        let before = errors.0.len();
         match handler(input, errors) {
-            Ok(handler) => {
-                whole &= handler.ty.is_some() && handler.make.is_some();
-                into.push(handler);
+            Ok(mut handler) => {
+                handler.is_faulty = errors.0.len() > before;
+                whole &= !handler.is_faulty;
+                into.handlers.push(handler);
                 separated(input, errors, handler_begins);
             }
             Err(error) => {
                 whole = false;
+                into.has_unnamed = true;
                 errors.0.push(error);
                 skip_to(input, handler_begins);
             }
@@ -46,6 +45,7 @@ fn handler(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Handler> 
         mailbox: None,
         id: None,
         make: None,
+        is_faulty: false,
     };
     if !input.peek(Token![:]) || input.peek(Token![::]) {
         // Its name is known all the same, and may stand in routes.
@@ -89,13 +89,12 @@ fn type_and_id(input: ParseStream<'_>, handler: &mut Handler) -> syn::Result<()>
     if input.peek(Token![as]) {
         let keyword: Token![as] = input.parse()?;
         let id = up_to_value(input);
+        const WRONG: &str = "after `as` stands the id of this instance: `as Hid::Ping2`";
         if id.is_empty() {
-            return Err(syn::Error::new(
-                keyword.span,
-                "after `as` stands the id of this instance: `as Hid::Ping2`",
-            ));
+            return Err(syn::Error::new(keyword.span, WRONG));
         }
-        handler.id = Some(syn::parse2(id)?);
+        let id = syn::parse2(id).map_err(|error| syn::Error::new(error.span(), WRONG))?;
+        handler.id = Some(id);
     }
     Ok(())
 }
