@@ -10,7 +10,7 @@ use std::time::Duration;
 use log::Log;
 use messenger::{
     AfterPanic, FailureKind, Handle, Handler, HandlerError, Lifecycle, Message, Outbox, Result,
-    StartError, messenger,
+    StartError, Timer, messenger,
 };
 use serde::{Deserialize, Serialize};
 use support::{bus, until};
@@ -279,6 +279,140 @@ fn a_sole_receiver_is_made_again_too() {
         (2, 2)
     );
     assert_eq!(report.workers[0].messages, 5);
+}
+
+#[test]
+fn restarts_are_counted_within_their_span() {
+    mod brief {
+        use super::*;
+        messenger! {
+            pub(crate) Brief(log: Log);
+            outside: [ Boss ]
+            Here (on_panic = restart(1, per = Duration::from_millis(30))):
+                handlers: [ flaky: Flaky = Flaky::new(log) ]
+                routes: [ Boss, Job: [flaky] ]
+            drop: [ Flaky, Done ]
+        }
+    }
+    let app = brief::Brief::builder(bus(4096), Log::default())
+        .run()
+        .unwrap();
+    let mut boss = app.publisher::<Boss>().unwrap();
+    for n in 1..=3 {
+        boss.send(&Job(13)).unwrap();
+        until(|| app.counters()[0].restarts == n);
+        std::thread::sleep(Duration::from_millis(40));
+    }
+    assert!(!app.is_stopping());
+    boss.send(&Job(13)).unwrap();
+    boss.send(&Job(13)).unwrap();
+    let failed = app.join().unwrap_err();
+    assert!(
+        failed
+            .to_string()
+            .contains("as many restarts as `restart(1, ..)` allows"),
+        "{failed}"
+    );
+    assert_eq!(failed.report().workers[0].panics, 5);
+}
+
+/// A handler that fails outside of `handle`.
+mod restless {
+    use super::*;
+
+    /// What is done to it, and how often it has been made.
+    #[derive(Debug, Handler)]
+    #[handler(id = 20, lifecycle)]
+    pub(crate) struct Restless {
+        log: Log,
+        made: usize,
+        refused: bool,
+    }
+
+    impl Restless {
+        fn new(log: &Log) -> Self {
+            log.add("made");
+            Self {
+                log: log.clone(),
+                made: log.lines().iter().filter(|line| *line == "made").count(),
+                refused: false,
+            }
+        }
+    }
+
+    impl Lifecycle for Restless {
+        fn on_start(&mut self, out: &mut Outbox<'_, Self>) -> Result {
+            // The second is the old instance's, if that panics before.
+            out.timer(Duration::from_millis(5));
+            out.timer(Duration::from_millis(20));
+            Ok(())
+        }
+
+        fn on_timer(&mut self, _: Timer, out: &mut Outbox<'_, Self>) -> Result {
+            match self.made {
+                1 => panic!("in a timer"),
+                2 => {
+                    self.refused = true;
+                    Err(HandlerError::new("refused in a timer"))
+                }
+                _ => {
+                    self.log.add("fired");
+                    if self
+                        .log
+                        .lines()
+                        .iter()
+                        .filter(|line| *line == "fired")
+                        .count()
+                        == 2
+                    {
+                        out.stop();
+                    }
+                    Ok(())
+                }
+            }
+        }
+
+        fn on_loop(&mut self, _: &mut Outbox<'_, Self>) -> Result {
+            assert!(!self.refused, "in a turn");
+            Ok(())
+        }
+    }
+
+    messenger! {
+        pub(crate) Sanatorium(log: Log);
+        Ward (on_panic = restart(9, per = Duration::from_secs(3600))):
+            handlers: [ restless: Restless = Restless::new(log) ]
+            routes: []
+    }
+}
+
+#[test]
+fn timers_and_turns_are_supervised_too() {
+    let log = Log::default();
+    let report = restless::Sanatorium::builder(bus(4096), log.clone())
+        .run()
+        .unwrap()
+        .join()
+        .unwrap();
+    let texts: Vec<String> = report.failures.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        (
+            texts.first().unwrap().as_str(),
+            texts.last().unwrap().as_str()
+        ),
+        (
+            "worker `Ward`, handler `restless`: panicked: in a timer (the handler was made again)",
+            "worker `Ward`, handler `restless`: panicked: in a turn (the handler was made again)"
+        ),
+        "{texts:?}"
+    );
+    assert!(texts.contains(&"worker `Ward`, handler `restless`: refused in a timer".to_owned()));
+    // The timers of the old instances went with them.
+    assert_eq!(log.lines(), ["made", "made", "made", "fired", "fired"]);
+    assert_eq!(
+        (report.workers[0].panics, report.workers[0].restarts),
+        (2, 2)
+    );
 }
 
 #[test]

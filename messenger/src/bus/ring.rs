@@ -216,22 +216,22 @@ impl<M: Memory> Ring<M> {
         load: crate::sync::Ordering,
     ) -> Result<Found, Corrupt> {
         let stamp = self.memory.stamp(position).load(load);
-        // The same position leaves only the state; anything else is a large number.
+        // The same position leaves only the state, 1 to 3; anything else is another number.
         let state = (stamp ^ self.salt) ^ position;
-        if state == State::Committed as u64 {
-            let meta = self.memory.meta(position).load(Relaxed);
-            let len = meta_len(meta);
-            let next = self.next_record(position, len)?;
-            Ok(Found::Record {
-                tag: meta_tag(meta),
-                len,
-                next,
-            })
-        } else if state > State::Padding as u64 || state == 0 {
-            Ok(Found::Nothing)
-        } else {
-            self.skip(position, state)
+        if state.wrapping_sub(State::Committed as u64) > State::Padding as u64 - 1 {
+            return Ok(Found::Nothing);
         }
+        if state != State::Committed as u64 {
+            return self.skip(position, state);
+        }
+        let meta = self.memory.meta(position).load(Relaxed);
+        let len = meta_len(meta);
+        let next = self.next_record(position, len)?;
+        Ok(Found::Record {
+            tag: meta_tag(meta),
+            len,
+            next,
+        })
     }
 
     #[cold]

@@ -100,6 +100,17 @@ pub trait HandleAsync<M: Message>: AsyncHandler {
     ) -> impl Future<Output = Result> + Send;
 }
 
+/// A message that can be kept in a [`Mailbox`]: a clone of its own, which its handler then owns.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be kept in the mailbox of an async handler",
+    label = "not `Clone`, or it borrows",
+    note = "an async handler owns its messages: derive `Clone`, and borrow nothing from the payload"
+)]
+pub trait Mailable: Message + Clone + Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<M: Message + Clone + Send + 'static> Mailable for M {}
+
 /// An async handler's place on its worker: copies its messages into a bounded queue that its task takes them from.
 ///
 /// A full queue holds the reading of this worker, and of no other. A panic in the task is the handler's panic, and
@@ -355,7 +366,7 @@ impl<H: AsyncHandler> Lifecycle for Mailbox<H> {
 impl<H, M> Handle<M> for Mailbox<H>
 where
     H: HandleAsync<M>,
-    M: Message + Clone + Send + 'static,
+    M: Mailable,
 {
     fn handle(&mut self, message: &M, out: &mut Outbox<'_, Self>) -> Result {
         let (seat, link) = out.parts();

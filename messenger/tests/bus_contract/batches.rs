@@ -76,3 +76,24 @@ pub(crate) fn aborts_do_not_count<K: Kind>(setup: Setup) {
     assert_eq!(subscriber.poll(3, |r| seen.push(r.payload()[0])), Ok(3));
     assert_eq!(seen, [0, 1, 2]);
 }
+
+pub(crate) fn a_batch_ends_when_its_reader_says_so<K: Kind>(setup: Setup) {
+    let (bus, mut publisher, mut subscriber) = setup.trio::<K>(1024);
+    for n in 0..6_u8 {
+        publisher.send(tag(1), &[n]).unwrap();
+    }
+    let mut seen = Vec::new();
+    let count = subscriber.poll_while(5, |r| {
+        seen.push(r.payload()[0]);
+        r.payload() != [2]
+    });
+    assert_eq!(
+        (count, &seen[..]),
+        (Ok(3), &[0, 1, 2][..]),
+        "the last one is read too"
+    );
+    assert_eq!(bus.stats().subscribers[0].position, 3 * 32);
+    assert_eq!(subscriber.poll_while(2, |_| true), Ok(2));
+    assert_eq!(subscriber.poll_while(2, |r| r.payload() == [9]), Ok(1));
+    assert_eq!(subscriber.poll_while(2, |_| true), Ok(0));
+}

@@ -2,7 +2,7 @@
 //! publishers as of one.
 //!
 //! Each test is a function over a [`kit::Setup`] and a [`kit::Kind`]; `contract!` makes a module
-//! of tests for every combination. Under Miri, which has no mappings, only the heap is used.
+//! of tests for every combination (fewer under Miri, which has no mappings).
 
 mod kit;
 
@@ -42,23 +42,24 @@ macro_rules! setup {
 macro_rules! contract {
     ($($tests:tt)*) => {
         setup! { heap_spin_multi: Heap, Spin, Multi; $($tests)* }
-        setup! { heap_spin_single: Heap, Spin, Single; $($tests)* }
-        setup! { heap_yield_multi: Heap, Yield, Multi; $($tests)* }
         setup! { heap_yield_single: Heap, Yield, Single; $($tests)* }
         setup! { heap_block_multi: Heap, Block, Multi; $($tests)* }
-        setup! { heap_block_single: Heap, Block, Single; $($tests)* }
-        setup! { heap_block_now_multi: Heap, BlockNow, Multi; $($tests)* }
         setup! { heap_block_now_single: Heap, BlockNow, Single; $($tests)* }
+        // All else; under Miri each wait and each kind once is enough.
         #[cfg(not(miri))]
-        mod mapped {
-            setup! { spin_multi: Mapped, Spin, Multi; $($tests)* }
-            setup! { spin_single: Mapped, Spin, Single; $($tests)* }
-            setup! { yield_multi: Mapped, Yield, Multi; $($tests)* }
-            setup! { yield_single: Mapped, Yield, Single; $($tests)* }
-            setup! { block_multi: Mapped, Block, Multi; $($tests)* }
-            setup! { block_single: Mapped, Block, Single; $($tests)* }
-            setup! { block_now_multi: Mapped, BlockNow, Multi; $($tests)* }
-            setup! { block_now_single: Mapped, BlockNow, Single; $($tests)* }
+        mod more {
+            setup! { heap_spin_single: Heap, Spin, Single; $($tests)* }
+            setup! { heap_yield_multi: Heap, Yield, Multi; $($tests)* }
+            setup! { heap_block_single: Heap, Block, Single; $($tests)* }
+            setup! { heap_block_now_multi: Heap, BlockNow, Multi; $($tests)* }
+            setup! { mapped_spin_multi: Mapped, Spin, Multi; $($tests)* }
+            setup! { mapped_spin_single: Mapped, Spin, Single; $($tests)* }
+            setup! { mapped_yield_multi: Mapped, Yield, Multi; $($tests)* }
+            setup! { mapped_yield_single: Mapped, Yield, Single; $($tests)* }
+            setup! { mapped_block_multi: Mapped, Block, Multi; $($tests)* }
+            setup! { mapped_block_single: Mapped, Block, Single; $($tests)* }
+            setup! { mapped_block_now_multi: Mapped, BlockNow, Multi; $($tests)* }
+            setup! { mapped_block_now_single: Mapped, BlockNow, Single; $($tests)* }
         }
     };
 }
@@ -124,6 +125,7 @@ contract! {
         an_observer_steps_over_aborts,
         an_observer_waits,
         an_observer_beside_a_subscriber_reads_behind_it,
+        an_observer_three_quarters_behind_is_not_lapped,
         copies_are_whole_while_publishers_lap,
     }
     batches {
@@ -131,6 +133,7 @@ contract! {
         a_batch_is_held_until_its_end,
         a_reader_that_panics_has_read_its_record,
         aborts_do_not_count,
+        a_batch_ends_when_its_reader_says_so,
     }
     reservations {
         a_reservation_carries_several_records,

@@ -163,6 +163,17 @@ pub(crate) fn an_observer_beside_a_subscriber_reads_behind_it<K: Kind>(setup: Se
     }
 }
 
+/// Room is made in steps of an eighth, so that most of what is read stays for a while.
+pub(crate) fn an_observer_three_quarters_behind_is_not_lapped<K: Kind>(setup: Setup) {
+    let (bus, mut publisher, mut subscriber) = setup.trio::<K>(2048);
+    for n in 0..rounds(400) {
+        publisher.try_send(tag(1), &[1; 40]).unwrap();
+        drain(&mut subscriber);
+        let stats = bus.stats();
+        assert!(stats.used >= stats.tail.min(1536), "{n}: {stats:?}");
+    }
+}
+
 pub(crate) fn copies_are_whole_while_publishers_lap<K: Kind>(setup: Setup) {
     let (bus, mut publisher) = setup.bus::<K>(512);
     let mut observer = bus.observe(Start::Oldest).unwrap();
