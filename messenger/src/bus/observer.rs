@@ -105,7 +105,7 @@ impl Observer {
     }
 
     /// Copies the next record as [`try_next`](Self::try_next) does; waits for it until
-    /// `deadline`, or until `stop` says so (then `None`).
+    /// `deadline`, or until `stop` says so (then `None`, if no record is there even then).
     ///
     /// # Errors
     ///
@@ -125,7 +125,8 @@ impl Observer {
         let found = core.wait(Event::Data, wait, enrolled, deadline, &mut || match self
             .try_next(payload)
         {
-            Ok(None) if stop() => Some(Ok(None)),
+            // What was committed before `stop` turned is still seen.
+            Ok(None) if stop() => Some(self.try_next(payload)),
             Ok(None) => None,
             found => Some(found),
         });
@@ -192,5 +193,22 @@ mod tests {
                 .try_send(tag, &[0; 16])
                 .expect("nothing is pinned");
         }
+    }
+
+    #[test]
+    fn what_comes_with_the_stop_is_seen() {
+        let bus = Bus::new(BusConfig::bytes(256)).unwrap();
+        let mut publisher = bus.publisher().unwrap();
+        let mut observer = bus.observe(Start::Oldest).unwrap();
+        let mut subscriber = bus.subscribe(Start::Oldest).unwrap();
+        let tag = Tag::new(SourceId::new(1), MessageId::new(1));
+        // Between the look and the question, the last record is sent.
+        let mut stop = || publisher.send(tag, b"last").is_ok();
+        let mut payload = Vec::new();
+        let observed = observer.next_until(&mut payload, WaitStrategy::Block, None, &mut stop);
+        assert!(matches!(observed, Ok(Some(_))));
+        assert_eq!(subscriber.poll(9, |_| ()), Ok(1));
+        let there = subscriber.wait_until(WaitStrategy::Block, None, &mut stop);
+        assert_eq!(there, Ok(true));
     }
 }

@@ -192,7 +192,8 @@ impl Subscriber {
             self.enrolled,
             deadline,
             &mut || match cursor.ready(core) {
-                Ok(false) if stop() => Some(Ok(false)),
+                // What was committed before `stop` turned is still seen.
+                Ok(false) if stop() => Some(cursor.ready(core)),
                 Ok(false) => None,
                 ready => Some(ready),
             },
