@@ -1,4 +1,87 @@
 //! Tiny services that talk over one lock-free, memory-mapped message bus.
+//!
+//! A *handler* knows the messages it takes and those it sends, and no other handler. A *table*, written with
+//! [`messenger!`], says which *worker* (a thread) runs which handlers, and who gets what from whom. A table that is wrong
+//! does not compile. The [bus] underneath gives every message a place in one total order, and every reader sees that order.
+//!
+#![cfg_attr(feature = "bincode", doc = "```")]
+#![cfg_attr(not(feature = "bincode"), doc = "```text")]
+//! use messenger::bus::{Bus, BusConfig, Start};
+//! use messenger::{Handle, Handler, Message, Outbox, Result, messenger, messenger_id_enum};
+//! use serde::{Deserialize, Serialize};
+//!
+//! // What travels are ids: of the message, and of who sent it.
+//! messenger_id_enum! {
+//!     enum Mid { Name = 1, Greeting = 2 }
+//!     enum Hid { Greeter = 1, Main = 2 }
+//! }
+//!
+//! #[derive(Message, Serialize, Deserialize)]
+//! #[message(id = Mid::Name, codec = bincode)]
+//! struct Name(String);
+//!
+//! #[derive(Message, Serialize, Deserialize)]
+//! #[message(id = Mid::Greeting, codec = bincode)]
+//! struct Greeting(String);
+//!
+//! /// Greets whom it hears of.
+//! #[derive(Handler)]
+//! #[handler(id = Hid::Greeter, sends(Greeting))]
+//! struct Greeter { greeted: u32 }
+//!
+//! impl Handle<Name> for Greeter {
+//!     fn handle(&mut self, name: &Name, out: &mut Outbox<'_, Self>) -> Result {
+//!         self.greeted += 1;
+//!         out.send(&Greeting(format!("Hello, {}, number {}!", name.0, self.greeted)))
+//!     }
+//! }
+//!
+//! /// `main` is a source like a handler, but outside of the workers.
+//! #[derive(Handler)]
+//! #[handler(id = Hid::Main, sends(Name))]
+//! struct Main;
+//!
+//! messenger! {
+//!     Hello;
+//!     outside: [ Main ]
+//!     Desk:
+//!         handlers: [ greeter: Greeter = Greeter { greeted: 0 } ]
+//!         routes: [ Main, Name: [greeter] ]
+//!     drop: [ Greeter, Greeting ]
+//! }
+//!
+//! let hello = Hello::builder(Bus::new(BusConfig::bytes(1 << 16))?, ()).run()?;
+//! let mut greetings = hello.subscribe_gating::<(Greeting,)>(Start::Newest)?;
+//! hello.publisher::<Main>()?.send(&Name("Ada".into()))?;
+//! let greeting = greetings.receive()?.expect("nobody has stopped it");
+//! assert_eq!(greeting.0, "Hello, Ada, number 1!");
+//! hello.stop()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Where to read on
+//!
+//! [`messenger!`] for tables, [`Message`](derive@Message) and [`message`] for messages and their codecs, [`Handler`](derive@Handler),
+//! [`Handle`] and [`Lifecycle`] for handlers, [`Builder`] and [`Running`] for starting and stopping, [`bus`] for the bus alone.
+//!
+//! # When not to use it
+//!
+//! For two threads and one queue a channel is less to learn. Handlers send and forget: a program that is calls which wait for
+//! results is better written as functions. Every handler has its place in the table: this is no pool for work that any free
+//! thread may take. The bus has a fixed size: when it is full, publishers wait, fail, or spill up to a limit. And it is memory
+//! of one process: what it holds ends with it.
+//!
+//! # Features
+//!
+//! | feature | | gives |
+//! |---|---|---|
+//! | `bincode` | default | `codec = bincode`: serde, with the bytes of bincode 1 |
+//! | `zero_copy` | default | `codec = zero_copy`: plain data, built and read in place |
+//! | `postcard` | | `codec = postcard`: serde, compact |
+//! | `prost` | | `codec = prost`: protobuf |
+//! | `tokio` | | async handlers |
+//! | `tracing` | | events of the runtime |
+//! | `svg` | | the routes as a picture |
 
 // The derives and macros name this crate as `messenger`; so do its own tests and docs.
 extern crate self as messenger;
