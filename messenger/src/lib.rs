@@ -50,7 +50,7 @@
 //!     drop: [ Greeter, Greeting ]
 //! }
 //!
-//! let hello = Hello::builder(Bus::new(BusConfig::bytes(1 << 16))?, ()).run()?;
+//! let hello = Hello::builder(Bus::new(BusConfig::bytes(1 << 16))?).run()?;
 //! let mut greetings = hello.subscribe_gating::<(Greeting,)>(Start::Newest)?;
 //! hello.publisher::<Main>()?.send(&Name("Ada".into()))?;
 //! let greeting = greetings.receive()?.expect("nobody has stopped it");

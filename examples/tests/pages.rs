@@ -1,0 +1,30 @@
+//! The code that the pages show is that of the examples.
+
+fn shows(page: &str, sources: &[&str]) {
+    let blocks: Vec<_> = page.split("```rust\n").skip(1).collect();
+    assert!(blocks.len() >= sources.len(), "{} blocks", blocks.len());
+    for block in blocks {
+        let code = block.split("```").next().unwrap_or(block);
+        let same = sources.iter().any(|source| source.contains(code));
+        assert!(same, "the page shows other code than the example:\n{code}");
+    }
+}
+
+#[test]
+fn the_readme_shows_market_data() {
+    shows(
+        include_str!("../../README.md"),
+        &[
+            include_str!("../market_data/main.rs"),
+            include_str!("../market_data/handlers/signal.rs"),
+        ],
+    );
+}
+
+#[test]
+fn the_guide_shows_till() {
+    shows(
+        include_str!("../../docs/guide.md"),
+        &[include_str!("../till.rs")],
+    );
+}
