@@ -3,6 +3,7 @@
 mod lines;
 mod options;
 mod sections;
+mod tokens;
 
 use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser};
