@@ -118,6 +118,23 @@ fn a_subscriber_that_waits_is_told_of_the_stop() {
 }
 
 #[test]
+fn what_is_sent_while_a_stop_is_drained_is_read_outside() {
+    let app = Temple::builder(bus(1 << 16)).run().unwrap();
+    let mut client = app.publisher::<Client>().unwrap();
+    let mut answers = app.subscribe::<(Answer,)>().unwrap();
+    for n in 0..200 {
+        client.send(&Ask(n)).unwrap();
+    }
+    app.stopper().stop();
+    let mut read = 0;
+    while let Some(answer) = answers.receive().unwrap() {
+        assert_eq!(answer.0, 2 * read);
+        read += 1;
+    }
+    assert_eq!((read, app.join().unwrap().messages()), (200, 200));
+}
+
+#[test]
 fn a_slow_observer_is_told_what_it_missed_and_holds_nobody_back() {
     let app = Temple::builder(bus(4096)).run().unwrap();
     let mut client = app.publisher::<Client>().unwrap();

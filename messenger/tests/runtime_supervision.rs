@@ -316,6 +316,48 @@ fn restarts_are_counted_within_their_span() {
     assert_eq!(failed.report().workers[0].panics, 5);
 }
 
+#[test]
+fn each_of_several_receivers_that_panic_is_made_again() {
+    mod both {
+        use super::*;
+        messenger! {
+            pub(crate) Both(log: Log);
+            outside: [ Boss ]
+            Here (on_panic = restart(1, per = Duration::from_secs(3600))):
+                handlers: [
+                    one: Flaky = Flaky::new(log),
+                    witness: Witness = Witness(log.clone()),
+                    two: Flaky as 21 = Flaky::new(log),
+                ]
+                routes: [ Boss, Job: [one, witness, two] ]
+            drop: [ Flaky, Done; two, Done ]
+        }
+    }
+    let log = Log::default();
+    let app = both::Both::builder(bus(4096), log.clone()).run().unwrap();
+    let mut boss = app.publisher::<Boss>().unwrap();
+    boss.send(&Job(13)).unwrap();
+    boss.send(&Job(1)).unwrap();
+    until(|| log.lines().contains(&"witnessed 1".to_owned()));
+    let report = app.stop().unwrap();
+    let texts: Vec<String> = report.failures.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        texts,
+        ["one", "two"].map(|name| format!(
+            "worker `Here`, handler `{name}`, message `Job` from `Boss` at position 0: panicked: thirteen, after 0 \
+             others (the handler was made again)"
+        ))
+    );
+    assert!(log.lines().contains(&"witnessed 13".to_owned()));
+    assert_eq!(
+        (
+            report.workers[0].restarts,
+            report.workers[0].routes[0].errors
+        ),
+        (2, 2)
+    );
+}
+
 /// A handler that fails outside of `handle`.
 mod restless {
     use super::*;

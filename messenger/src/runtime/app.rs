@@ -164,10 +164,11 @@ impl<A: App> Builder<A> {
         let mut seats = Vec::with_capacity(workers.len());
         for worker in workers {
             let subscriber = control.bus.subscribe(self.start)?;
-            seats.push((worker, subscriber, control.bus.publisher()?));
+            let publisher = control.bus.publisher()?;
+            seats.push((worker, subscriber, publisher, Sending::new(&control)));
         }
         let mut failed = None;
-        for (worker, subscriber, publisher) in seats {
+        for (worker, subscriber, publisher, sending) in seats {
             let tally = Arc::new(Tally::new(A::INFO.workers[worker]));
             tallies.push(Arc::clone(&tally));
             let link = Link::new(
@@ -184,7 +185,7 @@ impl<A: App> Builder<A> {
                     subscriber,
                     config: Arc::clone(&config),
                     gate: Arc::clone(&gate),
-                    sending: Sending::new(&control),
+                    sending,
                 }),
                 thread: None,
                 app: PhantomData,
@@ -201,16 +202,17 @@ impl<A: App> Builder<A> {
             }
         }
         let running = Running::new(control, tallies, threads, registration);
-        match failed.or_else(|| {
-            gate.open()
-                .map(|failure| StartError::Failed(Box::new(failure)))
-        }) {
-            None => {
+        let opened = match failed {
+            None => gate.open(),
+            Some(error) => Err(error),
+        };
+        match opened {
+            Ok(()) => {
                 trace::started(A::INFO.name, running.worker_count());
                 Ok(running)
             }
             // Dropped, it stops and joins those that run.
-            Some(error) => Err(error),
+            Err(error) => Err(error),
         }
     }
 
@@ -286,7 +288,7 @@ pub enum StartError {
     Join(JoinError),
     /// Who is on the bus already gives an id another meaning.
     Conflict(crate::bus::NameConflict),
-    /// The system gives no thread.
+    /// The system gives no thread, or one panicked outside of what handlers do.
     Thread(std::io::Error),
     /// No worker was chosen, or one that the table hasn't got.
     NoWorkers {
@@ -310,7 +312,7 @@ impl fmt::Display for StartError {
                 write!(f, "a worker takes two slots of the bus: {error}")
             }
             Self::Conflict(error) => error.fmt(f),
-            Self::Thread(error) => write!(f, "the system gives no thread for a worker: {error}"),
+            Self::Thread(error) => write!(f, "a worker has no thread: {error}"),
             Self::NoWorkers { app } => write!(
                 f,
                 "no worker of `{app}` is to run: give `only` at least one of its workers, such as `{app}::NAME`"

@@ -1,8 +1,8 @@
 //! What all threads of a run share: the stop, and what went wrong.
 
 use core::fmt;
-use core::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::failure::{Failed, Failure, Report};
@@ -24,8 +24,9 @@ pub(crate) struct Control {
     pub(crate) patience: Duration,
     cut_off: AtomicU64,
     found: Mutex<Found>,
-    /// How many workers may still send.
+    /// How many workers may still send, and whether none ever will again.
     sending: Mutex<usize>,
+    ended: AtomicBool,
     sent: Condvar,
     watch: Option<Watch>,
 }
@@ -47,6 +48,7 @@ impl Control {
             cut_off: AtomicU64::new(RUNNING),
             found: Mutex::default(),
             sending: Mutex::default(),
+            ended: AtomicBool::new(false),
             sent: Condvar::new(),
             watch,
         }
@@ -61,6 +63,16 @@ impl Control {
     #[inline]
     pub(crate) fn is_stopping(&self) -> bool {
         self.cut_off() != RUNNING
+    }
+
+    /// Whether no worker will send any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        // Acquire: what they sent comes before.
+        self.ended.load(Ordering::Acquire)
+    }
+
+    fn sending(&self) -> MutexGuard<'_, usize> {
+        self.sending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Stops the run at the bus's tail, unless it has been stopped before.
@@ -132,10 +144,7 @@ pub(crate) struct Sending(Arc<Control>);
 
 impl Sending {
     pub(crate) fn new(control: &Arc<Control>) -> Self {
-        *control
-            .sending
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) += 1;
+        *control.sending() += 1;
         Self(Arc::clone(control))
     }
 
@@ -144,10 +153,7 @@ impl Sending {
         let control = Arc::clone(&self.0);
         drop(self);
         if control.is_stopping() {
-            let sending = control
-                .sending
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let sending = control.sending();
             drop(control.sent.wait_while(sending, |sending| *sending > 0));
         }
     }
@@ -155,12 +161,15 @@ impl Sending {
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        *self
-            .0
-            .sending
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) -= 1;
-        self.0.sent.notify_all();
+        let control = &self.0;
+        let mut sending = control.sending();
+        *sending -= 1;
+        if *sending == 0 {
+            drop(sending);
+            control.ended.store(true, Ordering::Release);
+            control.sent.notify_all();
+            control.bus.wake_all();
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
+use super::app::StartError;
 use super::failure::Failure;
 
 /// First all handlers are made, then all are started; the first failure ends it.
@@ -69,14 +70,20 @@ impl Gate {
         self.change(|state| state.given_up = true);
     }
 
-    /// Waits until all have started, or the first failure.
-    pub(crate) fn open(&self) -> Option<Failure> {
+    /// Waits until all have started.
+    pub(crate) fn open(&self) -> Result<(), StartError> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut state = self
             .changed
             .wait_while(state, |state| state.starting > 0 && !state.given_up)
             .unwrap_or_else(PoisonError::into_inner);
-        state.failure.take()
+        match (state.failure.take(), state.given_up) {
+            (Some(failure), _) => Err(StartError::Failed(Box::new(failure))),
+            (None, false) => Ok(()),
+            (None, true) => Err(StartError::Thread(std::io::Error::other(
+                "the thread of a worker panicked while it started, perhaps in the drop of a handler",
+            ))),
+        }
     }
 }
 

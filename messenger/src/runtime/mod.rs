@@ -23,9 +23,11 @@ mod names;
 mod options;
 mod outbox;
 mod publish;
+mod runner;
 mod running;
 mod spill;
 mod subscribe;
+mod supervise;
 #[cfg(feature = "svg")]
 mod svg;
 mod table;

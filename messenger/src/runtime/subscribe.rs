@@ -105,7 +105,7 @@ impl<S: MessageSet> Subscription<S> {
         self.read(Some(None))
     }
 
-    /// The next message of these types; waits for it. `None`: the run has been stopped, and all is read.
+    /// The next message of these types; waits for it. `None`: all workers have ended, and all is read.
     ///
     /// # Errors
     ///
@@ -160,7 +160,7 @@ impl<S: MessageSet> Subscription<S> {
                 let observed = match within {
                     Some(None) => observer.try_next(&mut self.copied),
                     _ => observer.next_until(&mut self.copied, self.wait, within.flatten(), || {
-                        control.is_stopping()
+                        control.has_ended()
                     }),
                 }?;
                 let Some(observed) = observed else {
@@ -171,7 +171,7 @@ impl<S: MessageSet> Subscription<S> {
             }
             Reader::Subscriber(subscriber) => {
                 if within != Some(None) {
-                    subscriber.wait_until(self.wait, within.flatten(), || control.is_stopping())?;
+                    subscriber.wait_until(self.wait, within.flatten(), || control.has_ended())?;
                 }
                 let Some(record) = subscriber.try_next()? else {
                     return Ok(None);
@@ -184,8 +184,8 @@ impl<S: MessageSet> Subscription<S> {
 }
 
 impl<M: Message> Subscription<(M,)> {
-    /// The next message of the only type that this subscription is for; waits for it. `None`: the run has been stopped,
-    /// and all is read.
+    /// The next message of the only type that this subscription is for; waits for it. `None`: all workers have
+    /// ended, and all is read.
     ///
     /// # Errors
     ///

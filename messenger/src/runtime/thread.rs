@@ -8,7 +8,8 @@ use super::control::Sending;
 use super::failure::{Failure, FailureKind};
 use super::gate::{Gate, Pass};
 use super::link::Link;
-use super::worker::{Making, Runner, Worker};
+use super::runner::Runner;
+use super::worker::{Making, Worker};
 use crate::bus::Subscriber;
 
 /// What a worker's thread begins with.

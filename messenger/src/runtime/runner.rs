@@ -1,0 +1,353 @@
+//! A worker at work: the loop of its thread.
+
+use core::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::app::App;
+use super::control::Sending;
+use super::deliver::{Begin, Delivery, Fire, Stop, Turn};
+use super::error::Result;
+use super::failure::{AfterPanic, Failure, FailureKind};
+use super::link::{Call, Link};
+use super::trace;
+use super::worker::{Worker, text_of};
+use crate::bus::{ReadError, Record, Subscriber, WaitStrategy};
+
+/// How many turns of the loop one reading of the clock serves.
+const TURNS_PER_CLOCK: u32 = 16;
+/// How long a worker with a spill waits for others before it looks around again.
+const HOLD: Duration = Duration::from_millis(5);
+
+/// A worker at work.
+pub(crate) struct Runner<W: Worker> {
+    pub(super) worker: W,
+    pub(super) link: Link,
+    subscriber: Subscriber,
+    pub(super) config: Arc<<W::App as App>::Config>,
+    pub(super) clock: Clock,
+    passed: u64,
+    /// How many bytes of the ring a batch takes, about.
+    stride: u64,
+    /// When which handlers were made again.
+    pub(super) restarts: Vec<(u16, Instant)>,
+    /// When the drain began.
+    draining: Option<Instant>,
+}
+
+/// The time for the counters: read seldom, for it costs more than handling a message.
+pub(super) struct Clock {
+    begun: Instant,
+    /// Nanoseconds since then, plus one.
+    pub(super) now: u64,
+    turns: u32,
+    stale: bool,
+}
+
+impl Clock {
+    #[cold]
+    pub(super) fn read(&mut self) {
+        self.now = u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX - 1) + 1;
+        self.stale = false;
+        self.turns = 0;
+    }
+
+    #[inline]
+    fn turn(&mut self, idle: bool) {
+        self.turns += 1;
+        self.stale |= idle || self.turns >= TURNS_PER_CLOCK;
+    }
+}
+
+impl<W: Worker> Runner<W> {
+    pub(crate) fn new(
+        worker: W,
+        link: Link,
+        subscriber: Subscriber,
+        config: Arc<<W::App as App>::Config>,
+    ) -> Self {
+        let clock = Clock {
+            begun: link.control.begun,
+            now: 0,
+            turns: 0,
+            stale: true,
+        };
+        let stride = link.control.bus.capacity() as u64 / 8;
+        Self {
+            worker,
+            link,
+            subscriber,
+            config,
+            clock,
+            passed: 0,
+            stride,
+            restarts: Vec::new(),
+            draining: None,
+        }
+    }
+
+    /// Calls `on_start` on each handler, until one fails: then only those before it get `on_stop`.
+    pub(crate) fn begin(&mut self) -> Option<Failure> {
+        for index in 0..W::INFO.handlers.len() {
+            if let Some(kind) = self.begin_one(index) {
+                self.link.any_dead = true;
+                self.link.dead[index..].fill(true);
+                return Some(self.failure(index, kind));
+            }
+        }
+        None
+    }
+
+    pub(super) fn begin_one(&mut self, index: usize) -> Option<FailureKind> {
+        self.link.call = Call::Start;
+        let mut begin = Begin(&mut self.link, None);
+        let worker = &mut self.worker;
+        match catch_unwind(AssertUnwindSafe(|| worker.visit(index, &mut begin))) {
+            Ok(()) => begin.1.map(FailureKind::Started),
+            Err(panic) => Some(FailureKind::Panicked {
+                text: text_of(&*panic),
+                then: AfterPanic::Stopped,
+            }),
+        }
+    }
+
+    /// Runs until the stop has been drained, or the worker is to stop.
+    pub(crate) fn run(&mut self) {
+        loop {
+            let turns = catch_unwind(AssertUnwindSafe(|| self.turns()));
+            match turns {
+                Ok(()) => return,
+                Err(panic) => {
+                    if !self.panicked(panic) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn turns(&mut self) {
+        loop {
+            let polled = match self.poll() {
+                Ok(polled) => polled,
+                Err(error) => {
+                    self.link.control.fail(Failure {
+                        worker: W::INFO.name,
+                        handler: None,
+                        record: None,
+                        kind: FailureKind::Read(error),
+                    });
+                    return;
+                }
+            };
+            self.on_loop();
+            if !self.link.timers.is_empty() {
+                self.fire();
+            }
+            if !self.link.spill.is_empty() {
+                self.hold();
+            }
+            self.clock.turn(polled == 0);
+            let cut_off = self.link.control.cut_off();
+            if self.subscriber.position() >= cut_off {
+                return;
+            }
+            if polled == 0 && !self.rest(cut_off) {
+                return;
+            }
+        }
+    }
+
+    /// Takes what is there, up to a batch.
+    #[inline]
+    fn poll(&mut self) -> Result<usize, ReadError> {
+        let Self {
+            worker,
+            link,
+            subscriber,
+            clock,
+            passed,
+            stride,
+            ..
+        } = self;
+        link.call = Call::Handle;
+        // A batch is held until its end: one of the whole ring's length would have no room for its own answers. With a
+        // spill, the end of the batch may make the room that the spill waits for.
+        let end = subscriber.position() + *stride;
+        let polled = subscriber.poll_while(W::INFO.options.batch, |record| {
+            let position = record.position();
+            match W::find(record.tag()) {
+                None => *passed += 1,
+                Some(route) => take(worker, link, clock, route, record),
+            }
+            position < end && link.spill.is_empty()
+        })?;
+        if *passed > 0 {
+            link.tally.passed.add(*passed);
+            *passed = 0;
+        }
+        Ok(polled)
+    }
+
+    #[inline]
+    fn on_loop(&mut self) {
+        self.link.call = Call::Loop;
+        self.link.look_around();
+        if !self.link.any_dead {
+            self.worker.each(&mut Turn(&mut self.link));
+            return;
+        }
+        for index in 0..W::INFO.handlers.len() {
+            if !self.link.dead[index] {
+                self.worker.visit(index, &mut Turn(&mut self.link));
+            }
+        }
+    }
+
+    #[cold]
+    fn fire(&mut self) {
+        self.link.call = Call::Timer;
+        let (now, last) = (Instant::now(), self.link.timers.last());
+        while let Some((index, timer)) = self.link.timers.due(now, last) {
+            self.worker
+                .visit(usize::from(index), &mut Fire(&mut self.link, timer));
+        }
+    }
+
+    /// With a spill, the slowest reader must read on, for only that makes room; everybody else waits for it.
+    #[cold]
+    fn hold(&mut self) {
+        self.link.flush();
+        if self.link.spill.is_empty() || self.link.control.is_stopping() {
+            return;
+        }
+        let position = self.subscriber.position();
+        let hold = Instant::now() + HOLD;
+        let deadline = self.link.timers.next().map_or(hold, |next| next.min(hold));
+        self.link.wait_for_room(position, deadline);
+    }
+
+    /// Waits for a record in the worker's own way. `false`: there is no point in waiting any longer.
+    fn rest(&mut self, cut_off: u64) -> bool {
+        let options = &W::INFO.options;
+        let restless = self.link.is_restless();
+        let link = &self.link;
+        let control = &link.control;
+        if cut_off != u64::MAX {
+            // What stands before the stop is claimed and not finished.
+            let begun = *self.draining.get_or_insert_with(Instant::now);
+            let deadline = begun.checked_add(control.patience);
+            let there = self
+                .subscriber
+                .wait_until(WaitStrategy::Block, deadline, || false);
+            if matches!(there, Ok(false)) && self.subscriber.position() < cut_off {
+                let failure = Failure {
+                    worker: W::INFO.name,
+                    handler: None,
+                    record: None,
+                    kind: FailureKind::Unfinished {
+                        position: self.subscriber.position(),
+                        cut_off,
+                    },
+                };
+                control.report(failure);
+                return false;
+            }
+            return true;
+        }
+        match options.wait {
+            WaitStrategy::Spin if cfg!(not(miri)) => core::hint::spin_loop(),
+            WaitStrategy::Spin | WaitStrategy::Yield => std::thread::yield_now(),
+            wait => {
+                let mut deadline = link.timers.next();
+                if restless {
+                    let hold = Instant::now() + HOLD;
+                    deadline = Some(deadline.map_or(hold, |next| next.min(hold)));
+                }
+                // An error is found again, and reported, by the next poll.
+                let _ = self
+                    .subscriber
+                    .wait_until(wait, deadline, || control.is_stopping() || link.is_nudged());
+            }
+        }
+        true
+    }
+
+    /// Ends the worker: `on_stop` on each handler that has not panicked, and the last counts.
+    pub(crate) fn end(mut self, sending: Sending) {
+        self.link.call = Call::Stop;
+        for index in 0..W::INFO.handlers.len() {
+            if self.link.dead[index] {
+                continue;
+            }
+            let (worker, link) = (&mut self.worker, &mut self.link);
+            let stopped = catch_unwind(AssertUnwindSafe(|| worker.visit(index, &mut Stop(link))));
+            if let Err(panic) = stopped {
+                self.link.tally.panics.add(1);
+                let kind = FailureKind::Panicked {
+                    text: text_of(&*panic),
+                    then: AfterPanic::Stopped,
+                };
+                self.link.control.fail(self.failure(index, kind));
+            }
+        }
+        self.link.flush();
+        self.link.tally.unsent.add(self.link.spill.count());
+        self.link.count_left();
+        sending.end();
+        self.count_late();
+        trace::worker_ended(W::INFO.name);
+    }
+
+    /// Counts what stands on the bus after the stop and would have been for this worker.
+    fn count_late(&mut self) {
+        let Self {
+            link, subscriber, ..
+        } = self;
+        let (cut_off, tail) = (link.control.cut_off(), link.control.bus.tail());
+        while (cut_off..tail).contains(&subscriber.position()) {
+            let polled = subscriber.poll(W::INFO.options.batch, |record| {
+                link.tally
+                    .late
+                    .add(u64::from(W::find(record.tag()).is_some()));
+            });
+            if !matches!(polled, Ok(1..)) {
+                return;
+            }
+        }
+    }
+}
+
+/// Takes a record that is for this worker.
+#[inline]
+fn take<W: Worker>(
+    worker: &mut W,
+    link: &mut Link,
+    clock: &mut Clock,
+    route: usize,
+    record: Record<'_>,
+) {
+    if record.position() >= link.control.cut_off() {
+        link.tally.late.add(1);
+        return;
+    }
+    link.position = record.position();
+    link.route = route;
+    link.tally.routes[route].messages.add(1);
+    worker.dispatch(route, record.payload(), Delivery::new(link));
+    // After the handler, so that nobody waits for the clock.
+    if clock.stale {
+        clock.read();
+    }
+    link.tally.routes[route].at(clock.now);
+}
+
+impl<W: Worker> fmt::Debug for Runner<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runner")
+            .field("worker", &W::INFO.name)
+            .field("position", &self.subscriber.position())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,125 @@
+//! What becomes of a handler that panicked: the worker's policy.
+
+use core::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use super::deliver::Caught;
+use super::failure::{AfterPanic, Failure, FailureKind};
+use super::link::Call;
+use super::options::OnPanic;
+use super::runner::Runner;
+use super::trace;
+use super::worker::{Worker, text_of};
+
+impl<W: Worker> Runner<W> {
+    /// Does what the policy says about a panic. `false`: the worker stops.
+    #[cold]
+    pub(super) fn panicked(&mut self, panic: Box<dyn Any + Send>) -> bool {
+        let mut panics = core::mem::take(&mut self.link.caught);
+        if !panic.is::<Caught>() {
+            panics.push(self.link.panic(self.link.seat, panic));
+        }
+        let call = self.link.call;
+        let mut goes_on = true;
+        for panic in panics {
+            (self.link.route, self.link.position) = panic.at;
+            // Starting the one before has changed it.
+            self.link.call = call;
+            goes_on &= self.judge(panic.seat, &text_of(&*panic.payload));
+        }
+        goes_on
+    }
+
+    fn judge(&mut self, index: u16, text: &str) -> bool {
+        let handling = self.link.call == Call::Handle;
+        let record = if handling { self.link.record() } else { None };
+        self.link.tally.panics.add(1);
+        if handling {
+            let route = &self.link.tally.routes[self.link.route];
+            route.errors.add(1);
+            self.clock.read();
+            route.at(self.clock.now);
+        }
+        self.link.timers.cancel_all(index);
+        let then = self.sentence(index);
+        let dead = then != AfterPanic::Restarted;
+        self.link.dead[usize::from(index)] = dead;
+        self.link.any_dead |= dead;
+        let mut failure = self.failure(
+            usize::from(index),
+            FailureKind::Panicked {
+                text: text.to_owned(),
+                then,
+            },
+        );
+        failure.record = record;
+        match then {
+            AfterPanic::Restarted => {
+                self.link.control.report(failure);
+                self.restart(index);
+                true
+            }
+            AfterPanic::WorkerStopped => {
+                self.link.control.report(failure);
+                false
+            }
+            AfterPanic::Stopped | AfterPanic::TooManyRestarts { .. } => {
+                self.link.control.fail(failure);
+                true
+            }
+        }
+    }
+
+    fn sentence(&mut self, index: u16) -> AfterPanic {
+        match W::INFO.options.on_panic {
+            OnPanic::Stop => AfterPanic::Stopped,
+            OnPanic::StopWorker => AfterPanic::WorkerStopped,
+            OnPanic::Restart { times, per } => {
+                let now = Instant::now();
+                self.restarts
+                    .retain(|&(_, when)| now.duration_since(when) < per);
+                let before = self.restarts.iter().filter(|r| r.0 == index).count();
+                if before >= times as usize {
+                    return AfterPanic::TooManyRestarts { times };
+                }
+                self.restarts.push((index, now));
+                AfterPanic::Restarted
+            }
+        }
+    }
+
+    /// Makes the handler again and starts it; a failure in this stops the messenger.
+    fn restart(&mut self, index: u16) {
+        let index = usize::from(index);
+        let (worker, config) = (&mut self.worker, &*self.config);
+        let kind = match catch_unwind(AssertUnwindSafe(|| worker.remake(index, config))) {
+            Ok(Ok(())) => self.begin_one(index),
+            Ok(Err(error)) => Some(FailureKind::Made(error)),
+            Err(panic) => Some(FailureKind::Panicked {
+                text: text_of(&*panic),
+                then: AfterPanic::Stopped,
+            }),
+        };
+        match kind {
+            None => {
+                self.link.tally.restarts.add(1);
+                trace::remade(W::INFO.name, W::INFO.handlers[index].name);
+            }
+            Some(kind) => {
+                self.link.dead[index] = true;
+                self.link.any_dead = true;
+                self.link.control.fail(self.failure(index, kind));
+            }
+        }
+    }
+
+    pub(super) fn failure(&self, index: usize, kind: FailureKind) -> Failure {
+        Failure {
+            worker: W::INFO.name,
+            handler: Some(W::INFO.handlers[index].name),
+            record: None,
+            kind,
+        }
+    }
+}
