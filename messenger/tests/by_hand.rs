@@ -14,6 +14,7 @@
 //!   the const checks.
 //! * That each source declares what it sends is checked in a function of its own, so that the table is still data where
 //!   one doesn't, and shows its other mistakes.
+//! * Routes of the same message to the same receivers share an arm of `dispatch`, whoever their sources.
 //! * Checks that no trait bound can make: `Faults::find` looks over the whole table once, then each place asks for its own
 //!   fault, spanned at its token, so that the caret stands there.
 //! * A second instance `ping2: Ping as Hid::Ping2 = ..` takes `Seat::with_id(n, ID)` and
@@ -368,9 +369,8 @@ const _: () = {
         #[inline]
         fn dispatch(&mut self, route: usize, payload: &[u8], to: Delivery<'_>) {
             match route {
-                0 => to.deliver::<Ball, _>(Self::PONG, &mut self.pong, payload),
+                0 | 2 => to.deliver::<Ball, _>(Self::PONG, &mut self.pong, payload),
                 1 => to.deliver::<Back, _>(Self::PING, &mut self.ping, payload),
-                2 => to.deliver::<Ball, _>(Self::PONG, &mut self.pong, payload),
                 _ => {}
             }
         }

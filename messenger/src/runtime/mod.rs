@@ -1,8 +1,20 @@
 //! Handlers, routes and workers.
 //!
-//! A program is a set of [handlers](Handler), which know only the messages they take and send. A table
-//! says for each [worker](Worker) which messages of which source go to which of its handlers. A worker is a thread that reads
-//! the bus in order, looks up each record's route, decodes it and calls the receivers.
+//! A program is a set of [handlers](Handler), which know only the messages they take and send. A table says for each
+//! worker which messages of which source go to which of its handlers. A worker is a thread that reads the bus in order,
+//! looks up each record's [route](RouteTable), decodes it and calls the receivers, who send by their [`Outbox`].
+//!
+//! `messenger!` declares, and all the rest is here, as plain generic code: [`Builder`] starts a table, [`Running`] is one
+//! that runs, [`Report`] is how it ended. `messenger/tests/by_hand.rs` shows a table without the macro.
+//!
+//! What holds:
+//!
+//! * A handler is made, called and dropped on its worker's thread; it need not be `Send`.
+//! * Sending never waits. What finds the ring full is kept in the worker's bounded spill and goes out in order; a worker
+//!   with a spill waits only for readers that are behind it, so that workers wait neither for themselves nor in a circle.
+//! * A [stop](Running::stop) has a position: what stands before it is delivered, what comes after it is counted.
+//! * A record that does not decode, a handler's error and a handler's panic are [failures](Failure): reported with their
+//!   place, counted, skipped; the worker's [options](WorkerOptions) say what follows.
 
 mod aligned;
 mod app;
