@@ -295,7 +295,7 @@ fn a_slow_worker_is_waited_for_in_order() {
 fn workers_that_flood_each_other_do_not_hang() {
     let log = Log::default();
     let app = flood::Flood::builder(bus(4096), log.clone()).run().unwrap();
-    let depth = if cfg!(miri) { 7 } else { 12 };
+    let depth = if cfg!(miri) { 8 } else { 12 };
     app.publisher::<Boss>().unwrap().send(&Go(depth)).unwrap();
     until(|| log.lines().len() >= 1 << depth);
     let report = app.stop().unwrap();
