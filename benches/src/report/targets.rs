@@ -55,6 +55,11 @@ use Who::{MultiOneByOne, Names, Rivals, RivalsOneByOne};
 
 const SHARED: Who = Names(&["messenger shared", "messenger shared, one by one"]);
 const SHARED_BATCHES: Who = Names(&["messenger shared, batches"]);
+const SHARED_ONE_BY_ONE: Who = Names(&[
+    "messenger shared",
+    "messenger shared, one by one",
+    "messenger shared, blocking",
+]);
 const SHARED_ANY: Who = Names(&[
     "messenger shared",
     "messenger shared, one by one",
@@ -200,7 +205,7 @@ const TARGETS: &[Target] = &[
     m(
         "2-1, 64 B, record by record",
         ("2-1", 64),
-        SHARED_ANY,
+        SHARED_ONE_BY_ONE,
         RivalsOneByOne,
         AtLeast(1.0),
     ),
