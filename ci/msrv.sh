@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 version=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 check=(cargo check --workspace --exclude messenger-benches --all-features --all-targets)
 dir=${CARGO_TARGET_DIR:-target}/msrv
+mkdir -p "$dir"
 export RUSTUP_AUTO_INSTALL=0
 
 if rustup run "$version" rustc --version 2>/dev/null; then
