@@ -87,6 +87,8 @@
 extern crate self as messenger;
 
 pub mod bus;
+#[cfg(all(not(loom), feature = "journal"))]
+pub mod journal;
 pub mod memory;
 #[cfg(not(loom))]
 pub mod message;

@@ -1,0 +1,1 @@
+//! The journal: a bus on disk that grows, survives, and can be replayed.
