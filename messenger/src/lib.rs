@@ -86,6 +86,9 @@
 // The derives and macros name this crate as `messenger`; so do its own tests and docs.
 extern crate self as messenger;
 
+#[macro_use]
+mod fault;
+
 pub mod bus;
 #[cfg(all(not(loom), feature = "journal"))]
 pub mod journal;

@@ -6,21 +6,29 @@ use core::mem::ManuallyDrop;
 use super::layout::{HEADER, State};
 use super::payload::PayloadWriter;
 use super::prefetch;
-use super::shared::Core;
+use super::ring::{Memory, Room};
+use super::shared::{Core, View};
 use super::{ClaimError, CommitError, Tag, record_len};
 
 /// A run of the ring that this publisher has claimed and not finished: `next == end` if none.
 /// Claims are carved from its front; what is left when it is closed is aborted.
 pub(super) struct Open {
     pub(super) core: Core,
+    pub(super) room: Room<View>,
     next: u64,
     end: u64,
 }
 
 impl Open {
-    pub(super) fn new(core: Core) -> Self {
+    pub(super) fn new(core: Core, slot: usize) -> Self {
+        let window = core.memory.window();
         Self {
             core,
+            room: Room {
+                limit: 0,
+                slot,
+                window,
+            },
             next: 0,
             end: 0,
         }
@@ -45,15 +53,32 @@ impl Open {
         let position = self.next;
         // First, so that it is not aborted twice if a waker panics.
         self.next = self.end;
-        self.core.abort(position, self.end);
+        self.core.abort(&self.room.window, position, self.end);
+        self.core.settle(self.room.slot);
+    }
+
+    /// The record at `position`, up to `next`, has become `state`; see [`Ring::finish`](super::ring::Ring::finish).
+    #[inline]
+    fn finish(&mut self, position: u64, next: u64, state: State, bytes: u64) {
+        // First, so that a record that is out is not aborted if a waker panics.
+        self.next = next;
+        self.core.finish(&self.room.window, position, state, bytes);
+        if next == self.end {
+            self.core.settle(self.room.slot);
+        }
+    }
+
+    fn byte(&self, position: u64) -> core::ptr::NonNull<u8> {
+        self.room.window.byte(position)
     }
 
     /// The claim of a record with a payload of `len` bytes, which is known to fit in the run.
     #[inline]
     pub(super) fn carve(&mut self, tag: Tag, len: usize) -> Claim<'_> {
         let position = self.next;
-        self.core.write_meta(position, tag, len as u32);
-        prefetch::before_writing(&self.core, position, record_len(len));
+        let window = &self.room.window;
+        self.core.write_meta(window, position, tag, len as u32);
+        prefetch::before_writing(window, position, record_len(len));
         Claim {
             position,
             len,
@@ -110,7 +135,7 @@ impl Claim<'_> {
     /// The sink for the payload's bytes, from front to back: it goes on where the last one ended.
     #[inline]
     pub fn writer(&mut self) -> PayloadWriter<'_> {
-        let start = self.open.core.memory.byte(self.position + HEADER);
+        let start = self.open.byte(self.position + HEADER);
         // SAFETY: the publisher owns [next, end) until it finishes it (docs/bus.md, rule 1), the
         // payload lies inside it and before the ring's end, and the writer borrows the claim,
         // which borrows the publisher, so there is no other writer over these bytes.
@@ -123,7 +148,7 @@ impl Claim<'_> {
         let left = self.left;
         // It cannot fail: just so many remain.
         let _ = self.writer().put_zeros(left);
-        let start = self.open.core.memory.byte(self.position + HEADER);
+        let start = self.open.byte(self.position + HEADER);
         // SAFETY: the claim owns these bytes until it is finished (docs/bus.md, rule 1); all of
         // them have been written, and no writer lives while this borrow lasts.
         unsafe { core::slice::from_raw_parts_mut(start.as_ptr(), self.len) }
@@ -157,10 +182,10 @@ impl Claim<'_> {
     #[inline]
     fn finish(self) -> u64 {
         let mut this = ManuallyDrop::new(self);
-        let position = this.position;
-        // First, so that a record that is out is not aborted if a waker panics.
-        this.open.next = position + record_len(this.len) as u64;
-        this.open.core.finish(position, State::Committed);
+        let (position, len) = (this.position, this.len);
+        let next = position + record_len(len) as u64;
+        let covered = len as u64 + HEADER / 2;
+        this.open.finish(position, next, State::Committed, covered);
         position
     }
 }
@@ -169,8 +194,12 @@ impl Drop for Claim<'_> {
     fn drop(&mut self) {
         let end = self.position + record_len(self.len) as u64;
         // First, so that it is not aborted twice if a waker panics.
-        self.open.next = end;
-        self.open.core.abort(self.position, end);
+        let open = &mut *self.open;
+        open.next = end;
+        open.core.abort(&open.room.window, self.position, end);
+        if end == open.end {
+            open.core.settle(open.room.slot);
+        }
     }
 }
 

@@ -53,6 +53,20 @@ pub enum JoinError {
         /// How many slots the bus has.
         members: usize,
     },
+    /// The position to start at is not retained any more.
+    Gone {
+        /// The position asked for.
+        position: u64,
+        /// The oldest that is retained.
+        oldest: u64,
+    },
+    /// The position to start at has not been reached.
+    Ahead {
+        /// The position asked for.
+        position: u64,
+        /// Where the next claim begins.
+        tail: u64,
+    },
 }
 
 impl fmt::Display for JoinError {
@@ -61,6 +75,14 @@ impl fmt::Display for JoinError {
             Self::NoFreeSlot { members } => write!(
                 f,
                 "all {members} member slots of the bus are taken: drop a publisher, subscriber or observer, or make the bus with more (BusConfig::members)"
+            ),
+            Self::Gone { position, oldest } => write!(
+                f,
+                "position {position} is not retained any more: start at {oldest}, the oldest record there is, and know that what stood before is missed"
+            ),
+            Self::Ahead { position, tail } => write!(
+                f,
+                "position {position} lies ahead of the bus, which ends at {tail}: it is one of another bus"
             ),
         }
     }
@@ -93,6 +115,13 @@ pub enum ClaimError {
     },
     /// The wait for room was given up because its `stop` said so.
     Interrupted,
+    /// The disk on which the bus is kept is full, or its quota used up.
+    StorageFull {
+        /// What the record takes, in bytes, header included.
+        needed: usize,
+    },
+    /// The bytes to claim could not be had.
+    Lost(Lost),
 }
 
 impl fmt::Display for ClaimError {
@@ -111,6 +140,11 @@ impl fmt::Display for ClaimError {
                 "the bus had no room for a record of {needed} bytes until the time was up: its slowest subscriber does not keep up"
             ),
             Self::Interrupted => f.write_str("the wait for room was interrupted"),
+            Self::StorageFull { needed } => write!(
+                f,
+                "the disk is full: no segment could be had for a record of {needed} bytes; free some space, or trim the journal, and send it again"
+            ),
+            Self::Lost(lost) => lost.fmt(f),
         }
     }
 }
@@ -164,23 +198,101 @@ impl fmt::Display for Corrupt {
 
 impl core::error::Error for Corrupt {}
 
+/// The bytes of a bus that is kept could not be reached, or no more of them be had.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lost {
+    /// A position in the segment that was wanted.
+    pub position: u64,
+    /// What kind of error the system gave.
+    pub kind: std::io::ErrorKind,
+    /// The system's number for it, if it has one.
+    pub code: Option<i32>,
+}
+
+impl Lost {
+    /// What an error of the system over the segment with `position` means.
+    #[cfg(not(loom))]
+    #[cfg_attr(
+        not(feature = "journal"),
+        expect(dead_code, reason = "a ring loses nothing")
+    )]
+    pub(crate) fn new(position: u64, error: &std::io::Error) -> Self {
+        Self {
+            position,
+            kind: error.kind(),
+            code: error.raw_os_error(),
+        }
+    }
+
+    /// Why a record that takes `bytes` bytes cannot be claimed.
+    #[cfg(not(loom))]
+    pub(super) fn refuses(self, bytes: u64) -> ClaimError {
+        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        let needed = bytes as usize;
+        match self.kind {
+            StorageFull | QuotaExceeded | FileTooLarge => ClaimError::StorageFull { needed },
+            _ => ClaimError::Lost(self),
+        }
+    }
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            position,
+            kind,
+            code,
+        } = self;
+        write!(f, "the segment with position {position} can't be had: ")?;
+        match code {
+            Some(code) => std::io::Error::from_raw_os_error(*code).fmt(f),
+            None => kind.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for Lost {}
+
 /// A subscriber could not read on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum ReadError {
     /// The bus's memory was written over.
     Corrupt(Corrupt),
+    /// A record of a bus that is kept is not as it was written: its checksum tells.
+    Damaged {
+        /// The record's position.
+        position: u64,
+    },
+    /// The record's segment could not be reached.
+    Lost(Lost),
 }
 
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Corrupt(corrupt) => corrupt.fmt(f),
+            Self::Damaged { position } => damaged(f, *position),
+            Self::Lost(lost) => lost.fmt(f),
         }
     }
 }
 
+fn damaged(f: &mut fmt::Formatter<'_>, position: u64) -> fmt::Result {
+    write!(
+        f,
+        "the record at position {position} is damaged: its checksum is another than was written with it; `verify` says \
+         how much is, `repair` gives up what stands from there on"
+    )
+}
+
 impl core::error::Error for ReadError {}
+
+impl From<Lost> for ReadError {
+    fn from(lost: Lost) -> Self {
+        Self::Lost(lost)
+    }
+}
 
 impl From<Corrupt> for ReadError {
     fn from(corrupt: Corrupt) -> Self {
@@ -198,8 +310,8 @@ pub enum ObserveError {
         /// How many bytes of the bus it missed, headers and padding included.
         skipped: u64,
     },
-    /// The bus's memory was written over.
-    Corrupt(Corrupt),
+    /// The record could not be read.
+    Read(ReadError),
 }
 
 impl fmt::Display for ObserveError {
@@ -209,15 +321,15 @@ impl fmt::Display for ObserveError {
                 f,
                 "the observer was lapped and missed {skipped} bytes of the bus; it goes on at the oldest record: read more often, or make the bus longer"
             ),
-            Self::Corrupt(corrupt) => corrupt.fmt(f),
+            Self::Read(error) => error.fmt(f),
         }
     }
 }
 
 impl core::error::Error for ObserveError {}
 
-impl From<Corrupt> for ObserveError {
-    fn from(corrupt: Corrupt) -> Self {
-        Self::Corrupt(corrupt)
+impl From<ReadError> for ObserveError {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error)
     }
 }

@@ -4,6 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use super::registry::{Name, NameConflict, Registration, register};
+use super::ring::Memory;
 use super::ring::MoveTail;
 use super::shared::{Core, create};
 use super::stats::{Stats, has_reader_before, stats};
@@ -110,7 +111,7 @@ impl<K: PublisherKind> Bus<K> {
 
     fn no_free_slot(&self) -> JoinError {
         JoinError::NoFreeSlot {
-            members: super::ring::Memory::slots(&self.core.memory).len(),
+            members: self.core.memory.slots().len(),
         }
     }
 
@@ -119,23 +120,40 @@ impl<K: PublisherKind> Bus<K> {
     ///
     /// # Errors
     ///
-    /// [`JoinError::NoFreeSlot`] if as many members are attached as the bus has slots.
+    /// [`JoinError::NoFreeSlot`] if as many members are attached as the bus has slots; [`JoinError::Gone`] or
+    /// [`JoinError::Ahead`] if `start` is a position that is not retained, or not reached.
     pub fn subscribe(&self, start: Start) -> Result<Subscriber, JoinError> {
         let joined = self.core.join().ok_or_else(|| self.no_free_slot())?;
-        Ok(Subscriber::new(self.core.clone(), joined, start))
+        match start_of(start, joined.floor, joined.tail) {
+            Ok(start) => Ok(Subscriber::new(self.core.clone(), joined, start)),
+            Err(error) => {
+                self.core.leave(joined.slot);
+                Err(error)
+            }
+        }
     }
 
     /// Attaches an observer, which gets copies, holds back nobody, and may be lapped.
     ///
     /// # Errors
     ///
-    /// [`JoinError::NoFreeSlot`] if as many members are attached as the bus has slots.
+    /// As for [`subscribe`](Self::subscribe).
     pub fn observe(&self, start: Start) -> Result<Observer, JoinError> {
         let slot = self.core.attach().ok_or_else(|| self.no_free_slot())?;
-        Ok(Observer::new(self.core.clone(), slot, start))
+        let floor = self.core.pin_at_floor(slot);
+        let tail = self.tail();
+        self.core.unpin(slot);
+        self.core.after_room();
+        match start_of(start, floor, tail) {
+            Ok(start) => Ok(Observer::new(self.core.clone(), slot, floor, start, tail)),
+            Err(error) => {
+                self.core.leave(slot);
+                Err(error)
+            }
+        }
     }
 
-    /// The ring's length in bytes.
+    /// How many bytes may lie between the oldest record that is retained and the end of the newest: the ring's length.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.core.capacity() as usize
@@ -168,9 +186,12 @@ impl<K: PublisherKind> Bus<K> {
     /// The position at which the next claim will begin.
     #[must_use]
     pub fn tail(&self) -> u64 {
-        super::ring::Memory::control(&self.core.memory)
-            .tail
-            .load(Relaxed)
+        self.core.memory.control().tail.load(Relaxed)
+    }
+
+    /// How many bytes of records are a part of the bus, of which a reader says now and then that it has read them.
+    pub(crate) fn stride(&self) -> u64 {
+        self.core.step()
     }
 
     /// Whether some subscriber has yet to read what stands before `position`.
@@ -191,6 +212,20 @@ impl<K: PublisherKind> Bus<K> {
     /// (see [`Subscriber::wait_until`]).
     pub fn wake_all(&self) {
         self.core.rouse_all();
+    }
+}
+
+/// The position where a reader begins on a bus that retains what lies between `floor` and `tail`.
+fn start_of(start: Start, floor: u64, tail: u64) -> Result<u64, JoinError> {
+    match start {
+        Start::Oldest => Ok(floor),
+        Start::Newest => Ok(tail),
+        Start::At(position) if position < floor => Err(JoinError::Gone {
+            position,
+            oldest: floor,
+        }),
+        Start::At(position) if position > tail => Err(JoinError::Ahead { position, tail }),
+        Start::At(position) => Ok(position),
     }
 }
 

@@ -44,6 +44,8 @@ pub(crate) enum State {
     Committed = 1,
     Aborted = 2,
     Padding = 3,
+    /// The bus's own record (a journal's): readers step over it.
+    Note = 4,
 }
 
 /// The shared words of a bus that are not in the ring. Zeroed memory is a valid, fresh one
@@ -72,12 +74,51 @@ pub(crate) struct Control {
     pub(crate) lagged: AtomicU64,
 }
 
-/// A member's place in the region, on cache lines of its own. One word says who holds it and
-/// what it keeps from being overwritten, so that it changes at once.
+/// A member's place in the region, on cache lines of its own.
+pub(crate) type Slot = CachePadded<SlotWords>;
+
+/// One word says who holds a slot and what it keeps from being overwritten, so that it changes at once.
 #[repr(C)]
-pub(crate) struct Slot {
+pub(crate) struct SlotWords {
     /// See [`Gate`]. Written by the member that holds the slot; scanned in refreshes.
-    pub(crate) gate: CachePadded<AtomicU64>,
+    pub(crate) gate: AtomicU64,
+    /// On a bus that outlives its process: the bytes that a publisher is about to claim, or has claimed.
+    /// Written by the publisher that holds the slot; read after its death.
+    pub(crate) intent_len: AtomicU64,
+    /// On such a bus: where it does so. See [`Intent`].
+    pub(crate) intent: AtomicU64,
+}
+
+/// What a publisher has said of the claim it is making, in the low bits of the word of its position.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Intent {
+    /// It is making none.
+    None,
+    /// It has seen the tail here, and tries to claim from here on.
+    Tries(u64),
+    /// The claim from here on is its own, and not all of it is finished.
+    Owns(u64),
+}
+
+impl Intent {
+    #[inline]
+    pub(crate) const fn word(self) -> u64 {
+        match self {
+            Self::None => 0,
+            Self::Tries(position) => position | 1,
+            Self::Owns(position) => position | 2,
+        }
+    }
+
+    /// What a word says; one that no publisher writes says nothing.
+    #[cfg(not(loom))]
+    pub(crate) const fn of(word: u64) -> Self {
+        match word & KIND {
+            1 => Self::Tries(word & !KIND),
+            2 => Self::Owns(word & !KIND),
+            _ => Self::None,
+        }
+    }
 }
 
 /// What the word of a slot says: a kind in the four low bits, a position in the others.

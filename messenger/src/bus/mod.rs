@@ -58,11 +58,15 @@ mod stats;
 mod stream;
 #[cfg(not(loom))]
 mod subscriber;
+#[cfg(not(loom))]
+mod window;
 
 #[cfg(all(test, loom))]
 mod models;
 
-pub use error::{BusError, ClaimError, CommitError, Corrupt, JoinError, ObserveError, ReadError};
+pub use error::{
+    BusError, ClaimError, CommitError, Corrupt, JoinError, Lost, ObserveError, ReadError,
+};
 pub use ids::{MessageId, SourceId, Tag};
 pub use layout::record_len;
 pub use wait::WaitStrategy;

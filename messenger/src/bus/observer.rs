@@ -6,9 +6,9 @@ use std::time::Instant;
 use super::layout::HEADER;
 use super::ring::{Found, Memory};
 use super::shared::Core;
-use super::subscriber::Start;
 use super::wait::Event;
-use super::{ObserveError, Tag, WaitStrategy};
+use super::window::Window;
+use super::{ObserveError, ReadError, Tag, WaitStrategy};
 use crate::sync::Ordering::Relaxed;
 
 /// Reads copies of the records and holds back nobody: when it is too slow it is lapped, is told
@@ -20,6 +20,9 @@ pub struct Observer {
     core: Core,
     slot: usize,
     position: u64,
+    /// Records before this one are stepped over.
+    start: u64,
+    window: Window,
     enrolled: bool,
 }
 
@@ -33,18 +36,21 @@ pub struct Observed {
 }
 
 impl Observer {
-    pub(super) fn new(core: Core, slot: usize, start: Start) -> Self {
-        let floor = core.pin_at_floor(slot);
-        let tail = core.memory.control().tail.load(Relaxed);
-        core.unpin(slot);
-        core.after_room();
+    /// From `start` on, which lies between the floor and the tail that were found when it was pinned.
+    pub(super) fn new(core: Core, slot: usize, floor: u64, start: u64, tail: u64) -> Self {
+        // The tail is a record boundary; of another place it is not known.
+        let position = if start == tail {
+            tail
+        } else {
+            core.memory.shortcut(floor, start)
+        };
+        let window = core.memory.window();
         Self {
             core,
             slot,
-            position: match start {
-                Start::Oldest => floor,
-                Start::Newest => tail,
-            },
+            position,
+            start,
+            window,
             enrolled: false,
         }
     }
@@ -84,12 +90,17 @@ impl Observer {
                 return Err(ObserveError::Lagged { skipped });
             }
             let pin = Pin(self);
-            let position = pin.0.position;
-            match pin.0.core.look(position)? {
+            let (position, start) = (pin.0.position, pin.0.start);
+            let Observer { core, window, .. } = &mut *pin.0;
+            match core.look(window, position)? {
                 Found::Nothing => return Ok(None),
                 Found::Skip { next } => pin.0.position = next,
+                Found::Record { next, .. } if position < start => pin.0.position = next,
                 Found::Record { tag, len, next } => {
-                    let start = pin.0.core.memory.byte(position + HEADER);
+                    if position < core.memory.opened_at() && !core.is_sound(window, position) {
+                        return Err(ReadError::Damaged { position }.into());
+                    }
+                    let start = window.byte(position + HEADER);
                     // SAFETY: `look` found the record committed (edge 1) and inside the ring,
                     // and the pin keeps it from being overwritten (edges 10 and 11) until it is
                     // dropped, after this borrow.
@@ -163,7 +174,7 @@ impl fmt::Debug for Observer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Bus, BusConfig, Corrupt, MessageId, SourceId};
+    use super::super::{Bus, BusConfig, Corrupt, MessageId, SourceId, Start};
     use super::*;
 
     #[test]
@@ -173,8 +184,10 @@ mod tests {
         let mut observer = bus.observe(Start::Oldest).unwrap();
         let tag = Tag::new(SourceId::new(1), MessageId::new(1));
         let position = publisher.send(tag, b"good").unwrap();
-        observer.core.write_meta(position, tag, 100);
-        let error = ObserveError::Corrupt(Corrupt { position, len: 100 });
+        observer
+            .core
+            .write_meta(&observer.window, position, tag, 100);
+        let error = ObserveError::Read(ReadError::Corrupt(Corrupt { position, len: 100 }));
         let mut payload = b"before".to_vec();
         assert_eq!(observer.try_next(&mut payload), Err(error));
         assert_eq!(payload, b"before", "nothing of it was copied");
@@ -183,7 +196,7 @@ mod tests {
             "the record at position 0 says it has 100 bytes, which do not fit in the bus: something wrote over its \
              memory"
         );
-        observer.core.write_meta(position, tag, 4);
+        observer.core.write_meta(&observer.window, position, tag, 4);
         assert_eq!(
             observer.try_next(&mut payload).map(|o| o.is_some()),
             Ok(true)

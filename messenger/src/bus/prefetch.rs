@@ -7,6 +7,7 @@
 use core::ptr::NonNull;
 
 use super::shared::Core;
+use super::window::Window;
 
 /// How far ahead of its claim, in bytes, a publisher asks for the lines it will write. With
 /// records shorter than a line, a reader close behind takes back all but the very next one.
@@ -23,8 +24,8 @@ const ASK_AGAIN: u64 = 1024;
 /// Asks for the lines that the claims after one of `record` bytes at `position` will write. The
 /// compare-and-swap of a claim waits for all earlier stores, so their lines had better be here.
 #[inline]
-pub(super) fn before_writing(core: &Core, position: u64, record: usize) {
-    line_for_writing(core.memory.byte(position + write_ahead(record)));
+pub(super) fn before_writing(window: &Window, position: u64, record: usize) {
+    line_for_writing(window.byte(position + write_ahead(record)));
 }
 
 /// What a subscriber knows of the records ahead of it. Where the next record begins it learns
@@ -46,12 +47,12 @@ impl Ahead {
 
     /// Asks for what will be read some records after `position`.
     #[inline]
-    pub(super) fn before_reading(&mut self, core: &Core, position: u64) {
+    pub(super) fn before_reading(&mut self, core: &Core, window: &Window, position: u64) {
         if position >= self.ask_at {
             self.ask(core, position);
         }
         if position < self.end {
-            line_for_reading(core.memory.byte(position + READ_AHEAD));
+            line_for_reading(window.byte(position + READ_AHEAD));
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::claim::{Claim, Open, Reservation};
 use super::handle::{Multi, PublisherKind};
 use super::layout::HEADER;
-use super::ring::Room;
+use super::ring::NoRoom;
 use super::shared::Core;
 use super::wait::Event;
 use super::{ClaimError, Tag, WaitStrategy, record_len};
@@ -18,7 +18,6 @@ use super::{ClaimError, Tag, WaitStrategy, record_len};
 /// (`mem::forget`) is aborted by the publisher's next claim, or by its drop.
 pub struct Publisher<K: PublisherKind = Multi> {
     open: Open,
-    room: Room,
     wait: WaitStrategy,
     enrolled: bool,
     kind: PhantomData<K>,
@@ -27,8 +26,7 @@ pub struct Publisher<K: PublisherKind = Multi> {
 impl<K: PublisherKind> Publisher<K> {
     pub(super) fn new(core: Core, slot: usize) -> Self {
         Self {
-            open: Open::new(core),
-            room: Room { limit: 0, slot },
+            open: Open::new(core, slot),
             wait: WaitStrategy::default(),
             enrolled: false,
             kind: PhantomData,
@@ -220,15 +218,17 @@ impl<K: PublisherKind> Publisher<K> {
     /// Opens a run of `bytes`.
     #[inline]
     fn try_open(&mut self, bytes: u64) -> Result<(), ClaimError> {
-        match self.open.core.try_claim::<K>(&mut self.room, bytes) {
+        let Open { core, room, .. } = &mut self.open;
+        match core.try_claim::<K>(room, bytes) {
             Ok(position) => {
                 self.open.begin(position, bytes);
                 Ok(())
             }
-            Err(_) => Err(ClaimError::Full {
+            Err(NoRoom::Yet) => Err(ClaimError::Full {
                 needed: bytes as usize,
                 capacity: self.capacity(),
             }),
+            Err(NoRoom::Lost(lost)) => Err(lost.refuses(bytes)),
         }
     }
 
@@ -242,8 +242,7 @@ impl<K: PublisherKind> Publisher<K> {
         if self.wait == WaitStrategy::BlockNow && !self.enrolled {
             self.enrolled = self.open.core.enrol();
         }
-        let Self { open, room, .. } = self;
-        let core = &open.core;
+        let Open { core, room, .. } = &mut self.open;
         let found = core.wait(
             Event::Room,
             self.wait,
@@ -251,8 +250,9 @@ impl<K: PublisherKind> Publisher<K> {
             deadline,
             &mut || match core.try_claim::<K>(room, bytes) {
                 Ok(position) => Some(Ok(position)),
-                Err(_) if stop() => Some(Err(ClaimError::Interrupted)),
-                Err(_) => None,
+                Err(NoRoom::Lost(lost)) => Some(Err(lost.refuses(bytes))),
+                Err(NoRoom::Yet) if stop() => Some(Err(ClaimError::Interrupted)),
+                Err(NoRoom::Yet) => None,
             },
         );
         let position = found.unwrap_or(Err(ClaimError::Timeout {
@@ -266,7 +266,7 @@ impl<K: PublisherKind> Publisher<K> {
 impl<K: PublisherKind> Drop for Publisher<K> {
     fn drop(&mut self) {
         // The slot first, in case a waker panics in the abort of what was left open.
-        self.open.core.leave(self.room.slot);
+        self.open.core.leave(self.open.room.slot);
         if self.enrolled {
             self.open.core.withdraw();
         }

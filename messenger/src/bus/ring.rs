@@ -4,24 +4,45 @@
 //! The text is written once, over [`Memory`], and serves the mapping, the heap and loom.
 
 use super::layout::{
-    Control, HEADER, MARKS, RECORD_ALIGN, STEPS, Slot, State, meta, meta_len, meta_tag, record_len,
+    Control, HEADER, Intent, MARKS, RECORD_ALIGN, STEPS, Slot, State, meta, meta_len, meta_tag,
+    record_len,
 };
 use super::order;
 use super::park::Bed;
 use super::wait::Event;
-use super::{Corrupt, Tag};
-use crate::sync::{AtomicU64, Ordering::Relaxed};
+use super::{Corrupt, Lost, ReadError, Tag};
+use crate::sync::{AtomicU64, Ordering, Ordering::Relaxed};
 
 /// Where the words of the protocol are found.
 pub(crate) trait Memory {
+    /// The part of the bus's bytes that a member looks at: the whole ring, or a segment of a journal.
+    /// Each member has its own.
+    type Window;
+
     fn control(&self) -> &Control;
     fn slots(&self) -> &[Slot];
-    /// The stamp of the record at `position`, a multiple of 16.
-    fn stamp(&self, position: u64) -> &AtomicU64;
-    /// The second word of the header of the record at `position`.
-    fn meta(&self, position: u64) -> &AtomicU64;
     /// Where those sleep who wait for `event`.
     fn bed(&self, event: Event) -> &Bed;
+
+    /// A window to begin with, wherever it is.
+    fn window(&self) -> Self::Window;
+    /// Moves `window` to where `position` is in it, if it is not.
+    fn cover(&self, window: &mut Self::Window, position: u64) -> Result<(), Lost>;
+    /// The stamp of the record at `position`, a multiple of 16 that the window covers.
+    fn stamp<'a>(&'a self, window: &'a Self::Window, position: u64) -> &'a AtomicU64;
+    /// The second word of the header of the record at `position`, likewise.
+    fn meta<'a>(&'a self, window: &'a Self::Window, position: u64) -> &'a AtomicU64;
+
+    /// The checksum of `bytes` bytes of the record at `position`, from its second word on, for a bus
+    /// that is kept; the caller owns them, or has found them finished.
+    fn checksum(&self, window: &Self::Window, position: u64, bytes: u64) -> u32;
+    /// On a bus that grows, up to where there are bytes to claim; asks for more of them, up to
+    /// `end` at least. The greatest of all on a ring.
+    fn grown(&self, end: u64) -> u64;
+    /// On a bus that grows, why it does not.
+    fn trouble(&self) -> Option<Lost>;
+    /// A record boundary at or before `start`, up to which all is finished; `floor` is one.
+    fn shortcut(&self, floor: u64, start: u64) -> u64;
 }
 
 /// How a bus's publishers move the tail: by compare-and-swap, or by a plain store where there
@@ -30,18 +51,27 @@ pub(crate) trait MoveTail {
     fn move_tail(tail: &AtomicU64, from: u64, to: u64) -> Result<(), u64>;
 }
 
+/// The bytes of a header's second word, where a checksum begins.
+const META: u64 = 8;
+
 /// One publisher's own memory of how far claims may go.
-#[derive(Debug)]
-pub(crate) struct Room {
+pub(crate) struct Room<M: Memory> {
     /// A value that the shared limit had, seen with edge 3: it only grows.
     pub(crate) limit: u64,
-    /// The slot that this publisher pins when it walks.
+    /// The slot that this publisher pins when it walks, and where it says what it claims.
     pub(crate) slot: usize,
+    /// Covers the claim that it has, if it has one.
+    pub(crate) window: M::Window,
 }
 
-/// There is no room now; there will be when readers get on.
+/// There is no room now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct NoRoom;
+pub(crate) enum NoRoom {
+    /// There will be when readers get on, or when the bus has grown.
+    Yet,
+    /// The bus cannot grow, or not be reached.
+    Lost(Lost),
+}
 
 /// What a look at a position found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,10 +89,15 @@ pub(crate) enum Found {
 #[derive(Clone)]
 pub(crate) struct Ring<M> {
     pub(super) memory: M,
-    /// Secret, with its top bit set, so that no stamp is zero. Never leaves the bus.
+    /// With its top bit set, so that no stamp is zero. On a ring it is secret, and never leaves the bus.
     salt: u64,
-    /// Bytes in the ring, a power of two.
+    /// How many bytes may lie between what is retained and the end of a claim.
     capacity: u64,
+    /// Bytes in a row, a power of two: of the ring, or of a segment. No record crosses their end.
+    lap: u64,
+    /// The bits of a stamp that say whether it is one. The others hold the checksum, on a bus that is
+    /// kept: one whose bytes outlive the process.
+    plain: u64,
     /// Whether a sleeper can make the publishers' memory orderly itself (see `wait.rs`).
     pub(super) asymmetric: bool,
 }
@@ -75,9 +110,30 @@ impl<M: Memory> Ring<M> {
             memory,
             salt: salt | 1 << 63,
             capacity,
+            lap: capacity,
+            plain: u64::MAX,
             asymmetric,
         };
         ring.memory.control().limit.store(capacity, Relaxed);
+        ring.init_sleepers();
+        ring
+    }
+
+    /// The protocol over segments of `lap` bytes that outlive the process. Of the shared words, the tail and
+    /// the floor have been set, all others are zero.
+    #[cfg(all(not(loom), feature = "journal"))]
+    pub(crate) fn kept(memory: M, capacity: u64, lap: u64, salt: u64, asymmetric: bool) -> Self {
+        debug_assert!(lap.is_power_of_two());
+        let ring = Self {
+            memory,
+            salt,
+            capacity,
+            lap,
+            plain: u64::from(u32::MAX),
+            asymmetric,
+        };
+        let control = ring.memory.control();
+        control.limit.store(control.tail.load(Relaxed), Relaxed);
         ring.init_sleepers();
         ring
     }
@@ -87,16 +143,23 @@ impl<M: Memory> Ring<M> {
         self.capacity
     }
 
+    /// Whether the bytes of the bus outlive the process: then each record has a checksum, and each
+    /// claim is announced.
+    #[inline]
+    pub(crate) fn is_kept(&self) -> bool {
+        self.plain != u64::MAX
+    }
+
     /// The bytes between two marks.
     #[inline]
-    pub(super) fn step(&self) -> u64 {
-        self.capacity / STEPS
+    pub(crate) fn step(&self) -> u64 {
+        self.lap / STEPS
     }
 
     /// The longest record, in bytes, header included.
     #[inline]
     pub(crate) fn max_record(&self) -> u64 {
-        (self.capacity / 4 + HEADER).min(u32::MAX as u64 & !(RECORD_ALIGN - 1))
+        (self.lap / 4 + HEADER).min(u32::MAX as u64 & !(RECORD_ALIGN - 1))
     }
 
     /// The longest payload, in bytes.
@@ -115,7 +178,7 @@ impl<M: Memory> Ring<M> {
     #[inline]
     pub(crate) fn try_claim<T: MoveTail>(
         &self,
-        room: &mut Room,
+        room: &mut Room<M>,
         bytes: u64,
     ) -> Result<u64, NoRoom> {
         let tail_word = &self.memory.control().tail;
@@ -126,7 +189,7 @@ impl<M: Memory> Ring<M> {
                 self.more_room(room, end)?;
                 tail = tail_word.load(Relaxed);
             } else if (tail ^ end) & !(self.step() - 1) == 0 {
-                match T::move_tail(tail_word, tail, end) {
+                match self.take::<T>(room, tail, end)? {
                     Ok(()) => return Ok(tail),
                     Err(now) => tail = now,
                 }
@@ -139,33 +202,79 @@ impl<M: Memory> Ring<M> {
         }
     }
 
+    /// Moves the tail from `tail` to `end`, after saying so where somebody may have to know one day.
+    /// The inner error is the tail to go on with.
+    #[inline]
+    fn take<T: MoveTail>(
+        &self,
+        room: &mut Room<M>,
+        tail: u64,
+        end: u64,
+    ) -> Result<Result<(), u64>, NoRoom> {
+        // Before it is claimed, or it could be neither filled nor aborted.
+        let covered = self.memory.cover(&mut room.window, tail);
+        covered.map_err(NoRoom::Lost)?;
+        let tail_word = &self.memory.control().tail;
+        if !self.is_kept() {
+            return Ok(T::move_tail(tail_word, tail, end));
+        }
+        let slot = &self.memory.slots()[room.slot];
+        slot.intent_len.store(end - tail, Relaxed);
+        // Release: whoever finds the intent finds its length, and the tail as it was moved after.
+        let tries = Intent::Tries(tail).word();
+        slot.intent.store(tries, Ordering::Release);
+        fault!("intent");
+        // The intent is there when the tail moves, also for the compiler.
+        core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
+        let moved = T::move_tail(tail_word, tail, end);
+        fault!("claimed");
+        if moved.is_ok() {
+            let owns = Intent::Owns(tail).word();
+            slot.intent.store(owns, Ordering::Release);
+            fault!("owned");
+        }
+        Ok(moved)
+    }
+
+    /// On a bus that is kept: all of the claim of the publisher in `slot` is finished.
+    #[inline]
+    pub(crate) fn settle(&self, slot: usize) {
+        if self.is_kept() {
+            // Release: the stamps come before.
+            let none = Intent::None.word();
+            let slot = &self.memory.slots()[slot];
+            slot.intent.store(none, Ordering::Release);
+            fault!("settled");
+        }
+    }
+
     /// A claim that meets the ring's end pads it; one that crosses a step leaves a mark.
     /// The inner error is the tail to go on with.
     #[cold]
     fn claim_across<T: MoveTail>(
         &self,
-        room: &mut Room,
+        room: &mut Room<M>,
         tail: u64,
         end: u64,
     ) -> Result<Result<(), u64>, NoRoom> {
-        let tail_word = &self.memory.control().tail;
-        let ring_end = (tail | (self.capacity - 1)) + 1;
-        if end <= ring_end {
-            let moved = T::move_tail(tail_word, tail, end);
+        let lap_end = (tail | (self.lap - 1)) + 1;
+        if end <= lap_end {
+            let moved = self.take::<T>(room, tail, end)?;
             if moved.is_ok() {
                 self.mark(tail, end);
             }
             return Ok(moved);
         }
-        if ring_end > room.limit {
-            self.more_room(room, ring_end)?;
+        if lap_end > room.limit {
+            self.more_room(room, lap_end)?;
         }
-        if let Err(now) = T::move_tail(tail_word, tail, ring_end) {
+        if let Err(now) = self.take::<T>(room, tail, lap_end)? {
             return Ok(Err(now));
         }
-        self.mark(tail, ring_end);
-        self.finish(tail, State::Padding);
-        Ok(Err(ring_end))
+        self.mark(tail, lap_end);
+        self.finish(&room.window, tail, State::Padding, 0);
+        self.settle(room.slot);
+        Ok(Err(lap_end))
     }
 
     /// Notes `end`, a record boundary, as the first in each step that begins in `(tail, end]`.
@@ -178,53 +287,61 @@ impl<M: Memory> Ring<M> {
 
     /// Writes the second word of the header of a claimed record.
     #[inline]
-    pub(crate) fn write_meta(&self, position: u64, tag: Tag, len: u32) {
-        self.memory.meta(position).store(meta(tag, len), Relaxed);
+    pub(crate) fn write_meta(&self, window: &M::Window, position: u64, tag: Tag, len: u32) {
+        let word = self.memory.meta(window, position);
+        word.store(meta(tag, len), Relaxed);
     }
 
-    /// Makes a claimed record visible as what it has become, and wakes who sleeps.
+    /// Makes a claimed record visible as what it has become, and wakes who sleeps. On a bus that is kept,
+    /// `bytes` bytes of it from its second word on are covered by its checksum.
     #[inline]
-    pub(crate) fn finish(&self, position: u64, state: State) {
+    pub(crate) fn finish(&self, window: &M::Window, position: u64, state: State, bytes: u64) {
+        let mut stamp = self.stamp(position, state);
+        if self.is_kept() {
+            stamp ^= u64::from(self.memory.checksum(window, position, bytes)) << 32;
+            fault!("filled");
+        }
         // Edge 1, commit: from here on a reader may see the header and the payload.
-        let stamp = self.stamp(position, state);
-        self.memory
-            .stamp(position)
-            .store(stamp, order::finish_store());
+        let word = self.memory.stamp(window, position);
+        word.store(stamp, order::finish_store());
+        fault!("finished");
         self.after_finish();
     }
 
     /// Aborts the claimed bytes from `position` to `end` as one record.
     #[cold]
-    pub(crate) fn abort(&self, position: u64, end: u64) {
+    pub(crate) fn abort(&self, window: &M::Window, position: u64, end: u64) {
         let tag = Tag::new(super::SourceId::new(0), super::MessageId::new(0));
-        self.write_meta(position, tag, (end - position - HEADER) as u32);
+        self.write_meta(window, position, tag, (end - position - HEADER) as u32);
         self.memory.control().aborted.fetch_add(1, Relaxed);
-        self.finish(position, State::Aborted);
+        self.finish(window, position, State::Aborted, META);
     }
 
-    /// Looks at `position`, which the caller's slot keeps from being overwritten.
+    /// Looks at `position`, which the caller's slot keeps from being overwritten, and moves the window there.
     #[inline]
-    pub(crate) fn look(&self, position: u64) -> Result<Found, Corrupt> {
+    pub(crate) fn look(&self, window: &mut M::Window, position: u64) -> Result<Found, ReadError> {
         // Edge 1, commit.
-        self.look_with(position, order::stamp_load())
+        self.look_with(window, position, order::stamp_load())
     }
 
     #[inline]
     pub(super) fn look_with(
         &self,
+        window: &mut M::Window,
         position: u64,
-        load: crate::sync::Ordering,
-    ) -> Result<Found, Corrupt> {
-        let stamp = self.memory.stamp(position).load(load);
-        // The same position leaves only the state, 1 to 3; anything else is another number.
-        let state = (stamp ^ self.salt) ^ position;
-        if state.wrapping_sub(State::Committed as u64) > State::Padding as u64 - 1 {
+        load: Ordering,
+    ) -> Result<Found, ReadError> {
+        self.memory.cover(window, position)?;
+        let stamp = self.memory.stamp(window, position).load(load);
+        // The same position leaves only the state, 1 to 4; anything else is another number.
+        let state = ((stamp ^ self.salt) ^ position) & self.plain;
+        if state.wrapping_sub(State::Committed as u64) > State::Note as u64 - 1 {
             return Ok(Found::Nothing);
         }
         if state != State::Committed as u64 {
-            return self.skip(position, state);
+            return self.skip(window, position, state);
         }
-        let meta = self.memory.meta(position).load(Relaxed);
+        let meta = self.memory.meta(window, position).load(Relaxed);
         let len = meta_len(meta);
         let next = self.next_record(position, len)?;
         Ok(Found::Record {
@@ -235,22 +352,39 @@ impl<M: Memory> Ring<M> {
     }
 
     #[cold]
-    fn skip(&self, position: u64, state: u64) -> Result<Found, Corrupt> {
+    fn skip(&self, window: &M::Window, position: u64, state: u64) -> Result<Found, ReadError> {
         if state == State::Padding as u64 {
-            let next = (position | (self.capacity - 1)) + 1;
+            let next = (position | (self.lap - 1)) + 1;
             return Ok(Found::Skip { next });
         }
-        let len = meta_len(self.memory.meta(position).load(Relaxed));
+        let len = meta_len(self.memory.meta(window, position).load(Relaxed));
         let next = self.next_record(position, len)?;
         Ok(Found::Skip { next })
+    }
+
+    /// On a bus that is kept: whether the record that a look has found at `position` is as it was
+    /// when it was finished.
+    #[cfg(not(loom))]
+    pub(crate) fn is_sound(&self, window: &M::Window, position: u64) -> bool {
+        let stamp = self.memory.stamp(window, position).load(Relaxed);
+        let state = ((stamp ^ self.salt) ^ position) & 15;
+        let bytes = if state == State::Padding as u64 {
+            0
+        } else if state == State::Aborted as u64 {
+            META
+        } else {
+            META + u64::from(meta_len(self.memory.meta(window, position).load(Relaxed)))
+        };
+        let sum = self.memory.checksum(window, position, bytes);
+        stamp == (position | state) ^ self.salt ^ u64::from(sum) << 32
     }
 
     /// Where the record after one of `len` bytes begins; the length is checked, not trusted.
     #[inline]
     fn next_record(&self, position: u64, len: u32) -> Result<u64, Corrupt> {
         let record = record_len(len as usize) as u64;
-        let offset = position & (self.capacity - 1);
-        if record > self.max_record() || offset + record > self.capacity {
+        let offset = position & (self.lap - 1);
+        if record > self.max_record() || offset + record > self.lap {
             return Err(Corrupt { position, len });
         }
         Ok(position + record)

@@ -21,28 +21,37 @@ struct Scan {
 impl<M: Memory> Ring<M> {
     /// Raises the publisher's limit to at least `end`.
     #[cold]
-    pub(super) fn more_room(&self, room: &mut Room, end: u64) -> Result<(), NoRoom> {
+    pub(super) fn more_room(&self, room: &mut Room<M>, end: u64) -> Result<(), NoRoom> {
         // Edge 3, limit: another publisher's refresh may have made the room.
         room.limit = self.memory.control().limit.load(order::limit_load());
         if end > room.limit {
             self.refresh(room, end);
         }
         if end > room.limit {
-            return Err(NoRoom);
+            return Err(self.memory.trouble().map_or(NoRoom::Yet, NoRoom::Lost));
         }
         Ok(())
     }
 
-    fn refresh(&self, room: &mut Room, end: u64) {
+    fn refresh(&self, room: &mut Room<M>, end: u64) {
         let control = self.memory.control();
+        // Asked first, so that what has grown is there for whoever sees the limit: edge 3.
+        let grown = self.memory.grown(end);
         let wanted = end.saturating_sub(self.capacity());
+        if wanted == 0 {
+            // Nobody has to make room yet: there is as much as the bus has grown.
+            let limit = grown.min(self.capacity());
+            fetch_max(&control.limit, limit, order::limit_store());
+            room.limit = control.limit.load(order::limit_load());
+            return;
+        }
         let scan = self.scan();
         if scan.joining {
             return;
         }
         let finished = match scan.subscriber {
             Some(least) => self.boundary(wanted, least),
-            None => self.walk(room.slot, wanted),
+            None => self.walk(room, wanted),
         };
         if finished + self.capacity() < end {
             // Not enough: the looks of one who waits shall not disturb those it waits for.
@@ -58,7 +67,7 @@ impl<M: Memory> Ring<M> {
         }
         let least = scan.held.map_or(finished, |held| held.min(finished));
         // Edge 3, limit: all who read before `least` did so before this.
-        let limit = least + self.capacity();
+        let limit = grown.min(least + self.capacity());
         let before = fetch_max(&control.limit, limit, order::limit_store());
         // What another refresher's limit certifies is only ours after its edge 3.
         room.limit = room.limit.max(limit);
@@ -118,13 +127,14 @@ impl<M: Memory> Ring<M> {
     /// floor, under a pin, to the first boundary at or after `wanted` that ends a step, or to
     /// the first unfinished one.
     #[cold]
-    fn walk(&self, slot: usize, wanted: u64) -> u64 {
+    fn walk(&self, room: &mut Room<M>, wanted: u64) -> u64 {
+        let (slot, window) = (room.slot, &mut room.window);
         let goal = wanted.next_multiple_of(self.step());
         let pinned = self.pin_at_floor(slot);
         let mut position = pinned;
         while position < goal {
             // Edge 4: what is certified here was finished before.
-            match self.look_with(position, order::walk_load()) {
+            match self.look_with(window, position, order::walk_load()) {
                 Ok(Found::Record { next, .. } | Found::Skip { next }) => position = next,
                 Ok(Found::Nothing) | Err(_) => break,
             }

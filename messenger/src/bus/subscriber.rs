@@ -8,10 +8,11 @@ use super::layout::HEADER;
 use super::members::Joined;
 use super::prefetch::Ahead;
 use super::record::Record;
-use super::ring::Found;
+use super::ring::{Found, Memory};
 use super::shared::Core;
 use super::stream::RecordStream;
 use super::wait::Event;
+use super::window::Window;
 use super::{ReadError, Tag, WaitStrategy};
 
 /// Where a reader begins.
@@ -21,6 +22,8 @@ pub enum Start {
     Oldest,
     /// With the first record claimed after the reader has joined.
     Newest,
+    /// With the first record at or after this position.
+    At(u64),
 }
 
 /// Reads all committed records in order, in place. What it has yet to read is not overwritten:
@@ -40,20 +43,24 @@ struct Cursor {
     stored: u64,
     /// Records before this one are stepped over.
     start: u64,
+    /// Records before this one were there before the bus was opened: their checksums are looked at.
+    verify: u64,
+    window: Window,
     ahead: Ahead,
 }
 
 impl Subscriber {
-    pub(super) fn new(core: Core, joined: Joined, start: Start) -> Self {
+    /// `start` is not before the floor that was found when joining, nor after the tail.
+    pub(super) fn new(core: Core, joined: Joined, start: u64) -> Self {
+        let position = core.memory.shortcut(joined.floor, start);
         let mut cursor = Cursor {
             slot: joined.slot,
-            position: joined.floor,
+            position,
             stored: joined.floor,
-            start: match start {
-                Start::Oldest => joined.floor,
-                Start::Newest => joined.tail,
-            },
-            ahead: Ahead::from(joined.floor),
+            start,
+            verify: core.memory.opened_at(),
+            window: core.memory.window(),
+            ahead: Ahead::from(position),
         };
         // Lets go of what it does not want, also if it is never asked for a record. An error
         // comes again with the first read.
@@ -86,7 +93,7 @@ impl Subscriber {
     pub fn try_next(&mut self) -> Result<Option<Record<'_>>, ReadError> {
         self.cursor.store(&self.core);
         match self.cursor.take(&self.core)? {
-            Some(taken) => Ok(Some(record(&self.core, taken))),
+            Some(taken) => Ok(Some(record(&self.cursor.window, taken))),
             None => {
                 // Nothing is lent, so nothing that was stepped over is held.
                 self.cursor.store(&self.core);
@@ -105,7 +112,7 @@ impl Subscriber {
             // Without a deadline it only returns when a record is there.
             if self.wait_until(wait, None, || false)? {
                 if let Some(taken) = self.cursor.take(&self.core)? {
-                    return Ok(record(&self.core, taken));
+                    return Ok(record(&self.cursor.window, taken));
                 }
             }
         }
@@ -162,7 +169,7 @@ impl Subscriber {
                 break;
             };
             count += 1;
-            if !each(record(core, taken)) {
+            if !each(record(&cursor.window, taken)) {
                 break;
             }
         }
@@ -236,7 +243,7 @@ impl Subscriber {
             self.core.deregister(self.cursor.slot);
         }
         match self.cursor.take(&self.core)? {
-            Some(taken) => Ok(Poll::Ready(record(&self.core, taken))),
+            Some(taken) => Ok(Poll::Ready(record(&self.cursor.window, taken))),
             None => Ok(Poll::Pending),
         }
     }
@@ -271,7 +278,7 @@ impl Cursor {
     /// Whether a record is there; steps over what is none, and lets go of it. Nothing is lent.
     fn ready(&mut self, core: &Core) -> Result<bool, ReadError> {
         let ready = loop {
-            match core.look(self.position)? {
+            match core.look(&mut self.window, self.position)? {
                 Found::Nothing => break false,
                 Found::Record { next, .. } if self.position < self.start => self.position = next,
                 Found::Record { .. } => break true,
@@ -287,11 +294,14 @@ impl Cursor {
     fn take(&mut self, core: &Core) -> Result<Option<Taken>, ReadError> {
         loop {
             let position = self.position;
-            match core.look(position)? {
+            match core.look(&mut self.window, position)? {
                 Found::Nothing => return Ok(None),
                 Found::Record { tag, len, next } => {
+                    if position < self.verify {
+                        self.verify(core, position)?;
+                    }
                     self.position = next;
-                    self.ahead.before_reading(core, next);
+                    self.ahead.before_reading(core, &self.window, next);
                     if position >= self.start {
                         return Ok(Some((position, tag, len)));
                     }
@@ -300,13 +310,22 @@ impl Cursor {
             }
         }
     }
+
+    #[cold]
+    fn verify(&self, core: &Core, position: u64) -> Result<(), ReadError> {
+        if core.is_sound(&self.window, position) {
+            Ok(())
+        } else {
+            Err(ReadError::Damaged { position })
+        }
+    }
 }
 
 /// A record just taken. It must go before the cursor stores a position past it; so all who call
 /// this borrow the subscriber for as long as the record lives.
 #[inline]
-fn record(core: &Core, (position, tag, len): Taken) -> Record<'_> {
-    let start = core.memory.byte(position + HEADER);
+fn record(window: &Window, (position, tag, len): Taken) -> Record<'_> {
+    let start = window.byte(position + HEADER);
     Record {
         position,
         tag,
@@ -349,7 +368,6 @@ impl fmt::Debug for Subscriber {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ring::Memory;
     use super::super::{Bus, BusConfig, Corrupt, MessageId, SourceId};
     use super::*;
 
@@ -369,7 +387,9 @@ mod tests {
                 subscriber.poll(position as usize / 16, |_| ()),
                 Ok(position as usize / 16)
             );
-            subscriber.core.write_meta(position, TAG, len);
+            subscriber
+                .core
+                .write_meta(&subscriber.cursor.window, position, TAG, len);
             let error = ReadError::Corrupt(Corrupt { position, len });
             assert_eq!(subscriber.try_next().map(drop), Err(error));
             assert_eq!(
@@ -395,11 +415,21 @@ mod tests {
         let mut publisher = bus.publisher().unwrap();
         let mut subscriber = bus.subscribe(Start::Oldest).unwrap();
         let position = publisher.send(TAG, b"gone").unwrap();
-        let stamp = subscriber.core.memory.stamp(position);
+        let stamp = subscriber.cursor.window.word(position);
         let good = stamp.load(std::sync::atomic::Ordering::Relaxed);
         // Each state unsalted, zero, the next lap's, and one bit off.
-        for bad in [0, 1, 2, 3, u64::MAX, good ^ 256, good ^ 1 << 40, good ^ 8] {
-            let stamp = subscriber.core.memory.stamp(position);
+        for bad in [
+            0,
+            1,
+            2,
+            3,
+            4,
+            u64::MAX,
+            good ^ 256,
+            good ^ 1 << 40,
+            good ^ 8,
+        ] {
+            let stamp = subscriber.cursor.window.word(position);
             stamp.store(bad, std::sync::atomic::Ordering::Relaxed);
             assert!(subscriber.try_next().unwrap().is_none(), "{bad:x}");
         }

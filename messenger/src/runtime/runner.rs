@@ -73,7 +73,7 @@ impl<W: Worker> Runner<W> {
             turns: 0,
             stale: true,
         };
-        let stride = link.control.bus.capacity() as u64 / 8;
+        let stride = link.control.bus.stride();
         Self {
             worker,
             link,

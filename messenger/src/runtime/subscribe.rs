@@ -291,7 +291,7 @@ impl From<ObserveError> for SubscribeError {
     fn from(error: ObserveError) -> Self {
         match error {
             ObserveError::Lagged { skipped } => Self::Lagged { skipped },
-            ObserveError::Corrupt(corrupt) => Self::Read(ReadError::Corrupt(corrupt)),
+            ObserveError::Read(error) => Self::Read(error),
         }
     }
 }

@@ -45,7 +45,7 @@ fn abort_is_stepped_over() {
             let bus = bus.clone();
             thread::spawn(move || {
                 let position = aborts.try_claim().expect("room");
-                bus.abort(position, position + RECORD);
+                bus.abort(&(), position, position + RECORD);
                 position
             })
         };
@@ -53,7 +53,7 @@ fn abort_is_stepped_over() {
         let aborted = aborter.join().expect("no panic");
         let committed = committer.join().expect("no panic");
         assert_eq!(
-            bus.look(aborted),
+            bus.look(&mut (), aborted),
             Ok(Found::Skip {
                 next: aborted + RECORD
             })
@@ -78,8 +78,8 @@ fn aborted_bytes_are_ordered() {
                     // SAFETY: loom checks that no other access races with this one.
                     unsafe { *p = 7 }
                 });
-                bus.write_meta(position, TAG, 0);
-                bus.finish(position, State::Aborted);
+                bus.write_meta(&(), position, TAG, 0);
+                bus.finish(&(), position, State::Aborted, 0);
             })
         };
         for _ in 0..5 {

@@ -14,11 +14,11 @@ mod sleep;
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 
-use super::layout::{Control, Gate, Slot, State};
+use super::layout::{Control, Gate, Slot, SlotWords, State};
 use super::park::Bed;
 use super::ring::{Found, Memory, MoveTail, NoRoom, Ring, Room};
 use super::wait::Event;
-use super::{MessageId, SourceId, Tag};
+use super::{Lost, MessageId, SourceId, Tag};
 use crate::sync::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 const CAPACITY: u64 = 64;
@@ -39,6 +39,8 @@ struct Words {
 struct Model(Arc<Words>);
 
 impl Memory for Model {
+    type Window = ();
+
     fn control(&self) -> &Control {
         &self.0.control
     }
@@ -47,12 +49,34 @@ impl Memory for Model {
         &self.0.slots
     }
 
-    fn stamp(&self, position: u64) -> &AtomicU64 {
+    fn window(&self) {}
+
+    fn cover(&self, (): &mut (), _: u64) -> Result<(), Lost> {
+        Ok(())
+    }
+
+    fn stamp<'a>(&'a self, (): &'a (), position: u64) -> &'a AtomicU64 {
         &self.0.stamps[index(position)]
     }
 
-    fn meta(&self, position: u64) -> &AtomicU64 {
+    fn meta<'a>(&'a self, (): &'a (), position: u64) -> &'a AtomicU64 {
         &self.0.metas[index(position)]
+    }
+
+    fn checksum(&self, (): &(), _: u64, _: u64) -> u32 {
+        0
+    }
+
+    fn grown(&self, _: u64) -> u64 {
+        u64::MAX
+    }
+
+    fn trouble(&self) -> Option<Lost> {
+        None
+    }
+
+    fn shortcut(&self, floor: u64, _: u64) -> u64 {
+        floor
     }
 
     fn bed(&self, event: Event) -> &Bed {
@@ -87,8 +111,13 @@ fn bus(slots: usize, fences: bool) -> Bus {
             lagged: word(),
         },
         slots: (0..slots)
-            .map(|_| Slot {
-                gate: AtomicU64::new(Gate::FREE).into(),
+            .map(|_| {
+                let words = SlotWords {
+                    gate: AtomicU64::new(Gate::FREE),
+                    intent_len: word(),
+                    intent: word(),
+                };
+                words.into()
             })
             .collect(),
         stamps: (0..4).map(|_| word()).collect(),
@@ -114,7 +143,7 @@ impl MoveTail for ByCas {
 /// A publisher as the crate's own is, without its bookkeeping.
 struct Publisher {
     bus: Bus,
-    room: Room,
+    room: Room<Model>,
 }
 
 impl Publisher {
@@ -124,13 +153,14 @@ impl Publisher {
             room: Room {
                 limit: 0,
                 slot: bus.attach().expect("a free slot"),
+                window: (),
             },
         }
     }
 
     fn try_claim(&mut self) -> Result<u64, NoRoom> {
         let position = self.bus.try_claim::<ByCas>(&mut self.room, RECORD)?;
-        self.bus.write_meta(position, TAG, 0);
+        self.bus.write_meta(&(), position, TAG, 0);
         Ok(position)
     }
 
@@ -140,7 +170,7 @@ impl Publisher {
             // SAFETY: loom checks that no other access races with this one.
             unsafe { *p = position }
         });
-        self.bus.finish(position, State::Committed);
+        self.bus.finish(&(), position, State::Committed, 0);
     }
 
     fn try_publish(&mut self) -> Result<u64, NoRoom> {
@@ -161,7 +191,7 @@ fn read(bus: &Bus, position: u64) {
 
 /// Looks at `position`; reads what is there; gives the next position if something was.
 fn step(bus: &Bus, position: u64) -> Option<u64> {
-    match bus.look(position).expect("a sound header") {
+    match bus.look(&mut (), position).expect("a sound header") {
         Found::Nothing => None,
         Found::Skip { next } => Some(next),
         Found::Record { tag, len, next } => {

@@ -58,7 +58,7 @@ fn room_without_subscribers() {
         }
         let slow = thread::spawn(move || {
             for (publisher, position) in slow.iter().zip(claims) {
-                publisher.bus.write_meta(position, TAG, 0);
+                publisher.bus.write_meta(&(), position, TAG, 0);
                 publisher.commit(position);
             }
         });

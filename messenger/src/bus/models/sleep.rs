@@ -16,7 +16,7 @@ fn sleep_for_data() {
             let bus = bus.clone();
             thread::spawn(move || {
                 let found = bus.sleep(Event::Data, true, None, &mut || match bus
-                    .look(joined.floor)
+                    .look(&mut (), joined.floor)
                     .expect("a sound header")
                 {
                     Found::Nothing => None,

@@ -1,0 +1,43 @@
+//! Fault points: places where a test has its process killed. Nothing is left of them without the feature `fault`.
+
+/// Kills the process here, if this is the point, and the time, that the test has chosen.
+macro_rules! fault {
+    ($name:literal) => {
+        #[cfg(all(feature = "fault", not(loom)))]
+        crate::fault::hit($name);
+    };
+}
+
+/// The point `name` is reached. The variable `MESSENGER_FAULT` names a point and says at which time, counted from 1,
+/// the process is killed there: `finished:17`.
+#[cfg(all(feature = "fault", not(loom)))]
+pub(crate) fn hit(name: &str) {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+    static CHOSEN: OnceLock<Option<(String, u64)>> = OnceLock::new();
+    static HITS: AtomicU64 = AtomicU64::new(0);
+
+    let chosen = CHOSEN.get_or_init(|| {
+        let chosen = std::env::var("MESSENGER_FAULT").ok()?;
+        let (name, time) = chosen.split_once(':')?;
+        Some((name.to_owned(), time.parse().ok()?))
+    });
+    if let Some((chosen, time)) = chosen {
+        if chosen == name && HITS.fetch_add(1, Relaxed) + 1 == *time {
+            die();
+        }
+    }
+}
+
+/// Ends the process as a kill does: nothing is run any more.
+#[cfg(all(feature = "fault", not(loom)))]
+fn die() -> ! {
+    #[cfg(all(target_os = "linux", not(miri)))]
+    {
+        use rustix::process::{Signal, getpid, kill_process};
+        // If it fails, the abort below does.
+        let _ = kill_process(getpid(), Signal::KILL);
+    }
+    std::process::abort()
+}
