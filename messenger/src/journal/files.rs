@@ -1,0 +1,154 @@
+//! The files of a journal's directory: their names, which segments there are, and how a file is replaced at once.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Ids, names and tables; see `schema.rs`.
+pub(crate) const SCHEMA: &str = "schema";
+
+/// The live words of the one process that writes.
+pub(crate) const CONTROL: &str = "control";
+
+/// Locked by the one process that writes.
+pub(crate) const LOCK: &str = "lock";
+
+/// The directory of the named cursors; see `cursor.rs`.
+pub(crate) const CURSORS: &str = "cursors";
+
+const SEGMENT: &str = ".segment";
+const DIGITS: usize = 20;
+
+/// The name of the file of the segment that begins at `base`. Names sort as positions do.
+pub(crate) fn segment_name(base: u64) -> String {
+    format!("{base:020}{SEGMENT}")
+}
+
+/// Where the segment in the file `name` begins; `None` if no segment has that name.
+pub(crate) fn segment_base(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(SEGMENT)?;
+    // `parse` takes a sign, and any number of digits.
+    let plain = digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if plain { digits.parse().ok() } else { None }
+}
+
+/// The segments of a directory.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Listing {
+    /// Where they begin, in order. There may be gaps.
+    pub(crate) bases: Vec<u64>,
+    /// What is named `*.segment` and is none: another name than a segment gets, or a base within a segment. In order.
+    pub(crate) odd: Vec<OsString>,
+}
+
+/// Lists the segments of `segment_bytes` each in `dir`. Files of other names are passed over.
+pub(crate) fn list_segments(dir: &Path, segment_bytes: u64) -> io::Result<Listing> {
+    let mut listing = Listing::default();
+    for entry in fs::read_dir(dir)? {
+        let name = entry?.file_name();
+        let base = name.to_str().and_then(segment_base);
+        match base.filter(|base| base.checked_rem(segment_bytes) == Some(0)) {
+            Some(base) => listing.bases.push(base),
+            None if name.as_encoded_bytes().ends_with(SEGMENT.as_bytes()) => {
+                listing.odd.push(name);
+            }
+            None => {}
+        }
+    }
+    listing.bases.sort_unstable();
+    listing.odd.sort_unstable();
+    Ok(listing)
+}
+
+/// Writes `bytes` as the file `name` of `dir`, in place of one that may be there: after a power loss it is the old file or
+/// the new one, never a part. The caller is the only one who does so for this name.
+pub(crate) fn replace(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let new = dir.join(format!(".{name}.new"));
+    let mut file = File::create(&new)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    drop(file);
+    fs::rename(&new, dir.join(name))?;
+    sync_dir(dir)
+}
+
+/// Makes the names in `dir` survive a power loss: those of files that were made, renamed or removed in it. Needed, and
+/// done, on Unix.
+pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    File::open(dir)?.sync_all()?;
+    #[cfg(not(unix))]
+    let _ = dir;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::testing::{TempDir, config};
+    use super::*;
+
+    proptest! {
+        #![proptest_config(config())]
+
+        #[test]
+        fn names_round_trip_and_sort(a: u64, b: u64) {
+            let (name, other) = (segment_name(a), segment_name(b));
+            prop_assert_eq!(segment_base(&name), Some(a));
+            prop_assert_eq!(name.cmp(&other), a.cmp(&b));
+        }
+
+        #[test]
+        fn no_two_names_mean_one_segment(name in "[0-9+ ]{18,22}(\\.segment)?") {
+            if let Some(base) = segment_base(&name) {
+                prop_assert_eq!(segment_name(base), name);
+            }
+        }
+    }
+
+    #[cfg_attr(miri, ignore = "needs files")]
+    #[test]
+    fn lists_segments_and_what_only_looks_like_them() {
+        let dir = TempDir::new();
+        for name in [
+            "00000000000000131072.segment",
+            "00000000000000000000.segment",
+            "00000000000000065537.segment",
+            "18446744073709551616.segment",
+            "65536.segment",
+            "schema",
+            "notes.txt",
+            "00000000000000065536.segment.bak",
+        ] {
+            fs::write(dir.join(name), "").unwrap();
+        }
+        let listing = list_segments(&dir, 65536).unwrap();
+        assert_eq!(listing.bases, [0, 131_072]);
+        assert_eq!(
+            listing.odd,
+            [
+                "00000000000000065537.segment",
+                "18446744073709551616.segment",
+                "65536.segment"
+            ]
+        );
+        assert_eq!(list_segments(&dir, 0).unwrap().bases, []);
+        let missing = list_segments(&dir.join("none"), 65536).unwrap_err();
+        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+    }
+
+    #[cfg_attr(miri, ignore = "needs files")]
+    #[test]
+    fn replaces_what_was_there() {
+        let dir = TempDir::new();
+        // Left by one that was killed between writing and renaming.
+        fs::write(dir.join(".schema.new"), "a longer text than the next").unwrap();
+        for text in ["one", "another"] {
+            replace(&dir, SCHEMA, text.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(dir.join(SCHEMA)).unwrap(), text);
+        }
+        assert_eq!(fs::read_dir(&*dir).unwrap().count(), 1);
+    }
+}
