@@ -5,7 +5,13 @@
 mod files;
 #[allow(dead_code)]
 mod header;
+#[allow(dead_code, unused_imports)]
+mod schema;
 #[cfg(test)]
 mod testing;
 
 pub use header::HeaderError;
+pub use schema::{
+    Differs, DroppedEntry, HandlerEntry, ManifestError, MessageEntry, OutsideEntry, RouteEntry,
+    Schema, SchemaConflict, SourceEntry, Table, WorkerEntry,
+};
