@@ -8,7 +8,7 @@ use super::payload::PayloadWriter;
 use super::prefetch;
 use super::ring::{Memory, Room};
 use super::shared::{Core, View};
-use super::{ClaimError, CommitError, Tag, record_len};
+use super::{ClaimError, CommitError, NotSynced, Tag, record_len};
 
 /// A run of the ring that this publisher has claimed and not finished: `next == end` if none.
 /// Claims are carved from its front; what is left when it is closed is aborted.
@@ -59,13 +59,24 @@ impl Open {
 
     /// The record at `position`, up to `next`, has become `state`; see [`Ring::finish`](super::ring::Ring::finish).
     #[inline]
-    fn finish(&mut self, position: u64, next: u64, state: State, bytes: u64) {
+    fn finish(
+        &mut self,
+        position: u64,
+        next: u64,
+        state: State,
+        bytes: u64,
+    ) -> Result<(), NotSynced> {
         // First, so that a record that is out is not aborted if a waker panics.
         self.next = next;
         self.core.finish(&self.room.window, position, state, bytes);
-        if next == self.end {
-            self.core.settle(self.room.slot);
+        if self.core.is_kept() {
+            if next == self.end {
+                self.core.settle(self.room.slot);
+            }
+            let committed = self.core.memory.committed(next);
+            return committed.map_err(|lost| NotSynced { position, lost });
         }
+        Ok(())
     }
 
     fn byte(&self, position: u64) -> core::ptr::NonNull<u8> {
@@ -158,7 +169,8 @@ impl Claim<'_> {
     ///
     /// # Errors
     ///
-    /// [`CommitError::Incomplete`] if not all bytes were written; then it is aborted.
+    /// [`CommitError::Incomplete`] if not all bytes were written; then it is aborted. [`CommitError::NotSynced`] on a
+    /// journal that syncs each record, if the disk failed; the record is visible all the same.
     #[inline]
     pub fn commit(self) -> Result<u64, CommitError> {
         if self.left != 0 {
@@ -167,26 +179,31 @@ impl Claim<'_> {
                 claimed: self.len,
             });
         }
-        Ok(self.finish())
+        Ok(self.finish(State::Committed)?)
     }
 
     /// Writes `payload`, for whose length the claim was made, and commits it.
     #[inline]
-    pub(super) fn fill(mut self, payload: &[u8]) -> u64 {
-        debug_assert_eq!(payload.len(), self.len);
-        // It cannot fail: the claim was made for so many bytes.
-        let _ = self.writer().put(payload);
-        self.finish()
+    pub(super) fn fill(self, payload: &[u8]) -> Result<u64, ClaimError> {
+        self.fill_as(State::Committed, payload)
     }
 
     #[inline]
-    fn finish(self) -> u64 {
+    pub(super) fn fill_as(mut self, state: State, payload: &[u8]) -> Result<u64, ClaimError> {
+        debug_assert_eq!(payload.len(), self.len);
+        // It cannot fail: the claim was made for so many bytes.
+        let _ = self.writer().put(payload);
+        Ok(self.finish(state)?)
+    }
+
+    #[inline]
+    fn finish(self, state: State) -> Result<u64, NotSynced> {
         let mut this = ManuallyDrop::new(self);
         let (position, len) = (this.position, this.len);
         let next = position + record_len(len) as u64;
         let covered = len as u64 + HEADER / 2;
-        this.open.finish(position, next, State::Committed, covered);
-        position
+        this.open.finish(position, next, state, covered)?;
+        Ok(position)
     }
 }
 
@@ -258,7 +275,7 @@ impl<'a> Reservation<'a> {
     /// [`ClaimError::TooLarge`] if it does not fit in what is left.
     #[inline]
     pub fn send(&mut self, tag: Tag, payload: &[u8]) -> Result<u64, ClaimError> {
-        Ok(self.claim(tag, payload.len())?.fill(payload))
+        self.claim(tag, payload.len())?.fill(payload)
     }
 }
 

@@ -90,7 +90,8 @@ impl fmt::Display for JoinError {
 
 impl core::error::Error for JoinError {}
 
-/// A claim was not made, or a record not sent. Whatever was to be sent is still the caller's.
+/// A claim was not made, or a record not sent. Whatever was to be sent is still the caller's
+/// (but for [`NotSynced`](Self::NotSynced)).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum ClaimError {
@@ -122,6 +123,8 @@ pub enum ClaimError {
     },
     /// The bytes to claim could not be had.
     Lost(Lost),
+    /// The record was sent and is visible, but was to be synced.
+    NotSynced(NotSynced),
 }
 
 impl fmt::Display for ClaimError {
@@ -145,16 +148,52 @@ impl fmt::Display for ClaimError {
                 "the disk is full: no segment could be had for a record of {needed} bytes; free some space, or trim the journal, and send it again"
             ),
             Self::Lost(lost) => lost.fmt(f),
+            Self::NotSynced(error) => error.fmt(f),
         }
     }
 }
 
 impl core::error::Error for ClaimError {}
 
-/// A claim was aborted in place of committed.
+/// A record of a journal that syncs each was committed, and is visible, but the disk failed to take it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NotSynced {
+    /// The record's position.
+    pub position: u64,
+    /// What the system said.
+    pub lost: Lost,
+}
+
+impl fmt::Display for NotSynced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the record at position {} is visible but not synced, and nothing after it will be: {}; stop, see to the disk, and open the journal again",
+            self.position, self.lost
+        )
+    }
+}
+
+impl core::error::Error for NotSynced {}
+
+impl From<NotSynced> for ClaimError {
+    fn from(error: NotSynced) -> Self {
+        Self::NotSynced(error)
+    }
+}
+
+impl From<NotSynced> for CommitError {
+    fn from(error: NotSynced) -> Self {
+        Self::NotSynced(error)
+    }
+}
+
+/// A claim was aborted in place of committed, or committed and not synced.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum CommitError {
+    /// The record is visible, but was to be synced.
+    NotSynced(NotSynced),
     /// Fewer bytes were written than were claimed.
     Incomplete {
         /// How many were written.
@@ -167,6 +206,7 @@ pub enum CommitError {
 impl fmt::Display for CommitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NotSynced(error) => error.fmt(f),
             Self::Incomplete { written, claimed } => write!(
                 f,
                 "only {written} of {claimed} claimed bytes were written, so the record was aborted: write them all, or claim fewer"
@@ -274,6 +314,21 @@ impl fmt::Display for ReadError {
             Self::Corrupt(corrupt) => corrupt.fmt(f),
             Self::Damaged { position } => damaged(f, *position),
             Self::Lost(lost) => lost.fmt(f),
+        }
+    }
+}
+
+impl ReadError {
+    /// The same as a fault of the bytes at `position`.
+    #[cfg(all(not(loom), feature = "journal"))]
+    pub(crate) fn as_lost(self, position: u64) -> Lost {
+        match self {
+            Self::Lost(lost) => lost,
+            Self::Corrupt(_) | Self::Damaged { .. } => Lost {
+                position,
+                kind: std::io::ErrorKind::InvalidData,
+                code: None,
+            },
         }
     }
 }

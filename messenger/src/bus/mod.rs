@@ -23,6 +23,7 @@
 //! The protocol, its states and its happens-before edges are described in `docs/bus.md`.
 
 mod error;
+mod format;
 mod ids;
 mod layout;
 mod members;
@@ -65,7 +66,7 @@ mod window;
 mod models;
 
 pub use error::{
-    BusError, ClaimError, CommitError, Corrupt, JoinError, Lost, ObserveError, ReadError,
+    BusError, ClaimError, CommitError, Corrupt, JoinError, Lost, NotSynced, ObserveError, ReadError,
 };
 pub use ids::{MessageId, SourceId, Tag};
 pub use layout::record_len;
@@ -85,6 +86,18 @@ pub use {
     stream::RecordStream,
     subscriber::{Start, Subscriber},
 };
+
+/// What a journal is made of: the bus's format and its words, over segments.
+#[cfg(all(not(loom), feature = "journal"))]
+pub(crate) mod kept {
+    pub(crate) use super::format::Format;
+    pub(crate) use super::ring::Memory;
+    pub(crate) use super::layout::{HEADER, Intent, State, meta, meta_len, meta_tag};
+    pub(crate) use super::shared::{
+        Core, LastWords, Segments, last_words, over_segments, reset_words, words_len,
+    };
+    pub(crate) use super::window::Window;
+}
 
 /// The alignment, in bytes, of every payload's first byte.
 pub const PAYLOAD_ALIGN: usize = 16;

@@ -120,7 +120,7 @@ impl<K: PublisherKind> Publisher<K> {
     /// [`ClaimError::Full`] or [`ClaimError::TooLarge`].
     #[inline]
     pub fn try_send(&mut self, tag: Tag, payload: &[u8]) -> Result<u64, ClaimError> {
-        Ok(self.try_claim(tag, payload.len())?.fill(payload))
+        self.try_claim(tag, payload.len())?.fill(payload)
     }
 
     /// Sends `payload`; waits for room if need be. Gives the record's position.
@@ -130,7 +130,14 @@ impl<K: PublisherKind> Publisher<K> {
     /// [`ClaimError::TooLarge`].
     #[inline]
     pub fn send(&mut self, tag: Tag, payload: &[u8]) -> Result<u64, ClaimError> {
-        Ok(self.claim(tag, payload.len())?.fill(payload))
+        self.claim(tag, payload.len())?.fill(payload)
+    }
+
+    /// Writes a record of the bus's own, which readers step over, if there is room now.
+    #[cfg(feature = "journal")]
+    pub(crate) fn try_note(&mut self, tag: Tag, payload: &[u8]) -> Result<u64, ClaimError> {
+        let claim = self.try_claim(tag, payload.len())?;
+        claim.fill_as(super::layout::State::Note, payload)
     }
 
     /// As [`send`](Self::send), for `timeout` at the most.
@@ -144,9 +151,8 @@ impl<K: PublisherKind> Publisher<K> {
         payload: &[u8],
         timeout: Duration,
     ) -> Result<u64, ClaimError> {
-        Ok(self
-            .claim_timeout(tag, payload.len(), timeout)?
-            .fill(payload))
+        self.claim_timeout(tag, payload.len(), timeout)?
+            .fill(payload)
     }
 
     /// Claims `bytes` of the ring at once for several records in a row, if there is room now.

@@ -3,14 +3,13 @@
 //!
 //! The text is written once, over [`Memory`], and serves the mapping, the heap and loom.
 
-use super::layout::{
-    Control, HEADER, Intent, MARKS, RECORD_ALIGN, STEPS, Slot, State, meta, meta_len, meta_tag,
-    record_len,
-};
+use super::format::Format;
+pub(crate) use super::format::{Found, META};
+use super::layout::{Control, HEADER, Intent, MARKS, STEPS, Slot, State, meta};
 use super::order;
 use super::park::Bed;
 use super::wait::Event;
-use super::{Corrupt, Lost, ReadError, Tag};
+use super::{Lost, ReadError, Tag};
 use crate::sync::{AtomicU64, Ordering, Ordering::Relaxed};
 
 /// Where the words of the protocol are found.
@@ -51,9 +50,6 @@ pub(crate) trait MoveTail {
     fn move_tail(tail: &AtomicU64, from: u64, to: u64) -> Result<(), u64>;
 }
 
-/// The bytes of a header's second word, where a checksum begins.
-const META: u64 = 8;
-
 /// One publisher's own memory of how far claims may go.
 pub(crate) struct Room<M: Memory> {
     /// A value that the shared limit had, seen with edge 3: it only grows.
@@ -73,31 +69,14 @@ pub(crate) enum NoRoom {
     Lost(Lost),
 }
 
-/// What a look at a position found.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Found {
-    /// Nothing finished there yet.
-    Nothing,
-    /// A committed record: its tag, its payload's length, and the next position.
-    Record { tag: Tag, len: u32, next: u64 },
-    /// An aborted record or padding; the next position.
-    Skip { next: u64 },
-}
-
 /// The protocol over some memory. Cheap to clone: each member has its own.
 // No `Debug`: the salt stays in here.
 #[derive(Clone)]
 pub(crate) struct Ring<M> {
-    pub(super) memory: M,
-    /// With its top bit set, so that no stamp is zero. On a ring it is secret, and never leaves the bus.
-    salt: u64,
+    pub(crate) memory: M,
+    format: Format,
     /// How many bytes may lie between what is retained and the end of a claim.
     capacity: u64,
-    /// Bytes in a row, a power of two: of the ring, or of a segment. No record crosses their end.
-    lap: u64,
-    /// The bits of a stamp that say whether it is one. The others hold the checksum, on a bus that is
-    /// kept: one whose bytes outlive the process.
-    plain: u64,
     /// Whether a sleeper can make the publishers' memory orderly itself (see `wait.rs`).
     pub(super) asymmetric: bool,
 }
@@ -108,10 +87,8 @@ impl<M: Memory> Ring<M> {
         debug_assert!(capacity.is_power_of_two());
         let ring = Self {
             memory,
-            salt: salt | 1 << 63,
+            format: Format::in_memory(capacity, salt),
             capacity,
-            lap: capacity,
-            plain: u64::MAX,
             asymmetric,
         };
         ring.memory.control().limit.store(capacity, Relaxed);
@@ -119,17 +96,14 @@ impl<M: Memory> Ring<M> {
         ring
     }
 
-    /// The protocol over segments of `lap` bytes that outlive the process. Of the shared words, the tail and
-    /// the floor have been set, all others are zero.
+    /// The protocol over segments that outlive the process. Of the shared words, the tail and the floor have been set,
+    /// all others are zero.
     #[cfg(all(not(loom), feature = "journal"))]
-    pub(crate) fn kept(memory: M, capacity: u64, lap: u64, salt: u64, asymmetric: bool) -> Self {
-        debug_assert!(lap.is_power_of_two());
+    pub(crate) fn kept(memory: M, capacity: u64, format: Format, asymmetric: bool) -> Self {
         let ring = Self {
             memory,
-            salt,
+            format,
             capacity,
-            lap,
-            plain: u64::from(u32::MAX),
             asymmetric,
         };
         let control = ring.memory.control();
@@ -147,31 +121,31 @@ impl<M: Memory> Ring<M> {
     /// claim is announced.
     #[inline]
     pub(crate) fn is_kept(&self) -> bool {
-        self.plain != u64::MAX
+        self.format.is_kept()
+    }
+
+    /// Bytes in a row: of the ring, or of a segment.
+    #[inline]
+    pub(super) fn lap(&self) -> u64 {
+        self.format.lap
     }
 
     /// The bytes between two marks.
     #[inline]
     pub(crate) fn step(&self) -> u64 {
-        self.lap / STEPS
+        self.lap().min(self.capacity) / STEPS
     }
 
     /// The longest record, in bytes, header included.
     #[inline]
     pub(crate) fn max_record(&self) -> u64 {
-        (self.lap / 4 + HEADER).min(u32::MAX as u64 & !(RECORD_ALIGN - 1))
+        self.format.max_record
     }
 
     /// The longest payload, in bytes.
     #[inline]
     pub(crate) fn max_payload(&self) -> usize {
         (self.max_record() - HEADER) as usize
-    }
-
-    /// A bijection of position and state, so that no payload can pass for it, nor an older lap.
-    #[inline]
-    fn stamp(&self, position: u64, state: State) -> u64 {
-        (position | state as u64) ^ self.salt
     }
 
     /// Claims `bytes`, a multiple of 16 and at most `max_record`, that do not cross the ring's end.
@@ -257,7 +231,7 @@ impl<M: Memory> Ring<M> {
         tail: u64,
         end: u64,
     ) -> Result<Result<(), u64>, NoRoom> {
-        let lap_end = (tail | (self.lap - 1)) + 1;
+        let lap_end = self.format.lap_end(tail);
         if end <= lap_end {
             let moved = self.take::<T>(room, tail, end)?;
             if moved.is_ok() {
@@ -296,11 +270,12 @@ impl<M: Memory> Ring<M> {
     /// `bytes` bytes of it from its second word on are covered by its checksum.
     #[inline]
     pub(crate) fn finish(&self, window: &M::Window, position: u64, state: State, bytes: u64) {
-        let mut stamp = self.stamp(position, state);
+        let mut checksum = 0;
         if self.is_kept() {
-            stamp ^= u64::from(self.memory.checksum(window, position, bytes)) << 32;
+            checksum = self.memory.checksum(window, position, bytes);
             fault!("filled");
         }
+        let stamp = self.format.stamp(position, state, checksum);
         // Edge 1, commit: from here on a reader may see the header and the payload.
         let word = self.memory.stamp(window, position);
         word.store(stamp, order::finish_store());
@@ -333,33 +308,8 @@ impl<M: Memory> Ring<M> {
     ) -> Result<Found, ReadError> {
         self.memory.cover(window, position)?;
         let stamp = self.memory.stamp(window, position).load(load);
-        // The same position leaves only the state, 1 to 4; anything else is another number.
-        let state = ((stamp ^ self.salt) ^ position) & self.plain;
-        if state.wrapping_sub(State::Committed as u64) > State::Note as u64 - 1 {
-            return Ok(Found::Nothing);
-        }
-        if state != State::Committed as u64 {
-            return self.skip(window, position, state);
-        }
-        let meta = self.memory.meta(window, position).load(Relaxed);
-        let len = meta_len(meta);
-        let next = self.next_record(position, len)?;
-        Ok(Found::Record {
-            tag: meta_tag(meta),
-            len,
-            next,
-        })
-    }
-
-    #[cold]
-    fn skip(&self, window: &M::Window, position: u64, state: u64) -> Result<Found, ReadError> {
-        if state == State::Padding as u64 {
-            let next = (position | (self.lap - 1)) + 1;
-            return Ok(Found::Skip { next });
-        }
-        let len = meta_len(self.memory.meta(window, position).load(Relaxed));
-        let next = self.next_record(position, len)?;
-        Ok(Found::Skip { next })
+        let meta = || self.memory.meta(window, position).load(Relaxed);
+        Ok(self.format.found(position, stamp, meta)?)
     }
 
     /// On a bus that is kept: whether the record that a look has found at `position` is as it was
@@ -367,26 +317,10 @@ impl<M: Memory> Ring<M> {
     #[cfg(not(loom))]
     pub(crate) fn is_sound(&self, window: &M::Window, position: u64) -> bool {
         let stamp = self.memory.stamp(window, position).load(Relaxed);
-        let state = ((stamp ^ self.salt) ^ position) & 15;
-        let bytes = if state == State::Padding as u64 {
-            0
-        } else if state == State::Aborted as u64 {
-            META
-        } else {
-            META + u64::from(meta_len(self.memory.meta(window, position).load(Relaxed)))
-        };
+        let state = self.format.state(position, stamp);
+        let meta = self.memory.meta(window, position).load(Relaxed);
+        let bytes = Format::covered(state, meta);
         let sum = self.memory.checksum(window, position, bytes);
-        stamp == (position | state) ^ self.salt ^ u64::from(sum) << 32
-    }
-
-    /// Where the record after one of `len` bytes begins; the length is checked, not trusted.
-    #[inline]
-    fn next_record(&self, position: u64, len: u32) -> Result<u64, Corrupt> {
-        let record = record_len(len as usize) as u64;
-        let offset = position & (self.lap - 1);
-        if record > self.max_record() || offset + record > self.lap {
-            return Err(Corrupt { position, len });
-        }
-        Ok(position + record)
+        stamp == (position | state) ^ self.format.salt ^ u64::from(sum) << 32
     }
 }

@@ -76,6 +76,37 @@ impl<M: Memory> Ring<M> {
         }
     }
 
+    /// Gives up what lies before `wanted` on a bus that grows, as far as all have read: raises the floor to the end of
+    /// a lap. Gives the position from which on somebody may still look at something.
+    /// `wanted` is at most a position up to which all is finished.
+    #[cfg(all(not(loom), feature = "journal"))]
+    pub(crate) fn retire(&self, wanted: u64) -> u64 {
+        let control = self.memory.control();
+        let before = control.floor.load(order::floor_load());
+        let scan = self.scan();
+        if scan.joining {
+            return before;
+        }
+        let read = scan.subscriber.map_or(wanted, |least| wanted.min(least));
+        let floor = read & !(self.lap() - 1);
+        // Edge 5, floor.
+        let before = fetch_max(&control.floor, floor, order::floor_store());
+        // Edges 8 and 11, as in `refresh`.
+        order::refresh_fence();
+        let scan = self.scan();
+        if scan.joining {
+            return before;
+        }
+        let floor = floor.max(before);
+        scan.held.map_or(floor, |held| held.min(floor))
+    }
+
+    /// The least position of a subscriber, if there is one.
+    #[cfg(all(not(loom), feature = "journal"))]
+    pub(crate) fn least_subscriber(&self) -> Option<u64> {
+        self.scan().subscriber
+    }
+
     fn scan(&self) -> Scan {
         let mut scan = Scan {
             joining: false,

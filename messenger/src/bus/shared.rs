@@ -1,10 +1,15 @@
 //! The memory of one bus in this process, and the protocol's way into it.
 
+use core::any::Any;
 use core::ptr::NonNull;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
+#[cfg(feature = "journal")]
+use super::layout::Intent;
+#[cfg(feature = "journal")]
+use super::format::Format;
 use super::layout::{Control, MIN_CAPACITY, Slot};
 use super::park::{Bed, barrier};
 use super::registry::Registry;
@@ -14,6 +19,8 @@ use super::window::Window;
 use super::{BusConfig, BusError, Lost};
 use crate::memory::{MemoryError, REGION_ALIGN, Region};
 use crate::sync::AtomicU64;
+#[cfg(feature = "journal")]
+use crate::sync::Ordering::Relaxed;
 
 /// What all members of a bus in this process share.
 pub(crate) struct Shared {
@@ -31,7 +38,10 @@ enum Bytes {
     /// In a ring, behind the shared words.
     Ring { at: usize, capacity: u64 },
     /// In segments, which come and go.
-    Segments(Box<dyn Segments>),
+    Segments(Arc<dyn Segments>),
+    /// Nowhere yet: only the words are looked at.
+    #[cfg(feature = "journal")]
+    None,
 }
 
 /// The segments of a bus that grows. Asked only where one segment ends and another begins, and by who finds no room.
@@ -48,6 +58,8 @@ pub(crate) trait Segments: Send + Sync {
     fn shortcut(&self, floor: u64, start: u64) -> u64;
     /// Where the bus ended when this process opened it.
     fn opened_at(&self) -> u64;
+    /// A record that ends at `next` has been committed: waits until it is synced, if that is the policy.
+    fn committed(&self, next: u64) -> Result<(), Lost>;
 }
 
 impl Shared {
@@ -66,6 +78,8 @@ pub(crate) struct View {
     shared: Arc<Shared>,
     control: NonNull<Control>,
     slots: NonNull<[Slot]>,
+    /// What ends when the last user of a bus that is kept has gone: its keeper holds a view without it.
+    life: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 // SAFETY: the pointers lead into the region that `shared` keeps alive; what lies there is either
@@ -125,13 +139,21 @@ pub(crate) fn over_segments(
     region: Arc<Region>,
     at: usize,
     members: usize,
-    segments: Box<dyn Segments>,
+    segments: Arc<dyn Segments>,
     capacity: u64,
-    lap: u64,
-    salt: u64,
+    format: Format,
 ) -> Core {
     let view = View::new(region, at, members, Bytes::Segments(segments));
-    Ring::kept(view, capacity, lap, salt, barrier::available())
+    Ring::kept(view, capacity, format, barrier::available())
+}
+
+#[cfg(feature = "journal")]
+impl Core {
+    /// The same, and while a clone of it is there, `life` lives.
+    pub(crate) fn alive(mut self, life: Arc<dyn Any + Send + Sync>) -> Self {
+        self.memory.life = Some(life);
+        self
+    }
 }
 
 /// The checksum of a record on a bus that is kept: CRC32C.
@@ -147,6 +169,44 @@ fn checksum(_: &[u8]) -> u32 {
     0
 }
 
+/// What the shared words of a bus say that its process left behind.
+#[cfg(feature = "journal")]
+#[derive(Debug)]
+pub(crate) struct LastWords {
+    pub(crate) tail: u64,
+    /// What each publisher was claiming, or had claimed and not finished, and how many bytes.
+    pub(crate) intents: Vec<(Intent, u64)>,
+}
+
+/// Reads the shared words that lie `at` bytes into `region`, and that nobody uses any more.
+/// to which nobody is attached.
+#[cfg(feature = "journal")]
+pub(crate) fn last_words(region: &Arc<Region>, at: usize, members: usize) -> LastWords {
+    let view = View::new(Arc::clone(region), at, members, Bytes::None);
+    let intents = view.slots().iter().map(|slot| {
+        let len = slot.intent_len.load(Relaxed);
+        (Intent::of(slot.intent.load(Relaxed)), len)
+    });
+    LastWords {
+        tail: view.control().tail.load(Relaxed),
+        intents: intents.filter(|(intent, _)| *intent != Intent::None).collect(),
+    }
+}
+
+/// Makes the shared words that lie `at` bytes into `region` those of a bus from `floor` to `tail` to which nobody is
+/// attached. Nobody else uses the region.
+#[cfg(feature = "journal")]
+pub(crate) fn reset_words(region: &Arc<Region>, at: usize, members: usize, floor: u64, tail: u64) {
+    let view = View::new(Arc::clone(region), at, members, Bytes::None);
+    let words = view.control.cast::<AtomicU64>();
+    for word in 0..words_len(members) / size_of::<AtomicU64>() {
+        // SAFETY: the words lie inside the region, as `View::new` has checked, and are atomics, some of them halves of one.
+        unsafe { words.add(word).as_ref() }.store(0, Relaxed);
+    }
+    view.control().floor.store(floor, Relaxed);
+    view.control().tail.store(tail, Relaxed);
+}
+
 impl View {
     fn new(region: Arc<Region>, at: usize, members: usize, bytes: Bytes) -> Self {
         assert!(at % REGION_ALIGN == 0 && at + words_len(members) <= region.len());
@@ -158,6 +218,7 @@ impl View {
         Self {
             control: control.cast(),
             slots: NonNull::slice_from_raw_parts(slots.cast(), members),
+            life: None,
             shared: Arc::new(Shared {
                 region,
                 bytes,
@@ -172,17 +233,27 @@ impl View {
         &self.shared
     }
 
+    /// See [`Segments::committed`].
+    #[inline]
+    pub(super) fn committed(&self, next: u64) -> Result<(), Lost> {
+        self.segments().map_or(Ok(()), |s| s.committed(next))
+    }
+
     /// Where a bus that is kept ended when this process opened it; 0 on a ring.
     pub(super) fn opened_at(&self) -> u64 {
+        self.segments().map_or(0, Segments::opened_at)
+    }
+
+    fn segments(&self) -> Option<&dyn Segments> {
         match &self.shared.bytes {
-            Bytes::Ring { .. } => 0,
-            Bytes::Segments(segments) => segments.opened_at(),
+            Bytes::Segments(segments) => Some(&**segments),
+            _ => None,
         }
     }
 
     #[cold]
     fn turn(&self, window: &mut Window, position: u64) -> Result<(), Lost> {
-        if let Bytes::Segments(segments) = &self.shared.bytes {
+        if let Some(segments) = self.segments() {
             *window = segments.window(position)?;
         }
         Ok(())
@@ -213,11 +284,14 @@ impl Memory for View {
     }
 
     fn window(&self) -> Window {
-        match &self.shared.bytes {
+        let shared = &self.shared;
+        match &shared.bytes {
             Bytes::Ring { at, capacity } => {
-                Window::ring(Arc::clone(&self.shared.region), *at, *capacity)
+                Window::ring(Arc::clone(&shared.region), *at, *capacity)
             }
             Bytes::Segments(segments) => segments.any_window(),
+            #[cfg(feature = "journal")]
+            Bytes::None => Window::ring(Arc::clone(&shared.region), 0, 16),
         }
     }
 
@@ -252,23 +326,14 @@ impl Memory for View {
     }
 
     fn grown(&self, end: u64) -> u64 {
-        match &self.shared.bytes {
-            Bytes::Ring { .. } => u64::MAX,
-            Bytes::Segments(segments) => segments.grown(end),
-        }
+        self.segments().map_or(u64::MAX, |s| s.grown(end))
     }
 
     fn trouble(&self) -> Option<Lost> {
-        match &self.shared.bytes {
-            Bytes::Ring { .. } => None,
-            Bytes::Segments(segments) => segments.trouble(),
-        }
+        self.segments().and_then(Segments::trouble)
     }
 
     fn shortcut(&self, floor: u64, start: u64) -> u64 {
-        match &self.shared.bytes {
-            Bytes::Ring { .. } => floor,
-            Bytes::Segments(segments) => segments.shortcut(floor, start),
-        }
+        self.segments().map_or(floor, |s| s.shortcut(floor, start))
     }
 }

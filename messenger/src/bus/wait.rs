@@ -94,7 +94,7 @@ impl<M: Memory> Ring<M> {
 
     /// Wakes who waits for room after something made some.
     #[inline]
-    pub(super) fn after_room(&self) {
+    pub(crate) fn after_room(&self) {
         // Edge 12, as above.
         core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
         if self.memory.control().sleepers.load(Relaxed) & !COUNT != 0 {

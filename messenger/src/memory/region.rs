@@ -1,4 +1,4 @@
-//! A region: one block of zeroed bytes with one base pointer.
+//! A region: one block of bytes with one base pointer.
 
 use core::ptr::NonNull;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
@@ -11,7 +11,7 @@ use super::{MemoryError, MemoryKind, RegionOptions};
 /// The least alignment of a region's base, in bytes: that of the longest cache line there is.
 pub(crate) const REGION_ALIGN: usize = 256;
 
-/// One zeroed block of memory, freed on drop.
+/// One block of memory, freed on drop: zeroed, or the bytes of a file.
 pub(crate) struct Region {
     base: NonNull<u8>,
     len: usize,
@@ -20,7 +20,13 @@ pub(crate) struct Region {
 }
 
 enum Owner {
-    Mapping(#[expect(dead_code, reason = "held for its drop, which unmaps")] MmapRaw),
+    Mapping(
+        #[cfg_attr(
+            not(feature = "journal"),
+            expect(dead_code, reason = "held for its drop, which unmaps")
+        )]
+        MmapRaw,
+    ),
     Heap(Layout),
 }
 
@@ -84,7 +90,52 @@ impl Region {
         })
     }
 
-    /// The first byte. Valid for reads and writes of `len` bytes while the region lives.
+    /// The first `bytes` bytes of `file`, which is at least so long, shared with all who map it. Writes to a region that
+    /// is not `writable` end the process.
+    ///
+    /// Whoever cuts the file while the region lives ends the process at the next access beyond its new end.
+    #[cfg(feature = "journal")]
+    pub(crate) fn of_file(file: &std::fs::File, bytes: usize, writable: bool) -> io::Result<Self> {
+        let mut options = MmapOptions::new();
+        options.len(bytes);
+        let mapping = if writable {
+            options.map_raw(file)?
+        } else {
+            options.map_raw_read_only(file)?
+        };
+        let base = NonNull::new(mapping.as_mut_ptr())
+            .ok_or_else(|| io::Error::other("the system mapped address zero"))?;
+        Ok(Self {
+            base,
+            len: bytes,
+            owner: Owner::Mapping(mapping),
+            huge: false,
+        })
+    }
+
+    /// Has the system find all pages for writing now. A refusal costs time at their first use, and nothing else.
+    #[cfg(all(feature = "journal", target_os = "linux"))]
+    pub(crate) fn find_pages(&self) {
+        if let Owner::Mapping(mapping) = &self.owner {
+            let _ = mapping.advise(Advice::PopulateWrite);
+        }
+    }
+
+    /// Has the system write what has been changed to the file.
+    #[cfg(all(feature = "journal", not(target_os = "linux")))]
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        match &self.owner {
+            Owner::Mapping(mapping) => mapping.flush(),
+            Owner::Heap(_) => Ok(()),
+        }
+    }
+
+    /// Elsewhere there is no such call.
+    #[cfg(all(feature = "journal", not(target_os = "linux")))]
+    pub(crate) fn find_pages(&self) {}
+
+    /// The first byte. Valid for reads of `len` bytes, and writes unless it is a file mapped for reading, while
+    /// the region lives.
     pub(crate) fn base(&self) -> NonNull<u8> {
         self.base
     }

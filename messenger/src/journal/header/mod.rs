@@ -30,7 +30,7 @@ pub(crate) const SYNCED_AT: usize = 128;
 pub(crate) const SYNCED_CHECK_AT: usize = 136;
 
 /// The shortest segment in bytes.
-pub(crate) const MIN_SEGMENT_BYTES: u64 = 64 << 10;
+pub(crate) const MIN_SEGMENT_BYTES: u64 = 4 << 10;
 
 /// The longest segment in bytes.
 pub(crate) const MAX_SEGMENT_BYTES: u64 = 1 << 30;
@@ -40,7 +40,7 @@ const VERSION: u32 = 1;
 const CRC_AT: usize = 64;
 const SYNCED_MASK: u64 = 0x7379_6E63_6564_2121;
 
-/// Whether segments can have this length: a power of two from 64 KiB to 1 GiB.
+/// Whether segments can have this length: a power of two from 4 KiB to 1 GiB.
 pub(crate) const fn is_segment_bytes(bytes: u64) -> bool {
     bytes.is_power_of_two() && bytes >= MIN_SEGMENT_BYTES && bytes <= MAX_SEGMENT_BYTES
 }

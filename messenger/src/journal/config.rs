@@ -1,0 +1,121 @@
+//! What a journal is to be like.
+
+use std::time::Duration;
+
+/// What a journal is to be like. The length of its segments is settled when it is created; all else may be another each
+/// time it is opened.
+///
+/// ```
+/// use messenger::journal::{Journal, JournalConfig, SyncPolicy};
+/// use std::time::Duration;
+///
+/// let often = SyncPolicy::Every { bytes: 1 << 20, interval: Duration::from_millis(50) };
+/// let journal = Journal::in_memory(JournalConfig::new().segment_bytes(1 << 16).sync(often))?;
+/// assert_eq!(journal.segment_bytes(), 1 << 16);
+/// # Ok::<(), messenger::journal::OpenError>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct JournalConfig {
+    pub(super) segment_bytes: u64,
+    pub(super) members: usize,
+    pub(super) sync: SyncPolicy,
+    pub(super) retain: Retention,
+    pub(super) bound: u64,
+    pub(super) time_resolution: Duration,
+    pub(super) ahead: u64,
+}
+
+/// When what has been committed is flushed to the disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SyncPolicy {
+    /// When somebody asks for it, and when the journal is closed.
+    OnDemand,
+    /// When so many bytes have been committed since, or so much time has passed, whatever comes first.
+    Every {
+        /// Bytes of records, headers included.
+        bytes: u64,
+        /// The longest that a record waits.
+        interval: Duration,
+    },
+    /// Before a commit returns. Publishers that commit meanwhile share the next flush.
+    EachRecord,
+}
+
+/// Which of the oldest segments may go. Never one that a subscriber has yet to read, or that an observer looks at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Retention {
+    /// None: everything is kept.
+    All,
+    /// Those that lie further back than so many bytes.
+    Bytes(u64),
+    /// Those whose last record is older.
+    Age(Duration),
+    /// Those that all subscribers and all named cursors have passed. With none of either, none.
+    Passed,
+}
+
+impl JournalConfig {
+    /// Segments of 64 MiB, 64 members, synced on demand, everything retained.
+    pub const fn new() -> Self {
+        Self {
+            segment_bytes: 64 << 20,
+            members: 64,
+            sync: SyncPolicy::OnDemand,
+            retain: Retention::All,
+            bound: u64::MAX,
+            time_resolution: Duration::from_millis(10),
+            ahead: 1,
+        }
+    }
+
+    /// The length of a segment in bytes: a power of two from 4 KiB to 1 GiB. The longest payload is a quarter of it. A journal
+    /// that exists keeps what it was created with.
+    pub const fn segment_bytes(mut self, bytes: u64) -> Self {
+        self.segment_bytes = bytes;
+        self
+    }
+
+    /// How many publishers, subscribers and observers may be attached at a time: 2 to 65,534.
+    pub const fn members(mut self, members: usize) -> Self {
+        self.members = members;
+        self
+    }
+
+    /// When what has been committed is flushed to the disk.
+    pub const fn sync(mut self, policy: SyncPolicy) -> Self {
+        self.sync = policy;
+        self
+    }
+
+    /// Which of the oldest segments may go.
+    pub const fn retain(mut self, retention: Retention) -> Self {
+        self.retain = retention;
+        self
+    }
+
+    /// Makes the journal a ring on disk: publishers wait, or get `Full`, when the slowest subscriber is more than `bytes`
+    /// behind (rounded up to a power of two), and what all have read may go. Takes the place of [`retain`](Self::retain).
+    pub const fn bound(mut self, bytes: u64) -> Self {
+        self.bound = bytes;
+        self
+    }
+
+    /// How finely the journal notes the time, while something is published; 10 ms unless told. Zero: never.
+    pub const fn time_resolution(mut self, resolution: Duration) -> Self {
+        self.time_resolution = resolution;
+        self
+    }
+
+    /// How many segments are made ready ahead of the one in use: 1 to 16; 1 unless told.
+    pub const fn ahead(mut self, segments: u64) -> Self {
+        self.ahead = segments;
+        self
+    }
+}
+
+impl Default for JournalConfig {
+    fn default() -> Self {
+        Self::new()
+    }
+}

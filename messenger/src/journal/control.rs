@@ -1,0 +1,195 @@
+//! The file `control`: the shared words of the one process that writes, mapped, so that they survive it.
+//!
+//! A page that says whose they are, then the words of the bus (`docs/bus.md`). After a loss of power nothing in it is believed.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::files::CONTROL;
+use super::store::Identity;
+use crate::bus::kept::{LastWords, Window, last_words, reset_words, words_len};
+use crate::memory::{MemoryKind, Region, RegionOptions};
+
+/// Where the words of the bus begin.
+pub(super) const WORDS_AT: usize = 4096;
+
+const MAGIC: u64 = u64::from_le_bytes(*b"MSGRCTL\0");
+/// Another with each change of what lies where, also among the bus's own words.
+const VERSION: u64 = 1;
+const CLEAN: u64 = 2;
+const OPEN: u64 = 1;
+
+// The words of the page, by their offsets.
+const MAGIC_AT: u64 = 0;
+const VERSION_AT: u64 = 8;
+const ID_AT: u64 = 16;
+const BOOT_AT: u64 = 32;
+const STATE_AT: u64 = 48;
+const FINISHED_AT: u64 = 56;
+const FINISHED_CHECK_AT: u64 = 64;
+const MEMBERS_AT: u64 = 72;
+const WORDS_LEN_AT: u64 = 80;
+const PID_AT: u64 = 88;
+
+/// What the check of the finished position is mixed with: a position that is none would be read as a header.
+const FINISHED_MASK: u64 = 0x6669_6E69_7368_6564;
+
+/// The mapped file.
+pub(super) struct Control {
+    pub(super) region: Arc<Region>,
+    page: Window,
+    members: usize,
+}
+
+/// What the last process to write left.
+#[derive(Debug)]
+pub(super) struct Left {
+    pub(super) clean: bool,
+    /// A record boundary up to which all was finished, if it was known.
+    pub(super) finished: Option<u64>,
+    pub(super) words: LastWords,
+}
+
+impl Control {
+    /// Words in memory.
+    pub(super) fn in_memory(members: usize) -> io::Result<Self> {
+        let heap = RegionOptions {
+            kind: MemoryKind::default(),
+            ..RegionOptions::default()
+        };
+        let region = Region::new(len(members), heap).map_err(io::Error::other)?;
+        Ok(Self::over(region, members))
+    }
+
+    fn over(region: Region, members: usize) -> Self {
+        let region = Arc::new(region);
+        let page = Window::segment(Arc::clone(&region), 0, 0, WORDS_AT as u64);
+        Self {
+            region,
+            page,
+            members,
+        }
+    }
+
+    /// Makes the file anew, for a bus from `floor` to `tail`, in place of what the last process left.
+    pub(super) fn create(
+        dir: &Path,
+        identity: &Identity,
+        members: usize,
+        floor: u64,
+        tail: u64,
+    ) -> io::Result<Self> {
+        let new = dir.join(format!("{CONTROL}.new"));
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&new)?;
+        // Written, not only made long: what is mapped later has its blocks.
+        io::Write::write_all(&mut &file, &vec![0; len(members)])?;
+        let control = Self::over(Region::of_file(&file, len(members), true)?, members);
+        control.reset(floor, tail);
+        let [id0, id1] = words_of(identity.id);
+        let [boot0, boot1] = boot();
+        let words = [
+            (MAGIC_AT, MAGIC),
+            (VERSION_AT, VERSION),
+            (ID_AT, id0),
+            (ID_AT + 8, id1),
+            (BOOT_AT, boot0),
+            (BOOT_AT + 8, boot1),
+            (STATE_AT, OPEN),
+            (MEMBERS_AT, members as u64),
+            (WORDS_LEN_AT, words_len(members) as u64),
+            (PID_AT, u64::from(std::process::id())),
+        ];
+        for (at, word) in words {
+            control.word(at).store(word, Ordering::Relaxed);
+        }
+        control.finished(tail);
+        fs::rename(&new, dir.join(CONTROL))?;
+        Ok(control)
+    }
+
+    /// What the last process left, if the power has not been lost since, and if it was this journal and this layout.
+    pub(super) fn left(dir: &Path, identity: &Identity) -> io::Result<Option<Left>> {
+        let file = match OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(dir.join(CONTROL))
+        {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        let bytes = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+        if !(WORDS_AT..1 << 30).contains(&bytes) {
+            return Ok(None);
+        }
+        let region = Region::of_file(&file, bytes, true)?;
+        let control = Self::over(region, 0);
+        let word = |at| control.word(at).load(Ordering::Relaxed);
+        let members = usize::try_from(word(MEMBERS_AT)).unwrap_or(usize::MAX);
+        let ours = word(MAGIC_AT) == MAGIC
+            && word(VERSION_AT) == VERSION
+            && [word(ID_AT), word(ID_AT + 8)] == words_of(identity.id)
+            && [word(BOOT_AT), word(BOOT_AT + 8)] == boot()
+            && boot() != [0, 0]
+            && members <= usize::from(u16::MAX)
+            && word(WORDS_LEN_AT) == words_len(members) as u64
+            && bytes == len(members);
+        if !ours {
+            return Ok(None);
+        }
+        Ok(Some(Left {
+            clean: word(STATE_AT) == CLEAN,
+            finished: Some(word(FINISHED_AT))
+                .filter(|finished| word(FINISHED_CHECK_AT) == finished ^ FINISHED_MASK),
+            words: last_words(&control.region, WORDS_AT, members),
+        }))
+    }
+
+    /// Makes the bus's words those of a bus from `floor` to `tail` to which nobody is attached.
+    pub(super) fn reset(&self, floor: u64, tail: u64) {
+        reset_words(&self.region, WORDS_AT, self.members, floor, tail);
+    }
+
+    /// Everything before `position` is finished.
+    pub(super) fn finished(&self, position: u64) {
+        self.word(FINISHED_AT).store(position, Ordering::Release);
+        fault!("finished_known");
+        let check = position ^ FINISHED_MASK;
+        self.word(FINISHED_CHECK_AT).store(check, Ordering::Release);
+    }
+
+    /// The journal has been closed: `tail` is where it ends.
+    pub(super) fn clean(&self, tail: u64) {
+        self.finished(tail);
+        self.word(STATE_AT).store(CLEAN, Ordering::Release);
+    }
+
+    fn word(&self, at: u64) -> &AtomicU64 {
+        self.page.word(at)
+    }
+}
+
+fn len(members: usize) -> usize {
+    WORDS_AT + words_len(members)
+}
+
+fn words_of(bytes: [u8; 16]) -> [u64; 2] {
+    let number = u128::from_le_bytes(bytes);
+    [number as u64, (number >> 64) as u64]
+}
+
+/// What tells this start of the system from others. Zero where the system has no such thing: then nothing is believed that
+/// another process left.
+fn boot() -> [u64; 2] {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+    let number = u128::from_str_radix(&digits, 16).unwrap_or(0);
+    words_of(number.to_le_bytes())
+}

@@ -1,0 +1,167 @@
+//! Visible and synced: how far a journal is finished, how far it is flushed, and waiting for that.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::store::Store;
+use super::walker::Walker;
+use crate::bus::Lost;
+
+/// How long one who waits for others' claims to be finished sleeps between two looks, after some looks without sleep.
+const NAP: Duration = Duration::from_micros(50);
+const LOOKS: u32 = 100;
+
+/// How far a journal has got.
+pub(super) struct Durability {
+    /// Everything before this is flushed.
+    synced: AtomicU64,
+    /// Whether a commit waits for its record to be synced.
+    each: bool,
+    /// Walks over what is finished.
+    walker: Mutex<Option<Walker>>,
+    flushing: Mutex<Flushing>,
+    /// A flush has ended.
+    ended: Condvar,
+}
+
+#[derive(Default)]
+struct Flushing {
+    /// Somebody flushes, for all who wait.
+    running: bool,
+    /// A flush has failed. What it was to take may be lost though a later one succeeds, so there is none.
+    failed: Option<Lost>,
+}
+
+impl Durability {
+    pub(super) fn new(each: bool) -> Self {
+        Self {
+            synced: AtomicU64::new(0),
+            each,
+            walker: Mutex::new(None),
+            flushing: Mutex::default(),
+            ended: Condvar::new(),
+        }
+    }
+
+    fn flushing(&self) -> MutexGuard<'_, Flushing> {
+        self.flushing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store {
+    /// Settles where everything begins: all before `tail` is finished, all before `synced` is synced.
+    pub(super) fn begin(&self, tail: u64, synced: u64) {
+        let mut walker = self.walker();
+        *walker = Some(Walker::new(self, tail));
+        self.set_finished(tail);
+        self.durability.synced.store(synced, Ordering::Release);
+    }
+
+    fn walker(&self) -> MutexGuard<'_, Option<Walker>> {
+        let walker = &self.durability.walker;
+        walker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The watermark: everything before it survives a loss of power.
+    pub(super) fn synced(&self) -> u64 {
+        self.durability.synced.load(Ordering::Acquire)
+    }
+
+    /// Walks on over what has been finished, for about `most` bytes at the most. Gives how far it came.
+    pub(super) fn walk(&self, most: u64) -> Result<u64, Lost> {
+        let mut walker = self.walker();
+        let Some(walker) = &mut *walker else {
+            return Ok(self.finished());
+        };
+        let goal = walker.position.saturating_add(most);
+        while walker.position < goal {
+            match walker.look(self) {
+                Ok(Some(step)) => walker.position = step.next,
+                Ok(None) => break,
+                // The next segment is not there yet: nothing has been claimed in it.
+                Err(_) if walker.position >= self.prepared() => break,
+                Err(error) => return Err(error.as_lost(walker.position)),
+            }
+        }
+        self.set_finished(walker.position);
+        Ok(walker.position)
+    }
+
+    /// Flushes all that is finished now. Gives the watermark.
+    pub(super) fn sync(&self) -> Result<u64, Lost> {
+        let finished = self.walk(u64::MAX)?;
+        self.sync_to(finished, None)
+    }
+
+    /// Waits until all before `target` is synced, and flushes it, unless another does. Gives the watermark, which is less
+    /// only if the deadline has passed.
+    pub(super) fn sync_to(&self, target: u64, deadline: Option<Instant>) -> Result<u64, Lost> {
+        let durability = &self.durability;
+        let mut looks = 0;
+        let mut flushing = durability.flushing();
+        loop {
+            let synced = self.synced();
+            if synced >= target {
+                return Ok(synced);
+            }
+            if let Some(lost) = flushing.failed {
+                return Err(lost);
+            }
+            let now = deadline.map(|_| Instant::now());
+            if deadline <= now && deadline.is_some() {
+                return Ok(synced);
+            }
+            if flushing.running {
+                let waited = durability.ended.wait_timeout(flushing, Duration::from_millis(100));
+                flushing = waited.unwrap_or_else(PoisonError::into_inner).0;
+                continue;
+            }
+            flushing.running = true;
+            drop(flushing);
+            let flushed = self.flush_finished(synced);
+            flushing = durability.flushing();
+            flushing.running = false;
+            match flushed {
+                Ok(reached) => durability.synced.store(reached, Ordering::Release),
+                Err(lost) => flushing.failed = Some(lost),
+            }
+            durability.ended.notify_all();
+            if self.synced() == synced && flushing.failed.is_none() {
+                // Another's claim stands before the target, and is being filled.
+                drop(flushing);
+                looks += 1;
+                if looks > LOOKS {
+                    std::thread::sleep(NAP);
+                } else {
+                    std::thread::yield_now();
+                }
+                flushing = durability.flushing();
+            }
+        }
+    }
+
+    fn flush_finished(&self, synced: u64) -> Result<u64, Lost> {
+        let finished = self.walk(u64::MAX)?;
+        if finished > synced {
+            let flushed = self.flush(synced, finished);
+            flushed.map_err(|error| Lost::new(synced, &error))?;
+            fault!("flushed");
+        }
+        Ok(finished.max(synced))
+    }
+
+    /// Whether a flush has failed.
+    pub(super) fn sync_failed(&self) -> Option<Lost> {
+        self.durability.flushing().failed
+    }
+
+    /// After a commit of a record that ends at `next`.
+    #[inline]
+    pub(super) fn after_commit(&self, next: u64) -> Result<(), Lost> {
+        if self.durability.each {
+            self.sync_to(next, None)?;
+        }
+        Ok(())
+    }
+}

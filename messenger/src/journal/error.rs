@@ -1,0 +1,222 @@
+//! What can go wrong with a journal.
+
+use core::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::header::HeaderError;
+use super::schema::{ManifestError, SchemaConflict};
+use crate::bus::{Lost, ReadError};
+
+/// A journal could not be opened. Nothing of it was changed.
+#[derive(Debug)]
+pub struct OpenError {
+    path: PathBuf,
+    fault: OpenFault,
+}
+
+/// Why a journal could not be opened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum OpenFault {
+    /// The system refused something.
+    System {
+        /// What was tried.
+        tried: &'static str,
+        /// What it said.
+        source: io::Error,
+    },
+    /// The directory holds something, but no journal.
+    NotAJournal,
+    /// There is no journal, and none was to be created.
+    Absent,
+    /// There is one already, and a new one was to be created.
+    Exists,
+    /// Its `schema` file cannot be used.
+    Manifest(ManifestError),
+    /// A segment's header page cannot be used.
+    Header {
+        /// The segment's first position.
+        base: u64,
+        /// What is wrong with it.
+        source: HeaderError,
+    },
+    /// A segment is missing among those that were synced.
+    Missing {
+        /// The first position that is missing.
+        position: u64,
+        /// Up to where the journal was synced.
+        synced: u64,
+    },
+    /// A segment that was synced has been cut off.
+    Cut {
+        /// The segment's first position.
+        base: u64,
+        /// Its file's length in bytes.
+        len: u64,
+        /// The length it should have.
+        expected: u64,
+    },
+    /// Another process, or this one, has it open for writing.
+    InUse,
+    /// A number of the configuration is out of range.
+    Config {
+        /// Which.
+        what: &'static str,
+        /// What was asked for.
+        value: u64,
+        /// What may be.
+        allowed: &'static str,
+    },
+}
+
+impl OpenError {
+    pub(super) fn new(path: &Path, fault: OpenFault) -> Self {
+        Self {
+            path: path.to_owned(),
+            fault,
+        }
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn fault(&self) -> &OpenFault {
+        &self.fault
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the journal in {}: ", self.path.display())?;
+        self.fault.fmt(f)
+    }
+}
+
+impl fmt::Display for OpenFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System { tried, source } => write!(f, "could not {tried}: {source}"),
+            Self::NotAJournal => f.write_str(
+                "the directory holds other files, and no `schema` of a journal: name a journal's directory, or an empty one to create it in",
+            ),
+            Self::Absent => f.write_str("there is none: name its directory, or create it"),
+            Self::Exists => f.write_str("there is one already: open it, or name another directory"),
+            Self::Manifest(error) => error.fmt(f),
+            Self::Header { base, source } => write!(f, "segment {base}: {source}"),
+            Self::Missing { position, synced } => write!(
+                f,
+                "the segment with position {position} is missing, and the journal was synced up to {synced}: bring the file back, or have the journal repaired, \
+                 which gives up all from there on"
+            ),
+            Self::Cut {
+                base,
+                len,
+                expected,
+            } => write!(
+                f,
+                "segment {base} has {len} bytes in place of {expected}, and records in it were synced: bring the file back, or have the journal repaired, \
+                 which gives up what it lacks and all after it"
+            ),
+            Self::InUse => f.write_str(
+                "it is open for writing already, here or in another process: one process writes a journal at a time; `Reader` reads it meanwhile",
+            ),
+            Self::Config {
+                what,
+                value,
+                allowed,
+            } => write!(f, "{what} was to be {value}: ask for {allowed}"),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.fault {
+            OpenFault::System { source, .. } => Some(source),
+            OpenFault::Manifest(error) => Some(error),
+            OpenFault::Header { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl OpenFault {
+    /// For `map_err`: what was tried when the system refused.
+    pub(super) fn tried(tried: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::System { tried, source }
+    }
+}
+
+impl From<ManifestError> for OpenFault {
+    fn from(error: ManifestError) -> Self {
+        Self::Manifest(error)
+    }
+}
+
+/// Something about an open journal went wrong.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// The disk failed to take what was to be synced. Nothing is synced any more until the journal is opened again.
+    Sync(Lost),
+    /// The system refused something.
+    System {
+        /// What was tried.
+        tried: &'static str,
+        /// What it said.
+        source: io::Error,
+    },
+    /// A record could not be read.
+    Read(ReadError),
+    /// What the program says of a message or a source contradicts the journal.
+    Conflict(SchemaConflict),
+    /// Others still use the journal's bus.
+    InUse,
+}
+
+impl fmt::Display for JournalError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sync(lost) => write!(
+                f,
+                "the journal could not be synced: {lost}; see to the disk, and open it again"
+            ),
+            Self::System { tried, source } => write!(f, "could not {tried}: {source}"),
+            Self::Read(error) => error.fmt(f),
+            Self::Conflict(error) => error.fmt(f),
+            Self::InUse => f.write_str(
+                "others still use the journal's bus: drop its publishers and subscribers, or stop the messenger that runs on it",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for JournalError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Sync(lost) => Some(lost),
+            Self::System { source, .. } => Some(source),
+            Self::Read(error) => Some(error),
+            Self::Conflict(error) => Some(error),
+            Self::InUse => None,
+        }
+    }
+}
+
+impl From<ReadError> for JournalError {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error)
+    }
+}
+
+impl From<SchemaConflict> for JournalError {
+    fn from(error: SchemaConflict) -> Self {
+        Self::Conflict(error)
+    }
+}

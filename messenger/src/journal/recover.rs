@@ -1,0 +1,390 @@
+//! What stands in a journal that its last writer left, however it left it.
+//!
+//! Up to the *synced* position all was flushed: what is missing there is refused. From there on it depends. If the system has not been
+//! started since, the last writer's words are there (`control`), with what each publisher was claiming: nothing that was committed
+//! is lost, and claims that were not finished are aborted. Else what is there is as the disk has kept it: records are taken as
+//! long as their checksums say that they are whole, and what comes after is given up.
+
+use core::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+use super::control::Left;
+use super::error::OpenFault;
+use super::files::{list_segments, segment_name, sync_dir};
+use super::header::{HEADER_BYTES, HeaderError, SegmentHeader, synced_of};
+use super::store::Store;
+use super::walker::Walker;
+use crate::bus::kept::Intent;
+
+/// How a journal was found when it was opened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Recovery {
+    /// How its last writer left it.
+    pub left: LeftBy,
+    /// Where it ends, and the next record will stand.
+    pub tail: u64,
+    /// Up to where it had been synced, as far as is known.
+    pub synced: u64,
+    /// How many claims of the last writer were not finished, and have been aborted.
+    pub aborted: u64,
+    /// What had to be given up.
+    pub dropped: Option<Dropped>,
+}
+
+/// How the last writer left a journal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LeftBy {
+    /// There was none: the journal has been created.
+    Nobody,
+    /// It closed the journal.
+    Closing,
+    /// Its process ended without closing the journal.
+    Dying,
+    /// The system has been started since, or its words are not to be used.
+    PowerLoss,
+}
+
+/// Bytes at the end of a journal that were given up: none of them had been synced.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Dropped {
+    /// The position of the first.
+    pub from: u64,
+    /// Where the last of them stood that was not zero.
+    pub to: u64,
+    /// What is wrong with the first.
+    pub why: DropCause,
+}
+
+/// Why a record, and all after it, was given up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DropCause {
+    /// Its header was never written, or lost.
+    Unfinished,
+    /// Its checksum is another than was written with it.
+    Checksum,
+    /// It says a length that cannot be.
+    Length,
+    /// Its segment is missing, cut off, or has no valid header.
+    Segment,
+}
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = match self.why {
+            DropCause::Unfinished => "the record there was never finished",
+            DropCause::Checksum => "the record there is not as it was written",
+            DropCause::Length => "the record there says a length that cannot be",
+            DropCause::Segment => "the segment there is missing or not whole",
+        };
+        write!(
+            f,
+            "{} bytes from position {} on were given up: {why}; none of them had been synced",
+            self.to - self.from,
+            self.from
+        )
+    }
+}
+
+/// What the directory holds.
+struct Files {
+    /// Segments in a row, from the oldest one.
+    first: u64,
+    end: u64,
+    /// Why there is no segment at `end`, though there are files of later ones, or a broken one there.
+    broken: Option<OpenFault>,
+    /// Bases of files at or after `end`.
+    after: Vec<u64>,
+    synced: u64,
+}
+
+/// Finds out where the journal ends, mends what was not finished, clears what is given up. Afterwards `store` has
+/// all segments there are.
+pub(super) fn recover(
+    store: &Store,
+    dir: &Path,
+    left: Option<&Left>,
+    fresh: bool,
+) -> Result<Recovery, OpenFault> {
+    let system = OpenFault::tried;
+    let files = look_around(store, dir).map_err(system("list the segments"))?;
+    if files.first == files.end && files.after.is_empty() {
+        let reached = left.map_or(0, |left| left.words.tail);
+        if !fresh && reached > 0 {
+            return Err(OpenFault::Missing {
+                position: 0,
+                synced: reached,
+            });
+        }
+        return Ok(Recovery {
+            left: LeftBy::Nobody,
+            tail: 0,
+            synced: 0,
+            aborted: 0,
+            dropped: None,
+        });
+    }
+    if files.end < files.synced || files.first == files.end {
+        return Err(files.broken.unwrap_or(OpenFault::Missing {
+            position: files.end,
+            synced: files.synced,
+        }));
+    }
+    store.grew_to(files.end);
+    let mut end = End::new(store, &files);
+    let trusted = left.filter(|left| left.words.tail <= files.end && left.words.tail >= files.synced);
+    let mut consistent = false;
+    if let Some(left) = trusted {
+        consistent = end.by_words(left)?;
+    }
+    if !consistent {
+        end.by_checksums(files.synced)?;
+    }
+    let tail = end.walker.position;
+    let dropped = if consistent {
+        None
+    } else {
+        clear(store, dir, &files, tail, end.why)?
+    };
+    for &base in &files.after {
+        let path = dir.join(segment_name(base));
+        fs::remove_file(path).map_err(system("remove a segment that was given up"))?;
+    }
+    let mut base = store.base(tail);
+    while base < store.prepared() {
+        let held = store.hold(base);
+        held.map_err(|lost| system("map a segment")(io::Error::other(lost)))?;
+        base += store.segment_bytes();
+    }
+    Ok(Recovery {
+        left: match trusted {
+            Some(left) if consistent && left.clean => LeftBy::Closing,
+            Some(_) if consistent => LeftBy::Dying,
+            _ => LeftBy::PowerLoss,
+        },
+        tail,
+        synced: files.synced,
+        aborted: end.aborted,
+        dropped,
+    })
+}
+
+fn look_around(store: &Store, dir: &Path) -> io::Result<Files> {
+    let bases = list_segments(dir, store.segment_bytes())?.bases;
+    let mut files = Files {
+        first: bases.first().copied().unwrap_or(0),
+        end: bases.first().copied().unwrap_or(0),
+        broken: None,
+        after: Vec::new(),
+        synced: 0,
+    };
+    for &base in &bases {
+        let found = examine(store, dir, base)?;
+        if let Ok(synced) = found {
+            files.synced = files.synced.max(synced);
+        }
+        if base == files.end && files.broken.is_none() && found.is_ok() {
+            files.end += store.segment_bytes();
+            continue;
+        }
+        files.after.push(base);
+        if let (Err(fault), true) = (found, base == files.end && files.broken.is_none()) {
+            files.broken = Some(fault);
+        }
+    }
+    files.synced = files.synced.max(files.first);
+    Ok(files)
+}
+
+/// What the header of a segment says of how far the journal was synced, or why the file cannot be used.
+fn examine(store: &Store, dir: &Path, base: u64) -> io::Result<Result<u64, OpenFault>> {
+    let mut file = File::open(dir.join(segment_name(base)))?;
+    let (len, expected) = (file.metadata()?.len(), store.file_bytes());
+    let mut page = vec![0; HEADER_BYTES.min(usize::try_from(len).unwrap_or(HEADER_BYTES))];
+    file.read_exact(&mut page)?;
+    let header = SegmentHeader::parse(&page);
+    let checked = header.and_then(|header| header.check(&store.header_of(base, &header)));
+    Ok(match checked {
+        Err(HeaderError::Short { .. }) => Err(OpenFault::Cut {
+            base,
+            len,
+            expected,
+        }),
+        Err(source) => Err(OpenFault::Header { base, source }),
+        Ok(()) if len < expected => Err(OpenFault::Cut {
+            base,
+            len,
+            expected,
+        }),
+        Ok(()) => Ok(synced_of(&page, store.identity.salt).unwrap_or(0)),
+    })
+}
+
+/// Looks for where a journal ends.
+struct End<'a> {
+    store: &'a Store,
+    files: &'a Files,
+    walker: Walker,
+    aborted: u64,
+    why: DropCause,
+}
+
+impl<'a> End<'a> {
+    fn new(store: &'a Store, files: &'a Files) -> Self {
+        Self {
+            store,
+            files,
+            walker: Walker::new(store, files.synced),
+            aborted: 0,
+            why: DropCause::Unfinished,
+        }
+    }
+
+    /// Steps over one thing that is whole. `false`: there is none at the position, and `why` says why.
+    fn step(&mut self) -> Result<bool, OpenFault> {
+        if self.walker.position >= self.files.end {
+            self.why = DropCause::Segment;
+            return Ok(false);
+        }
+        match self.walker.look(self.store) {
+            Ok(Some(step)) if self.walker.is_sound(&step) => {
+                self.walker.position = step.next;
+                return Ok(true);
+            }
+            Ok(Some(_)) => self.why = DropCause::Checksum,
+            Ok(None) => self.why = DropCause::Unfinished,
+            Err(crate::bus::ReadError::Lost(lost)) => {
+                return Err(OpenFault::tried("map a segment")(io::Error::other(lost)));
+            }
+            Err(_) => self.why = DropCause::Length,
+        }
+        Ok(false)
+    }
+
+    /// By checksums alone, from a record boundary on.
+    fn by_checksums(&mut self, from: u64) -> Result<(), OpenFault> {
+        self.walker.position = from;
+        while self.step()? {}
+        Ok(())
+    }
+
+    /// By the last writer's words. `false`: they contradict what is there.
+    fn by_words(&mut self, left: &Left) -> Result<bool, OpenFault> {
+        let words = &left.words;
+        if let Some(known) = left.finished {
+            if (self.files.synced..=words.tail).contains(&known) {
+                self.walker.position = known;
+            }
+        }
+        loop {
+            if self.step()? {
+                continue;
+            }
+            let position = self.walker.position;
+            if position == words.tail {
+                // Nothing can stand after the tail, or the words are not what they were.
+                return Ok(self.why != DropCause::Checksum);
+            }
+            let hole = match self.why {
+                DropCause::Unfinished if position < words.tail => self.hole(left, position)?,
+                _ => None,
+            };
+            let Some(end) = hole else { return Ok(false) };
+            self.walker.abort(self.store, position, end);
+            self.aborted += 1;
+            fault!("hole_mended");
+        }
+    }
+
+    /// Where the claim at `position` ends, which its publisher did not finish.
+    fn hole(&self, left: &Left, position: u64) -> Result<Option<u64>, OpenFault> {
+        let lap_end = self.store.base(position) + self.store.segment_bytes();
+        let possible = |end: u64| end % 16 == 0 && end > position && end <= lap_end;
+        let ends = |owned: bool| {
+            let intents = left.words.intents.iter();
+            let mut ends: Vec<u64> = intents
+                .filter_map(|&(intent, len)| match intent {
+                    // Of a run, those before may have been finished.
+                    Intent::Owns(from) if owned && from <= position => Some(from.saturating_add(len)),
+                    Intent::Tries(from) if !owned && from == position => Some(from.saturating_add(len)),
+                    _ => None,
+                })
+                .filter(|&end| possible(end) && end <= left.words.tail)
+                .collect();
+            ends.sort_unstable();
+            ends
+        };
+        // Who owns it; or else one of those who tried from here has moved the tail, and died before it could say so. Where
+        // it ends, another claim has begun, or the tail is.
+        for end in ends(true).into_iter().chain(ends(false)) {
+            if self.has_begun(left, end)? {
+                return Ok(Some(end));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether a claim began at `position`, or the tail has been there.
+    fn has_begun(&self, left: &Left, position: u64) -> Result<bool, OpenFault> {
+        let named = left.words.intents.iter().any(|(intent, _)| {
+            matches!(intent, Intent::Tries(at) | Intent::Owns(at) if *at == position)
+        });
+        if position == left.words.tail || named {
+            return Ok(true);
+        }
+        if position >= self.files.end {
+            return Ok(false);
+        }
+        let mut walker = Walker::new(self.store, position);
+        match walker.look(self.store) {
+            Ok(Some(step)) => Ok(walker.is_sound(&step)),
+            Ok(None) | Err(crate::bus::ReadError::Corrupt(_)) => Ok(false),
+            Err(error) => Err(OpenFault::tried("map a segment")(io::Error::other(error))),
+        }
+    }
+}
+
+/// Makes what stands from `tail` on zero again: else a record of before could be taken for one of those to come, which will stand
+/// at the same positions.
+fn clear(
+    store: &Store,
+    dir: &Path,
+    files: &Files,
+    tail: u64,
+    why: DropCause,
+) -> Result<Option<Dropped>, OpenFault> {
+    let system = OpenFault::tried;
+    let mut last = None;
+    let mut base = store.base(tail);
+    while base < files.end {
+        let window = store.window_at(base);
+        let window = window.map_err(|lost| system("map a segment")(io::Error::other(lost)))?;
+        let from = base.max(tail);
+        let end = base + store.segment_bytes();
+        let used = (from..end).step_by(8).rev();
+        let used = used.clone().find(|&at| window.word(at).load(Ordering::Relaxed) != 0);
+        if let Some(at) = used {
+            last = Some(at + 8);
+            for at in (from..at + 8).step_by(8) {
+                window.word(at).store(0, Ordering::Relaxed);
+            }
+            fault!("cleared");
+            let path = dir.join(segment_name(base));
+            let file = fs::OpenOptions::new().read(true).write(true).open(path);
+            let synced = file.and_then(|file| file.sync_data());
+            synced.map_err(system("flush a segment that was cleared"))?;
+        }
+        base = end;
+    }
+    sync_dir(dir).map_err(system("flush the directory"))?;
+    if last.is_none() && !files.after.is_empty() {
+        last = Some(files.after[files.after.len() - 1]);
+    }
+    Ok(last.map(|to| Dropped {
+        from: tail,
+        to: to.max(tail),
+        why,
+    }))
+}

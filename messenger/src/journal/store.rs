@@ -1,0 +1,475 @@
+//! The segments of a journal in this process: which there are, which are mapped, and making more of them.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use fs4::FileExt;
+
+use super::bell::Bell;
+use super::durability::Durability;
+use super::files::{segment_name, sync_dir};
+use super::header::{HEADER_BYTES, HeaderError, SYNCED_AT, SYNCED_CHECK_AT, SegmentHeader, synced_check};
+use crate::bus::Lost;
+use crate::bus::kept::{Format, Window};
+use crate::memory::{MemoryKind, Region, RegionOptions};
+
+/// What tells one journal from another, and where its records lie.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Identity {
+    pub(crate) id: [u8; 16],
+    pub(crate) segment_bytes: u64,
+    pub(crate) salt: u64,
+}
+
+/// Where segments are.
+#[derive(Debug)]
+enum Place {
+    Files { dir: PathBuf, writable: bool },
+    /// All in memory, for tests and for programs that want a journal that is gone with them.
+    Heap,
+}
+
+/// The segments of a journal.
+pub(crate) struct Store {
+    place: Place,
+    pub(crate) identity: Identity,
+    /// How many bytes of the journal may be in use at a time.
+    whole: u64,
+    segments: Mutex<Segments>,
+    /// Up to where there are segments to claim in. Stored after the segment is in `segments`.
+    prepared: AtomicU64,
+    /// Up to where somebody has wanted to claim.
+    asked: AtomicU64,
+    /// Why there are no more segments.
+    trouble: Mutex<Option<Lost>>,
+    /// A record boundary up to which all is finished; the keeper's.
+    finished: AtomicU64,
+    /// Where the journal ended when it was opened.
+    opened_at: AtomicU64,
+    /// Where the oldest segment begins.
+    oldest: AtomicU64,
+    /// How many segments are to be ready ahead of what is asked for.
+    ahead: u64,
+    /// Whether new segments are flushed before they are used, since what is written to them soon will be.
+    pub(super) flush_new: AtomicBool,
+    /// Wakes the keeper.
+    pub(super) bell: Bell,
+    pub(super) durability: Durability,
+    nowhere: Arc<Region>,
+}
+
+/// By first position.
+#[derive(Default)]
+struct Segments {
+    /// What must stay mapped: on a journal that is written the segments from the tail on; in memory all.
+    held: BTreeMap<u64, Arc<Region>>,
+    /// What others have mapped.
+    open: BTreeMap<u64, Weak<Region>>,
+}
+
+impl Store {
+    pub(super) fn new(
+        dir: Option<(&Path, bool)>,
+        identity: Identity,
+        whole: u64,
+        ahead: u64,
+        each: bool,
+    ) -> io::Result<Self> {
+        let heap = RegionOptions {
+            kind: MemoryKind::Heap,
+            ..RegionOptions::default()
+        };
+        let place = match dir {
+            Some((dir, writable)) => Place::Files {
+                dir: dir.to_owned(),
+                writable,
+            },
+            None => Place::Heap,
+        };
+        Ok(Self {
+            place,
+            identity,
+            whole,
+            segments: Mutex::default(),
+            prepared: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
+            trouble: Mutex::default(),
+            finished: AtomicU64::new(0),
+            opened_at: AtomicU64::new(0),
+            oldest: AtomicU64::new(0),
+            ahead,
+            flush_new: AtomicBool::new(false),
+            bell: Bell::default(),
+            durability: Durability::new(each),
+            nowhere: Arc::new(Region::new(256, heap).map_err(io::Error::other)?),
+        })
+    }
+
+    pub(crate) fn format(&self) -> Format {
+        Format::kept(self.identity.segment_bytes, self.whole, self.identity.salt)
+    }
+
+    pub(crate) fn segment_bytes(&self) -> u64 {
+        self.identity.segment_bytes
+    }
+
+    /// The first position of the segment with `position`.
+    pub(crate) fn base(&self, position: u64) -> u64 {
+        position & !(self.segment_bytes() - 1)
+    }
+
+    /// A window that covers no position that there is.
+    pub(crate) fn nowhere(&self) -> Window {
+        Window::segment(Arc::clone(&self.nowhere), 0, !15, 16)
+    }
+
+    /// A window on the segment with `position`.
+    pub(crate) fn window_at(&self, position: u64) -> Result<Window, Lost> {
+        let base = self.base(position);
+        let region = self.region(base)?;
+        let len = self.segment_bytes();
+        Ok(Window::segment(region, HEADER_BYTES, base, len))
+    }
+
+    /// Where the directory is, and whether it may be written to.
+    pub(super) fn dir(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Files { dir, .. } => Some(dir),
+            Place::Heap => None,
+        }
+    }
+
+    fn segments(&self) -> MutexGuard<'_, Segments> {
+        // Whole after each step.
+        self.segments.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The segment whose first position is `base`: mapped, if it is not yet.
+    fn region(&self, base: u64) -> Result<Arc<Region>, Lost> {
+        let mut segments = self.segments();
+        if let Some(region) = segments.held.get(&base) {
+            return Ok(Arc::clone(region));
+        }
+        if let Some(region) = segments.open.get(&base).and_then(Weak::upgrade) {
+            return Ok(region);
+        }
+        let region = self.map(base).map_err(|error| Lost::new(base, &error))?;
+        segments.open.retain(|_, region| region.strong_count() > 0);
+        segments.open.insert(base, Arc::downgrade(&region));
+        Ok(region)
+    }
+
+    fn map(&self, base: u64) -> io::Result<Arc<Region>> {
+        let Place::Files { dir, writable } = &self.place else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let path = dir.join(segment_name(base));
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(*writable)
+            .open(&path)?;
+        let expected = self.file_bytes();
+        let len = file.metadata()?.len();
+        if len < expected {
+            let text = format!(
+                "{} has {len} bytes in place of {expected}",
+                path.display()
+            );
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
+        }
+        self.check_header(&mut file, base)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        let region = Region::of_file(&file, expected as usize, *writable)?;
+        Ok(Arc::new(region))
+    }
+
+    /// The length of a segment's file in bytes.
+    pub(super) fn file_bytes(&self) -> u64 {
+        HEADER_BYTES as u64 + self.segment_bytes()
+    }
+
+    fn check_header(&self, file: &mut File, base: u64) -> Result<SegmentHeader, HeaderError> {
+        let mut page = [0; HEADER_BYTES];
+        let mut read = 0;
+        while read < page.len() {
+            match file.read(&mut page[read..]) {
+                Ok(0) => break,
+                Ok(more) => read += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        let header = SegmentHeader::parse(&page[..read])?;
+        header.check(&self.header_of(base, &header))?;
+        Ok(header)
+    }
+
+    /// The header that the segment with `base` should have, when it was made as `other` says.
+    pub(super) fn header_of(&self, base: u64, other: &SegmentHeader) -> SegmentHeader {
+        self.header(base, other.created_nanos)
+    }
+
+    fn header(&self, base: u64, created_nanos: u64) -> SegmentHeader {
+        let Identity {
+            id,
+            segment_bytes,
+            salt,
+        } = self.identity;
+        SegmentHeader {
+            id,
+            base,
+            segment_bytes,
+            salt,
+            created_nanos,
+        }
+    }
+
+    /// Makes the next segment ready: its blocks reserved, its pages found, its file under its name when all that is done.
+    pub(super) fn prepare(&self, synced: u64) -> Result<(), Lost> {
+        let base = self.prepared.load(Ordering::Relaxed);
+        let made = self.make(base, synced);
+        let region = made.map_err(|error| Lost::new(base, &error))?;
+        self.segments().held.insert(base, region);
+        self.grew_to(base + self.segment_bytes());
+        Ok(())
+    }
+
+    fn make(&self, base: u64, synced: u64) -> io::Result<Arc<Region>> {
+        let Place::Files { dir, .. } = &self.place else {
+            let bytes = HEADER_BYTES + self.segment_bytes() as usize;
+            let options = RegionOptions {
+                kind: MemoryKind::default(),
+                ..RegionOptions::default()
+            };
+            let region = Region::new(bytes, options).map_err(io::Error::other)?;
+            return Ok(Arc::new(region));
+        };
+        let name = segment_name(base);
+        let new = dir.join(format!("{name}.new"));
+        let made = self.make_file(&new, base, synced).and_then(|region| {
+            fault!("segment_made");
+            fs::rename(&new, dir.join(&name))?;
+            fault!("segment_named");
+            if self.flush_new.load(Ordering::Relaxed) {
+                sync_dir(dir)?;
+            }
+            Ok(region)
+        });
+        if made.is_err() {
+            // Gives back the blocks that were had; a failure leaves a file that the next try writes over.
+            let _ = fs::remove_file(&new);
+        }
+        made
+    }
+
+    fn make_file(&self, path: &Path, base: u64, synced: u64) -> io::Result<Arc<Region>> {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(path)?;
+        match file.allocate(self.file_bytes()) {
+            // Some file systems have no such call: there, writing the zeros reserves the blocks.
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
+            allocated => allocated?,
+        }
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(&self.header(base, now_nanos()).encode(synced))?;
+        // Through the page cache in long runs, which is faster than a page fault for each page later.
+        let zeros = vec![0; (1 << 20).min(self.segment_bytes() as usize)];
+        for _ in 0..self.segment_bytes() / zeros.len() as u64 {
+            file.write_all(&zeros)?;
+        }
+        if self.flush_new.load(Ordering::Relaxed) {
+            file.sync_all()?;
+        }
+        let region = Region::of_file(&file, self.file_bytes() as usize, true)?;
+        region.find_pages();
+        Ok(Arc::new(region))
+    }
+
+    /// The segment with `base` is there, ready for claims: after a look at what the directory holds.
+    pub(super) fn hold(&self, base: u64) -> Result<(), Lost> {
+        let region = self.region(base)?;
+        self.segments().held.insert(base, region);
+        Ok(())
+    }
+
+    /// There are segments up to `end`.
+    pub(super) fn grew_to(&self, end: u64) {
+        // Release: whoever sees it finds the segment.
+        self.prepared.store(end, Ordering::Release);
+    }
+
+    /// Up to where there are segments.
+    pub(super) fn prepared(&self) -> u64 {
+        self.prepared.load(Ordering::Acquire)
+    }
+
+    /// Whether another segment is wanted, with the tail at `tail`.
+    pub(super) fn wants_more(&self, tail: u64) -> bool {
+        let asked = self.asked.load(Ordering::Relaxed).max(tail);
+        self.prepared() < asked.saturating_add(self.ahead * self.segment_bytes())
+    }
+
+    pub(super) fn set_trouble(&self, trouble: Option<Lost>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    pub(crate) fn finished(&self) -> u64 {
+        self.finished.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_finished(&self, position: u64) {
+        self.finished.store(position, Ordering::Release);
+    }
+
+    pub(super) fn set_opened_at(&self, position: u64) {
+        self.opened_at.store(position, Ordering::Relaxed);
+    }
+
+    /// Where the oldest segment begins.
+    pub(super) fn oldest(&self) -> u64 {
+        self.oldest.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_oldest(&self, base: u64) {
+        self.oldest.store(base, Ordering::Relaxed);
+    }
+
+    /// Lets go of what need not stay mapped any more, now that the tail is at `tail`.
+    pub(super) fn let_go(&self, tail: u64) {
+        if matches!(self.place, Place::Heap) {
+            return;
+        }
+        let base = self.base(tail);
+        let mut segments = self.segments();
+        let later = segments.held.split_off(&base);
+        for (base, region) in std::mem::replace(&mut segments.held, later) {
+            segments.open.insert(base, Arc::downgrade(&region));
+        }
+    }
+
+    /// Gives up all segments that end at or before `before`: nobody looks at them any more. Gives how many there were.
+    pub(super) fn remove_before(&self, oldest: u64, before: u64) -> io::Result<u64> {
+        let mut removed = 0;
+        let mut base = oldest;
+        while base + self.segment_bytes() <= before {
+            let mut segments = self.segments();
+            segments.held.remove(&base);
+            segments.open.remove(&base);
+            drop(segments);
+            if let Place::Files { dir, .. } = &self.place {
+                match fs::remove_file(dir.join(segment_name(base))) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    done => done?,
+                }
+                fault!("segment_removed");
+            }
+            removed += 1;
+            base += self.segment_bytes();
+        }
+        Ok(removed)
+    }
+
+    /// Flushes what the segments that hold the positions from `from` to `to` have, and says in the header of the last
+    /// one what had been synced before.
+    pub(super) fn flush(&self, from: u64, to: u64) -> io::Result<()> {
+        let Place::Files { dir, .. } = &self.place else {
+            return Ok(());
+        };
+        let mut base = self.base(from);
+        while base < to {
+            let region = self.region(base).map_err(io::Error::other)?;
+            if base + self.segment_bytes() >= to {
+                self.note_synced(&region, from);
+            }
+            let path = dir.join(segment_name(base));
+            // Linux flushes what any mapping of the file has changed; elsewhere the mapping is asked too.
+            #[cfg(not(target_os = "linux"))]
+            region.flush()?;
+            let file = OpenOptions::new().read(true).write(true).open(path)?;
+            fault!("flushing");
+            file.sync_data()?;
+            #[cfg(feature = "fault")]
+            crate::fault::flushed(dir, base);
+            base += self.segment_bytes();
+        }
+        if !self.flush_new.swap(true, Ordering::Relaxed) {
+            // The names of the segments made so far.
+            sync_dir(dir)?;
+        }
+        Ok(())
+    }
+
+    /// Writes into a segment's header that all before `synced` has been flushed.
+    fn note_synced(&self, region: &Arc<Region>, synced: u64) {
+        let page = Window::segment(Arc::clone(region), 0, 0, HEADER_BYTES as u64);
+        let check = synced_check(synced, self.identity.salt);
+        page.word(SYNCED_AT as u64).store(synced, Ordering::Relaxed);
+        page.word(SYNCED_CHECK_AT as u64)
+            .store(check, Ordering::Relaxed);
+    }
+
+    /// When the segment with `base` was made, in nanoseconds since 1970.
+    pub(super) fn created_nanos(&self, base: u64) -> io::Result<u64> {
+        let Place::Files { dir, .. } = &self.place else {
+            return Ok(0);
+        };
+        let mut file = File::open(dir.join(segment_name(base)))?;
+        let header = self.check_header(&mut file, base);
+        Ok(header.map_err(io::Error::other)?.created_nanos)
+    }
+}
+
+impl crate::bus::kept::Segments for Store {
+    fn window(&self, position: u64) -> Result<Window, Lost> {
+        self.window_at(position)
+    }
+
+    fn any_window(&self) -> Window {
+        self.nowhere()
+    }
+
+    fn grown(&self, end: u64) -> u64 {
+        self.asked.fetch_max(end, Ordering::Relaxed);
+        if self.wants_more(end) {
+            self.bell.ring();
+        }
+        self.prepared()
+    }
+
+    fn trouble(&self) -> Option<Lost> {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shortcut(&self, floor: u64, start: u64) -> u64 {
+        let finished = self.finished();
+        let boundary = if start >= finished {
+            finished
+        } else {
+            self.base(start)
+        };
+        boundary.max(floor)
+    }
+
+    fn opened_at(&self) -> u64 {
+        self.opened_at.load(Ordering::Relaxed)
+    }
+
+    fn committed(&self, next: u64) -> Result<(), Lost> {
+        self.after_commit(next)
+    }
+}
+
+/// The time now, in nanoseconds since 1970.
+pub(super) fn now_nanos() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |t| u64::try_from(t.as_nanos()).unwrap_or(u64::MAX))
+}

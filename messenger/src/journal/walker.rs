@@ -1,0 +1,145 @@
+//! Walking over a journal's records by their headers, without being a member of the bus.
+
+use super::store::Store;
+use crate::bus::kept::{Format, HEADER, State, Window, meta, meta_len, meta_tag};
+use crate::bus::{Lost, MessageId, ReadError, SourceId, Tag};
+use std::sync::atomic::{Ordering, fence};
+
+/// What stands at a position, and where the next thing does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Step {
+    pub(crate) kind: StepKind,
+    pub(crate) position: u64,
+    /// What the header says; without meaning for padding.
+    pub(crate) tag: Tag,
+    /// The length of the payload in bytes; 0 for padding.
+    pub(crate) len: u32,
+    pub(crate) next: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum StepKind {
+    Record,
+    Note,
+    Aborted,
+    Padding,
+}
+
+/// Walks from record to record. Whoever has one sees to it that the segments which it walks over are not given up.
+pub(crate) struct Walker {
+    format: Format,
+    window: Window,
+    pub(crate) position: u64,
+}
+
+impl Walker {
+    pub(crate) fn new(store: &Store, position: u64) -> Self {
+        Self {
+            format: store.format(),
+            window: store.nowhere(),
+            position,
+        }
+    }
+
+    /// Looks at what stands at the walker's position. `None`: nothing finished.
+    #[inline]
+    pub(crate) fn look(&mut self, store: &Store) -> Result<Option<Step>, ReadError> {
+        let position = self.position;
+        if !self.window.covers(position) {
+            self.turn(store, position)?;
+        }
+        // Edge 1, commit. The mapping may be one for reading, where an acquiring load is more than may be asked for.
+        let stamp = self.window.word(position).load(Ordering::Relaxed);
+        let state = self.format.state(position, stamp);
+        if state.wrapping_sub(State::Committed as u64) > State::Note as u64 - 1 {
+            return Ok(None);
+        }
+        fence(Ordering::Acquire);
+        self.step(position, state).map(Some)
+    }
+
+    #[inline]
+    fn step(&self, position: u64, state: u64) -> Result<Step, ReadError> {
+        let meta = self.window.word(position + 8).load(Ordering::Relaxed);
+        let (tag, len) = (meta_tag(meta), meta_len(meta));
+        let kind = if state == State::Committed as u64 {
+            StepKind::Record
+        } else if state == State::Padding as u64 {
+            return Ok(Step {
+                kind: StepKind::Padding,
+                position,
+                tag,
+                len: 0,
+                next: self.format.lap_end(position),
+            });
+        } else if state == State::Note as u64 {
+            StepKind::Note
+        } else {
+            StepKind::Aborted
+        };
+        let next = self.format.next_record(position, len)?;
+        Ok(Step {
+            kind,
+            position,
+            tag,
+            len,
+            next,
+        })
+    }
+
+
+    #[cold]
+    fn turn(&mut self, store: &Store, position: u64) -> Result<(), Lost> {
+        self.window = store.window_at(position)?;
+        Ok(())
+    }
+
+    /// Makes the bytes from `position` to `end`, which nobody else looks at yet, one aborted record.
+    pub(super) fn abort(&mut self, store: &Store, position: u64, end: u64) {
+        if self.window.covers(position) || self.turn(store, position).is_ok() {
+            let len = (end - position - HEADER) as u32;
+            let none = Tag::new(SourceId::new(0), MessageId::new(0));
+            let word = self.window.word(position + 8);
+            word.store(meta(none, len), Ordering::Relaxed);
+            let checksum = crc32c::crc32c(self.bytes(position + 8, 8));
+            let stamp = self.format.stamp(position, State::Aborted, checksum);
+            let word = self.window.word(position);
+            // Edge 1, commit.
+            word.store(stamp, Ordering::Release);
+        }
+    }
+
+    /// Whether what a look has found is as it was when it was finished.
+    #[inline]
+    pub(crate) fn is_sound(&self, step: &Step) -> bool {
+        let state = match step.kind {
+            StepKind::Record => State::Committed,
+            StepKind::Note => State::Note,
+            StepKind::Aborted => State::Aborted,
+            StepKind::Padding => State::Padding,
+        };
+        let checksum = match step.kind {
+            StepKind::Padding => 0,
+            StepKind::Aborted => crc32c::crc32c(self.bytes(step.position + 8, 8)),
+            _ => crc32c::crc32c(self.bytes(step.position + 8, 8 + step.len as usize)),
+        };
+        let stamp = self.window.word(step.position).load(Ordering::Relaxed);
+        stamp == self.format.stamp(step.position, state, checksum)
+    }
+
+    /// The payload of what the last look has found.
+    #[inline]
+    pub(crate) fn payload(&self, step: &Step) -> &[u8] {
+        self.bytes(step.position + HEADER, step.len as usize)
+    }
+
+    #[inline]
+    fn bytes(&self, position: u64, len: usize) -> &[u8] {
+        let start = self.window.byte(position);
+        // SAFETY: `look` has found the record finished (edge 1: all its bytes were written before) and inside the window,
+        // which stays mapped as long as it is borrowed. The bytes of a finished record are never written again: positions
+        // only grow, and a segment that is given up is unlinked, not written over. That nobody else writes to the files is
+        // what `Journal::open` and `Reader::open` ask for.
+        unsafe { core::slice::from_raw_parts(start.as_ptr(), len) }
+    }
+}
