@@ -2,6 +2,8 @@
 
 // Until the segments use them.
 #[allow(dead_code)]
+mod cursor;
+#[allow(dead_code)]
 mod files;
 #[allow(dead_code)]
 mod header;
@@ -10,6 +12,7 @@ mod schema;
 #[cfg(test)]
 mod testing;
 
+pub use cursor::{Cursor, CursorError, CursorInfo};
 pub use header::HeaderError;
 pub use schema::{
     Differs, DroppedEntry, HandlerEntry, ManifestError, MessageEntry, OutsideEntry, RouteEntry,
