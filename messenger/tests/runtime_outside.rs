@@ -315,6 +315,19 @@ fn the_table_is_data() {
     );
 }
 
+#[cfg(feature = "journal")]
+#[test]
+fn a_journal_draws_the_table_without_the_program() {
+    use messenger::journal::Schema;
+    use messenger::runtime::Drawing;
+
+    let graph = Graph::of::<Temple>();
+    let schema = Schema::from(graph.info());
+    let kept = Drawing::of_kept(schema.table("Temple").unwrap(), &schema);
+    assert_eq!(kept.dot(), graph.dot());
+    assert_eq!(kept.mermaid(), graph.mermaid());
+}
+
 #[cfg(feature = "svg")]
 #[test]
 fn the_picture_names_all() {

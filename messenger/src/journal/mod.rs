@@ -7,13 +7,15 @@ mod cursor;
 mod files;
 #[allow(dead_code)]
 mod header;
-#[allow(dead_code, unused_imports)]
+#[allow(dead_code)]
 mod schema;
 #[cfg(test)]
 mod testing;
 
 pub use cursor::{Cursor, CursorError, CursorInfo};
 pub use header::HeaderError;
+#[allow(unused_imports)]
+pub(crate) use schema::Manifest;
 pub use schema::{
     Differs, DroppedEntry, HandlerEntry, ManifestError, MessageEntry, OutsideEntry, RouteEntry,
     Schema, SchemaConflict, SourceEntry, Table, WorkerEntry,

@@ -23,6 +23,7 @@ mod control;
 mod counters;
 mod deliver;
 mod describe;
+mod drawing;
 mod error;
 mod failure;
 mod gate;
@@ -37,6 +38,8 @@ mod outbox;
 mod publish;
 mod runner;
 mod running;
+#[cfg(feature = "journal")]
+mod schema;
 mod spill;
 mod subscribe;
 mod supervise;
@@ -55,9 +58,10 @@ pub use check::Faults;
 pub use counters::{RouteCounters, WorkerCounters};
 pub use deliver::{Delivery, Visitor};
 pub use describe::{AppInfo, Dropped, HandlerInfo, Route, SourceInfo, WorkerInfo, sends};
+pub use drawing::{Drawing, Edge, Node};
 pub use error::{HandlerError, Result};
 pub use failure::{AfterPanic, Failed, FailedRecord, Failure, FailureKind, Report};
-pub use graph::{Edge, Graph, Node};
+pub use graph::Graph;
 pub use handler::{Handle, Handler, Lifecycle, Makes, Outside, SentBy, made};
 pub use link::{SendError, SendFault};
 #[cfg(feature = "tokio")]

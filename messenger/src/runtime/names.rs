@@ -8,68 +8,58 @@ use crate::message::MessageInfo;
 
 /// All names that a table uses, each once.
 pub(crate) fn names(app: &AppInfo) -> Vec<Name> {
-    let mut names = Names {
-        owner: app.name,
-        known: HashSet::new(),
-        list: Vec::new(),
-    };
-    for worker in app.workers {
-        for handler in worker.handlers {
-            names.source(&handler.source);
-        }
-    }
-    for source in app.outside {
-        names.source(source);
-    }
-    for worker in app.workers {
-        for route in worker.routes {
-            names.entry(route.source, route.source_name, &route.message);
-        }
-    }
-    for dropped in app.dropped {
-        names.entry(dropped.source, dropped.source_name, &dropped.message);
-    }
-    names.list
-}
-
-struct Names {
-    owner: &'static str,
-    known: HashSet<(IdKind, u16)>,
-    list: Vec<Name>,
-}
-
-impl Names {
-    fn source(&mut self, source: &SourceInfo) {
-        self.add(IdKind::Source, source.id.get(), source.label(), 0);
-        for message in source.sends {
-            self.message(message);
-        }
-    }
-
-    fn entry(&mut self, source: SourceId, name: &'static str, message: &MessageInfo) {
-        self.add(IdKind::Source, source.get(), name, 0);
-        self.message(message);
-    }
-
-    fn message(&mut self, message: &MessageInfo) {
-        self.add(
-            IdKind::Message,
-            message.id.get(),
-            message.name,
-            message.schema.layout,
-        );
-    }
-
-    fn add(&mut self, kind: IdKind, id: u16, name: &'static str, layout: u64) {
+    let mut known = HashSet::new();
+    let mut names = Vec::new();
+    each(app, |named| {
+        let (kind, id, name, layout) = match named {
+            Named::Source(id, name) => (IdKind::Source, id.get(), name, 0),
+            Named::Message(message) => {
+                let layout = message.schema.layout;
+                (IdKind::Message, message.id.get(), message.name, layout)
+            }
+        };
         // The first name of an id counts: that a table agrees with itself is checked when it is compiled.
-        if self.known.insert((kind, id)) {
-            self.list.push(Name {
+        if known.insert((kind, id)) {
+            names.push(Name {
                 kind,
                 id,
                 name,
                 layout,
-                owner: self.owner,
+                owner: app.name,
             });
         }
+    });
+    names
+}
+
+/// What has an id and a name.
+pub(super) enum Named<'a> {
+    Source(SourceId, &'static str),
+    Message(&'a MessageInfo),
+}
+
+/// Tells of all that a table names, as often as it does.
+pub(super) fn each(app: &AppInfo, mut tell: impl FnMut(Named<'_>)) {
+    let mut source = |source: &SourceInfo| {
+        tell(Named::Source(source.id, source.label()));
+        for message in source.sends {
+            tell(Named::Message(message));
+        }
+    };
+    for worker in app.workers {
+        for handler in worker.handlers {
+            source(&handler.source);
+        }
+    }
+    app.outside.iter().for_each(source);
+    for worker in app.workers {
+        for route in worker.routes {
+            tell(Named::Source(route.source, route.source_name));
+            tell(Named::Message(&route.message));
+        }
+    }
+    for dropped in app.dropped {
+        tell(Named::Source(dropped.source, dropped.source_name));
+        tell(Named::Message(&dropped.message));
     }
 }

@@ -9,21 +9,20 @@ use layout::core::style::{LineStyleKind, StyleAttr};
 use layout::std_shapes::shapes::{Arrow, Element, LineEndKind, ShapeKind};
 use layout::topo::layout::VisualGraph;
 
-use super::graph::{Graph, Label};
+use super::drawing::Drawing;
 
-impl Graph {
+impl Drawing<'_> {
     /// The graph as an SVG picture: a box for each handler, which names its worker, and a round one for who sends from
     /// outside. What goes from one to the other stands in a grey box between them.
     #[must_use]
     pub fn svg(&self) -> String {
         let mut picture = VisualGraph::new(Orientation::LeftToRight);
-        let workers = self.info().workers;
         let nodes: Vec<NodeHandle> = (self.nodes().iter())
             .map(|node| {
-                let label = Label(node, "\n").to_string();
+                let label = node.label().join("\n");
                 match node.worker {
                     Some(worker) => {
-                        let label = format!("{label}\non {}", workers[worker].name);
+                        let label = format!("{label}\non {}", self.workers[worker].name);
                         picture.add_node(shape(&label, 14, 0))
                     }
                     None => picture.add_node(shape(&label, 14, 15)),
@@ -50,8 +49,21 @@ impl Graph {
         }
         let mut svg = SVGWriter::new();
         picture.do_it(false, false, false, &mut svg);
-        fit(&svg.finalize(), &picture)
+        fit(&in_order(&svg.finalize()), &picture)
     }
+}
+
+/// Sorts the classes of the fonts, so that one graph is one text: the layout library writes them in the order of a hash map.
+fn in_order(svg: &str) -> String {
+    const STYLE: (&str, &str) = ("<style>\n", "</style>");
+    let parts =
+        (svg.split_once(STYLE.0)).and_then(|(head, rest)| Some((head, rest.split_once(STYLE.1)?)));
+    let Some((head, (classes, rest))) = parts else {
+        return svg.into();
+    };
+    let mut classes: Vec<&str> = classes.split_inclusive('\n').collect();
+    classes.sort_unstable();
+    [head, STYLE.0, &classes.concat(), STYLE.1, rest].concat()
 }
 
 /// Puts the picture into a frame that fits what is drawn: the layout library's own also holds the points by which it
