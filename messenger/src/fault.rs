@@ -41,3 +41,28 @@ fn die() -> ! {
     }
     std::process::abort()
 }
+
+/// Told of each file that has been flushed: the directory, and the base of the segment.
+#[cfg(all(feature = "fault", not(loom)))]
+pub type Flushed = Box<dyn Fn(&std::path::Path, u64) + Send + Sync>;
+
+#[cfg(all(feature = "fault", not(loom)))]
+static FLUSHED: std::sync::Mutex<Option<Flushed>> = std::sync::Mutex::new(None);
+
+/// Has `hook` told of each flush, in place of the one before.
+#[cfg(all(feature = "fault", not(loom)))]
+pub fn on_flush(hook: Flushed) {
+    *FLUSHED
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(hook);
+}
+
+#[cfg(all(feature = "fault", feature = "journal", not(loom)))]
+pub(crate) fn flushed(dir: &std::path::Path, base: u64) {
+    let hook = FLUSHED
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some(hook) = &*hook {
+        hook(dir, base);
+    }
+}

@@ -87,7 +87,8 @@
 extern crate self as messenger;
 
 #[macro_use]
-mod fault;
+#[doc(hidden)]
+pub mod fault;
 
 pub mod bus;
 #[cfg(all(not(loom), feature = "journal"))]

@@ -101,6 +101,14 @@ impl Bus<Multi> {
     }
 }
 
+#[cfg(feature = "journal")]
+impl Bus<Multi> {
+    /// A bus over memory that is there.
+    pub(crate) fn of(core: Core) -> Self {
+        Self::over(core)
+    }
+}
+
 impl<K: PublisherKind> Bus<K> {
     fn over(core: Core) -> Self {
         Self {

@@ -7,9 +7,9 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 #[cfg(feature = "journal")]
-use super::layout::Intent;
-#[cfg(feature = "journal")]
 use super::format::Format;
+#[cfg(feature = "journal")]
+use super::layout::Intent;
 use super::layout::{Control, MIN_CAPACITY, Slot};
 use super::park::{Bed, barrier};
 use super::registry::Registry;
@@ -136,8 +136,7 @@ const fn slots_at() -> usize {
 /// Of the words, tail and floor have been set; all others are zero.
 #[cfg(feature = "journal")]
 pub(crate) fn over_segments(
-    region: Arc<Region>,
-    at: usize,
+    (region, at): (Arc<Region>, usize),
     members: usize,
     segments: Arc<dyn Segments>,
     capacity: u64,
@@ -189,7 +188,9 @@ pub(crate) fn last_words(region: &Arc<Region>, at: usize, members: usize) -> Las
     });
     LastWords {
         tail: view.control().tail.load(Relaxed),
-        intents: intents.filter(|(intent, _)| *intent != Intent::None).collect(),
+        intents: intents
+            .filter(|(intent, _)| *intent != Intent::None)
+            .collect(),
     }
 }
 

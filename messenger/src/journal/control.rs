@@ -157,6 +157,11 @@ impl Control {
         reset_words(&self.region, WORDS_AT, self.members, floor, tail);
     }
 
+    /// Where the next claim would begin.
+    pub(super) fn tail(&self) -> u64 {
+        last_words(&self.region, WORDS_AT, 0).tail
+    }
+
     /// Everything before `position` is finished.
     pub(super) fn finished(&self, position: u64) {
         self.word(FINISHED_AT).store(position, Ordering::Release);

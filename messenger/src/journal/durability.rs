@@ -113,7 +113,9 @@ impl Store {
                 return Ok(synced);
             }
             if flushing.running {
-                let waited = durability.ended.wait_timeout(flushing, Duration::from_millis(100));
+                let waited = durability
+                    .ended
+                    .wait_timeout(flushing, Duration::from_millis(100));
                 flushing = waited.unwrap_or_else(PoisonError::into_inner).0;
                 continue;
             }
@@ -149,11 +151,6 @@ impl Store {
             fault!("flushed");
         }
         Ok(finished.max(synced))
-    }
-
-    /// Whether a flush has failed.
-    pub(super) fn sync_failed(&self) -> Option<Lost> {
-        self.durability.flushing().failed
     }
 
     /// After a commit of a record that ends at `next`.

@@ -176,6 +176,20 @@ pub enum JournalError {
     Read(ReadError),
     /// What the program says of a message or a source contradicts the journal.
     Conflict(SchemaConflict),
+    /// The position is not retained any more.
+    Gone {
+        /// The position.
+        position: u64,
+        /// The oldest that is retained.
+        oldest: u64,
+    },
+    /// The journal ends before the position.
+    Ahead {
+        /// The position.
+        position: u64,
+        /// Where it ends.
+        newest: u64,
+    },
     /// Others still use the journal's bus.
     InUse,
 }
@@ -190,6 +204,14 @@ impl fmt::Display for JournalError {
             Self::System { tried, source } => write!(f, "could not {tried}: {source}"),
             Self::Read(error) => error.fmt(f),
             Self::Conflict(error) => error.fmt(f),
+            Self::Gone { position, oldest } => write!(
+                f,
+                "position {position} is not retained any more: go on at {oldest}, the oldest record there is, and know that what stood before is missed"
+            ),
+            Self::Ahead { position, newest } => write!(
+                f,
+                "position {position} lies ahead of the journal, which ends at {newest}: it is one of another journal, or was given up"
+            ),
             Self::InUse => f.write_str(
                 "others still use the journal's bus: drop its publishers and subscribers, or stop the messenger that runs on it",
             ),
@@ -204,7 +226,7 @@ impl std::error::Error for JournalError {
             Self::System { source, .. } => Some(source),
             Self::Read(error) => Some(error),
             Self::Conflict(error) => Some(error),
-            Self::InUse => None,
+            Self::Gone { .. } | Self::Ahead { .. } | Self::InUse => None,
         }
     }
 }

@@ -73,6 +73,17 @@ pub(crate) fn replace(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     sync_dir(dir)
 }
 
+/// Removes what was being made and not finished: files that end in `.new`.
+pub(crate) fn remove_new(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().ends_with(b".new") && entry.file_type()?.is_file() {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes the names in `dir` survive a power loss: those of files that were made, renamed or removed in it. Needed, and
 /// done, on Unix.
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {

@@ -171,7 +171,8 @@ impl Keeper {
     fn passed(&self) -> io::Result<u64> {
         let mut least = None;
         if let Some(dir) = self.store.dir() {
-            for position in cursor::positions(dir)? {
+            for info in cursor::list(dir).map_err(io::Error::other)? {
+                let position = info.position;
                 least = Some(least.map_or(position, |l: u64| l.min(position)));
             }
         }

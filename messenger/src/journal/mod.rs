@@ -1,21 +1,44 @@
 //! The journal: a bus on disk that grows, survives, and can be replayed.
+//!
+//! A [`Journal`] is a directory of files, and a [`Bus`](crate::bus::Bus) over them: whatever runs on a bus runs on it. Each record
+//! that was committed survives the death of the process; each that was *synced* survives a loss of power. A [`Reader`] reads
+//! one without writing to it, also while another process does.
+//!
+//! The files, byte by byte, and what is promised of them, are described in `docs/journal.md`.
 
-// Until the segments use them.
-#[allow(dead_code)]
+#[cfg(target_endian = "big")]
+compile_error!(
+    "a journal's files are little-endian, and so must be the machine: leave the feature `journal` off"
+);
+
+mod bell;
+mod config;
+mod control;
 mod cursor;
-#[allow(dead_code)]
+mod durability;
+mod error;
 mod files;
-#[allow(dead_code)]
+mod handle;
 mod header;
-#[allow(dead_code)]
+mod keeper;
+mod note;
+mod reader;
+mod recover;
 mod schema;
+mod seek;
+mod store;
+mod walker;
+
 #[cfg(test)]
 mod testing;
 
+pub use config::{JournalConfig, Retention, SyncPolicy};
 pub use cursor::{Cursor, CursorError, CursorInfo};
+pub use error::{JournalError, OpenError, OpenFault};
+pub use handle::Journal;
 pub use header::HeaderError;
-#[allow(unused_imports)]
-pub(crate) use schema::Manifest;
+pub use reader::{Entry, Item, Reader};
+pub use recover::{DropCause, Dropped, LeftBy, Recovery};
 pub use schema::{
     Differs, DroppedEntry, HandlerEntry, ManifestError, MessageEntry, OutsideEntry, RouteEntry,
     Schema, SchemaConflict, SourceEntry, Table, WorkerEntry,

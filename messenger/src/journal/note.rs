@@ -37,5 +37,7 @@ pub(crate) fn time_of(tag: Tag, payload: &[u8]) -> Option<u64> {
     if tag.message.get() != NoteKind::Time as u16 {
         return None;
     }
-    payload.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
+    payload
+        .first_chunk()
+        .map(|bytes| u64::from_le_bytes(*bytes))
 }

@@ -134,7 +134,8 @@ pub(super) fn recover(
     }
     store.grew_to(files.end);
     let mut end = End::new(store, &files);
-    let trusted = left.filter(|left| left.words.tail <= files.end && left.words.tail >= files.synced);
+    let trusted =
+        left.filter(|left| left.words.tail <= files.end && left.words.tail >= files.synced);
     let mut consistent = false;
     if let Some(left) = trusted {
         consistent = end.by_words(left)?;
@@ -307,8 +308,12 @@ impl<'a> End<'a> {
             let mut ends: Vec<u64> = intents
                 .filter_map(|&(intent, len)| match intent {
                     // Of a run, those before may have been finished.
-                    Intent::Owns(from) if owned && from <= position => Some(from.saturating_add(len)),
-                    Intent::Tries(from) if !owned && from == position => Some(from.saturating_add(len)),
+                    Intent::Owns(from) if owned && from <= position => {
+                        Some(from.saturating_add(len))
+                    }
+                    Intent::Tries(from) if !owned && from == position => {
+                        Some(from.saturating_add(len))
+                    }
                     _ => None,
                 })
                 .filter(|&end| possible(end) && end <= left.words.tail)
@@ -328,9 +333,9 @@ impl<'a> End<'a> {
 
     /// Whether a claim began at `position`, or the tail has been there.
     fn has_begun(&self, left: &Left, position: u64) -> Result<bool, OpenFault> {
-        let named = left.words.intents.iter().any(|(intent, _)| {
-            matches!(intent, Intent::Tries(at) | Intent::Owns(at) if *at == position)
-        });
+        let named = left.words.intents.iter().any(
+            |(intent, _)| matches!(intent, Intent::Tries(at) | Intent::Owns(at) if *at == position),
+        );
         if position == left.words.tail || named {
             return Ok(true);
         }
@@ -363,8 +368,8 @@ fn clear(
         let window = window.map_err(|lost| system("map a segment")(io::Error::other(lost)))?;
         let from = base.max(tail);
         let end = base + store.segment_bytes();
-        let used = (from..end).step_by(8).rev();
-        let used = used.clone().find(|&at| window.word(at).load(Ordering::Relaxed) != 0);
+        let words = (0..(end - from) / 8).rev().map(|word| from + word * 8);
+        let used = { words }.find(|&at| window.word(at).load(Ordering::Relaxed) != 0);
         if let Some(at) = used {
             last = Some(at + 8);
             for at in (from..at + 8).step_by(8) {

@@ -12,8 +12,10 @@ use fs4::FileExt;
 
 use super::bell::Bell;
 use super::durability::Durability;
-use super::files::{segment_name, sync_dir};
-use super::header::{HEADER_BYTES, HeaderError, SYNCED_AT, SYNCED_CHECK_AT, SegmentHeader, synced_check};
+use super::files::{list_segments, segment_name, sync_dir};
+use super::header::{
+    HEADER_BYTES, HeaderError, SYNCED_AT, SYNCED_CHECK_AT, SegmentHeader, synced_check,
+};
 use crate::bus::Lost;
 use crate::bus::kept::{Format, Window};
 use crate::memory::{MemoryKind, Region, RegionOptions};
@@ -29,7 +31,10 @@ pub(crate) struct Identity {
 /// Where segments are.
 #[derive(Debug)]
 enum Place {
-    Files { dir: PathBuf, writable: bool },
+    Files {
+        dir: PathBuf,
+        writable: bool,
+    },
     /// All in memory, for tests and for programs that want a journal that is gone with them.
     Heap,
 }
@@ -169,17 +174,11 @@ impl Store {
             return Err(io::ErrorKind::NotFound.into());
         };
         let path = dir.join(segment_name(base));
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(*writable)
-            .open(&path)?;
+        let mut file = OpenOptions::new().read(true).write(*writable).open(&path)?;
         let expected = self.file_bytes();
         let len = file.metadata()?.len();
         if len < expected {
-            let text = format!(
-                "{} has {len} bytes in place of {expected}",
-                path.display()
-            );
+            let text = format!("{} has {len} bytes in place of {expected}", path.display());
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
         }
         self.check_header(&mut file, base)
@@ -406,6 +405,30 @@ impl Store {
             sync_dir(dir)?;
         }
         Ok(())
+    }
+
+    /// Says in the header of the last segment that all before `synced` has been flushed, and flushes that too.
+    pub(super) fn seal(&self, synced: u64) -> Result<(), Lost> {
+        let Place::Files { dir, .. } = &self.place else {
+            return Ok(());
+        };
+        let base = self.base(synced.saturating_sub(1));
+        let region = self.region(base)?;
+        self.note_synced(&region, synced);
+        let path = dir.join(segment_name(base));
+        #[cfg(not(target_os = "linux"))]
+        region.flush().map_err(|error| Lost::new(base, &error))?;
+        let file = OpenOptions::new().read(true).write(true).open(path);
+        let flushed = file.and_then(|file| file.sync_data());
+        flushed.map_err(|error| Lost::new(base, &error))
+    }
+
+    /// The first positions of all segments there are.
+    pub(super) fn bases(&self) -> io::Result<Vec<u64>> {
+        match &self.place {
+            Place::Files { dir, .. } => Ok(list_segments(dir, self.segment_bytes())?.bases),
+            Place::Heap => Ok(self.segments().held.keys().copied().collect()),
+        }
     }
 
     /// Writes into a segment's header that all before `synced` has been flushed.

@@ -87,7 +87,6 @@ impl Walker {
         })
     }
 
-
     #[cold]
     fn turn(&mut self, store: &Store, position: u64) -> Result<(), Lost> {
         self.window = store.window_at(position)?;

@@ -1,0 +1,598 @@
+//! A journal as its users hold it.
+
+use core::fmt;
+use std::collections::hash_map::RandomState;
+use std::fs::{self, File, OpenOptions};
+use std::hash::BuildHasher;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+
+use fs4::FileExt;
+
+use super::config::{JournalConfig, SyncPolicy};
+use super::control::{Control, WORDS_AT};
+use super::cursor::{self, Cursor, CursorError, CursorInfo};
+use super::error::{JournalError, OpenError, OpenFault};
+use super::files::{self, LOCK, SCHEMA};
+use super::header::{MAX_SEGMENT_BYTES, MIN_SEGMENT_BYTES, is_segment_bytes};
+use super::keeper::{self, Keeper, Noted};
+use super::reader::nanos;
+use super::recover::{LeftBy, Recovery, recover};
+use super::schema::{Manifest, ManifestError, Schema};
+use super::seek;
+use super::store::{Identity, Store, now_nanos};
+use crate::bus::kept::{Core, over_segments};
+use crate::bus::{Bus, Lost};
+
+/// A bus that is kept in files: each message of a program, in one order.
+///
+/// A handle that can be cloned and shared. The journal is closed, and all of it flushed, when the last handle and the last user of
+/// its [bus](Self::bus) have gone; a program that ends otherwise loses nothing that was committed.
+#[derive(Clone)]
+pub struct Journal {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    // First, so that on drop the bus lets go of the journal's life before it is looked at.
+    bus: Bus,
+    core: Core,
+    life: Arc<Life>,
+    dir: Option<PathBuf>,
+    manifest: Mutex<Manifest>,
+    recovery: Recovery,
+}
+
+/// Whether a journal may, or must, be created.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Create {
+    May,
+    Must,
+    No,
+}
+
+impl Journal {
+    /// Opens the journal in the directory `path` for writing, or creates it there, if there is no such directory or it is
+    /// empty.
+    ///
+    /// ```
+    /// use messenger::bus::{MessageId, SourceId, Start, Tag};
+    /// use messenger::journal::{Journal, JournalConfig};
+    ///
+    /// # let dir = std::env::temp_dir().join(format!("messenger-doc-journal-{}", std::process::id()));
+    /// # #[cfg(not(miri))] {
+    /// let tag = Tag::new(SourceId::new(1), MessageId::new(7));
+    /// let config = JournalConfig::new().segment_bytes(1 << 16);
+    ///
+    /// let journal = Journal::open(&dir, config)?;
+    /// let position = journal.bus().publisher()?.send(tag, b"kept")?;
+    /// journal.sync()?;
+    /// assert!(journal.synced() > position);
+    /// journal.close()?;
+    ///
+    /// let journal = Journal::open(&dir, config)?;
+    /// let mut subscriber = journal.bus().subscribe(Start::Oldest)?;
+    /// assert_eq!(subscriber.try_next()?.map(|record| record.payload().to_vec()), Some(b"kept".to_vec()));
+    /// # drop((journal, subscriber));
+    /// # std::fs::remove_dir_all(&dir)?;
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// The journal's files are mapped: whoever else writes to them, or cuts them, while they are open here, makes what is read
+    /// wrong or ends the process. The `lock` keeps other writers of this library away, nothing keeps away others.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]; then nothing was changed.
+    pub fn open(path: impl AsRef<Path>, config: JournalConfig) -> Result<Self, OpenError> {
+        Self::open_as(path.as_ref(), config, Create::May)
+    }
+
+    /// As [`open`](Self::open), for a journal that is there.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]; [`OpenFault::Absent`] in it if there is none.
+    pub fn open_existing(path: impl AsRef<Path>, config: JournalConfig) -> Result<Self, OpenError> {
+        Self::open_as(path.as_ref(), config, Create::No)
+    }
+
+    /// As [`open`](Self::open), for a journal that is not there yet.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]; [`OpenFault::Exists`] in it if there is one.
+    pub fn create(path: impl AsRef<Path>, config: JournalConfig) -> Result<Self, OpenError> {
+        Self::open_as(path.as_ref(), config, Create::Must)
+    }
+
+    /// A journal in memory, which ends with the process: for tests. Syncing does nothing, there are no cursors.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] if a number of the configuration is out of range, or the system gives no memory.
+    pub fn in_memory(config: JournalConfig) -> Result<Self, OpenError> {
+        let path = Path::new("memory");
+        let opened = check(&config).and_then(|()| {
+            let manifest = new_manifest(&config);
+            let store = Arc::new(store_of(None, &manifest, &config)?);
+            let control = Control::in_memory(config.members + 1);
+            let control = control.map_err(OpenFault::tried("get memory"))?;
+            let recovery = Recovery {
+                left: LeftBy::Nobody,
+                tail: 0,
+                synced: 0,
+                aborted: 0,
+                dropped: None,
+            };
+            start(store, control, None, None, manifest, recovery, config)
+        });
+        opened.map_err(|fault| OpenError::new(path, fault))
+    }
+
+    fn open_as(path: &Path, config: JournalConfig, create: Create) -> Result<Self, OpenError> {
+        open_in(path, config, create).map_err(|fault| OpenError::new(path, fault))
+    }
+
+    /// The bus. All that can be had of a bus can be had of this one.
+    #[must_use]
+    pub fn bus(&self) -> &Bus {
+        &self.inner.bus
+    }
+
+    /// How the journal was found when it was opened.
+    #[must_use]
+    pub fn recovery(&self) -> &Recovery {
+        &self.inner.recovery
+    }
+
+    /// The directory; `None` for a journal in memory.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.inner.dir.as_deref()
+    }
+
+    /// The length of a segment in bytes.
+    #[must_use]
+    pub fn segment_bytes(&self) -> u64 {
+        self.store().segment_bytes()
+    }
+
+    /// The oldest position that is retained.
+    #[must_use]
+    pub fn oldest(&self) -> u64 {
+        keeper::floor(&self.inner.core)
+    }
+
+    fn store(&self) -> &Store {
+        &self.inner.life.store
+    }
+
+    /// Flushes all that is finished now; gives the watermark. Who calls meanwhile shares the next flush.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Sync`] if the disk fails, now or before.
+    pub fn sync(&self) -> Result<u64, JournalError> {
+        self.store().sync().map_err(JournalError::Sync)
+    }
+
+    /// The watermark: what stands before this position survives a loss of power. What is committed survives the death of the
+    /// process, synced or not.
+    #[must_use]
+    pub fn synced(&self) -> u64 {
+        self.store().synced()
+    }
+
+    /// Waits until the record at `position` is synced, and flushes it, unless another does; for `timeout` at the most.
+    /// `false`: it is not synced yet, since it, or another's claim before it, is not finished.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Sync`] if the disk fails, now or before.
+    pub fn wait_synced(
+        &self,
+        position: u64,
+        timeout: Option<Duration>,
+    ) -> Result<bool, JournalError> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let target = position.saturating_add(1);
+        let synced = self.store().sync_to(target, deadline);
+        Ok(synced.map_err(JournalError::Sync)? >= target)
+    }
+
+    /// What ids mean, and the tables that have run on it.
+    #[must_use]
+    pub fn schema(&self) -> Schema {
+        self.manifest().schema.clone()
+    }
+
+    fn manifest(&self) -> MutexGuard<'_, Manifest> {
+        let manifest = &self.inner.manifest;
+        manifest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what a program says of its ids and its table into the journal's schema.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Conflict`] if it contradicts what the journal says; [`JournalError::System`] if it can't be written.
+    pub fn admit(&self, program: &Schema) -> Result<(), JournalError> {
+        let mut manifest = self.manifest();
+        let mut next = manifest.clone();
+        if next.schema.admit(program)? {
+            if let Some(dir) = &self.inner.dir {
+                next.write(dir).map_err(|source| JournalError::System {
+                    tried: "write the schema",
+                    source,
+                })?;
+            }
+            *manifest = next;
+        }
+        Ok(())
+    }
+
+    /// The durable cursor `name`: a position that its holder stores, and finds again. If it is new it says where the oldest
+    /// record stands.
+    ///
+    /// # Errors
+    ///
+    /// [`CursorError`]: the name won't do, somebody holds it, or its file can't be used.
+    pub fn cursor(&self, name: &str) -> Result<Cursor, CursorError> {
+        match &self.inner.dir {
+            Some(dir) => Cursor::open(dir, self.store().identity.id, name, self.oldest()),
+            None => Err(CursorError::Io {
+                name: name.into(),
+                what: "open",
+                error: io::Error::new(
+                    io::ErrorKind::Unsupported,
+                    "a journal in memory has no cursors",
+                ),
+            }),
+        }
+    }
+
+    /// All cursors, by name.
+    ///
+    /// # Errors
+    ///
+    /// [`CursorError`] if one can't be read.
+    pub fn cursors(&self) -> Result<Vec<CursorInfo>, CursorError> {
+        match &self.inner.dir {
+            Some(dir) => cursor::list(dir),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Removes the cursor `name`, which nobody holds.
+    ///
+    /// # Errors
+    ///
+    /// [`CursorError`]: there is none, or somebody holds it.
+    pub fn remove_cursor(&self, name: &str) -> Result<(), CursorError> {
+        match &self.inner.dir {
+            Some(dir) => cursor::remove(dir, name),
+            None => Err(CursorError::Missing { name: name.into() }),
+        }
+    }
+
+    /// Where a reader begins to get what was published at `time` or later, or up to one resolution of the journal's
+    /// notes of the time before: for [`Start::At`](crate::bus::Start::At).
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Read`] or [`JournalError::System`] if the journal can't be read.
+    pub fn position_at(&self, time: SystemTime) -> Result<u64, JournalError> {
+        let bases = self.store().bases();
+        let bases = bases.map_err(|source| JournalError::System {
+            tried: "list the segments",
+            source,
+        })?;
+        let position = seek::at_time(self.store(), &bases, nanos(time))?;
+        Ok(position.max(self.oldest()))
+    }
+
+    /// Gives up all segments that end at or before `before`, but for those that a subscriber has yet to read. Gives the
+    /// oldest position that is retained then.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::System`] if a segment can't be removed.
+    pub fn trim(&self, before: u64) -> Result<u64, JournalError> {
+        let given_up = keeper::give_up(self.store(), &self.inner.core, before);
+        given_up.map_err(|source| JournalError::System {
+            tried: "remove a segment",
+            source,
+        })
+    }
+
+    /// Flushes everything and closes the journal.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::InUse`] if others still hold it or use its bus: then it is closed when they have gone.
+    /// [`JournalError::Sync`] if the disk fails.
+    pub fn close(self) -> Result<(), JournalError> {
+        let inner = Arc::into_inner(self.inner).ok_or(JournalError::InUse)?;
+        let Inner {
+            bus, core, life, ..
+        } = inner;
+        drop((bus, core));
+        let life = Arc::into_inner(life).ok_or(JournalError::InUse)?;
+        life.end().map_err(JournalError::Sync)
+    }
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal")
+            .field("path", &self.inner.dir)
+            .field("oldest", &self.oldest())
+            .field("synced", &self.synced())
+            .field("tail", &self.inner.bus.tail())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What ends when the last user has gone.
+struct Life {
+    store: Arc<Store>,
+    control: Arc<Control>,
+    stop: Arc<AtomicBool>,
+    keeper: Mutex<Option<JoinHandle<()>>>,
+    /// Held for its lock.
+    _lock: Option<File>,
+}
+
+impl Life {
+    /// Ends the keeper, flushes everything, and says that all is well. Does nothing the second time.
+    fn end(&self) -> Result<(), Lost> {
+        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(keeper) = keeper.take() else {
+            return Ok(());
+        };
+        self.stop.store(true, Ordering::Release);
+        self.store.bell.ring();
+        // What it would panic with stands in no one's way any more.
+        let _ = keeper.join();
+        let finished = self.store.walk(u64::MAX)?;
+        self.store.sync_to(finished, None)?;
+        self.store.seal(finished)?;
+        if finished == self.control.tail() {
+            self.control.clean(finished);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        // `Journal::close` tells the error; what was committed is there all the same.
+        let _ = self.end();
+    }
+}
+
+fn check(config: &JournalConfig) -> Result<(), OpenFault> {
+    let wrong = |what, value, allowed| OpenFault::Config {
+        what,
+        value,
+        allowed,
+    };
+    const {
+        assert!(MIN_SEGMENT_BYTES == 4 << 10 && MAX_SEGMENT_BYTES == 1 << 30);
+    }
+    if !is_segment_bytes(config.segment_bytes) {
+        let value = config.segment_bytes;
+        let allowed = "a power of two from 4096 to 1073741824";
+        return Err(wrong("the length of a segment", value, allowed));
+    }
+    if !(2..=65_534).contains(&config.members) {
+        let value = config.members as u64;
+        return Err(wrong("the number of members", value, "2 to 65534"));
+    }
+    if !(1..=16).contains(&config.ahead) {
+        let what = "the number of segments ahead";
+        return Err(wrong(what, config.ahead, "1 to 16"));
+    }
+    if config.bound < 256 {
+        let allowed = "at least 256 bytes";
+        return Err(wrong("the bound", config.bound, allowed));
+    }
+    Ok(())
+}
+
+/// The manifest of the journal in `path`.
+pub(super) fn manifest_of(path: &Path) -> Result<Manifest, OpenFault> {
+    match Manifest::read(path) {
+        Err(ManifestError::Missing { .. }) => {}
+        manifest => return Ok(manifest?),
+    }
+    match is_unused(path) {
+        Ok(true) => Err(OpenFault::Absent),
+        Ok(false) => Err(OpenFault::NotAJournal),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(OpenFault::Absent),
+        Err(source) => Err(OpenFault::System {
+            tried: "list the directory",
+            source,
+        }),
+    }
+}
+
+/// Whether the directory holds nothing, or no more than who began to create a journal leaves.
+fn is_unused(path: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(path)? {
+        let name = entry?.file_name();
+        let ours = [LOCK, &format!(".{SCHEMA}.new")];
+        if !ours.iter().any(|ours| name == *ours) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn new_manifest(config: &JournalConfig) -> Manifest {
+    let random = || RandomState::new().hash_one(now_nanos());
+    let id = u128::from(random()) << 64 | u128::from(random());
+    // As in every stamp, the top bit is set.
+    let salt = random() | 1 << 63;
+    Manifest::new(id.to_le_bytes(), config.segment_bytes, salt, now_nanos())
+}
+
+fn store_of(
+    dir: Option<&Path>,
+    manifest: &Manifest,
+    config: &JournalConfig,
+) -> Result<Store, OpenFault> {
+    let identity = Identity {
+        id: manifest.id,
+        segment_bytes: manifest.segment_bytes,
+        salt: manifest.salt,
+    };
+    let each = config.sync == SyncPolicy::EachRecord;
+    let dir = dir.map(|dir| (dir, true));
+    let store = Store::new(dir, identity, capacity(config), config.ahead, each);
+    let store = store.map_err(OpenFault::tried("get memory"))?;
+    let soon = config.sync != SyncPolicy::OnDemand;
+    store.flush_new.store(soon, Ordering::Relaxed);
+    Ok(store)
+}
+
+/// How many bytes may be in use at a time.
+fn capacity(config: &JournalConfig) -> u64 {
+    let most = 1 << 62;
+    config
+        .bound
+        .checked_next_power_of_two()
+        .unwrap_or(most)
+        .min(most)
+}
+
+fn open_in(path: &Path, config: JournalConfig, create: Create) -> Result<Journal, OpenFault> {
+    let system = OpenFault::tried;
+    check(&config)?;
+    let found = match manifest_of(path) {
+        Ok(_) if create == Create::Must => return Err(OpenFault::Exists),
+        Ok(_) => true,
+        Err(OpenFault::Absent) if create != Create::No => false,
+        Err(fault) => return Err(fault),
+    };
+    if !found {
+        fs::create_dir_all(path).map_err(system("create the directory"))?;
+    }
+    let lock = lock(path)?;
+    // Again, now that nobody else changes it.
+    let (manifest, fresh) = match manifest_of(path) {
+        Ok(manifest) => (manifest, false),
+        Err(OpenFault::Absent) if create != Create::No => {
+            let manifest = new_manifest(&config);
+            let written = manifest.write(path);
+            written.map_err(system("write the schema"))?;
+            (manifest, true)
+        }
+        Err(fault) => return Err(fault),
+    };
+    let store = Arc::new(store_of(Some(path), &manifest, &config)?);
+    files::remove_new(path).map_err(system("remove what was not finished"))?;
+    let left = Control::left(path, &store.identity);
+    let left = left.map_err(system("read what the last writer left"))?;
+    let recovery = recover(&store, path, left.as_ref(), fresh)?;
+    let bases = store.bases().map_err(system("list the segments"))?;
+    let floor = bases.first().copied().unwrap_or(0);
+    store.set_oldest(floor);
+    let control = Control::create(
+        path,
+        &store.identity,
+        config.members + 1,
+        floor,
+        recovery.tail,
+    );
+    let control = control.map_err(system("make the file of shared words"))?;
+    let dir = Some(path.to_owned());
+    start(store, control, Some(lock), dir, manifest, recovery, config)
+}
+
+fn lock(path: &Path) -> Result<File, OpenFault> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path.join(LOCK));
+    let file = file.map_err(OpenFault::tried("open the lock"))?;
+    match FileExt::try_lock(&file) {
+        Ok(()) => Ok(file),
+        Err(fs4::TryLockError::WouldBlock) => Err(OpenFault::InUse),
+        Err(fs4::TryLockError::Error(source)) => Err(OpenFault::System {
+            tried: "lock the journal",
+            source,
+        }),
+    }
+}
+
+/// Makes a bus of what is there, and has the keeper keep it.
+fn start(
+    store: Arc<Store>,
+    control: Control,
+    lock: Option<File>,
+    dir: Option<PathBuf>,
+    manifest: Manifest,
+    recovery: Recovery,
+    config: JournalConfig,
+) -> Result<Journal, OpenFault> {
+    let tail = recovery.tail;
+    store.set_opened_at(tail);
+    while store.prepared() <= tail {
+        let made = store.prepare(recovery.synced);
+        made.map_err(|lost| OpenFault::tried("make a segment")(io::Error::other(lost)))?;
+    }
+    store.begin(tail, recovery.synced);
+    let control = Arc::new(control);
+    let words = (Arc::clone(&control.region), WORDS_AT);
+    let members = config.members + 1;
+    let segments = Arc::clone(&store);
+    let core = over_segments(words, members, segments, capacity(&config), store.format());
+    let stop = Arc::new(AtomicBool::new(false));
+    let publisher = Bus::of(core.clone()).publisher();
+    let publisher = publisher
+        .map_err(|error| OpenFault::tried("attach to the bus")(io::Error::other(error)))?;
+    let now = Instant::now();
+    let keeper = Keeper {
+        store: Arc::clone(&store),
+        control: Arc::clone(&control),
+        core: core.clone(),
+        config,
+        publisher,
+        stop: Arc::clone(&stop),
+        noted: Noted { at: now, tail },
+        refused: None,
+        flushed: now,
+        trimmed: now,
+    };
+    let keeper = std::thread::Builder::new()
+        .name("journal".to_owned())
+        .spawn(move || keeper.run())
+        .map_err(OpenFault::tried("start a thread"))?;
+    let life = Arc::new(Life {
+        store,
+        control,
+        stop,
+        keeper: Mutex::new(Some(keeper)),
+        _lock: lock,
+    });
+    let bus = Bus::of(core.clone().alive(Arc::clone(&life) as _));
+    Ok(Journal {
+        inner: Arc::new(Inner {
+            bus,
+            core,
+            life,
+            dir,
+            manifest: Mutex::new(manifest),
+            recovery,
+        }),
+    })
+}

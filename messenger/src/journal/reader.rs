@@ -1,0 +1,383 @@
+//! Reading a journal without being a member of its bus: from another process, and for tools.
+
+use core::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::error::{JournalError, OpenError, OpenFault};
+use super::files::list_segments;
+use super::schema::{Manifest, Schema};
+use super::seek;
+use super::store::{Identity, Store};
+use super::walker::{Step, StepKind, Walker};
+use crate::bus::{MessageId, ReadError, SourceId, Tag, WaitStrategy};
+
+/// How often `Block` looks before it sleeps.
+const SPINS: u32 = 1000;
+/// How long who follows sleeps between two looks: from the first to the second, as nothing comes.
+const NAPS: (Duration, Duration) = (Duration::from_micros(50), Duration::from_millis(2));
+
+/// Reads a journal: one that lies still, or one that another process (or this one) writes meanwhile. Changes nothing, holds back
+/// nobody, keeps no segment from being given up.
+///
+/// Each record's checksum is looked at, unless the reader is [`trusting`](Self::trusting).
+///
+/// ```
+/// use messenger::bus::{MessageId, SourceId, Tag};
+/// use messenger::journal::{Journal, JournalConfig, Reader};
+///
+/// # let dir = std::env::temp_dir().join(format!("messenger-doc-reader-{}", std::process::id()));
+/// # #[cfg(not(miri))] {
+/// let journal = Journal::open(&dir, JournalConfig::new().segment_bytes(1 << 16))?;
+/// let tag = Tag::new(SourceId::new(1), MessageId::new(7));
+/// journal.bus().publisher()?.send(tag, b"kept")?;
+///
+/// let mut reader = Reader::open(&dir)?;
+/// let entry = reader.next()?.expect("it was committed");
+/// assert_eq!((entry.tag, entry.payload), (tag, &b"kept"[..]));
+/// # drop(journal);
+/// # std::fs::remove_dir_all(&dir)?;
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Reader {
+    path: PathBuf,
+    store: Arc<Store>,
+    walker: Walker,
+    verify: bool,
+    manifest: Manifest,
+}
+
+/// A record, as a [`Reader`] finds it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Entry<'a> {
+    /// Where it stands.
+    pub position: u64,
+    /// Who sent it, and what it is.
+    pub tag: Tag,
+    /// Its bytes, aligned to 16.
+    pub payload: &'a [u8],
+}
+
+impl Entry<'_> {
+    /// Who sent it.
+    #[must_use]
+    pub fn source(&self) -> SourceId {
+        self.tag.source
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn message(&self) -> MessageId {
+        self.tag.message
+    }
+}
+
+/// Anything that stands in a journal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Item<'a> {
+    /// A record.
+    Record(Entry<'a>),
+    /// The journal's own note: [`Entry::tag`] has its kind as the message id.
+    Note(Entry<'a>),
+    /// A claim that was never committed.
+    Aborted {
+        /// Where it stands.
+        position: u64,
+        /// Its bytes, header included.
+        bytes: u64,
+    },
+    /// What was left of a segment.
+    Padding {
+        /// Where it stands.
+        position: u64,
+        /// Its bytes.
+        bytes: u64,
+    },
+}
+
+impl Reader {
+    /// Opens the journal in the directory `path`, at its oldest record.
+    ///
+    /// The journal's files are mapped: whoever else writes to them, or cuts them, while they are open here, other than as
+    /// this library does, makes what is read wrong or ends the process.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]: there is no journal, it is of a newer version, or its files can't be read.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let path = path.as_ref();
+        Self::open_in(path).map_err(|fault| OpenError::new(path, fault))
+    }
+
+    fn open_in(path: &Path) -> Result<Self, OpenFault> {
+        let manifest = super::handle::manifest_of(path)?;
+        let identity = Identity {
+            id: manifest.id,
+            segment_bytes: manifest.segment_bytes,
+            salt: manifest.salt,
+        };
+        let store = Store::new(Some((path, false)), identity, u64::MAX, 0, false)
+            .map_err(OpenFault::tried("get memory"))?;
+        let listing = list_segments(path, identity.segment_bytes)
+            .map_err(OpenFault::tried("list the segments"))?;
+        let oldest = listing.bases.first().copied().unwrap_or(0);
+        Ok(Self {
+            path: path.to_owned(),
+            walker: Walker::new(&store, oldest),
+            store: Arc::new(store),
+            verify: true,
+            manifest,
+        })
+    }
+
+    /// Leaves the checksums alone from now on: for what is known to be sound.
+    #[must_use]
+    pub fn trusting(mut self) -> Self {
+        self.verify = false;
+        self
+    }
+
+    /// What ids mean, and the tables that have run on it, as it stood when the reader was opened.
+    #[must_use]
+    pub fn schema(&self) -> &Schema {
+        &self.manifest.schema
+    }
+
+    /// The length of its segments in bytes.
+    #[must_use]
+    pub fn segment_bytes(&self) -> u64 {
+        self.store.segment_bytes()
+    }
+
+    /// When the journal was created.
+    #[must_use]
+    pub fn created(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_nanos(self.manifest.created_nanos)
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The position of what is read next.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.walker.position
+    }
+
+    /// The next record, if one is there. At the journal's end it may come later.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Read`] if the record is damaged or its segment can't be reached; [`JournalError::Gone`] if it has been given
+    /// up meanwhile. The reader stays where it is.
+    #[inline]
+    #[expect(clippy::should_implement_trait, reason = "an entry borrows the reader")]
+    pub fn next(&mut self) -> Result<Option<Entry<'_>>, JournalError> {
+        loop {
+            let Some(step) = self.step()? else {
+                return Ok(None);
+            };
+            if step.kind == StepKind::Record {
+                return Ok(Some(self.entry(step)));
+            }
+        }
+    }
+
+    /// The next of all that stands in the journal, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// As for [`next`](Self::next).
+    pub fn next_item(&mut self) -> Result<Option<Item<'_>>, JournalError> {
+        let Some(step) = self.step()? else {
+            return Ok(None);
+        };
+        let bytes = step.next - step.position;
+        let position = step.position;
+        Ok(Some(match step.kind {
+            StepKind::Record => Item::Record(self.entry(step)),
+            StepKind::Note => Item::Note(self.entry(step)),
+            StepKind::Aborted => Item::Aborted { position, bytes },
+            StepKind::Padding => Item::Padding { position, bytes },
+        }))
+    }
+
+    #[inline]
+    fn step(&mut self) -> Result<Option<Step>, JournalError> {
+        match self.walker.look(&self.store) {
+            Ok(Some(step)) => {
+                if self.verify && !self.walker.is_sound(&step) {
+                    let position = step.position;
+                    return Err(ReadError::Damaged { position }.into());
+                }
+                self.walker.position = step.next;
+                Ok(Some(step))
+            }
+            Ok(None) => Ok(None),
+            Err(error) => self.absent(error),
+        }
+    }
+
+    #[inline]
+    fn entry(&self, step: Step) -> Entry<'_> {
+        Entry {
+            position: step.position,
+            tag: step.tag,
+            payload: self.walker.payload(&step),
+        }
+    }
+
+    /// A segment is not there: it is yet to come, or has gone, or is missing.
+    #[cold]
+    fn absent(&self, error: ReadError) -> Result<Option<Step>, JournalError> {
+        let ReadError::Lost(lost) = error else {
+            return Err(error.into());
+        };
+        if lost.kind != std::io::ErrorKind::NotFound {
+            return Err(error.into());
+        }
+        let position = self.walker.position;
+        let bases = self.bases()?;
+        match (bases.first(), bases.last()) {
+            (Some(&oldest), _) if oldest > position => Err(JournalError::Gone { position, oldest }),
+            (_, Some(&newest)) if newest > position => Err(error.into()),
+            _ => Ok(None),
+        }
+    }
+
+    fn bases(&self) -> Result<Vec<u64>, JournalError> {
+        let listing = list_segments(&self.path, self.store.segment_bytes());
+        let listing = listing.map_err(|source| JournalError::System {
+            tried: "list the segments",
+            source,
+        })?;
+        Ok(listing.bases)
+    }
+
+    /// The oldest position that is retained now.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::System`] if the directory can't be read.
+    pub fn oldest(&self) -> Result<u64, JournalError> {
+        Ok(self.bases()?.first().copied().unwrap_or(0))
+    }
+
+    /// The position up to which everything is finished now: where the next record will stand, if nobody is about to write one.
+    ///
+    /// # Errors
+    ///
+    /// As for [`next`](Self::next).
+    pub fn newest(&self) -> Result<u64, JournalError> {
+        Ok(seek::newest(&self.store, &self.bases()?)?)
+    }
+
+    /// Goes on with the first record at or after `position`.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Gone`] if it is not retained any more; [`JournalError::Ahead`] if the journal ends before it.
+    pub fn seek(&mut self, position: u64) -> Result<(), JournalError> {
+        let bases = self.bases()?;
+        let oldest = bases.first().copied().unwrap_or(0);
+        if position < oldest {
+            return Err(JournalError::Gone { position, oldest });
+        }
+        let newest = seek::newest(&self.store, &bases)?;
+        if position > newest {
+            return Err(JournalError::Ahead { position, newest });
+        }
+        self.walker.position = seek::boundary(&self.store, oldest, position)?;
+        Ok(())
+    }
+
+    /// Goes on with the oldest record.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::System`] if the directory can't be read.
+    pub fn seek_oldest(&mut self) -> Result<(), JournalError> {
+        self.walker.position = self.oldest()?;
+        Ok(())
+    }
+
+    /// Goes on with the next record that will be published.
+    ///
+    /// # Errors
+    ///
+    /// As for [`next`](Self::next).
+    pub fn seek_newest(&mut self) -> Result<(), JournalError> {
+        self.walker.position = self.newest()?;
+        Ok(())
+    }
+
+    /// Goes on with the first record published at `time` or later, or up to one resolution of the journal's notes of the time
+    /// ([`JournalConfig::time_resolution`](super::JournalConfig::time_resolution)) before.
+    ///
+    /// # Errors
+    ///
+    /// As for [`next`](Self::next).
+    pub fn seek_time(&mut self, time: SystemTime) -> Result<(), JournalError> {
+        self.walker.position = seek::at_time(&self.store, &self.bases()?, nanos(time))?;
+        Ok(())
+    }
+
+    /// Waits until something is there (`true`), the deadline has passed, or `stop` says so. A reader is no member of the bus, so
+    /// nobody wakes it: it sleeps 50 microseconds at first, and up to 2 milliseconds at a time while nothing comes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`next`](Self::next).
+    pub fn wait(
+        &mut self,
+        strategy: WaitStrategy,
+        deadline: Option<Instant>,
+        mut stop: impl FnMut() -> bool,
+    ) -> Result<bool, JournalError> {
+        let mut turn = 0_u32;
+        let mut nap = NAPS.0;
+        loop {
+            let there = match self.walker.look(&self.store) {
+                Ok(step) => step.is_some(),
+                Err(error) => self.absent(error)?.is_some(),
+            };
+            if there {
+                return Ok(true);
+            }
+            if stop() || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Ok(false);
+            }
+            turn = turn.saturating_add(1);
+            match strategy {
+                WaitStrategy::Spin => std::hint::spin_loop(),
+                WaitStrategy::Yield => std::thread::yield_now(),
+                WaitStrategy::Block if turn < SPINS => std::hint::spin_loop(),
+                WaitStrategy::Block | WaitStrategy::BlockNow => {
+                    std::thread::sleep(nap);
+                    nap = (nap * 2).min(NAPS.1);
+                }
+            }
+        }
+    }
+}
+
+/// Nanoseconds since 1970.
+pub(super) fn nanos(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader")
+            .field("path", &self.path)
+            .field("position", &self.walker.position)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,6 @@
+//! The journal: kept, reopened, read from outside, given up.
+#![cfg(feature = "journal")]
+
+mod kit;
+
+mod life;
