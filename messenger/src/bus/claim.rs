@@ -70,13 +70,19 @@ impl Open {
         self.next = next;
         self.core.finish(&self.room.window, position, state, bytes);
         if self.core.is_kept() {
-            if next == self.end {
-                self.core.settle(self.room.slot);
-            }
-            let committed = self.core.memory.committed(next);
-            return committed.map_err(|lost| NotSynced { position, lost });
+            return self.keep(position, next);
         }
         Ok(())
+    }
+
+    /// What a commit does besides on a bus that is kept.
+    #[inline(never)]
+    fn keep(&mut self, position: u64, next: u64) -> Result<(), NotSynced> {
+        if next == self.end {
+            self.core.settle(self.room.slot);
+        }
+        let committed = self.core.memory.committed(next);
+        committed.map_err(|lost| NotSynced(lost.at(position)))
     }
 
     fn byte(&self, position: u64) -> core::ptr::NonNull<u8> {

@@ -1,6 +1,7 @@
 //! What can go wrong on a bus, with the numbers.
 
 use core::fmt;
+use std::io::ErrorKind;
 
 use crate::memory::MemoryError;
 
@@ -157,19 +158,22 @@ impl core::error::Error for ClaimError {}
 
 /// A record of a journal that syncs each was committed, and is visible, but the disk failed to take it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct NotSynced {
+pub struct NotSynced(pub(super) Lost);
+
+impl NotSynced {
     /// The record's position.
-    pub position: u64,
-    /// What the system said.
-    pub lost: Lost,
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.0.position
+    }
 }
 
 impl fmt::Display for NotSynced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the record at position {} is visible but not synced, and nothing after it will be: {}; stop, see to the disk, and open the journal again",
-            self.position, self.lost
+            "the record is visible but not synced, and nothing after it will be: {}; stop, see to the disk, and open the journal again",
+            self.0
         )
     }
 }
@@ -241,33 +245,51 @@ impl core::error::Error for Corrupt {}
 /// The bytes of a bus that is kept could not be reached, or no more of them be had.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Lost {
-    /// A position in the segment that was wanted.
-    pub position: u64,
-    /// What kind of error the system gave.
-    pub kind: std::io::ErrorKind,
-    /// The system's number for it, if it has one.
-    pub code: Option<i32>,
+    position: u64,
+    /// The system's number for the error; 0: it has none.
+    code: i32,
+    kind: ErrorKind,
 }
 
 impl Lost {
     /// What an error of the system over the segment with `position` means.
-    #[cfg(not(loom))]
-    #[cfg_attr(
-        not(feature = "journal"),
-        expect(dead_code, reason = "a ring loses nothing")
-    )]
+    #[cfg(all(not(loom), feature = "journal"))]
     pub(crate) fn new(position: u64, error: &std::io::Error) -> Self {
         Self {
             position,
+            code: error.raw_os_error().unwrap_or(0),
             kind: error.kind(),
-            code: error.raw_os_error(),
         }
+    }
+
+    /// The same over another position.
+    #[cfg(not(loom))]
+    pub(super) fn at(self, position: u64) -> Self {
+        Self { position, ..self }
+    }
+
+    /// A position in the segment that was wanted.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// What kind of error the system gave.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The system's number for it, if it has one.
+    #[must_use]
+    pub fn raw_os_error(&self) -> Option<i32> {
+        Some(self.code).filter(|&code| code != 0)
     }
 
     /// Why a record that takes `bytes` bytes cannot be claimed.
     #[cfg(not(loom))]
     pub(super) fn refuses(self, bytes: u64) -> ClaimError {
-        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        use ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
         let needed = bytes as usize;
         match self.kind {
             StorageFull | QuotaExceeded | FileTooLarge => ClaimError::StorageFull { needed },
@@ -278,15 +300,14 @@ impl Lost {
 
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            position,
-            kind,
-            code,
-        } = self;
-        write!(f, "the segment with position {position} can't be had: ")?;
-        match code {
-            Some(code) => std::io::Error::from_raw_os_error(*code).fmt(f),
-            None => kind.fmt(f),
+        write!(
+            f,
+            "the segment with position {} can't be had: ",
+            self.position
+        )?;
+        match self.raw_os_error() {
+            Some(code) => std::io::Error::from_raw_os_error(code).fmt(f),
+            None => self.kind.fmt(f),
         }
     }
 }
@@ -326,8 +347,8 @@ impl ReadError {
             Self::Lost(lost) => lost,
             Self::Corrupt(_) | Self::Damaged { .. } => Lost {
                 position,
-                kind: std::io::ErrorKind::InvalidData,
-                code: None,
+                code: 0,
+                kind: ErrorKind::InvalidData,
             },
         }
     }

@@ -60,13 +60,19 @@ impl Format {
     /// Whether records have checksums.
     #[inline]
     pub(crate) fn is_kept(&self) -> bool {
-        self.plain != u64::MAX
+        cfg!(feature = "journal") && self.plain != u64::MAX
     }
 
     /// A bijection of position and state, so that no payload can pass for it, nor an older lap.
     #[inline]
-    pub(crate) fn stamp(&self, position: u64, state: State, checksum: u32) -> u64 {
-        (position | state as u64) ^ self.salt ^ u64::from(checksum) << 32
+    pub(crate) fn stamp(&self, position: u64, state: State) -> u64 {
+        (position | state as u64) ^ self.salt
+    }
+
+    /// What the stamp of a record with this checksum is mixed with.
+    #[inline]
+    pub(crate) fn mixed(checksum: u32) -> u64 {
+        u64::from(checksum) << 32
     }
 
     /// The state that a stamp at `position` says: that of a [`State`], or no such number.
@@ -85,10 +91,10 @@ impl Format {
         meta: impl FnOnce() -> u64,
     ) -> Result<Found, Corrupt> {
         let state = self.state(position, stamp);
-        if state.wrapping_sub(State::Committed as u64) > State::Note as u64 - 1 {
-            return Ok(Found::Nothing);
-        }
         if state != State::Committed as u64 {
+            if state.wrapping_sub(State::Aborted as u64) > State::Note as u64 - 2 {
+                return Ok(Found::Nothing);
+            }
             return self.skip(position, state, meta());
         }
         let meta = meta();

@@ -77,6 +77,10 @@ pub(crate) struct Ring<M> {
     format: Format,
     /// How many bytes may lie between what is retained and the end of a claim.
     capacity: u64,
+    /// The bytes between two marks, a power of two.
+    step: u64,
+    /// A claim whose ends are less apart is in one step, and nobody else has to know of it; 0 on a bus that is kept.
+    plain_step: u64,
     /// Whether a sleeper can make the publishers' memory orderly itself (see `wait.rs`).
     pub(super) asymmetric: bool,
 }
@@ -89,6 +93,8 @@ impl<M: Memory> Ring<M> {
             memory,
             format: Format::in_memory(capacity, salt),
             capacity,
+            step: capacity / STEPS,
+            plain_step: capacity / STEPS,
             asymmetric,
         };
         ring.memory.control().limit.store(capacity, Relaxed);
@@ -102,6 +108,8 @@ impl<M: Memory> Ring<M> {
     pub(crate) fn kept(memory: M, capacity: u64, format: Format, asymmetric: bool) -> Self {
         let ring = Self {
             memory,
+            step: format.lap.min(capacity) / STEPS,
+            plain_step: 0,
             format,
             capacity,
             asymmetric,
@@ -133,7 +141,7 @@ impl<M: Memory> Ring<M> {
     /// The bytes between two marks.
     #[inline]
     pub(crate) fn step(&self) -> u64 {
-        self.lap().min(self.capacity) / STEPS
+        self.step
     }
 
     /// The longest record, in bytes, header included.
@@ -149,12 +157,25 @@ impl<M: Memory> Ring<M> {
     }
 
     /// Claims `bytes`, a multiple of 16 and at most `max_record`, that do not cross the ring's end.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn try_claim<T: MoveTail>(
         &self,
         room: &mut Room<M>,
         bytes: u64,
     ) -> Result<u64, NoRoom> {
+        let tail_word = &self.memory.control().tail;
+        let tail = tail_word.load(Relaxed);
+        let end = tail + bytes;
+        let plain = end <= room.limit && (tail ^ end) < self.plain_step;
+        if plain && T::move_tail(tail_word, tail, end).is_ok() {
+            return Ok(tail);
+        }
+        self.claim_on::<T>(room, bytes)
+    }
+
+    /// As `try_claim`, where others claim at the same time, or the claim is none of the plain ones.
+    #[inline(never)]
+    fn claim_on<T: MoveTail>(&self, room: &mut Room<M>, bytes: u64) -> Result<u64, NoRoom> {
         let tail_word = &self.memory.control().tail;
         let mut tail = tail_word.load(Relaxed);
         loop {
@@ -162,23 +183,22 @@ impl<M: Memory> Ring<M> {
             if end > room.limit {
                 self.more_room(room, end)?;
                 tail = tail_word.load(Relaxed);
-            } else if (tail ^ end) & !(self.step() - 1) == 0 {
-                match self.take::<T>(room, tail, end)? {
-                    Ok(()) => return Ok(tail),
-                    Err(now) => tail = now,
-                }
+                continue;
+            }
+            let moved = if (tail ^ end) < self.plain_step {
+                T::move_tail(tail_word, tail, end)
             } else {
-                match self.claim_across::<T>(room, tail, end)? {
-                    Ok(()) => return Ok(tail),
-                    Err(now) => tail = now,
-                }
+                self.claim_across::<T>(room, tail, end)?
+            };
+            match moved {
+                Ok(()) => return Ok(tail),
+                Err(now) => tail = now,
             }
         }
     }
 
-    /// Moves the tail from `tail` to `end`, after saying so where somebody may have to know one day.
+    /// Moves the tail from `tail` to `end`, on a bus that is kept after saying so.
     /// The inner error is the tail to go on with.
-    #[inline]
     fn take<T: MoveTail>(
         &self,
         room: &mut Room<M>,
@@ -222,9 +242,8 @@ impl<M: Memory> Ring<M> {
         }
     }
 
-    /// A claim that meets the ring's end pads it; one that crosses a step leaves a mark.
-    /// The inner error is the tail to go on with.
-    #[cold]
+    /// A claim that meets the ring's end pads it; one that crosses a step leaves a mark. So does every claim on a bus that
+    /// is kept. The inner error is the tail to go on with.
     fn claim_across<T: MoveTail>(
         &self,
         room: &mut Room<M>,
@@ -270,17 +289,23 @@ impl<M: Memory> Ring<M> {
     /// `bytes` bytes of it from its second word on are covered by its checksum.
     #[inline]
     pub(crate) fn finish(&self, window: &M::Window, position: u64, state: State, bytes: u64) {
-        let mut checksum = 0;
+        let mut stamp = self.format.stamp(position, state);
         if self.is_kept() {
-            checksum = self.memory.checksum(window, position, bytes);
-            fault!("filled");
+            stamp ^= self.sealed(window, position, bytes);
         }
-        let stamp = self.format.stamp(position, state, checksum);
         // Edge 1, commit: from here on a reader may see the header and the payload.
         let word = self.memory.stamp(window, position);
         word.store(stamp, order::finish_store());
         fault!("finished");
         self.after_finish();
+    }
+
+    /// What the checksum of a record makes of its stamp.
+    #[inline(never)]
+    fn sealed(&self, window: &M::Window, position: u64, bytes: u64) -> u64 {
+        let checksum = self.memory.checksum(window, position, bytes);
+        fault!("filled");
+        Format::mixed(checksum)
     }
 
     /// Aborts the claimed bytes from `position` to `end` as one record.
@@ -321,6 +346,6 @@ impl<M: Memory> Ring<M> {
         let meta = self.memory.meta(window, position).load(Relaxed);
         let bytes = Format::covered(state, meta);
         let sum = self.memory.checksum(window, position, bytes);
-        stamp == (position | state) ^ self.format.salt ^ u64::from(sum) << 32
+        stamp == (position | state) ^ self.format.salt ^ Format::mixed(sum)
     }
 }

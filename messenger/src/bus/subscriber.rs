@@ -43,8 +43,9 @@ struct Cursor {
     stored: u64,
     /// Records before this one are stepped over.
     start: u64,
-    /// Records before this one were there before the bus was opened: their checksums are looked at.
-    verify: u64,
+    /// Records before this one are before the start, or were there before the bus was opened: then their checksums are
+    /// looked at.
+    plain: u64,
     window: Window,
     ahead: Ahead,
 }
@@ -58,7 +59,7 @@ impl Subscriber {
             position,
             stored: joined.floor,
             start,
-            verify: core.memory.opened_at(),
+            plain: start.max(core.memory.opened_at()),
             window: core.memory.window(),
             ahead: Ahead::from(position),
         };
@@ -297,27 +298,26 @@ impl Cursor {
             match core.look(&mut self.window, position)? {
                 Found::Nothing => return Ok(None),
                 Found::Record { tag, len, next } => {
-                    if position < self.verify {
-                        self.verify(core, position)?;
+                    if position < self.plain && !self.is_wanted(core, position)? {
+                        self.position = next;
+                        continue;
                     }
                     self.position = next;
                     self.ahead.before_reading(core, &self.window, next);
-                    if position >= self.start {
-                        return Ok(Some((position, tag, len)));
-                    }
+                    return Ok(Some((position, tag, len)));
                 }
                 Found::Skip { next } => self.position = next,
             }
         }
     }
 
+    /// Whether the record found at `position` is to be read, if it is sound.
     #[cold]
-    fn verify(&self, core: &Core, position: u64) -> Result<(), ReadError> {
-        if core.is_sound(&self.window, position) {
-            Ok(())
-        } else {
-            Err(ReadError::Damaged { position })
+    fn is_wanted(&self, core: &Core, position: u64) -> Result<bool, ReadError> {
+        if position < core.memory.opened_at() && !core.is_sound(&self.window, position) {
+            return Err(ReadError::Damaged { position });
         }
+        Ok(position >= self.start)
     }
 }
 

@@ -145,7 +145,7 @@ mod tests {
                 "65536.segment"
             ]
         );
-        assert_eq!(list_segments(&dir, 0).unwrap().bases, []);
+        assert_eq!(list_segments(&dir, 0).unwrap().bases, Vec::<u64>::new());
         let missing = list_segments(&dir.join("none"), 65536).unwrap_err();
         assert_eq!(missing.kind(), io::ErrorKind::NotFound);
     }

@@ -43,3 +43,6 @@ pub use schema::{
     Differs, DroppedEntry, HandlerEntry, ManifestError, MessageEntry, OutsideEntry, RouteEntry,
     Schema, SchemaConflict, SourceEntry, Table, WorkerEntry,
 };
+
+#[cfg(test)]
+pub(crate) use schema::Manifest;

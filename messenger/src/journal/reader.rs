@@ -239,7 +239,7 @@ impl Reader {
         let ReadError::Lost(lost) = error else {
             return Err(error.into());
         };
-        if lost.kind != std::io::ErrorKind::NotFound {
+        if lost.kind() != std::io::ErrorKind::NotFound {
             return Err(error.into());
         }
         let position = self.walker.position;

@@ -101,7 +101,7 @@ impl Walker {
             let word = self.window.word(position + 8);
             word.store(meta(none, len), Ordering::Relaxed);
             let checksum = crc32c::crc32c(self.bytes(position + 8, 8));
-            let stamp = self.format.stamp(position, State::Aborted, checksum);
+            let stamp = self.format.stamp(position, State::Aborted) ^ Format::mixed(checksum);
             let word = self.window.word(position);
             // Edge 1, commit.
             word.store(stamp, Ordering::Release);
@@ -123,7 +123,7 @@ impl Walker {
             _ => crc32c::crc32c(self.bytes(step.position + 8, 8 + step.len as usize)),
         };
         let stamp = self.window.word(step.position).load(Ordering::Relaxed);
-        stamp == self.format.stamp(step.position, state, checksum)
+        stamp == self.format.stamp(step.position, state) ^ Format::mixed(checksum)
     }
 
     /// The payload of what the last look has found.

@@ -344,7 +344,7 @@ mod tests {
         let odd = EMPTY.replace("65536", "65537");
         assert_eq!(
             why(&signed(&odd)),
-            "it says segments of 65537 bytes, which is no power of two from 65536 to 1073741824"
+            "it says segments of 65537 bytes, which is no power of two from 4096 to 1073741824"
         );
         let swapped = EMPTY.replace("salt", "sold");
         assert_eq!(why(&signed(&swapped)), "line 4 is no `salt`");
