@@ -82,7 +82,7 @@ fn line_for_writing(byte: NonNull<u8>) {
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 #[inline]
-fn line_for_reading(byte: NonNull<u8>) {
+pub(crate) fn line_for_reading(byte: NonNull<u8>) {
     use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
     // SAFETY: a hint, for whatever address.
     unsafe { _mm_prefetch::<_MM_HINT_T0>(byte.as_ptr().cast()) }
@@ -95,4 +95,4 @@ fn line_for_writing(_: NonNull<u8>) {}
 
 #[cfg(not(all(target_arch = "x86_64", not(miri))))]
 #[inline]
-fn line_for_reading(_: NonNull<u8>) {}
+pub(crate) fn line_for_reading(_: NonNull<u8>) {}

@@ -180,11 +180,24 @@ impl Reader {
     #[expect(clippy::should_implement_trait, reason = "an entry borrows the reader")]
     pub fn next(&mut self) -> Result<Option<Entry<'_>>, JournalError> {
         loop {
-            let Some(step) = self.step()? else {
-                return Ok(None);
-            };
-            if step.kind == StepKind::Record {
-                return Ok(Some(self.entry(step)));
+            let position = self.walker.position;
+            if let Some((tag, len)) = self.walker.take() {
+                if self.verify && !self.walker.is_sound_record(position, len) {
+                    self.walker.position = position;
+                    return Err(ReadError::Damaged { position }.into());
+                }
+                let payload = self.walker.payload_of(position, len);
+                return Ok(Some(Entry {
+                    position,
+                    tag,
+                    payload,
+                }));
+            }
+            // No record, or one in the next segment.
+            match self.step()? {
+                None => return Ok(None),
+                Some(step) if step.kind == StepKind::Record => return Ok(Some(self.entry(step))),
+                Some(_) => {}
             }
         }
     }
@@ -208,7 +221,7 @@ impl Reader {
         }))
     }
 
-    #[inline]
+    #[inline(never)]
     fn step(&mut self) -> Result<Option<Step>, JournalError> {
         match self.walker.look(&self.store) {
             Ok(Some(step)) => {

@@ -1,7 +1,7 @@
 //! Walking over a journal's records by their headers, without being a member of the bus.
 
 use super::store::Store;
-use crate::bus::kept::{Format, HEADER, State, Window, meta, meta_len, meta_tag};
+use crate::bus::kept::{Format, HEADER, State, Window, line_for_reading, meta, meta_len, meta_tag};
 use crate::bus::{Lost, MessageId, ReadError, SourceId, Tag};
 use std::sync::atomic::{Ordering, fence};
 
@@ -25,6 +25,9 @@ pub(crate) enum StepKind {
     Padding,
 }
 
+/// How far ahead of its position, in bytes, a walker asks for lines: the processor does so by itself, but not beyond a page.
+const AHEAD: u64 = 4096;
+
 /// Walks from record to record. Whoever has one sees to it that the segments which it walks over are not given up.
 pub(crate) struct Walker {
     format: Format,
@@ -39,6 +42,27 @@ impl Walker {
             window: store.nowhere(),
             position,
         }
+    }
+
+    /// Steps past the record at the walker's position, and gives its tag and length, if a record is what stands there and
+    /// its segment is the one in the window. Else [`look`](Self::look) says more.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Option<(Tag, u32)> {
+        let position = self.position;
+        if !self.window.covers(position) {
+            return None;
+        }
+        // As in `look`.
+        let stamp = self.window.word(position).load(Ordering::Relaxed);
+        if self.format.state(position, stamp) != State::Committed as u64 {
+            return None;
+        }
+        fence(Ordering::Acquire);
+        let meta = self.window.word(position + 8).load(Ordering::Relaxed);
+        let len = meta_len(meta);
+        self.position = self.format.next_record(position, len).ok()?;
+        line_for_reading(self.window.byte(position + AHEAD));
+        Some((meta_tag(meta), len))
     }
 
     /// Looks at what stands at the walker's position. `None`: nothing finished.
@@ -111,25 +135,42 @@ impl Walker {
     /// Whether what a look has found is as it was when it was finished.
     #[inline]
     pub(crate) fn is_sound(&self, step: &Step) -> bool {
-        let state = match step.kind {
-            StepKind::Record => State::Committed,
-            StepKind::Note => State::Note,
-            StepKind::Aborted => State::Aborted,
-            StepKind::Padding => State::Padding,
+        let (state, covered) = match step.kind {
+            StepKind::Record => (State::Committed, 8 + step.len as usize),
+            StepKind::Note => (State::Note, 8 + step.len as usize),
+            StepKind::Aborted => (State::Aborted, 8),
+            StepKind::Padding => (State::Padding, 0),
         };
-        let checksum = match step.kind {
-            StepKind::Padding => 0,
-            StepKind::Aborted => crc32c::crc32c(self.bytes(step.position + 8, 8)),
-            _ => crc32c::crc32c(self.bytes(step.position + 8, 8 + step.len as usize)),
+        self.fits(step.position, state, covered)
+    }
+
+    /// Whether the stamp at `position` is that of the state with the checksum of so many bytes after it.
+    #[inline]
+    fn fits(&self, position: u64, state: State, covered: usize) -> bool {
+        let checksum = match covered {
+            0 => 0,
+            covered => crc32c::crc32c(self.bytes(position + 8, covered)),
         };
-        let stamp = self.window.word(step.position).load(Ordering::Relaxed);
-        stamp == self.format.stamp(step.position, state) ^ Format::mixed(checksum)
+        let stamp = self.window.word(position).load(Ordering::Relaxed);
+        stamp == self.format.stamp(position, state) ^ Format::mixed(checksum)
+    }
+
+    /// Whether the record of `len` bytes at `position`, which has been taken, is as it was when it was committed.
+    #[inline]
+    pub(crate) fn is_sound_record(&self, position: u64, len: u32) -> bool {
+        self.fits(position, State::Committed, 8 + len as usize)
     }
 
     /// The payload of what the last look has found.
     #[inline]
     pub(crate) fn payload(&self, step: &Step) -> &[u8] {
-        self.bytes(step.position + HEADER, step.len as usize)
+        self.payload_of(step.position, step.len)
+    }
+
+    /// The payload of `len` bytes of the record at `position`, the last one that was found or taken.
+    #[inline]
+    pub(crate) fn payload_of(&self, position: u64, len: u32) -> &[u8] {
+        self.bytes(position + HEADER, len as usize)
     }
 
     #[inline]
