@@ -516,7 +516,8 @@ fn open_in(path: &Path, config: JournalConfig, create: Create) -> Result<Journal
     start(store, control, Some(lock), dir, manifest, recovery, config)
 }
 
-fn lock(path: &Path) -> Result<File, OpenFault> {
+/// Locks the journal in `path` for who writes it.
+pub(super) fn lock(path: &Path) -> Result<File, OpenFault> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)

@@ -24,9 +24,12 @@ mod keeper;
 mod note;
 mod reader;
 mod recover;
+mod repair;
 mod schema;
 mod seek;
 mod store;
+mod survey;
+mod verify;
 mod walker;
 
 #[cfg(test)]
@@ -39,10 +42,12 @@ pub use handle::Journal;
 pub use header::HeaderError;
 pub use reader::{Entry, Item, Reader};
 pub use recover::{DropCause, Dropped, LeftBy, Recovery};
+pub use repair::{Cut, Repaired, plan_repair, repair};
 pub use schema::{
     Differs, DroppedEntry, HandlerEntry, ManifestError, MessageEntry, OutsideEntry, RouteEntry,
     Schema, SchemaConflict, SourceEntry, Table, WorkerEntry,
 };
+pub use verify::{Damage, DamageKind, Progress, Verified, verify};
 
 #[cfg(test)]
 pub(crate) use schema::Manifest;

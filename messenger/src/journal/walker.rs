@@ -44,6 +44,15 @@ impl Walker {
         }
     }
 
+    /// One that stays in `window`, which need not be of a segment that could be mapped as it should be.
+    pub(super) fn over(store: &Store, window: Window, position: u64) -> Self {
+        Self {
+            format: store.format(),
+            window,
+            position,
+        }
+    }
+
     /// Steps past the record at the walker's position, and gives its tag and length, if a record is what stands there and
     /// its segment is the one in the window. Else [`look`](Self::look) says more.
     #[inline]
@@ -115,6 +124,14 @@ impl Walker {
     fn turn(&mut self, store: &Store, position: u64) -> Result<(), Lost> {
         self.window = store.window_at(position)?;
         Ok(())
+    }
+
+    /// Where what is in use ends, from the walker's position to `end`, which lie in its window. `None`: all of it is zero.
+    pub(super) fn used_to(&self, end: u64) -> Option<u64> {
+        let words = (0..(end - self.position) / 8).rev();
+        let words = words.map(|word| self.position + word * 8);
+        let used = |at: &u64| self.window.word(*at).load(Ordering::Relaxed) != 0;
+        { words }.find(used).map(|at| at + 8)
     }
 
     /// Makes the bytes from `position` to `end`, which nobody else looks at yet, one aborted record.

@@ -1,0 +1,31 @@
+//! Parts of tests that run in a process of their own: this program once more, asked for one test, and told by a variable that
+//! it is the child.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+const PART: &str = "MESSENGER_TEST_PART";
+const PLACE: &str = "MESSENGER_TEST_PLACE";
+
+/// In a child that was started for `part`: the directory that it is to use.
+pub(crate) fn is(part: &str) -> Option<PathBuf> {
+    let asked = std::env::var(PART).ok()?;
+    (asked == part).then(|| std::env::var_os(PLACE).unwrap_or_default().into())
+}
+
+/// This program, to run the test `test` as the child that does `part` in `place`.
+pub(crate) fn command(test: &str, part: &str, place: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    as_child(&mut command, test, part, place);
+    command
+}
+
+fn as_child(command: &mut Command, test: &str, part: &str, place: &Path) {
+    command
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env(PART, part)
+        .env(PLACE, place)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+}

@@ -1,0 +1,416 @@
+//! Damage of every kind: `verify` finds it, `repair` gives up what has to be, and no more.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use messenger::bus::{Start, Tag};
+use messenger::journal::{
+    Damage, DamageKind, HeaderError, Journal, Reader, Repaired, plan_repair, repair, verify,
+};
+
+use crate::child;
+use crate::kit::{Dir, payload, small, tag};
+
+const SEGMENT: u64 = 4096;
+const HEADER: u64 = 4096;
+
+type Sent = Vec<(u64, Tag, Vec<u8>)>;
+
+/// A journal of several segments, closed, so that all of it is synced.
+fn written(name: &str) -> (Dir, Sent) {
+    let dir = Dir::new(name);
+    let journal = dir.open(small());
+    let mut publisher = journal.bus().publisher().unwrap();
+    let mut sent = Vec::new();
+    for n in 0..150_u16 {
+        let bytes = payload(u64::from(n));
+        let position = publisher.send(tag(n), &bytes).unwrap();
+        sent.push((position, tag(n), bytes));
+    }
+    drop(publisher);
+    journal.close().unwrap();
+    (dir, sent)
+}
+
+fn segment(dir: &Path, base: u64) -> std::path::PathBuf {
+    dir.join(format!("{base:020}.segment"))
+}
+
+fn change(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = fs::read(path).unwrap();
+    change(&mut bytes);
+    fs::write(path, bytes).unwrap();
+}
+
+fn flip(dir: &Path, position: u64, bit: u8) {
+    let base = position & !(SEGMENT - 1);
+    change(&segment(dir, base), |bytes| {
+        bytes[(HEADER + position - base) as usize] ^= 1 << bit;
+    });
+}
+
+/// All files, by name.
+fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(dir).unwrap();
+    let files = entries.map(|entry| entry.unwrap().path());
+    { files }
+        .filter(|path| path.is_file())
+        .map(|path| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            (name, fs::read(path).unwrap())
+        })
+        .collect()
+}
+
+/// Plans and does a repair. Then the journal opens, holds what was sent before the cut, and goes on there.
+fn repaired(dir: &Path, sent: &[(u64, Tag, Vec<u8>)]) -> Repaired {
+    let before = files(dir);
+    let plan = plan_repair(dir, |_| {}).unwrap();
+    assert!(files(dir) == before, "a plan changes nothing");
+    let done = repair(dir, |_| {}).unwrap();
+    assert_eq!(done, plan, "what was planned is done");
+    let again = plan_repair(dir, |_| {}).unwrap();
+    assert!(again.is_nothing(), "once is enough: {again:?}");
+    opens_with(dir, sent, done.cut.as_ref().map(|cut| cut.from));
+    done
+}
+
+fn opens_with(dir: &Path, sent: &[(u64, Tag, Vec<u8>)], cut: Option<u64>) {
+    let cut = cut.unwrap_or(u64::MAX);
+    let kept: Vec<_> = sent.iter().filter(|(at, ..)| *at < cut).collect();
+    let journal = Journal::open_existing(dir, small()).unwrap();
+    assert_eq!(journal.recovery().dropped, None);
+    let mut subscriber = journal.bus().subscribe(Start::Oldest).unwrap();
+    let mut publisher = journal.bus().publisher().unwrap();
+    let new = publisher.send(tag(9), b"after the repair").unwrap();
+    assert!(kept.last().is_none_or(|(at, ..)| new > *at));
+    if cut != u64::MAX {
+        assert_eq!(new, cut, "the next record stands where the damage was");
+    }
+    for (position, tag, bytes) in &kept {
+        let record = subscriber.try_next().unwrap().expect("kept");
+        let found = (record.position(), record.tag(), record.payload());
+        assert_eq!(found, (*position, *tag, &bytes[..]));
+    }
+    let record = subscriber.try_next().unwrap().expect("just sent");
+    assert_eq!(record.payload(), b"after the repair");
+    assert!(subscriber.try_next().unwrap().is_none());
+    drop((subscriber, publisher));
+    journal.close().unwrap();
+    let verified = verify(dir, |_| {}).unwrap();
+    assert_eq!(verified.damage, []);
+    assert_eq!(verified.records, kept.len() as u64 + 1);
+}
+
+/// The first thing that is found.
+fn first(dir: &Path) -> Damage {
+    verify(dir, |_| {}).unwrap().damage.swap_remove(0)
+}
+
+#[test]
+fn a_sound_journal_is_counted_and_left_alone() {
+    let (dir, sent) = written("sound");
+    let mut told = Vec::new();
+    let verified = verify(&dir, |progress| told.push(progress)).unwrap();
+    assert_eq!(verified.damage, []);
+    assert_eq!((verified.records, verified.oldest), (150, 0));
+    assert!(!verified.live && verified.pending == 0);
+    assert_eq!(verified.newest, verified.synced);
+    let bytes = sent
+        .iter()
+        .map(|(_, _, bytes)| 16 + bytes.len().next_multiple_of(16));
+    assert_eq!(verified.bytes, bytes.sum::<usize>() as u64);
+    let notes = verified.notes * 32 + verified.padding;
+    assert_eq!(verified.newest, verified.bytes + notes);
+    assert!(told.windows(2).all(|two| two[0].done < two[1].done));
+    let end = told.last().unwrap();
+    assert_eq!(
+        (end.done, end.total),
+        (verified.segments * SEGMENT, end.done)
+    );
+    assert!(repaired(&dir, &sent).is_nothing());
+}
+
+#[test]
+fn a_live_journal_is_verified_from_outside() {
+    let dir = Dir::new("live");
+    let journal = dir.open(small());
+    let mut publisher = journal.bus().publisher().unwrap();
+    for n in 0..100 {
+        publisher.send(tag(n), &payload(u64::from(n))).unwrap();
+    }
+    let claim = publisher.claim(tag(1), 100).unwrap();
+    let at = claim.position();
+    let verified = verify(&dir, |_| {}).unwrap();
+    assert_eq!((verified.records, verified.live), (100, true));
+    assert_eq!((verified.damage, verified.newest), (vec![], at));
+    assert!(verified.pending > 0);
+    let error = repair(&dir, |_| {}).unwrap_err().to_string();
+    assert!(error.contains("open for writing already"), "{error}");
+    drop(claim);
+}
+
+#[test]
+fn a_flipped_bit_in_a_payload() {
+    let (dir, sent) = written("payload");
+    let (position, ..) = sent
+        .iter()
+        .find(|s| s.0 > SEGMENT && s.2.len() > 16)
+        .unwrap();
+    flip(&dir, position + 20, 3);
+    let damage = first(&dir);
+    assert_eq!((damage.position, damage.synced), (*position, true));
+    assert_eq!(damage.what, DamageKind::Checksum);
+    // What stands in later segments is found all the same.
+    let verified = verify(&dir, |_| {}).unwrap();
+    assert_eq!(verified.damage.len(), 1);
+    let found = sent
+        .iter()
+        .filter(|s| s.0 < *position || s.0 >= 2 * SEGMENT);
+    assert_eq!(verified.records, found.count() as u64);
+    let done = repaired(&dir, &sent);
+    let cut = done.cut.unwrap();
+    assert_eq!((cut.from, cut.synced), (*position, verified.synced));
+    assert_eq!(cut.to, verified.synced);
+    assert!(!done.removed.is_empty() && done.mended.is_empty());
+    let text = cut.to_string();
+    let lost = cut.to - cut.from;
+    assert_eq!(
+        text,
+        format!(
+            "{lost} bytes from position {position} on are given up: the record at position {position} has another checksum than was \
+             written with it (synced); {lost} of them had been synced"
+        )
+    );
+}
+
+#[test]
+fn a_flipped_bit_in_the_last_segment_whose_header_says_what_was_synced() {
+    let (dir, sent) = written("last");
+    let (position, ..) = sent[148];
+    assert!(verify(&dir, |_| {}).unwrap().newest - position < SEGMENT);
+    flip(&dir, position + 9, 3);
+    let cut = repaired(&dir, &sent).cut.unwrap();
+    assert!(cut.from == position && cut.synced > position);
+}
+
+#[test]
+fn a_flipped_bit_in_each_byte_of_a_record_header() {
+    for byte in 0..16 {
+        let (dir, sent) = written("header-byte");
+        let (position, ..) = sent[40];
+        flip(&dir, position + byte, 0);
+        let damage = first(&dir);
+        assert_eq!(damage.position, position, "byte {byte}");
+        let expected = match byte {
+            // The state and the position, without which there is no header.
+            0..4 => damage.what == DamageKind::Unfinished,
+            8..12 => matches!(
+                damage.what,
+                DamageKind::Length { .. } | DamageKind::Checksum
+            ),
+            _ => damage.what == DamageKind::Checksum,
+        };
+        assert!(expected, "byte {byte}: {damage:?}");
+        assert_eq!(repaired(&dir, &sent).cut.unwrap().from, position);
+    }
+}
+
+#[test]
+fn a_damaged_segment_header_is_made_anew_and_loses_nothing() {
+    for base in [0, SEGMENT, 2 * SEGMENT] {
+        let (dir, sent) = written("segment-header");
+        change(&segment(&dir, base), |bytes| bytes[..100].fill(0xa5));
+        let damage = first(&dir);
+        assert_eq!(damage.position, base);
+        assert_eq!(damage.what, DamageKind::Header(HeaderError::Foreign));
+        assert!(Journal::open_existing(&dir, small()).is_err());
+        let done = repaired(&dir, &sent);
+        assert_eq!((done.cut, done.mended), (None, vec![base]));
+    }
+}
+
+#[test]
+fn a_segment_that_was_cut_off_keeps_what_is_whole() {
+    let (dir, sent) = written("cut");
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .open(segment(&dir, SEGMENT));
+    file.unwrap().set_len(HEADER + 1000).unwrap();
+    let damage = first(&dir);
+    assert_eq!((damage.position, damage.synced), (SEGMENT, true));
+    let (len, expected) = (HEADER + 1000, HEADER + SEGMENT);
+    assert_eq!(damage.what, DamageKind::Cut { len, expected });
+    assert!(Journal::open_existing(&dir, small()).is_err());
+    let done = repaired(&dir, &sent);
+    let whole = |s: &&(u64, Tag, Vec<u8>)| s.0 + 16 + s.2.len() as u64 <= SEGMENT + 1000;
+    let (last, _, bytes) = sent.iter().rfind(whole).unwrap();
+    let cut = done.cut.unwrap().from;
+    // A note of the time may stand between them.
+    assert!(cut >= last + 16 + bytes.len() as u64 && cut <= SEGMENT + 1000);
+}
+
+#[test]
+fn missing_segments() {
+    let (dir, sent) = written("missing");
+    fs::remove_file(segment(&dir, SEGMENT)).unwrap();
+    let damage = first(&dir);
+    assert_eq!(damage.what, DamageKind::Missing { to: 2 * SEGMENT });
+    assert!(Journal::open_existing(&dir, small()).is_err());
+    assert_eq!(repaired(&dir, &sent).cut.unwrap().from, SEGMENT);
+
+    // The oldest one that is there is the oldest one: what was before may have been given up.
+    let (dir, sent) = written("missing-first");
+    fs::remove_file(segment(&dir, 0)).unwrap();
+    let later: Vec<_> = sent.into_iter().filter(|s| s.0 >= SEGMENT).collect();
+    assert!(repaired(&dir, &later).is_nothing());
+}
+
+#[test]
+fn all_segments_missing() {
+    let (dir, sent) = written("all-missing");
+    let reached = verify(&dir, |_| {}).unwrap().newest;
+    for (name, _) in files(&dir) {
+        if name.ends_with(".segment") {
+            fs::remove_file(dir.join(name)).unwrap();
+        }
+    }
+    assert!(Journal::open_existing(&dir, small()).is_err());
+    let plan = plan_repair(&dir, |_| {}).unwrap();
+    let cut = plan.cut.clone().unwrap();
+    assert_eq!(cut.from, reached.next_multiple_of(SEGMENT));
+    assert_eq!(repair(&dir, |_| {}).unwrap(), plan);
+    // Positions go on after all that there ever was.
+    opens_with(&dir, &[], Some(cut.from));
+    drop(sent);
+}
+
+#[test]
+fn a_segment_of_another_journal_is_set_aside() {
+    for base in [0, SEGMENT] {
+        let (dir, sent) = written("mine");
+        let (other, _) = written("theirs");
+        fs::copy(segment(&other, base), segment(&dir, base)).unwrap();
+        let damage = first(&dir);
+        let foreign = matches!(
+            damage.what,
+            DamageKind::Header(HeaderError::OtherJournal { .. })
+        );
+        assert!(foreign && damage.position == base, "{damage:?}");
+        let done = repaired(&dir, &sent);
+        assert_eq!((done.set_aside, done.cut.unwrap().from), (vec![base], base));
+        let aside = dir.join(format!("{base:020}.segment.set-aside"));
+        let theirs = fs::read(segment(&other, base)).unwrap();
+        assert!(fs::read(aside).unwrap() == theirs);
+    }
+}
+
+#[test]
+fn a_damaged_or_missing_schema_is_made_anew() {
+    for missing in [false, true] {
+        let (dir, sent) = written("schema");
+        let path = dir.join("schema");
+        let old = fs::read(&path).unwrap();
+        if missing {
+            fs::remove_file(&path).unwrap();
+        } else {
+            change(&path, |bytes| bytes[40] ^= 1);
+        }
+        assert!(matches!(first(&dir).what, DamageKind::Schema { .. }));
+        assert!(Journal::open_existing(&dir, small()).is_err());
+        let done = repaired(&dir, &sent);
+        assert!(done.schema && done.cut.is_none());
+        assert_eq!(dir.join("schema.damaged").exists(), !missing);
+        let reader = Reader::open(&dir).unwrap();
+        assert_eq!(reader.segment_bytes(), SEGMENT);
+        // Names aside it is what it was; when it was made it has from the oldest segment.
+        let new = fs::read_to_string(&path).unwrap();
+        let old = String::from_utf8(old).unwrap();
+        assert!(new.lines().zip(old.lines()).take(4).all(|(a, b)| a == b));
+    }
+}
+
+#[test]
+fn what_only_has_to_be_recovered_is_no_damage_to_repair() {
+    // A copy of a journal that is being written: the last record is not finished.
+    let dir = Dir::new("recovered");
+    let copy = Dir::new("recovered-copy");
+    let journal = dir.open(small());
+    let mut publisher = journal.bus().publisher().unwrap();
+    let mut sent = Vec::new();
+    for n in 0..60_u16 {
+        let bytes = payload(u64::from(n));
+        let position = publisher.send(tag(n), &bytes).unwrap();
+        sent.push((position, tag(n), bytes));
+    }
+    let claim = publisher.claim(tag(1), 100).unwrap();
+    fs::create_dir_all(&copy).unwrap();
+    for (name, bytes) in files(&dir) {
+        fs::write(copy.join(name), bytes).unwrap();
+    }
+    drop(claim);
+    let damage = first(&copy);
+    assert_eq!(
+        (damage.what, damage.synced),
+        (DamageKind::Unfinished, false)
+    );
+    assert!(plan_repair(&copy, |_| {}).unwrap().is_nothing());
+    assert!(repair(&copy, |_| {}).unwrap().is_nothing());
+    opens_with(&copy, &sent, None);
+}
+
+#[cfg(feature = "fault")]
+#[test]
+fn a_repair_that_is_killed_is_done_again() {
+    if let Some(place) = child::is("repair") {
+        let _ = repair(place, |_| {});
+        return;
+    }
+    let points = [
+        "schema_repaired:1",
+        "segment_mended:1",
+        "control_removed:1",
+        "synced_lowered:1",
+        "synced_lowered:2",
+        "later_removed:1",
+        "later_removed:2",
+        "zeroed:1",
+        "last_made:1",
+    ];
+    let mut killed = 0;
+    for point in points {
+        for what in ["payload", "cut", "mixed", "foreign"] {
+            let (dir, sent) = written("killed");
+            let at = 2 * SEGMENT;
+            match what {
+                "payload" => flip(&dir, sent.iter().find(|s| s.0 > at).unwrap().0 + 5, 2),
+                "cut" => {
+                    let file = fs::OpenOptions::new().write(true).open(segment(&dir, at));
+                    file.unwrap().set_len(HEADER + 700).unwrap();
+                }
+                "foreign" => {
+                    let (other, _) = written("killed-other");
+                    fs::copy(segment(&other, 0), segment(&dir, 0)).unwrap();
+                }
+                _ => {
+                    change(&dir.join("schema"), |bytes| bytes[0] ^= 1);
+                    change(&segment(&dir, SEGMENT), |bytes| bytes[20] ^= 1);
+                    flip(&dir, sent.iter().find(|s| s.0 > at).unwrap().0 + 5, 2);
+                }
+            }
+            let cut = plan_repair(&dir, |_| {}).unwrap().cut.unwrap().from;
+            let test = "mend::a_repair_that_is_killed_is_done_again";
+            let mut command = child::command(test, "repair", &dir);
+            let status = command.env("MESSENGER_FAULT", point).status().unwrap();
+            killed += u32::from(!status.success());
+            // What is left may already open by itself, dropping what was to be cleared; a repair makes sure.
+            repair(&dir, |_| {}).unwrap();
+            let journal = Journal::open_existing(&dir, small()).unwrap();
+            assert_eq!(journal.recovery().tail, cut, "{what}, killed at {point}");
+            journal.close().unwrap();
+            opens_with(&dir, &sent, Some(cut));
+        }
+    }
+    assert!(killed >= 20, "only {killed} were killed");
+}
