@@ -128,9 +128,17 @@ pub enum ClaimError {
     NotSynced(NotSynced),
 }
 
+/// The length of a bus that grows as long as there is space. (A ring is shorter than half of what a pointer can reach.)
+const UNBOUNDED: usize = 1 << (usize::BITS - 2);
+
 impl fmt::Display for ClaimError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Full { needed, capacity } if *capacity >= UNBOUNDED => write!(
+                f,
+                "the next segment of the journal, for a record of {needed} bytes, is not ready yet: try again soon, or send in a way that waits; \
+                 `JournalConfig::ahead` has more segments made ready"
+            ),
             Self::Full { needed, capacity } => write!(
                 f,
                 "the bus of {capacity} bytes has no room for a record of {needed} now: wait for its slowest subscriber, or make the bus longer"

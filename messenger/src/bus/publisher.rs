@@ -47,7 +47,7 @@ impl<K: PublisherKind> Publisher<K> {
     /// The ring's length in bytes.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.open.core.capacity() as usize
+        usize::try_from(self.open.core.capacity()).unwrap_or(usize::MAX)
     }
 
     /// Claims a place for a record with a payload of `len` bytes, if there is room now.
@@ -111,6 +111,25 @@ impl<K: PublisherKind> Publisher<K> {
             self.wait_open(bytes, deadline, stop)?;
         }
         Ok(self.open.carve(tag, len))
+    }
+
+    /// As [`try_claim`](Self::try_claim); but on a bus that grows it waits for the bus to grow, which no reader holds up.
+    #[inline]
+    pub(crate) fn try_claim_grown(
+        &mut self,
+        tag: Tag,
+        len: usize,
+    ) -> Result<Claim<'_>, ClaimError> {
+        let bytes = self.record(len)?;
+        if self.try_open(bytes).is_err() {
+            self.open_grown(bytes)?;
+        }
+        Ok(self.open.carve(tag, len))
+    }
+
+    /// As [`try_send`](Self::try_send); but on a bus that grows it waits for the bus to grow.
+    pub(crate) fn try_send_grown(&mut self, tag: Tag, payload: &[u8]) -> Result<u64, ClaimError> {
+        self.try_claim_grown(tag, payload.len())?.fill(payload)
     }
 
     /// Sends `payload` if there is room now; gives the record's position.
@@ -230,12 +249,37 @@ impl<K: PublisherKind> Publisher<K> {
                 self.open.begin(position, bytes);
                 Ok(())
             }
-            Err(NoRoom::Yet) => Err(ClaimError::Full {
+            Err(NoRoom::Yet | NoRoom::Growing) => Err(ClaimError::Full {
                 needed: bytes as usize,
                 capacity: self.capacity(),
             }),
             Err(NoRoom::Lost(lost)) => Err(lost.refuses(bytes)),
         }
+    }
+
+    #[cold]
+    fn open_grown(&mut self, bytes: u64) -> Result<(), ClaimError> {
+        let capacity = self.capacity();
+        let Open { core, room, .. } = &mut self.open;
+        let found = core.wait(
+            Event::Room,
+            WaitStrategy::Block,
+            self.enrolled,
+            None,
+            &mut || match core.try_claim::<K>(room, bytes) {
+                Ok(position) => Some(Ok(position)),
+                Err(NoRoom::Lost(lost)) => Some(Err(lost.refuses(bytes))),
+                Err(NoRoom::Yet) => Some(Err(ClaimError::Full {
+                    needed: bytes as usize,
+                    capacity,
+                })),
+                Err(NoRoom::Growing) => None,
+            },
+        );
+        // Without a deadline it does not end without something.
+        let position = found.unwrap_or(Err(ClaimError::Interrupted))?;
+        self.open.begin(position, bytes);
+        Ok(())
     }
 
     #[cold]
@@ -257,8 +301,8 @@ impl<K: PublisherKind> Publisher<K> {
             &mut || match core.try_claim::<K>(room, bytes) {
                 Ok(position) => Some(Ok(position)),
                 Err(NoRoom::Lost(lost)) => Some(Err(lost.refuses(bytes))),
-                Err(NoRoom::Yet) if stop() => Some(Err(ClaimError::Interrupted)),
-                Err(NoRoom::Yet) => None,
+                Err(NoRoom::Yet | NoRoom::Growing) if stop() => Some(Err(ClaimError::Interrupted)),
+                Err(NoRoom::Yet | NoRoom::Growing) => None,
             },
         );
         let position = found.unwrap_or(Err(ClaimError::Timeout {

@@ -63,8 +63,10 @@ pub(crate) struct Room<M: Memory> {
 /// There is no room now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum NoRoom {
-    /// There will be when readers get on, or when the bus has grown.
+    /// There will be when readers get on.
     Yet,
+    /// There will be when the bus has grown, for which nobody has to read on.
+    Growing,
     /// The bus cannot grow, or not be reached.
     Lost(Lost),
 }

@@ -24,13 +24,20 @@ impl<M: Memory> Ring<M> {
     pub(super) fn more_room(&self, room: &mut Room<M>, end: u64) -> Result<(), NoRoom> {
         // Edge 3, limit: another publisher's refresh may have made the room.
         room.limit = self.memory.control().limit.load(order::limit_load());
-        if end > room.limit {
-            self.refresh(room, end);
+        if end <= room.limit {
+            return Ok(());
         }
-        if end > room.limit {
-            return Err(self.memory.trouble().map_or(NoRoom::Yet, NoRoom::Lost));
+        // Before the refresh: what it gives for lack of room is then no fault of the readers.
+        let grown = self.memory.grown(end);
+        self.refresh(room, end);
+        if end <= room.limit {
+            Ok(())
+        } else if grown >= end {
+            Err(NoRoom::Yet)
+        } else {
+            let trouble = self.memory.trouble();
+            Err(trouble.map_or(NoRoom::Growing, NoRoom::Lost))
         }
-        Ok(())
     }
 
     fn refresh(&self, room: &mut Room<M>, end: u64) {

@@ -9,11 +9,11 @@ use super::control::Control;
 use super::counters::Tally;
 use super::describe::WorkerInfo;
 use super::error::{HandlerError, Result};
-use super::failure::FailedRecord;
+use super::failure::{FailedRecord, Failure, FailureKind};
 use super::outbox::Seat;
 use super::spill::Spill;
 use super::timers::Timers;
-use crate::bus::{ClaimError, Publisher, Tag};
+use crate::bus::{Claim, ClaimError, CommitError, NotSynced, Publisher, Tag};
 use crate::message::{EncodeError, ExtendedMessage, Message, MessageInfo};
 #[cfg(feature = "zero_copy")]
 use crate::message::{ZeroCopyMessage, zero_copy};
@@ -26,6 +26,8 @@ pub(crate) struct Link {
     pub(crate) timers: Timers,
     publisher: Publisher,
     pub(crate) spill: Spill,
+    /// Why the oldest of what is spilled could not be sent, when that was tried last.
+    refused: Option<ClaimError>,
     /// The record in hand, or the last one.
     pub(crate) position: u64,
     pub(crate) route: usize,
@@ -82,6 +84,7 @@ impl Link {
             timers: Timers::default(),
             publisher,
             spill: Spill::new(info.options.spill),
+            refused: None,
             position: 0,
             route: usize::MAX,
             seat: 0,
@@ -172,7 +175,7 @@ impl Link {
             Err(error) => return Err(refused::<M>(info, seat, SendFault::Encode(error))),
         };
         if self.spill.is_empty() {
-            match self.publisher.try_claim(tag, len) {
+            match self.publisher.try_claim_grown(tag, len) {
                 Ok(mut claim) => {
                     if let Err(error) = message.fill(&mut claim.writer()) {
                         drop(claim);
@@ -217,7 +220,7 @@ impl Link {
         let tag = Tag::new(seat.source, M::ID);
         let len = size_of::<M>();
         if self.spill.is_empty() {
-            match self.publisher.try_claim(tag, len) {
+            match self.publisher.try_claim_grown(tag, len) {
                 Ok(mut claim) => {
                     match zero_copy::build(claim.zeroed()) {
                         Ok(message) => fill(message),
@@ -253,11 +256,10 @@ impl Link {
         if len > max {
             return Err(SendFault::Claim(ClaimError::TooLarge { len, max }));
         }
-        let full = SendFault::SpillFull {
-            limit: self.info.options.spill,
-            used: self.spill.used(),
-        };
-        self.spill.push(tag, len, fill).unwrap_or(Err(full))?;
+        match self.spill.push(tag, len, fill) {
+            Some(pushed) => pushed?,
+            None => return Err(self.spill.overflows(self.info.options.spill, self.refused)),
+        }
         self.tally.spilled.add(1);
         self.flush();
         Ok(())
@@ -266,13 +268,22 @@ impl Link {
     /// Sends what was spilled, as far as there is room.
     #[cold]
     pub(crate) fn flush(&mut self) {
-        while let Some((tag, payload)) = self.spill.front() {
-            // Its length was checked when it was spilled: the only error is that there is no room.
-            if self.publisher.try_send(tag, payload).is_err() {
-                return;
-            }
-            self.spill.pop();
+        let sent = self.spill.send_by(&mut self.publisher);
+        if let Err(ClaimError::NotSynced(error)) = sent {
+            self.not_synced(error);
         }
+        self.refused = sent.err();
+    }
+
+    /// What was sent from the spill is out, and its handler has returned: the report has to say that it is not synced.
+    #[cold]
+    pub(crate) fn not_synced(&self, error: NotSynced) {
+        self.control.report(Failure {
+            worker: self.info.name,
+            handler: None,
+            record: None,
+            kind: FailureKind::Returned(error.into()),
+        });
     }
 
     /// Waits for room for the oldest of what was spilled, as long as others hold back what stands before `position`,
@@ -287,9 +298,22 @@ impl Link {
             .claim_until(tag, payload.len(), Some(deadline), || {
                 control.is_stopping() || !control.bus.has_reader_before(position)
             });
-        let Ok(mut claim) = claim else { return };
-        if claim.writer().put(payload).is_ok() && claim.commit().is_ok() {
-            self.spill.pop();
+        // It cannot fail: the claim was made for so many bytes.
+        let filled = claim.ok().and_then(|mut claim| {
+            let put = claim.writer().put(payload);
+            put.is_ok().then_some(claim)
+        });
+        let Some(committed) = filled.map(Claim::commit) else {
+            return;
+        };
+        match committed {
+            Ok(_) => self.spill.pop(),
+            Err(CommitError::NotSynced(error)) => {
+                self.spill.pop();
+                self.not_synced(error);
+            }
+            // It is aborted, and stays.
+            Err(CommitError::Incomplete { .. }) => {}
         }
     }
 
@@ -358,10 +382,10 @@ pub struct SendError {
 pub enum SendFault {
     /// It does not encode.
     Encode(EncodeError),
-    /// It is longer than a record may be.
+    /// It is longer than a record may be, or the journal can't grow.
     Claim(ClaimError),
-    /// It encoded to another length than announced.
-    Commit(crate::bus::CommitError),
+    /// It encoded to another length than announced; or it was sent, but could not be synced.
+    Commit(CommitError),
     /// The messenger has been stopped: nobody would get it.
     Stopped,
     /// The ring is full, and so is the worker's spill.

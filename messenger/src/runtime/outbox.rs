@@ -36,8 +36,9 @@ impl Seat {
 
 /// By which the handler `H` sends messages, sets timers and stops the messenger.
 ///
-/// Sending never waits. When the ring is full, what is sent is kept in the worker's spill and goes out, in
-/// order, as room appears; see [`WorkerOptions::spill`](super::WorkerOptions::spill).
+/// Sending waits for nobody's reading. When the ring is full, what is sent is kept in the worker's spill and goes out, in
+/// order, as room appears; see [`WorkerOptions::spill`](super::WorkerOptions::spill). On a journal it waits for the next segment if
+/// that is not ready yet, and, if each record is to be synced, for the disk.
 pub struct Outbox<'a, H> {
     link: &'a mut Link,
     seat: Seat,
@@ -59,7 +60,7 @@ impl<'a, H> Outbox<'a, H> {
     /// # Errors
     ///
     /// A [`SendError`](super::SendError): the message does not encode, is longer than a record may be, or the ring
-    /// and the worker's spill are both full.
+    /// and the worker's spill are both full; on a journal also: the disk is full, or fails.
     #[inline]
     pub fn send<M: SentBy<H> + ExtendedMessage>(&mut self, message: &M) -> Result {
         self.link.send(self.seat, message)
@@ -70,7 +71,7 @@ impl<'a, H> Outbox<'a, H> {
     /// # Errors
     ///
     /// A [`SendError`](super::SendError): the message is longer than a record may be, or the ring and the worker's
-    /// spill are both full.
+    /// spill are both full; on a journal also: the disk is full, or fails.
     #[cfg(feature = "zero_copy")]
     #[inline]
     pub fn build<M: SentBy<H> + ZeroCopyMessage>(&mut self, fill: impl FnOnce(&mut M)) -> Result {

@@ -1,7 +1,8 @@
 //! What a worker's handlers sent while the ring was full: bounded, and in order.
 
 use super::aligned::{Block, bytes, bytes_mut};
-use crate::bus::{MessageId, SourceId, Tag};
+use super::link::SendFault;
+use crate::bus::{ClaimError, MessageId, Publisher, SourceId, Tag};
 
 /// Records that wait for room, the oldest first.
 #[derive(Debug)]
@@ -79,6 +80,36 @@ impl Spill {
             core::mem::forget(pushed);
         }
         Some(filled)
+    }
+
+    /// Sends what waits, in order, as far as there is room.
+    ///
+    /// # Errors
+    ///
+    /// Why the oldest of what is left could not be sent. [`ClaimError::NotSynced`]: all has been sent.
+    pub(crate) fn send_by(&mut self, publisher: &mut Publisher) -> Result<(), ClaimError> {
+        let mut result = Ok(());
+        while let Some((tag, payload)) = self.front() {
+            match publisher.try_send_grown(tag, payload) {
+                Ok(_) => {}
+                // It is out, and to be sent no second time.
+                Err(error @ ClaimError::NotSynced(_)) => result = Err(error),
+                Err(error) => return Err(error),
+            }
+            self.pop();
+        }
+        result
+    }
+
+    /// Why nothing more may wait in this spill of `limit` bytes, whose oldest record was `refused`.
+    pub(crate) fn overflows(&self, limit: usize, refused: Option<ClaimError>) -> SendFault {
+        match refused {
+            None | Some(ClaimError::Full { .. } | ClaimError::NotSynced(_)) => {
+                let used = self.used();
+                SendFault::SpillFull { limit, used }
+            }
+            Some(error) => SendFault::Claim(error),
+        }
     }
 
     /// The oldest record.

@@ -15,7 +15,7 @@ use super::link::{Link, SendFault, refused};
 use super::mailbox::report;
 use super::outbox::Seat;
 use super::spill::Spill;
-use crate::bus::{ClaimError, Publisher, SourceId, Tag};
+use crate::bus::{ClaimError, NotSynced, Publisher, SourceId, Tag};
 use crate::message::ExtendedMessage;
 #[cfg(feature = "zero_copy")]
 use crate::message::{ZeroCopyMessage, zero_copy};
@@ -40,6 +40,8 @@ pub(crate) struct TaskShared {
 struct Out {
     publisher: Publisher,
     overflow: Spill,
+    /// Why the oldest of what overflowed could not be sent, when that was tried last.
+    refused: Option<ClaimError>,
 }
 
 #[derive(Default)]
@@ -64,6 +66,7 @@ impl TaskShared {
             out: Mutex::new(Out {
                 publisher: link.control.bus.publisher()?,
                 overflow: Spill::new(link.info.options.spill),
+                refused: None,
             }),
             found: Mutex::default(),
             waiting: AtomicUsize::new(0),
@@ -130,7 +133,10 @@ impl TaskShared {
     }
 
     pub(crate) fn flush(&self, link: &mut Link) {
-        let left = lock(&self.out).flush();
+        let (left, not_synced) = lock(&self.out).flush();
+        if let Some(error) = not_synced {
+            link.not_synced(error);
+        }
         if left || self.waiting.load(Ordering::Acquire) > 0 {
             self.room.notify_waiters();
             // Look again soon, whether or not somebody says so.
@@ -146,16 +152,15 @@ impl TaskShared {
 }
 
 impl Out {
-    /// Sends what overflowed as far as there is room. `true`: something is left.
-    fn flush(&mut self) -> bool {
-        while let Some((tag, payload)) = self.overflow.front() {
-            // Its length was checked before: the only error is that there is no room.
-            if self.publisher.try_send(tag, payload).is_err() {
-                return true;
-            }
-            self.overflow.pop();
-        }
-        false
+    /// Sends what overflowed as far as there is room. `true`: something is left. Something may have been sent and not synced.
+    fn flush(&mut self) -> (bool, Option<NotSynced>) {
+        let sent = self.overflow.send_by(&mut self.publisher);
+        self.refused = sent.err();
+        let not_synced = match sent {
+            Err(ClaimError::NotSynced(error)) => Some(error),
+            _ => None,
+        };
+        (!self.overflow.is_empty(), not_synced)
     }
 }
 
@@ -329,9 +334,16 @@ impl<H> TaskPublisher<H> {
         let Out {
             publisher,
             overflow,
+            refused,
         } = &mut *out;
         if overflow.is_empty() {
-            match publisher.try_claim(tag, len) {
+            // A handler that awaits nothing is not held up by readers; the next segment of a journal comes soon.
+            let claimed = if may_overflow {
+                publisher.try_claim_grown(tag, len)
+            } else {
+                publisher.try_claim(tag, len)
+            };
+            match claimed {
                 Ok(mut claim) => {
                     fill(claim.zeroed())?;
                     return claim.commit().map(|_| ()).map_err(SendFault::Commit);
@@ -347,11 +359,10 @@ impl<H> TaskPublisher<H> {
         if len > max {
             return Err(SendFault::Claim(ClaimError::TooLarge { len, max }));
         }
-        let full = SendFault::SpillFull {
-            limit: self.info.options.spill,
-            used: overflow.used(),
-        };
-        overflow.push(tag, len, fill).unwrap_or(Err(full))?;
+        match overflow.push(tag, len, fill) {
+            Some(pushed) => pushed?,
+            None => return Err(overflow.overflows(self.info.options.spill, *refused)),
+        }
         drop(out);
         self.shared.nudge();
         Ok(())
