@@ -93,7 +93,7 @@ pub(crate) mod kept {
     pub(crate) use super::format::Format;
     pub(crate) use super::layout::{HEADER, Intent, State, meta, meta_len, meta_tag};
     pub(crate) use super::prefetch::line_for_reading;
-    pub(crate) use super::ring::Memory;
+    pub(crate) use super::ring::{Memory, Uncovered};
     pub(crate) use super::shared::{
         Core, LastWords, Segments, last_words, over_segments, reset_words, words_len,
     };

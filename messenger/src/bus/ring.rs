@@ -26,7 +26,7 @@ pub(crate) trait Memory {
     /// A window to begin with, wherever it is.
     fn window(&self) -> Self::Window;
     /// Moves `window` to where `position` is in it, if it is not.
-    fn cover(&self, window: &mut Self::Window, position: u64) -> Result<(), Lost>;
+    fn cover(&self, window: &mut Self::Window, position: u64) -> Result<(), Uncovered>;
     /// The stamp of the record at `position`, a multiple of 16 that the window covers.
     fn stamp<'a>(&'a self, window: &'a Self::Window, position: u64) -> &'a AtomicU64;
     /// The second word of the header of the record at `position`, likewise.
@@ -68,6 +68,15 @@ pub(crate) enum NoRoom {
     /// There will be when the bus has grown, for which nobody has to read on.
     Growing,
     /// The bus cannot grow, or not be reached.
+    Lost(Lost),
+}
+
+/// There is no window with some position.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Uncovered {
+    /// The bus has not grown so far.
+    NotYet,
+    /// The bytes can't be reached.
     Lost(Lost),
 }
 
@@ -209,7 +218,10 @@ impl<M: Memory> Ring<M> {
     ) -> Result<Result<(), u64>, NoRoom> {
         // Before it is claimed, or it could be neither filled nor aborted.
         let covered = self.memory.cover(&mut room.window, tail);
-        covered.map_err(NoRoom::Lost)?;
+        covered.map_err(|uncovered| match uncovered {
+            Uncovered::NotYet => NoRoom::Growing,
+            Uncovered::Lost(lost) => NoRoom::Lost(lost),
+        })?;
         let tail_word = &self.memory.control().tail;
         if !self.is_kept() {
             return Ok(T::move_tail(tail_word, tail, end));
@@ -333,7 +345,12 @@ impl<M: Memory> Ring<M> {
         position: u64,
         load: Ordering,
     ) -> Result<Found, ReadError> {
-        self.memory.cover(window, position)?;
+        match self.memory.cover(window, position) {
+            Ok(()) => {}
+            // Nothing can have been claimed there.
+            Err(Uncovered::NotYet) => return Ok(Found::Nothing),
+            Err(Uncovered::Lost(lost)) => return Err(lost.into()),
+        }
         let stamp = self.memory.stamp(window, position).load(load);
         let meta = || self.memory.meta(window, position).load(Relaxed);
         Ok(self.format.found(position, stamp, meta)?)

@@ -13,7 +13,7 @@ use super::layout::Intent;
 use super::layout::{Control, MIN_CAPACITY, Slot};
 use super::park::{Bed, barrier};
 use super::registry::Registry;
-use super::ring::{Memory, Ring};
+use super::ring::{Memory, Ring, Uncovered};
 use super::wait::Event;
 use super::window::Window;
 use super::{BusConfig, BusError, Lost};
@@ -47,7 +47,7 @@ enum Bytes {
 /// The segments of a bus that grows. Asked only where one segment ends and another begins, and by who finds no room.
 pub(crate) trait Segments: Send + Sync {
     /// A window on the segment with the byte at `position`.
-    fn window(&self, position: u64) -> Result<Window, Lost>;
+    fn window(&self, position: u64) -> Result<Window, Uncovered>;
     /// A window on any segment, so that a member has one.
     fn any_window(&self) -> Window;
     /// See [`Memory::grown`].
@@ -253,7 +253,7 @@ impl View {
     }
 
     #[cold]
-    fn turn(&self, window: &mut Window, position: u64) -> Result<(), Lost> {
+    fn turn(&self, window: &mut Window, position: u64) -> Result<(), Uncovered> {
         if let Some(segments) = self.segments() {
             *window = segments.window(position)?;
         }
@@ -297,7 +297,7 @@ impl Memory for View {
     }
 
     #[inline]
-    fn cover(&self, window: &mut Window, position: u64) -> Result<(), Lost> {
+    fn cover(&self, window: &mut Window, position: u64) -> Result<(), Uncovered> {
         if window.covers(position) {
             return Ok(());
         }

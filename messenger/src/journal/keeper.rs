@@ -192,8 +192,10 @@ pub(super) fn floor(core: &Core) -> u64 {
 /// Gives up all segments before the one with `wanted`, as far as nobody needs them. Gives the oldest position there is then.
 pub(super) fn give_up(store: &Store, core: &Core, wanted: u64) -> io::Result<u64> {
     let oldest = store.oldest();
-    let unused = core.retire(wanted.min(store.finished()));
-    let before = store.base(unused);
+    // One segment stays, so that it is known where the journal goes on, also if the disk is too full for the next one.
+    let last = store.prepared().saturating_sub(store.segment_bytes());
+    let unused = core.retire(wanted.min(store.finished()).min(last));
+    let before = store.base(unused.min(last));
     if before > oldest {
         store.remove_before(oldest, before)?;
         store.set_oldest(before);

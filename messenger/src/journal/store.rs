@@ -17,7 +17,7 @@ use super::header::{
     HEADER_BYTES, HeaderError, SYNCED_AT, SYNCED_CHECK_AT, SegmentHeader, synced_check,
 };
 use crate::bus::Lost;
-use crate::bus::kept::{Format, Window};
+use crate::bus::kept::{Format, Uncovered, Window};
 use crate::memory::{MemoryKind, Region, RegionOptions};
 
 /// What tells one journal from another, and where its records lie.
@@ -58,6 +58,8 @@ pub(crate) struct Store {
     opened_at: AtomicU64,
     /// Where the oldest segment begins.
     oldest: AtomicU64,
+    /// Before this segments are given up, or about to be.
+    given_up: AtomicU64,
     /// How many segments are to be ready ahead of what is asked for.
     ahead: u64,
     /// Whether new segments are flushed before they are used, since what is written to them soon will be.
@@ -107,6 +109,7 @@ impl Store {
             finished: AtomicU64::new(0),
             opened_at: AtomicU64::new(0),
             oldest: AtomicU64::new(0),
+            given_up: AtomicU64::new(0),
             ahead,
             flush_new: AtomicBool::new(false),
             bell: Bell::default(),
@@ -338,8 +341,13 @@ impl Store {
         self.oldest.load(Ordering::Relaxed)
     }
 
+    /// It only grows.
     pub(super) fn set_oldest(&self, base: u64) {
-        self.oldest.store(base, Ordering::Relaxed);
+        self.oldest.fetch_max(base, Ordering::Relaxed);
+    }
+
+    fn given_up(&self) -> u64 {
+        self.given_up.load(Ordering::Acquire)
     }
 
     /// Lets go of what need not stay mapped any more, now that the tail is at `tail`.
@@ -359,6 +367,8 @@ impl Store {
     pub(super) fn remove_before(&self, oldest: u64, before: u64) -> io::Result<u64> {
         let mut removed = 0;
         let mut base = oldest;
+        // Release: who misses a segment finds that it was to be missed.
+        self.given_up.fetch_max(before, Ordering::Release);
         while base + self.segment_bytes() <= before {
             let mut segments = self.segments();
             segments.held.remove(&base);
@@ -379,31 +389,42 @@ impl Store {
 
     /// Flushes what the segments that hold the positions from `from` to `to` have, and says in the header of the last
     /// one what had been synced before.
-    pub(super) fn flush(&self, from: u64, to: u64) -> io::Result<()> {
+    pub(super) fn flush(&self, from: u64, to: u64) -> Result<(), Lost> {
         let Place::Files { dir, .. } = &self.place else {
             return Ok(());
         };
         let mut base = self.base(from);
         while base < to {
-            let region = self.region(base).map_err(io::Error::other)?;
-            if base + self.segment_bytes() >= to {
-                self.note_synced(&region, from);
+            match self.flush_one(dir, base, from, to) {
+                // What has been given up meanwhile need not be flushed any more.
+                Err(lost) if base >= self.given_up() => return Err(lost),
+                _ => {}
             }
-            let path = dir.join(segment_name(base));
-            // Linux flushes what any mapping of the file has changed; elsewhere the mapping is asked too.
-            #[cfg(not(target_os = "linux"))]
-            region.flush()?;
-            let file = OpenOptions::new().read(true).write(true).open(path)?;
-            fault!("flushing");
-            file.sync_data()?;
-            #[cfg(feature = "fault")]
-            crate::fault::flushed(dir, base);
             base += self.segment_bytes();
         }
         if !self.flush_new.swap(true, Ordering::Relaxed) {
             // The names of the segments made so far.
-            sync_dir(dir)?;
+            sync_dir(dir).map_err(|error| Lost::new(from, &error))?;
         }
+        Ok(())
+    }
+
+    fn flush_one(&self, dir: &Path, base: u64, from: u64, to: u64) -> Result<(), Lost> {
+        let lost = |error| Lost::new(base, &error);
+        let region = self.region(base)?;
+        if base + self.segment_bytes() >= to {
+            self.note_synced(&region, from);
+        }
+        // Linux flushes what any mapping of the file has changed; elsewhere the mapping is asked too.
+        #[cfg(not(target_os = "linux"))]
+        region.flush().map_err(lost)?;
+        let path = dir.join(segment_name(base));
+        let file = OpenOptions::new().read(true).write(true).open(path);
+        let file = file.map_err(lost)?;
+        fault!("flushing");
+        file.sync_data().map_err(lost)?;
+        #[cfg(feature = "fault")]
+        crate::fault::flushed(dir, base);
         Ok(())
     }
 
@@ -412,7 +433,7 @@ impl Store {
         let Place::Files { dir, .. } = &self.place else {
             return Ok(());
         };
-        let base = self.base(synced.saturating_sub(1));
+        let base = self.base(synced.saturating_sub(1)).max(self.oldest());
         let region = self.region(base)?;
         self.note_synced(&region, synced);
         let path = dir.join(segment_name(base));
@@ -452,8 +473,13 @@ impl Store {
 }
 
 impl crate::bus::kept::Segments for Store {
-    fn window(&self, position: u64) -> Result<Window, Lost> {
-        self.window_at(position)
+    fn window(&self, position: u64) -> Result<Window, Uncovered> {
+        // Before the look for it: the segment may come meanwhile.
+        let there = position < self.prepared();
+        self.window_at(position).map_err(|lost| match there {
+            true => Uncovered::Lost(lost),
+            false => Uncovered::NotYet,
+        })
     }
 
     fn any_window(&self) -> Window {

@@ -20,6 +20,15 @@ pub(crate) fn command(test: &str, part: &str, place: &Path) -> Command {
     command
 }
 
+/// As [`command`], run by another program, that takes this one as its last arguments.
+#[cfg(target_os = "linux")]
+pub(crate) fn command_under(by: &[&str], test: &str, part: &str, place: &Path) -> Command {
+    let mut command = Command::new(by[0]);
+    command.args(&by[1..]).arg(std::env::current_exe().unwrap());
+    as_child(&mut command, test, part, place);
+    command
+}
+
 fn as_child(command: &mut Command, test: &str, part: &str, place: &Path) {
     command
         .args(["--exact", test, "--nocapture", "--test-threads=1"])

@@ -4,5 +4,8 @@
 mod child;
 mod kit;
 
+#[cfg(target_os = "linux")]
+mod disk;
 mod life;
 mod mend;
+mod running;

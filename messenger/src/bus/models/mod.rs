@@ -16,7 +16,7 @@ use loom::sync::Arc;
 
 use super::layout::{Control, Gate, Slot, SlotWords, State};
 use super::park::Bed;
-use super::ring::{Found, Memory, MoveTail, NoRoom, Ring, Room};
+use super::ring::{Found, Memory, MoveTail, NoRoom, Ring, Room, Uncovered};
 use super::wait::Event;
 use super::{Lost, MessageId, SourceId, Tag};
 use crate::sync::{AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -51,7 +51,7 @@ impl Memory for Model {
 
     fn window(&self) {}
 
-    fn cover(&self, (): &mut (), _: u64) -> Result<(), Lost> {
+    fn cover(&self, (): &mut (), _: u64) -> Result<(), Uncovered> {
         Ok(())
     }
 

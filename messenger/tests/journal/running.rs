@@ -1,0 +1,238 @@
+//! A routing table runs on a journal: workers send without a spill, and handlers wait for what they need on disk.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use messenger::bus::ClaimError;
+use messenger::journal::{Journal, JournalConfig, SyncPolicy, verify};
+use messenger::{
+    FailureKind, Handle, Handler, Message, Outbox, Report, Result, SendError, SendFault, messenger,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::kit::{Dir, small};
+
+/// How many to send.
+#[derive(Message, Serialize, Deserialize, Clone, Debug)]
+#[message(id = 1, codec = bincode)]
+pub(crate) struct Go(u64);
+
+/// One of them.
+#[derive(Message, Serialize, Deserialize, Clone, Debug)]
+#[message(id = 2, codec = bincode)]
+pub(crate) struct Item(u64, Vec<u8>);
+
+/// What handlers share with the test.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    journal: Journal,
+    seen: Arc<AtomicU64>,
+}
+
+impl Shared {
+    pub(crate) fn new(journal: Journal) -> Self {
+        let seen = Arc::default();
+        Self { journal, seen }
+    }
+}
+
+/// The test.
+#[derive(Debug, Handler)]
+#[handler(id = 1, sends(Go))]
+pub(crate) struct Boss;
+
+/// Sends them all at once.
+#[derive(Debug, Handler)]
+#[handler(id = 2, sends(Item))]
+pub(crate) struct Burst;
+
+/// Counts them, in order.
+#[derive(Debug, Handler)]
+#[handler(id = 3)]
+pub(crate) struct Count(Shared);
+
+/// Sees to it that each is on the disk before it goes on.
+#[derive(Debug, Handler)]
+#[handler(id = 4)]
+pub(crate) struct Careful(Shared);
+
+impl Handle<Go> for Burst {
+    fn handle(&mut self, m: &Go, out: &mut Outbox<'_, Self>) -> Result {
+        for n in 0..m.0 {
+            out.send(&Item(n, vec![n as u8; n as usize % 200]))?;
+        }
+        Ok(())
+    }
+}
+
+impl Handle<Item> for Count {
+    fn handle(&mut self, m: &Item, _: &mut Outbox<'_, Self>) -> Result {
+        assert_eq!(m.0, self.0.seen.load(Ordering::Relaxed), "in order");
+        assert!(m.1.iter().all(|&byte| byte == m.0 as u8));
+        self.0.seen.store(m.0 + 1, Ordering::Release);
+        Ok(())
+    }
+}
+
+impl Handle<Go> for Careful {
+    fn handle(&mut self, _: &Go, out: &mut Outbox<'_, Self>) -> Result {
+        let journal = &self.0.journal;
+        assert!(journal.wait_synced(out.position(), None)?);
+        assert!(journal.synced() > out.position());
+        self.0.seen.fetch_add(1, Ordering::Release);
+        Ok(())
+    }
+}
+
+messenger! {
+    pub(crate) Blast(shared: Shared);
+    outside: [ Boss ]
+    Sends (spill = 0):
+        handlers: [ burst: Burst = Burst ]
+        routes: [ Boss, Go: [burst] ]
+    Counts:
+        handlers: [ count: Count = Count(shared.clone()) ]
+        routes: [ Burst, Item: [count] ]
+}
+
+mod alone {
+    use super::*;
+    messenger! {
+        pub(crate) Alone(shared: Shared);
+        outside: [ Boss ]
+        One (spill = 0):
+            handlers: [
+                burst: Burst = Burst,
+                count: Count = Count(shared.clone()),
+            ]
+            routes: [
+                Boss, Go: [burst],
+                Burst, Item: [count],
+            ]
+    }
+}
+
+mod careful {
+    use super::*;
+    messenger! {
+        pub(crate) Safe(shared: Shared);
+        outside: [ Boss ]
+        One:
+            handlers: [ careful: Careful = Careful(shared.clone()) ]
+            routes: [ Boss, Go: [careful] ]
+    }
+}
+
+fn until(mut there: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !there() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "in vain");
+        std::thread::yield_now();
+    }
+}
+
+const ITEMS: u64 = 3000;
+
+#[test]
+fn a_handler_sends_over_many_segments_without_a_spill() {
+    for own in [false, true] {
+        let dir = Dir::new("blast");
+        let journal = dir.open(small());
+        let shared = Shared::new(journal.clone());
+        let (seen, bus) = (shared.seen.clone(), journal.bus().clone());
+        let report = if own {
+            let app = alone::Alone::builder(bus, shared).run().unwrap();
+            app.publisher::<Boss>().unwrap().send(&Go(ITEMS)).unwrap();
+            until(|| seen.load(Ordering::Acquire) == ITEMS || app.counters()[0].errors > 0);
+            app.stop().unwrap()
+        } else {
+            let app = Blast::builder(bus, shared).run().unwrap();
+            app.publisher::<Boss>().unwrap().send(&Go(ITEMS)).unwrap();
+            until(|| seen.load(Ordering::Acquire) == ITEMS || app.counters()[0].errors > 0);
+            app.stop().unwrap()
+        };
+        assert!(report.failures.is_empty(), "{report:?}");
+        assert_eq!(report.workers[0].spilled, 0);
+        assert_eq!(seen.load(Ordering::Acquire), ITEMS);
+        journal.close().unwrap();
+        let verified = verify(&dir, |_| {}).unwrap();
+        assert_eq!((verified.records, verified.damage), (ITEMS + 1, vec![]));
+        assert!(verified.segments > 80, "{}", verified.segments);
+    }
+}
+
+#[test]
+fn a_handler_waits_for_the_disk() {
+    for policy in [
+        SyncPolicy::OnDemand,
+        SyncPolicy::EachRecord,
+        SyncPolicy::Every {
+            bytes: 1 << 20,
+            interval: Duration::from_millis(1),
+        },
+    ] {
+        let dir = Dir::new("careful");
+        let journal = dir.open(small().sync(policy));
+        let shared = Shared::new(journal.clone());
+        let seen = shared.seen.clone();
+        let bus = journal.bus().clone();
+        let app = careful::Safe::builder(bus, shared).run().unwrap();
+        let mut boss = app.publisher::<Boss>().unwrap();
+        for n in 0..20 {
+            boss.send(&Go(n)).unwrap();
+        }
+        until(|| seen.load(Ordering::Acquire) == 20 || app.counters()[0].errors > 0);
+        let report = app.stop().unwrap();
+        assert!(report.failures.is_empty(), "{report:?}");
+        assert_eq!(seen.load(Ordering::Acquire), 20);
+    }
+}
+
+/// In a directory on a small disk: the handler's error says that the disk is full; its worker goes on when there is space again.
+pub(crate) fn on_a_full_disk(dir: &std::path::Path, make_space: impl FnOnce(&Journal)) {
+    let config = JournalConfig::new().segment_bytes(1 << 16);
+    let journal = Journal::open(dir, config).unwrap();
+    let shared = Shared::new(journal.clone());
+    let seen = shared.seen.clone();
+    let bus = journal.bus().clone();
+    let app = Blast::builder(bus, shared).run().unwrap();
+    let mut boss = app.publisher::<Boss>().unwrap();
+    boss.send(&Go(1_000_000)).unwrap();
+    until(|| app.counters()[0].errors > 0);
+    make_space(&journal);
+    let last = seen.load(Ordering::Acquire);
+    until(|| match boss.send(&Go(0)) {
+        Ok(_) => true,
+        Err(error) => {
+            assert!(error.to_string().contains("the disk is full"), "{error}");
+            std::thread::sleep(Duration::from_millis(10));
+            false
+        }
+    });
+    let report = app.stop().unwrap();
+    assert!(seen.load(Ordering::Acquire) >= last);
+    says_that_the_disk_is_full(&report);
+    drop(boss);
+    journal.close().unwrap();
+}
+
+fn says_that_the_disk_is_full(report: &Report) {
+    let [failure] = &report.failures[..] else {
+        panic!("one failure: {report:?}");
+    };
+    let FailureKind::Returned(error) = &failure.kind else {
+        panic!("returned: {failure:?}");
+    };
+    assert_eq!(failure.handler, Some("burst"));
+    let error = error.downcast_ref::<SendError>().unwrap();
+    let full = matches!(
+        error.fault,
+        SendFault::Claim(ClaimError::StorageFull { .. })
+    );
+    assert!(full, "{error:?}");
+    let text = error.to_string();
+    let expected = "handler `burst` of worker `Sends` could not send `Item`: the disk is full: no segment could be had for a record of ";
+    assert!(text.starts_with(expected), "{text}");
+    assert!(text.ends_with(" bytes; free some space, or trim the journal, and send it again"));
+}
