@@ -304,6 +304,8 @@ impl Journal {
     ///
     /// [`JournalError::System`] if a segment can't be removed.
     pub fn trim(&self, before: u64) -> Result<u64, JournalError> {
+        // The keeper looks only now and then how far all is finished. A damaged header stops the walk, and the trimming.
+        let _ = self.store().walk(u64::MAX);
         let given_up = keeper::give_up(self.store(), &self.inner.core, before);
         given_up.map_err(|source| JournalError::System {
             tried: "remove a segment",

@@ -8,4 +8,5 @@ mod kit;
 mod disk;
 mod life;
 mod mend;
+mod retention;
 mod running;
