@@ -76,11 +76,13 @@ impl Store {
         };
         let goal = walker.position.saturating_add(most);
         while walker.position < goal {
+            // Asked first: the segment may be made while it is looked for.
+            let prepared = self.prepared();
             match walker.look(self) {
                 Ok(Some(step)) => walker.position = step.next,
                 Ok(None) => break,
                 // The next segment is not there yet: nothing has been claimed in it.
-                Err(_) if walker.position >= self.prepared() => break,
+                Err(_) if walker.position >= prepared => break,
                 Err(error) => return Err(error.as_lost(walker.position)),
             }
         }
