@@ -68,8 +68,8 @@
 //!
 //! For two threads and one queue a channel is less to learn. Handlers send and forget: a program that is calls which wait for
 //! results is better written as functions. Every handler has its place in the table: this is no pool for work that any free
-//! thread may take. The bus has a fixed size: when it is full, publishers wait, fail, or spill up to a limit. And it is memory
-//! of one process: what it holds ends with it.
+//! thread may take. The bus has a fixed size: when it is full, publishers wait, fail, or spill up to a limit; a journal grows, as long as
+//! the disk lets it. And it is a bus of one process: others only read its journal.
 //!
 //! # Features
 //!
@@ -79,6 +79,7 @@
 //! | `zero_copy` | default | `codec = zero_copy`: plain data, built and read in place |
 //! | `postcard` | | `codec = postcard`: serde, compact |
 //! | `prost` | | `codec = prost`: protobuf |
+//! | `journal` | | a bus in files, which survives and can be replayed |
 //! | `tokio` | | async handlers |
 //! | `tracing` | | events of the runtime |
 //! | `svg` | | the routes as a picture |
