@@ -28,6 +28,8 @@ pub enum OpenFault {
     },
     /// The directory holds something, but no journal.
     NotAJournal,
+    /// The path is not that of a directory.
+    NotADirectory,
     /// There is no journal, and none was to be created.
     Absent,
     /// There is one already, and a new one was to be created.
@@ -103,7 +105,11 @@ impl fmt::Display for OpenFault {
         match self {
             Self::System { tried, source } => write!(f, "could not {tried}: {source}"),
             Self::NotAJournal => f.write_str(
-                "the directory holds other files, and no `schema` of a journal: name a journal's directory, or an empty one to create it in",
+                "the directory holds other files, and no `schema` of a journal: name a journal's directory, or an empty one to create it in; \
+                 a journal that has lost its `schema` can be repaired",
+            ),
+            Self::NotADirectory => f.write_str(
+                "the path is that of a file, and a journal is a directory: name its directory, or one to create it in",
             ),
             Self::Absent => f.write_str("there is none: name its directory, or create it"),
             Self::Exists => f.write_str("there is one already: open it, or name another directory"),

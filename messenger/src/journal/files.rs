@@ -5,6 +5,8 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
+use fs4::FileExt;
+
 /// Ids, names and tables; see `schema.rs`.
 pub(crate) const SCHEMA: &str = "schema";
 
@@ -31,6 +33,24 @@ pub(crate) fn segment_base(name: &str) -> Option<u64> {
     // `parse` takes a sign, and any number of digits.
     let plain = digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
     if plain { digits.parse().ok() } else { None }
+}
+
+/// A file that is locked as long as this lives.
+pub(crate) struct Locked(File);
+
+impl Locked {
+    /// `file`, once it has been locked.
+    pub(crate) fn over(file: File) -> Self {
+        Self(file)
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // Closing it would unlock it too, but not while a child that another thread has forked has yet to become a program of
+        // its own, and holds the same open file. If it fails, closing does it.
+        let _ = FileExt::unlock(&self.0);
+    }
 }
 
 /// The segments of a directory.

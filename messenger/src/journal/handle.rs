@@ -2,7 +2,7 @@
 
 use core::fmt;
 use std::collections::hash_map::RandomState;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::hash::BuildHasher;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use super::config::{JournalConfig, SyncPolicy};
 use super::control::{Control, WORDS_AT};
 use super::cursor::{self, Cursor, CursorError, CursorInfo};
 use super::error::{JournalError, OpenError, OpenFault};
-use super::files::{self, LOCK, SCHEMA};
+use super::files::{self, LOCK, Locked, SCHEMA};
 use super::header::{MAX_SEGMENT_BYTES, MIN_SEGMENT_BYTES, is_segment_bytes};
 use super::keeper::{self, Keeper, Noted};
 use super::reader::nanos;
@@ -348,7 +348,7 @@ struct Life {
     stop: Arc<AtomicBool>,
     keeper: Mutex<Option<JoinHandle<()>>>,
     /// Held for its lock.
-    _lock: Option<File>,
+    _lock: Option<Locked>,
 }
 
 impl Life {
@@ -412,6 +412,9 @@ fn check(config: &JournalConfig) -> Result<(), OpenFault> {
 pub(super) fn manifest_of(path: &Path) -> Result<Manifest, OpenFault> {
     match Manifest::read(path) {
         Err(ManifestError::Missing { .. }) => {}
+        Err(ManifestError::Io { error, .. }) if error.kind() == io::ErrorKind::NotADirectory => {
+            return Err(OpenFault::NotADirectory);
+        }
         manifest => return Ok(manifest?),
     }
     match is_unused(path) {
@@ -518,8 +521,11 @@ fn open_in(path: &Path, config: JournalConfig, create: Create) -> Result<Journal
     start(store, control, Some(lock), dir, manifest, recovery, config)
 }
 
+/// How often it is tried once more to lock a journal.
+const LOCK_TRIES: u32 = 5;
+
 /// Locks the journal in `path` for who writes it.
-pub(super) fn lock(path: &Path) -> Result<File, OpenFault> {
+pub(super) fn lock(path: &Path) -> Result<Locked, OpenFault> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -527,13 +533,23 @@ pub(super) fn lock(path: &Path) -> Result<File, OpenFault> {
         .truncate(false)
         .open(path.join(LOCK));
     let file = file.map_err(OpenFault::tried("open the lock"))?;
-    match FileExt::try_lock(&file) {
-        Ok(()) => Ok(file),
-        Err(fs4::TryLockError::WouldBlock) => Err(OpenFault::InUse),
-        Err(fs4::TryLockError::Error(source)) => Err(OpenFault::System {
-            tried: "lock the journal",
-            source,
-        }),
+    let mut tries = 0;
+    loop {
+        match FileExt::try_lock(&file) {
+            Ok(()) => return Ok(Locked::over(file)),
+            // Somebody may only be looking whether it is locked, for a moment.
+            Err(fs4::TryLockError::WouldBlock) if tries < LOCK_TRIES => {
+                tries += 1;
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            Err(fs4::TryLockError::WouldBlock) => return Err(OpenFault::InUse),
+            Err(fs4::TryLockError::Error(source)) => {
+                return Err(OpenFault::System {
+                    tried: "lock the journal",
+                    source,
+                });
+            }
+        }
     }
 }
 
@@ -541,7 +557,7 @@ pub(super) fn lock(path: &Path) -> Result<File, OpenFault> {
 fn start(
     store: Arc<Store>,
     control: Control,
-    lock: Option<File>,
+    lock: Option<Locked>,
     dir: Option<PathBuf>,
     manifest: Manifest,
     recovery: Recovery,

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use fs4::{FileExt, TryLockError};
 
 use super::error::{OpenError, OpenFault};
-use super::files::LOCK;
+use super::files::{LOCK, Locked};
 use super::header::HeaderError;
 use super::survey::{self, Survey};
 
@@ -183,14 +183,14 @@ fn is_written(path: &Path) -> Result<bool, OpenFault> {
 }
 
 /// The writer's lock, if there is one, without making anything in the directory.
-pub(super) fn try_lock(path: &Path) -> Result<Option<File>, OpenFault> {
+pub(super) fn try_lock(path: &Path) -> Result<Option<Locked>, OpenFault> {
     let file = match File::open(path.join(LOCK)) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         file => file.map_err(OpenFault::tried("open the lock"))?,
     };
     // Shared: those who only look are not in each other's way.
     match FileExt::try_lock_shared(&file) {
-        Ok(()) => Ok(Some(file)),
+        Ok(()) => Ok(Some(Locked::over(file))),
         Err(TryLockError::WouldBlock) => Err(OpenFault::InUse),
         Err(TryLockError::Error(source)) => Err(OpenFault::System {
             tried: "look at the lock",

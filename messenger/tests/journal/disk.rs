@@ -11,9 +11,9 @@ use crate::child;
 use crate::kit::{Dir, tag};
 use crate::running;
 
-/// Runs `test` once more as `part`, in a mount namespace of its own, with a disk of 1 MiB as its directory. `false`: this machine
-/// does not allow that.
-fn on_small_disk(test: &str, part: &str) -> bool {
+/// Runs `test` once more as `part`, in a mount namespace of its own, with a disk of 1 MiB as its directory, or
+/// says that this machine does not allow that.
+pub(crate) fn on_small_disk(test: &str, part: &str) {
     let dir = Dir::new(part);
     std::fs::create_dir_all(&dir).unwrap();
     let place = dir.to_string_lossy().into_owned();
@@ -23,7 +23,7 @@ fn on_small_disk(test: &str, part: &str) -> bool {
         Ok(output) => output,
         Err(error) => {
             println!("SKIPPED: no `unshare` here: {error}");
-            return false;
+            return;
         }
     };
     let (out, err) = (
@@ -32,11 +32,10 @@ fn on_small_disk(test: &str, part: &str) -> bool {
     );
     if err.contains("unshare failed") || output.status.code() == Some(77) {
         println!("SKIPPED: no mount namespace, or no tmpfs, here: {err}");
-        return false;
+        return;
     }
     assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
     assert!(out.contains("1 passed"), "{out}");
-    true
 }
 
 fn config() -> JournalConfig {

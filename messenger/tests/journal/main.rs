@@ -2,10 +2,13 @@
 #![cfg(feature = "journal")]
 
 mod child;
+mod cursors;
 mod kit;
 
 #[cfg(target_os = "linux")]
 mod disk;
+mod durability;
+mod faults;
 mod life;
 mod mend;
 mod retention;

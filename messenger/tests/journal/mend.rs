@@ -152,6 +152,29 @@ fn a_live_journal_is_verified_from_outside() {
 }
 
 #[test]
+fn who_verifies_keeps_nobody_from_opening() {
+    let (dir, _) = written("both");
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let ordering = std::sync::atomic::Ordering::Relaxed;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(ordering) {
+                assert_eq!(verify(&dir, |_| {}).unwrap().damage, []);
+            }
+        });
+        for _ in 0..100 {
+            let opened = Journal::open_existing(&dir, small()).and_then(|journal| {
+                journal.close().unwrap();
+                Ok(())
+            });
+            stop.store(opened.is_err(), ordering);
+            opened.unwrap();
+        }
+        stop.store(true, ordering);
+    });
+}
+
+#[test]
 fn a_flipped_bit_in_a_payload() {
     let (dir, sent) = written("payload");
     let (position, ..) = sent

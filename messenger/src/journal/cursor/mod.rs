@@ -22,7 +22,7 @@ use fs4::{FileExt, TryLockError};
 pub use error::CursorError;
 use slot::{FILE_BYTES, Fault, Found, SLOT_STEP, Slot, VERSION};
 
-use super::files::{self, CURSORS};
+use super::files::{self, CURSORS, Locked};
 
 /// The longest name of a cursor, in bytes.
 const LONGEST_NAME: usize = 128;
@@ -44,7 +44,7 @@ pub struct Cursor {
     /// Whether the last sync failed, so that the system may take for flushed what is not.
     failed: bool,
     /// Locked as long as it is open.
-    _lock: File,
+    _lock: Locked,
 }
 
 /// What is known of a cursor without holding it.
@@ -290,7 +290,7 @@ fn check_position(name: &str, position: u64) -> Result<(), CursorError> {
 }
 
 /// Locks the cursor, until the file is dropped.
-fn lock(cursors: &Path, name: &str, what: &'static str) -> Result<File, CursorError> {
+fn lock(cursors: &Path, name: &str, what: &'static str) -> Result<Locked, CursorError> {
     let failed = |error| CursorError::Io {
         name: name.into(),
         what,
@@ -303,7 +303,7 @@ fn lock(cursors: &Path, name: &str, what: &'static str) -> Result<File, CursorEr
         .open(cursors.join(format!(".{name}.lock")))
         .map_err(failed)?;
     match FileExt::try_lock(&file) {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Locked::over(file)),
         Err(TryLockError::WouldBlock) => Err(CursorError::Held { name: name.into() }),
         Err(TryLockError::Error(error)) => Err(failed(error)),
     }

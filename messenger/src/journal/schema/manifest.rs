@@ -236,7 +236,7 @@ impl fmt::Display for ManifestError {
             ),
             Self::Damaged { why } => write!(
                 f,
-                "the journal's file `schema` is damaged: {why}; restore it from a copy"
+                "the journal's file `schema` is damaged: {why}; restore it from a copy, or have the journal repaired, which makes it anew without the names"
             ),
         }
     }

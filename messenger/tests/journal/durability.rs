@@ -1,0 +1,326 @@
+//! Visible and synced: who is promised what, when, and at what number of flushes.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use messenger::bus::{ClaimError, CommitError, Start};
+use messenger::journal::{Journal, JournalConfig, JournalError, SyncPolicy, verify};
+
+use crate::kit::{Dir, small, tag};
+
+/// How many flushes of segments there were in `dir` since this was asked first.
+#[cfg(feature = "fault")]
+fn flushes(dir: &Path) -> u64 {
+    static FLUSHES: OnceLock<Mutex<HashMap<PathBuf, u64>>> = OnceLock::new();
+    let counts = FLUSHES.get_or_init(|| {
+        messenger::fault::on_flush(Box::new(|dir, _| {
+            if let Some(counts) = FLUSHES.get() {
+                *counts.lock().unwrap().entry(dir.to_owned()).or_default() += 1;
+            }
+            if dir.to_string_lossy().contains("-group-") {
+                // On a fast disk it would be luck that others come meanwhile.
+                std::thread::sleep(Duration::from_micros(500));
+            }
+        }));
+        Mutex::default()
+    });
+    counts.lock().unwrap().get(dir).copied().unwrap_or(0)
+}
+
+/// One long segment, so that a flush is one file's.
+fn long() -> JournalConfig {
+    JournalConfig::new().segment_bytes(1 << 22)
+}
+
+fn until(what: &str, mut there: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !there() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{what}: in vain");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn on_demand_nothing_is_synced_until_it_is_asked_for() {
+    let dir = Dir::new("on-demand");
+    let journal = dir.open(small());
+    let mut publisher = journal.bus().publisher().unwrap();
+    let mut before = 0;
+    for n in 0..200 {
+        let position = publisher.send(tag(n), &[1; 100]).unwrap();
+        assert!(journal.synced() <= position, "not asked for yet");
+        if n % 7 == 0 {
+            let synced = journal.sync().unwrap();
+            assert!(synced > position && synced >= before);
+            assert_eq!(journal.synced(), synced);
+            before = synced;
+        }
+    }
+    let last = publisher.send(tag(1), b"").unwrap();
+    std::thread::sleep(Duration::from_millis(60));
+    assert!(journal.synced() <= last);
+    assert!(journal.wait_synced(last, None).unwrap());
+    assert!(journal.synced() > last);
+    // What is synced is known at once; what is not there never will be.
+    assert!(journal.wait_synced(0, Some(Duration::ZERO)).unwrap());
+    let begun = Instant::now();
+    let later = journal.wait_synced(1 << 40, Some(Duration::from_millis(30)));
+    assert!(!later.unwrap());
+    assert!(begun.elapsed() >= Duration::from_millis(30));
+}
+
+#[test]
+fn a_claim_that_is_being_filled_holds_up_what_comes_after_it() {
+    let dir = Dir::new("held-up");
+    let journal = dir.open(small());
+    let mut slow = journal.bus().publisher().unwrap();
+    let mut quick = journal.bus().publisher().unwrap();
+    let before = quick.send(tag(1), b"before").unwrap();
+    let mut claim = slow.claim(tag(2), 4).unwrap();
+    let after = quick.send(tag(3), b"after").unwrap();
+    let held = claim.position();
+    assert_eq!(journal.sync().unwrap(), held);
+    assert!(journal.wait_synced(before, None).unwrap());
+    let timeout = Some(Duration::from_millis(20));
+    assert!(!journal.wait_synced(after, timeout).unwrap());
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| journal.wait_synced(after, None).unwrap());
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(!waits.is_finished());
+        claim.writer().put(b"done").unwrap();
+        claim.commit().unwrap();
+        assert!(waits.join().unwrap());
+    });
+    assert!(journal.synced() > after);
+}
+
+#[test]
+fn every_so_many_bytes() {
+    let dir = Dir::new("by-count");
+    let policy = SyncPolicy::Every {
+        bytes: 10_000,
+        interval: Duration::from_secs(3600),
+    };
+    let journal = dir.open(small().sync(policy));
+    let mut publisher = journal.bus().publisher().unwrap();
+    let first = publisher.send(tag(1), &[0; 1000]).unwrap();
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(journal.synced(), 0, "1016 bytes are fewer than 10000");
+    let mut last = first;
+    for _ in 0..15 {
+        last = publisher.send(tag(1), &[0; 1000]).unwrap();
+    }
+    until("synced by bytes", || journal.synced() > first + 10_000);
+    assert!(last >= 15_000);
+}
+
+#[test]
+fn every_so_often() {
+    let dir = Dir::new("by-time");
+    let interval = Duration::from_millis(80);
+    let bytes = u64::MAX;
+    let policy = SyncPolicy::Every { bytes, interval };
+    let journal = dir.open(small().sync(policy));
+    let mut publisher = journal.bus().publisher().unwrap();
+    for n in 0..5 {
+        let begun = Instant::now();
+        let position = publisher.send(tag(n), b"a few bytes").unwrap();
+        until("synced by time", || journal.synced() > position);
+        let took = begun.elapsed();
+        assert!(took < interval * 20, "{took:?}");
+    }
+    // A note of the time is published too, but idle there is nothing to flush.
+    #[cfg(feature = "fault")]
+    {
+        let _ = flushes(&dir);
+        std::thread::sleep(interval * 2);
+        let before = flushes(&dir);
+        std::thread::sleep(interval * 4);
+        assert_eq!(
+            flushes(&dir),
+            before,
+            "an idle journal leaves the disk alone"
+        );
+    }
+}
+
+#[test]
+fn each_record_is_synced_when_its_commit_returns() {
+    let dir = Dir::new("each");
+    let journal = dir.open(small().sync(SyncPolicy::EachRecord));
+    let mut publisher = journal.bus().publisher().unwrap();
+    for n in 0..60 {
+        let position = publisher.send(tag(n), &[3; 90]).unwrap();
+        assert!(journal.synced() >= position + 16 + 96);
+        let mut claim = publisher.claim(tag(n), 2).unwrap();
+        claim.writer().put(b"ab").unwrap();
+        let position = claim.commit().unwrap();
+        assert!(journal.synced() >= position + 32);
+    }
+    // In a run each record by itself, too.
+    let mut run = publisher.reserve(96).unwrap();
+    let first = run.send(tag(1), b"1").unwrap();
+    assert!(journal.synced() >= first + 32);
+    run.send(tag(1), b"2").unwrap();
+}
+
+#[cfg(feature = "fault")]
+#[test]
+fn publishers_share_flushes() {
+    const THREADS: u64 = 8;
+    const EACH: u64 = 100;
+    let dir = Dir::new("group");
+    let _ = flushes(&dir);
+    let journal = dir.open(long().sync(SyncPolicy::EachRecord));
+    let before = flushes(&dir);
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let watch = scope.spawn(|| {
+            let mut last = 0;
+            while !stop.load(Ordering::Relaxed) {
+                let synced = journal.synced();
+                assert!(synced >= last, "the watermark only grows");
+                last = synced;
+            }
+        });
+        let publishers: Vec<_> = (0..THREADS)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut publisher = journal.bus().publisher().unwrap();
+                    for n in 0..EACH {
+                        let position = publisher.send(tag(n as u16), &[7; 64]).unwrap();
+                        assert!(journal.synced() >= position + 80);
+                    }
+                })
+            })
+            .collect();
+        for publisher in publishers {
+            publisher.join().unwrap();
+        }
+        stop.store(true, Ordering::Relaxed);
+        watch.join().unwrap();
+    });
+    let flushed = flushes(&dir) - before;
+    println!("{} records, {flushed} flushes", THREADS * EACH);
+    assert!(flushed * 2 < THREADS * EACH, "{flushed} flushes");
+    assert!(flushed > 0);
+
+    // One publisher alone shares with nobody.
+    let before = flushes(&dir);
+    let mut publisher = journal.bus().publisher().unwrap();
+    for n in 0..20 {
+        publisher.send(tag(n), &[7; 64]).unwrap();
+    }
+    assert!(flushes(&dir) - before >= 20);
+}
+
+/// Takes the file of the segment in use away, as a disk that fails would.
+fn break_disk(dir: &Path) -> (PathBuf, PathBuf) {
+    let segment = dir.join(format!("{:020}.segment", 0));
+    let aside = dir.join("taken-away");
+    std::fs::rename(&segment, &aside).unwrap();
+    (segment, aside)
+}
+
+#[test]
+fn a_disk_that_fails_is_told_until_the_journal_is_opened_again() {
+    let dir = Dir::new("fails");
+    let journal = dir.open(long());
+    let mut publisher = journal.bus().publisher().unwrap();
+    let good = publisher.send(tag(1), b"good").unwrap();
+    let synced = journal.sync().unwrap();
+    assert!(synced > good);
+    let lost = publisher.send(tag(2), b"not flushed").unwrap();
+    let (segment, aside) = break_disk(&dir);
+    let error = journal.sync().unwrap_err();
+    assert!(matches!(error, JournalError::Sync(_)));
+    assert_eq!(
+        error.to_string(),
+        "the journal could not be synced: the segment with position 0 can't be had: No such file or directory (os error 2); \
+         see to the disk, and open it again"
+    );
+    // Also when the disk is well again: what it did not take then may be lost though a later flush succeeds.
+    std::fs::rename(&aside, &segment).unwrap();
+    assert!(matches!(journal.sync(), Err(JournalError::Sync(_))));
+    let waited = journal.wait_synced(lost, Some(Duration::from_secs(5)));
+    assert!(matches!(waited, Err(JournalError::Sync(_))));
+    // What had been synced is.
+    assert!(journal.wait_synced(good, None).unwrap());
+    assert_eq!(journal.synced(), synced);
+    // It goes on as a bus, and what is sent is visible.
+    let mut subscriber = journal.bus().subscribe(Start::Oldest).unwrap();
+    publisher.send(tag(3), b"visible").unwrap();
+    for expected in [&b"good"[..], b"not flushed", b"visible"] {
+        let record = subscriber.try_next().unwrap().unwrap();
+        assert_eq!(record.payload(), expected);
+    }
+    drop((publisher, subscriber));
+    assert!(matches!(journal.close(), Err(JournalError::Sync(_))));
+    // Opened again, it is flushed, with nothing lost: its process never died.
+    let journal = dir.open(long());
+    assert!(journal.sync().unwrap() > lost);
+    assert_eq!(verify(&dir, |_| {}).unwrap().records, 3);
+}
+
+#[test]
+fn a_commit_says_that_its_record_is_not_synced() {
+    let dir = Dir::new("not-synced");
+    let journal = dir.open(long().sync(SyncPolicy::EachRecord));
+    let mut publisher = journal.bus().publisher().unwrap();
+    publisher.send(tag(1), b"good").unwrap();
+    let (segment, aside) = break_disk(&dir);
+    let tail = journal.bus().tail();
+    let mut claim = publisher.claim(tag(2), 3).unwrap();
+    claim.writer().put(b"bad").unwrap();
+    let at = claim.position();
+    let Err(CommitError::NotSynced(error)) = claim.commit() else {
+        panic!("it can't be synced");
+    };
+    assert_eq!(error.position(), at);
+    assert!(at >= tail);
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "the record is visible but not synced, and nothing after it will be: the segment with position {at} can't be had: \
+             No such file or directory (os error 2); stop, see to the disk, and open the journal again"
+        )
+    );
+    std::fs::rename(&aside, &segment).unwrap();
+    let again = publisher.send(tag(3), b"still bad");
+    assert!(matches!(again, Err(ClaimError::NotSynced(_))), "{again:?}");
+    // Each of them is visible.
+    let mut subscriber = journal.bus().subscribe(Start::Oldest).unwrap();
+    for expected in [&b"good"[..], b"bad", b"still bad"] {
+        let record = subscriber.try_next().unwrap().unwrap();
+        assert_eq!(record.payload(), expected);
+    }
+    drop((publisher, subscriber));
+    assert!(matches!(journal.close(), Err(JournalError::Sync(_))));
+    let journal = dir.open(long().sync(SyncPolicy::EachRecord));
+    let mut publisher = journal.bus().publisher().unwrap();
+    publisher.send(tag(4), b"good again").unwrap();
+    assert_eq!(verify(&dir, |_| {}).unwrap().records, 4);
+}
+
+#[test]
+fn closing_flushes_all_and_says_who_still_uses_it() {
+    let dir = Dir::new("closing");
+    let journal = dir.open(small());
+    let mut publisher = journal.bus().publisher().unwrap();
+    let last = publisher.send(tag(1), b"last").unwrap();
+    let error = journal.clone().close().unwrap_err();
+    assert!(matches!(error, JournalError::InUse));
+    assert_eq!(
+        error.to_string(),
+        "others still use the journal's bus: drop its publishers and subscribers, or stop the messenger that runs on it"
+    );
+    drop(publisher);
+    journal.close().unwrap();
+    let verified = verify(&dir, |_| {}).unwrap();
+    assert!(verified.synced > last && verified.synced == verified.newest);
+    let journal = Journal::open(&dir, small()).unwrap();
+    assert_eq!(journal.synced(), verified.synced);
+}
