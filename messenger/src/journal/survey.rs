@@ -155,7 +155,28 @@ impl<'a> Survey<'a> {
         let mut expected = self.at.verified.oldest;
         let mut ended = false;
         let mut next = 0;
-        while let Some(&base) = self.bases.get(next) {
+        loop {
+            if next == self.bases.len() && self.at.verified.live && !ended {
+                // There may be more of them now.
+                let bases = list(self.dir, &self.store)?;
+                self.bases.extend(bases.iter().filter(|&&b| b >= expected));
+            }
+            let Some(&base) = self.bases.get(next) else {
+                break;
+            };
+            if base > expected && self.at.verified.live {
+                // They may have been given up meanwhile; or have been made, or renamed, while the directory was listed.
+                let there = list(self.dir, &self.store)?;
+                let between = there.iter().filter(|&&b| b >= expected && b < base);
+                let between: Vec<u64> = between.copied().collect();
+                let given_up = there.first().is_none_or(|&oldest| oldest > expected);
+                if given_up {
+                    expected = base;
+                } else if !between.is_empty() {
+                    self.bases.splice(next..next, between);
+                    continue;
+                }
+            }
             next += 1;
             if base > expected {
                 self.damaged(expected, DamageKind::Missing { to: base });
@@ -174,11 +195,6 @@ impl<'a> Survey<'a> {
             }
             expected = base + segment;
             self.tell(expected, progress);
-            if self.at.verified.live && next == self.bases.len() && !ended {
-                // There may be more of them now.
-                let bases = list(self.dir, &self.store)?;
-                self.bases.extend(bases.iter().filter(|&&b| b >= expected));
-            }
         }
         if self.at.verified.synced > expected {
             let to = self.at.verified.synced;
@@ -343,6 +359,10 @@ impl<'a> Survey<'a> {
             verified.pending = used.map_or(0, |used| used - position);
         }
         if !was_synced && (verified.live || used.is_none()) {
+            if verified.damage.is_empty() {
+                // What came before may have been given up while it was looked for.
+                verified.newest = position;
+            }
             return Ok(true);
         }
         self.damaged(position, DamageKind::Unfinished);

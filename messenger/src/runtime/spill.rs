@@ -214,6 +214,30 @@ mod tests {
     }
 
     #[test]
+    fn says_why_it_overflows() {
+        let mut spill = Spill::new(64);
+        assert!(push(&mut spill, 1, 20));
+        let (needed, capacity) = (48, 4096);
+        for readers in [None, Some(ClaimError::Full { needed, capacity })] {
+            let fault = spill.overflows(64, readers);
+            let full = matches!(
+                fault,
+                SendFault::SpillFull {
+                    limit: 64,
+                    used: 48
+                }
+            );
+            assert!(full, "{fault:?}");
+        }
+        let fault = spill.overflows(64, Some(ClaimError::StorageFull { needed }));
+        let full = matches!(
+            fault,
+            SendFault::Claim(ClaimError::StorageFull { needed: 48 })
+        );
+        assert!(full, "{fault:?}");
+    }
+
+    #[test]
     fn takes_back_what_could_not_be_filled() {
         let mut spill = Spill::new(1024);
         assert_eq!(spill.push(tag(1), 20, |_| Err("no")), Some(Err("no")));

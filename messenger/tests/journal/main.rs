@@ -13,3 +13,4 @@ mod life;
 mod mend;
 mod retention;
 mod running;
+mod schemas;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use messenger::bus::ClaimError;
+use messenger::bus::{ClaimError, MessageId, SourceId, Start, Tag};
 use messenger::journal::{Journal, JournalConfig, SyncPolicy, verify};
 use messenger::{
     FailureKind, Handle, Handler, Message, Outbox, Report, Result, SendError, SendFault, messenger,
@@ -124,6 +124,20 @@ mod careful {
     }
 }
 
+mod spilling {
+    use super::*;
+    messenger! {
+        pub(crate) Spilling(shared: Shared);
+        outside: [ Boss ]
+        Sends (spill = 1 << 20):
+            handlers: [ burst: Burst = Burst ]
+            routes: [ Boss, Go: [burst] ]
+        Counts:
+            handlers: [ count: Count = Count(shared.clone()) ]
+            routes: [ Burst, Item: [count] ]
+    }
+}
+
 fn until(mut there: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !there() {
@@ -187,6 +201,96 @@ fn a_handler_waits_for_the_disk() {
         assert!(report.failures.is_empty(), "{report:?}");
         assert_eq!(seen.load(Ordering::Acquire), 20);
     }
+}
+
+#[test]
+fn what_was_spilled_and_cannot_be_synced_is_sent_once_and_reported() {
+    const SENT: u64 = 300;
+    let dir = Dir::new("spilled");
+    let policy = SyncPolicy::EachRecord;
+    let journal = dir.open(small().bound(1 << 14).sync(policy));
+    let shared = Shared::new(journal.clone());
+    let seen = shared.seen.clone();
+    let failures = Arc::new(AtomicU64::new(0));
+    let told = failures.clone();
+    let app = spilling::Spilling::builder(journal.bus().clone(), shared)
+        .on_failure(move |_| {
+            told.fetch_add(1, Ordering::Release);
+        })
+        .run()
+        .unwrap();
+    let mut reader = app.subscribe_gating::<(Item,)>(Start::Newest).unwrap();
+    app.publisher::<Boss>().unwrap().send(&Go(SENT)).unwrap();
+    until(|| app.counters()[0].spilled > 100);
+    assert_eq!(failures.load(Ordering::Acquire), 0);
+    // The files of the segments that are written to now are taken away.
+    let tail = journal.bus().tail();
+    let mut away = Vec::new();
+    for entry in std::fs::read_dir(&dir).unwrap() {
+        let path = entry.unwrap().path();
+        let base = path
+            .file_stem()
+            .and_then(|stem| stem.to_str()?.parse().ok());
+        if base.is_some_and(|base: u64| base >= tail & !4095) {
+            let aside = path.with_extension("away");
+            std::fs::rename(&path, &aside).unwrap();
+            away.push((path, aside));
+        }
+    }
+    assert!(!away.is_empty());
+    let mut next = 0;
+    let mut read = |count: u64| {
+        for _ in 0..count {
+            let received = reader.next().unwrap().unwrap();
+            assert_eq!(received.get::<Item>().unwrap().unwrap().0, next);
+            next += 1;
+        }
+    };
+    // Makes room, so that what was spilled goes out.
+    read(40);
+    until(|| failures.load(Ordering::Acquire) > 0);
+    for (path, aside) in away {
+        std::fs::rename(aside, path).unwrap();
+    }
+    read(SENT - 40);
+    until(|| seen.load(Ordering::Acquire) == SENT);
+    drop(reader);
+    let report = app.stop().unwrap();
+    let FailureKind::Returned(error) = &report.failures[0].kind else {
+        panic!("{report:?}");
+    };
+    let text = error.to_string();
+    assert!(
+        text.starts_with("the record is visible but not synced"),
+        "{text}"
+    );
+    assert_eq!(report.workers[0].unsent, 0);
+    assert_eq!(report.workers[1].messages, SENT);
+}
+
+#[test]
+fn a_segment_that_is_not_ready_is_no_fault_of_the_readers() {
+    let (needed, capacity) = (32, 1 << 62);
+    assert_eq!(
+        ClaimError::Full { needed, capacity }.to_string(),
+        "the next segment of the journal, for a record of 32 bytes, is not ready yet: try again soon, or send in a way that waits; \
+         `JournalConfig::ahead` has more segments made ready"
+    );
+    let dir = Dir::new("not-ready");
+    let journal = dir.open(small());
+    let mut publisher = journal.bus().publisher().unwrap();
+    let mut refused = 0;
+    for _ in 0..4000 {
+        match publisher.try_send(Tag::new(SourceId::new(1), MessageId::new(1)), &[0; 500]) {
+            Ok(_) => {}
+            Err(ClaimError::Full { capacity, .. }) => {
+                assert_eq!(capacity, 1 << 62);
+                refused += 1;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    println!("{refused} of 4000 were refused for the moment");
 }
 
 /// In a directory on a small disk: the handler's error says that the disk is full; its worker goes on when there is space again.
