@@ -42,27 +42,28 @@ fn die() -> ! {
     std::process::abort()
 }
 
-/// Told of each file that has been flushed: the directory, and the base of the segment.
+/// Told of each flush before it is asked for: the path of the file, or of the directory whose names are flushed. What the file
+/// holds then, and what has not failed after it, survives a power loss.
 #[cfg(all(feature = "fault", not(loom)))]
-pub type Flushed = Box<dyn Fn(&std::path::Path, u64) + Send + Sync>;
+pub type Flushing = Box<dyn Fn(&std::path::Path) + Send + Sync>;
 
 #[cfg(all(feature = "fault", not(loom)))]
-static FLUSHED: std::sync::Mutex<Option<Flushed>> = std::sync::Mutex::new(None);
+static FLUSHING: std::sync::RwLock<Option<Flushing>> = std::sync::RwLock::new(None);
 
 /// Has `hook` told of each flush, in place of the one before.
 #[cfg(all(feature = "fault", not(loom)))]
-pub fn on_flush(hook: Flushed) {
-    *FLUSHED
-        .lock()
+pub fn on_flush(hook: Flushing) {
+    *FLUSHING
+        .write()
         .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(hook);
 }
 
 #[cfg(all(feature = "fault", feature = "journal", not(loom)))]
-pub(crate) fn flushed(dir: &std::path::Path, base: u64) {
-    let hook = FLUSHED
-        .lock()
+pub(crate) fn flushing(path: &std::path::Path) {
+    let hook = FLUSHING
+        .read()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     if let Some(hook) = &*hook {
-        hook(dir, base);
+        hook(path);
     }
 }

@@ -66,7 +66,18 @@ impl Format {
     /// A bijection of position and state, so that no payload can pass for it, nor an older lap.
     #[inline]
     pub(crate) fn stamp(&self, position: u64, state: State) -> u64 {
-        (position | state as u64) ^ self.salt
+        (position | state as u64) ^ self.salt ^ Self::inverted(state as u64)
+    }
+
+    /// Of a note the checksum's complement stands in its stamp: it covers the same bytes as that of a committed record, and
+    /// so one that has become the other by a damaged byte would fit its stamp.
+    #[inline]
+    pub(crate) fn inverted(state: u64) -> u64 {
+        if state == State::Note as u64 {
+            Self::mixed(u32::MAX)
+        } else {
+            0
+        }
     }
 
     /// What the stamp of a record with this checksum is mixed with.

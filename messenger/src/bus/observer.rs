@@ -8,7 +8,7 @@ use super::ring::{Found, Memory};
 use super::shared::Core;
 use super::wait::Event;
 use super::window::Window;
-use super::{ObserveError, ReadError, Tag, WaitStrategy};
+use super::{ObserveError, Tag, WaitStrategy};
 use crate::sync::Ordering::Relaxed;
 
 /// Reads copies of the records and holds back nobody: when it is too slow it is lapped, is told
@@ -92,14 +92,13 @@ impl Observer {
             let pin = Pin(self);
             let (position, start) = (pin.0.position, pin.0.start);
             let Observer { core, window, .. } = &mut *pin.0;
-            match core.look(window, position)? {
+            let found = core.look(window, position)?;
+            core.check_old(window, position, found)?;
+            match found {
                 Found::Nothing => return Ok(None),
                 Found::Skip { next } => pin.0.position = next,
                 Found::Record { next, .. } if position < start => pin.0.position = next,
                 Found::Record { tag, len, next } => {
-                    if position < core.memory.opened_at() && !core.is_sound(window, position) {
-                        return Err(ReadError::Damaged { position }.into());
-                    }
                     let start = window.byte(position + HEADER);
                     // SAFETY: `look` found the record committed (edge 1) and inside the ring,
                     // and the pin keeps it from being overwritten (edges 10 and 11) until it is
@@ -187,7 +186,7 @@ mod tests {
         observer
             .core
             .write_meta(&observer.window, position, tag, 100);
-        let error = ObserveError::Read(ReadError::Corrupt(Corrupt { position, len: 100 }));
+        let error = ObserveError::Read(crate::bus::ReadError::Corrupt(Corrupt { position, len: 100 }));
         let mut payload = b"before".to_vec();
         assert_eq!(observer.try_next(&mut payload), Err(error));
         assert_eq!(payload, b"before", "nothing of it was copied");

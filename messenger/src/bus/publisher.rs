@@ -315,6 +315,10 @@ impl<K: PublisherKind> Publisher<K> {
 
 impl<K: PublisherKind> Drop for Publisher<K> {
     fn drop(&mut self) {
+        if self.open.core.is_kept() {
+            // Before the slot is another's, who says in it what it claims.
+            self.open.close();
+        }
         // The slot first, in case a waker panics in the abort of what was left open.
         self.open.core.leave(self.open.room.slot);
         if self.enrolled {

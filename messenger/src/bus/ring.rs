@@ -365,6 +365,7 @@ impl<M: Memory> Ring<M> {
         let meta = self.memory.meta(window, position).load(Relaxed);
         let bytes = Format::covered(state, meta);
         let sum = self.memory.checksum(window, position, bytes);
-        stamp == (position | state) ^ self.format.salt ^ Format::mixed(sum)
+        let plain = (position | state) ^ self.format.salt ^ Format::inverted(state);
+        stamp == plain ^ Format::mixed(sum)
     }
 }

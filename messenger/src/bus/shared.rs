@@ -13,10 +13,10 @@ use super::layout::Intent;
 use super::layout::{Control, MIN_CAPACITY, Slot};
 use super::park::{Bed, barrier};
 use super::registry::Registry;
-use super::ring::{Memory, Ring, Uncovered};
+use super::ring::{Found, Memory, Ring, Uncovered};
 use super::wait::Event;
 use super::window::Window;
-use super::{BusConfig, BusError, Lost};
+use super::{BusConfig, BusError, Lost, ReadError};
 use crate::memory::{MemoryError, REGION_ALIGN, Region};
 use crate::sync::AtomicU64;
 #[cfg(feature = "journal")]
@@ -152,6 +152,22 @@ impl Core {
     pub(crate) fn alive(mut self, life: Arc<dyn Any + Send + Sync>) -> Self {
         self.memory.life = Some(life);
         self
+    }
+}
+
+impl Core {
+    /// Checks what a look has found at `position`, if the bus was opened with it: there it was finished then, and is as it was.
+    pub(super) fn check_old(
+        &self,
+        window: &Window,
+        position: u64,
+        found: Found,
+    ) -> Result<(), ReadError> {
+        let old = position < self.memory.opened_at();
+        if old && (found == Found::Nothing || !self.is_sound(window, position)) {
+            return Err(ReadError::Damaged { position });
+        }
+        Ok(())
     }
 }
 

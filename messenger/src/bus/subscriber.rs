@@ -279,7 +279,11 @@ impl Cursor {
     /// Whether a record is there; steps over what is none, and lets go of it. Nothing is lent.
     fn ready(&mut self, core: &Core) -> Result<bool, ReadError> {
         let ready = loop {
-            match core.look(&mut self.window, self.position)? {
+            let found = core.look(&mut self.window, self.position)?;
+            if self.position < self.plain {
+                self.check(core, found)?;
+            }
+            match found {
                 Found::Nothing => break false,
                 Found::Record { next, .. } if self.position < self.start => self.position = next,
                 Found::Record { .. } => break true,
@@ -295,29 +299,41 @@ impl Cursor {
     fn take(&mut self, core: &Core) -> Result<Option<Taken>, ReadError> {
         loop {
             let position = self.position;
-            match core.look(&mut self.window, position)? {
-                Found::Nothing => return Ok(None),
+            let found = core.look(&mut self.window, position)?;
+            match found {
+                Found::Nothing => {
+                    if position < self.plain {
+                        self.check(core, found)?;
+                    }
+                    return Ok(None);
+                }
                 Found::Record { tag, len, next } => {
-                    if position < self.plain && !self.is_wanted(core, position)? {
-                        self.position = next;
-                        continue;
+                    if position < self.plain {
+                        self.check(core, found)?;
+                        if position < self.start {
+                            self.position = next;
+                            continue;
+                        }
                     }
                     self.position = next;
                     self.ahead.before_reading(core, &self.window, next);
                     return Ok(Some((position, tag, len)));
                 }
-                Found::Skip { next } => self.position = next,
+                Found::Skip { next } => {
+                    if position < self.plain {
+                        self.check(core, found)?;
+                    }
+                    self.position = next;
+                }
             }
         }
     }
 
-    /// Whether the record found at `position` is to be read, if it is sound.
+    /// Checks what a look has found, if it stood there when the bus was opened: also what is stepped over, which says where
+    /// the next one stands, and also that it is there.
     #[cold]
-    fn is_wanted(&self, core: &Core, position: u64) -> Result<bool, ReadError> {
-        if position < core.memory.opened_at() && !core.is_sound(&self.window, position) {
-            return Err(ReadError::Damaged { position });
-        }
-        Ok(position >= self.start)
+    fn check(&self, core: &Core, found: Found) -> Result<(), ReadError> {
+        core.check_old(&self.window, self.position, found)
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::files::CONTROL;
+use super::files::{CONTROL, sync_dir};
 use super::store::Identity;
 use crate::bus::kept::{LastWords, Window, last_words, reset_words, words_len};
 use crate::memory::{MemoryKind, Region, RegionOptions};
@@ -51,6 +51,20 @@ pub(super) struct Left {
     /// A record boundary up to which all was finished, if it was known.
     pub(super) finished: Option<u64>,
     pub(super) words: LastWords,
+}
+
+impl Left {
+    /// As of a journal that was closed, and ended at `tail`.
+    pub(super) fn closed(tail: u64) -> Self {
+        Self {
+            clean: true,
+            finished: Some(tail),
+            words: LastWords {
+                tail,
+                intents: Vec::new(),
+            },
+        }
+    }
 }
 
 impl Control {
@@ -111,7 +125,11 @@ impl Control {
             control.word(at).store(word, Ordering::Relaxed);
         }
         control.finished(tail);
+        fault!("control_made");
         fs::rename(&new, dir.join(CONTROL))?;
+        fault!("control_named");
+        // So that no page is found later which says that the journal is closed, though there has been a writer since.
+        sync_dir(dir)?;
         Ok(control)
     }
 
@@ -152,6 +170,28 @@ impl Control {
         }))
     }
 
+    /// Where the journal ended when it was closed, if its last writer has said so: also if the system has been started since.
+    /// All before was flushed then, and nothing was written after.
+    pub(super) fn closed_at(dir: &Path, identity: &Identity) -> io::Result<Option<u64>> {
+        let bytes = match fs::read(dir.join(CONTROL)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            bytes => bytes?,
+        };
+        let Some(page) = bytes.first_chunk::<WORDS_AT>() else {
+            return Ok(None);
+        };
+        let word = |at: u64| {
+            let word = page[at as usize..].first_chunk();
+            word.map_or(0, |word| u64::from_le_bytes(*word))
+        };
+        let closed = word(MAGIC_AT) == MAGIC
+            && [word(ID_AT), word(ID_AT + 8)] == words_of(identity.id)
+            && word(STATE_AT) == CLEAN
+            && word(FINISHED_CHECK_AT) == word(FINISHED_AT) ^ FINISHED_MASK
+            && word(FINISHED_AT) % 16 == 0;
+        Ok(closed.then(|| word(FINISHED_AT)))
+    }
+
     /// Makes the bus's words those of a bus from `floor` to `tail` to which nobody is attached.
     pub(super) fn reset(&self, floor: u64, tail: u64) {
         reset_words(&self.region, WORDS_AT, self.members, floor, tail);
@@ -174,6 +214,7 @@ impl Control {
     pub(super) fn clean(&self, tail: u64) {
         self.finished(tail);
         self.word(STATE_AT).store(CLEAN, Ordering::Release);
+        fault!("closed");
     }
 
     fn word(&self, at: u64) -> &AtomicU64 {

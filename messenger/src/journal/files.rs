@@ -87,16 +87,39 @@ pub(crate) fn replace(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let new = dir.join(format!(".{name}.new"));
     let mut file = File::create(&new)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
+    sync_file(&file, &new)?;
     drop(file);
+    fault!("schema_made");
     fs::rename(&new, dir.join(name))?;
+    fault!("schema_named");
     sync_dir(dir)
 }
 
-/// Removes what was being made and not finished: files that end in `.new`.
-pub(crate) fn remove_new(dir: &Path) -> io::Result<()> {
+/// The name of the first segment of all while it is made. It is there before the schema is, and until the segment is: so
+/// a journal that has no segments, nor this, has lost them.
+pub(crate) fn first_segment_new() -> String {
+    format!("{}.new", segment_name(0))
+}
+
+/// Says that a journal is about to be created in `dir`.
+pub(crate) fn begin_creating(dir: &Path) -> io::Result<()> {
+    File::create(dir.join(first_segment_new()))?;
+    sync_dir(dir)
+}
+
+/// Whether a journal of segments of `segment_bytes` has been begun in `dir`, and its first segment has never been there.
+pub(crate) fn is_being_created(dir: &Path, segment_bytes: u64) -> io::Result<bool> {
+    let none = list_segments(dir, segment_bytes)?.bases.is_empty();
+    Ok(none && dir.join(first_segment_new()).try_exists()?)
+}
+
+/// Removes what was being made and not finished: files that end in `.new`, but for one of the name `spared`.
+pub(crate) fn remove_new(dir: &Path, spared: Option<&str>) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
+        if spared.is_some_and(|spared| entry.file_name() == *spared) {
+            continue;
+        }
         if entry.file_name().as_encoded_bytes().ends_with(b".new") && entry.file_type()?.is_file() {
             fs::remove_file(entry.path())?;
         }
@@ -104,9 +127,24 @@ pub(crate) fn remove_new(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Tells a test that simulates a disk.
+fn flushing(path: &Path) {
+    #[cfg(feature = "fault")]
+    crate::fault::flushing(path);
+    #[cfg(not(feature = "fault"))]
+    let _ = path;
+}
+
+/// Makes what `file`, which is at `path`, holds survive a power loss.
+pub(crate) fn sync_file(file: &File, path: &Path) -> io::Result<()> {
+    flushing(path);
+    file.sync_data()
+}
+
 /// Makes the names in `dir` survive a power loss: those of files that were made, renamed or removed in it. Needed, and
 /// done, on Unix.
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
+    flushing(dir);
     #[cfg(unix)]
     File::open(dir)?.sync_all()?;
     #[cfg(not(unix))]

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 use fs4::FileExt;
 
 use super::config::{JournalConfig, SyncPolicy};
-use super::control::{Control, WORDS_AT};
+use super::control::{Control, Left, WORDS_AT};
 use super::cursor::{self, Cursor, CursorError, CursorInfo};
 use super::error::{JournalError, OpenError, OpenFault};
 use super::files::{self, LOCK, Locked, SCHEMA};
@@ -432,7 +432,11 @@ pub(super) fn manifest_of(path: &Path) -> Result<Manifest, OpenFault> {
 fn is_unused(path: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(path)? {
         let name = entry?.file_name();
-        let ours = [LOCK, &format!(".{SCHEMA}.new")];
+        let ours = [
+            LOCK,
+            &format!(".{SCHEMA}.new"),
+            &files::first_segment_new(),
+        ];
         if !ours.iter().any(|ours| name == *ours) {
             return Ok(false);
         }
@@ -487,25 +491,34 @@ fn open_in(path: &Path, config: JournalConfig, create: Create) -> Result<Journal
         Err(fault) => return Err(fault),
     };
     if !found {
-        fs::create_dir_all(path).map_err(system("create the directory"))?;
+        create_dir(path).map_err(system("create the directory"))?;
     }
     let lock = lock(path)?;
     // Again, now that nobody else changes it.
     let (manifest, fresh) = match manifest_of(path) {
-        Ok(manifest) => (manifest, false),
+        Ok(manifest) => {
+            let begun = files::is_being_created(path, manifest.segment_bytes);
+            (manifest, begun.map_err(system("list the segments"))?)
+        }
         Err(OpenFault::Absent) if create != Create::No => {
             let manifest = new_manifest(&config);
-            let written = manifest.write(path);
+            let written = files::begin_creating(path).and_then(|()| manifest.write(path));
             written.map_err(system("write the schema"))?;
             (manifest, true)
         }
         Err(fault) => return Err(fault),
     };
     let store = Arc::new(store_of(Some(path), &manifest, &config)?);
-    files::remove_new(path).map_err(system("remove what was not finished"))?;
+    let first = files::first_segment_new();
+    let spared = fresh.then_some(&*first);
+    let removed = files::remove_new(path, spared);
+    removed.map_err(system("remove what was not finished"))?;
     let left = Control::left(path, &store.identity);
     let left = left.map_err(system("read what the last writer left"))?;
-    let recovery = recover(&store, path, left.as_ref(), fresh)?;
+    let closed_at = Control::closed_at(path, &store.identity);
+    let closed_at = closed_at.map_err(system("read what the last writer left"))?;
+    let left = left.or(closed_at.map(Left::closed));
+    let recovery = recover(&store, path, left.as_ref(), closed_at, fresh)?;
     let bases = store.bases().map_err(system("list the segments"))?;
     let floor = bases.first().copied().unwrap_or(0);
     store.set_oldest(floor);
@@ -517,8 +530,32 @@ fn open_in(path: &Path, config: JournalConfig, create: Create) -> Result<Journal
         recovery.tail,
     );
     let control = control.map_err(system("make the file of shared words"))?;
+    if fresh {
+        // So that there is always a segment from now on.
+        let soon = store.flush_new.swap(true, Ordering::Relaxed);
+        let made = store.prepare(0);
+        made.map_err(|lost| system("make a segment")(io::Error::other(lost)))?;
+        store.flush_new.store(soon, Ordering::Relaxed);
+    }
     let dir = Some(path.to_owned());
     start(store, control, Some(lock), dir, manifest, recovery, config)
+}
+
+/// Creates the directory, so that it survives a loss of power.
+fn create_dir(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => return Ok(()),
+    };
+    create_dir(parent)?;
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        made => made.and_then(|()| files::sync_dir(parent)),
+    }
 }
 
 /// How often it is tried once more to lock a journal.

@@ -5,14 +5,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::control::Control;
 use super::error::{JournalError, OpenError, OpenFault};
 use super::files::list_segments;
 use super::schema::{Manifest, Schema};
 use super::seek;
+use super::recover::synced_in;
 use super::store::{Identity, Store};
 use super::walker::{Step, StepKind, Walker};
 use crate::bus::{MessageId, ReadError, SourceId, Tag, WaitStrategy};
 
+/// How many of the newest segments are asked how far the journal was synced: more than there are ahead.
+const NEWEST: usize = 20;
 /// How often `Block` looks before it sleeps.
 const SPINS: u32 = 1000;
 /// How long who follows sleeps between two looks: from the first to the second, as nothing comes.
@@ -46,6 +50,8 @@ pub struct Reader {
     store: Arc<Store>,
     walker: Walker,
     verify: bool,
+    /// Up to where it is known that all was there when it was opened.
+    synced: u64,
     manifest: Manifest,
 }
 
@@ -124,7 +130,14 @@ impl Reader {
         let listing = list_segments(path, identity.segment_bytes)
             .map_err(OpenFault::tried("list the segments"))?;
         let oldest = listing.bases.first().copied().unwrap_or(0);
+        // The newest segments know it best.
+        let newest = listing.bases.len().saturating_sub(NEWEST);
+        let synced = synced_in(&store, path, &listing.bases[newest..]);
+        let synced = synced.map_err(OpenFault::tried("read the newest segments"))?;
+        let closed_at = Control::closed_at(path, &identity);
+        let closed_at = closed_at.map_err(OpenFault::tried("read what the last writer left"))?;
         Ok(Self {
+            synced: synced.max(closed_at.unwrap_or(0)),
             path: path.to_owned(),
             walker: Walker::new(&store, oldest),
             store: Arc::new(store),
@@ -232,6 +245,10 @@ impl Reader {
                 self.walker.position = step.next;
                 Ok(Some(step))
             }
+            Ok(None) if self.walker.position < self.synced => {
+                let position = self.walker.position;
+                Err(ReadError::Damaged { position }.into())
+            }
             Ok(None) => Ok(None),
             Err(error) => self.absent(error),
         }
@@ -260,6 +277,7 @@ impl Reader {
         match (bases.first(), bases.last()) {
             (Some(&oldest), _) if oldest > position => Err(JournalError::Gone { position, oldest }),
             (_, Some(&newest)) if newest > position => Err(error.into()),
+            _ if position < self.synced => Err(error.into()),
             _ => Ok(None),
         }
     }

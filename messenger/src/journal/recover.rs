@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 
 use super::control::Left;
 use super::error::OpenFault;
-use super::files::{list_segments, segment_name, sync_dir};
+use super::files::{list_segments, segment_name, sync_dir, sync_file};
 use super::header::{HEADER_BYTES, HeaderError, SegmentHeader, synced_of};
 use super::store::Store;
 use super::walker::Walker;
@@ -98,6 +98,7 @@ struct Files {
     /// Bases of files at or after `end`.
     after: Vec<u64>,
     synced: u64,
+    segment_bytes: u64,
 }
 
 /// Finds out where the journal ends, mends what was not finished, clears what is given up. Afterwards `store` has
@@ -106,16 +107,18 @@ pub(super) fn recover(
     store: &Store,
     dir: &Path,
     left: Option<&Left>,
+    closed_at: Option<u64>,
     fresh: bool,
 ) -> Result<Recovery, OpenFault> {
     let system = OpenFault::tried;
-    let files = look_around(store, dir).map_err(system("list the segments"))?;
+    let mut files = look_around(store, dir).map_err(system("list the segments"))?;
+    // Before it was closed all was flushed.
+    files.synced = files.synced.max(closed_at.unwrap_or(0));
     if files.first == files.end && files.after.is_empty() {
-        let reached = left.map_or(0, |left| left.words.tail);
-        if !fresh && reached > 0 {
+        if !fresh {
             return Err(OpenFault::Missing {
                 position: 0,
-                synced: reached,
+                synced: closed_at.or(left.map(|left| left.words.tail)).unwrap_or(0),
             });
         }
         return Ok(Recovery {
@@ -126,7 +129,7 @@ pub(super) fn recover(
             dropped: None,
         });
     }
-    if files.end < files.synced || files.first == files.end {
+    if files.end < files.synced || (files.first == files.end && !files.are_unflushed()) {
         return Err(files.broken.unwrap_or(OpenFault::Missing {
             position: files.end,
             synced: files.synced,
@@ -144,14 +147,25 @@ pub(super) fn recover(
         end.by_checksums(files.synced)?;
     }
     let tail = end.walker.position;
-    let dropped = if consistent {
+    let mut dropped = if consistent {
         None
     } else {
         clear(store, dir, &files, tail, end.why)?
     };
-    for &base in &files.after {
+    if let Some(lost) = left.filter(|_| !consistent).and_then(|left| files.lost(left, tail)) {
+        let why = dropped.as_ref().map_or(DropCause::Segment, |dropped| dropped.why);
+        let to = dropped.map_or(lost, |dropped| dropped.to.max(lost));
+        let from = tail;
+        dropped = Some(Dropped { from, to, why });
+    }
+    for &base in files.after.iter().filter(|&&base| base > files.first) {
         let path = dir.join(segment_name(base));
         fs::remove_file(path).map_err(system("remove a segment that was given up"))?;
+        fault!("after_removed");
+    }
+    if !files.after.is_empty() {
+        // Else a loss of power could bring back a segment of before, behind the records to come.
+        sync_dir(dir).map_err(system("flush the directory"))?;
     }
     let mut base = store.base(tail);
     while base < store.prepared() {
@@ -172,6 +186,32 @@ pub(super) fn recover(
     })
 }
 
+impl Files {
+    /// Whether the oldest segment, which is broken, was made and never flushed, and those before it given up. Then nothing was
+    /// synced that lies in it, and another is made in its place. The first of all is flushed when the journal is created.
+    fn are_unflushed(&self) -> bool {
+        let blank = match &self.broken {
+            Some(OpenFault::Cut { .. }) => true,
+            Some(OpenFault::Header { source, .. }) => {
+                matches!(source, HeaderError::Blank | HeaderError::Damaged { .. })
+            }
+            _ => false,
+        };
+        blank && self.first > 0 && self.synced <= self.first
+    }
+}
+
+impl Files {
+    /// Up to where the last writer had come, of whose words the rest is not to be used: if that is after `tail`.
+    fn lost(&self, left: &Left, tail: u64) -> Option<u64> {
+        let reached = left.words.tail;
+        let segment = self.segment_bytes;
+        // So many segments there may be ahead.
+        let possible = self.end.saturating_add(16 * segment) >= reached && reached % 16 == 0;
+        (possible && reached > tail).then_some(reached)
+    }
+}
+
 fn look_around(store: &Store, dir: &Path) -> io::Result<Files> {
     let bases = list_segments(dir, store.segment_bytes())?.bases;
     let mut files = Files {
@@ -180,12 +220,11 @@ fn look_around(store: &Store, dir: &Path) -> io::Result<Files> {
         broken: None,
         after: Vec::new(),
         synced: 0,
+        segment_bytes: store.segment_bytes(),
     };
     for &base in &bases {
-        let found = examine(store, dir, base)?;
-        if let Ok(synced) = found {
-            files.synced = files.synced.max(synced);
-        }
+        let (synced, found) = examine(store, dir, base)?;
+        files.synced = files.synced.max(synced);
         if base == files.end && files.broken.is_none() && found.is_ok() {
             files.end += store.segment_bytes();
             continue;
@@ -199,15 +238,30 @@ fn look_around(store: &Store, dir: &Path) -> io::Result<Files> {
     Ok(files)
 }
 
-/// What the header of a segment says of how far the journal was synced, or why the file cannot be used.
-fn examine(store: &Store, dir: &Path, base: u64) -> io::Result<Result<u64, OpenFault>> {
+/// Up to where the headers of the segments with these bases say that the journal was synced.
+pub(super) fn synced_in(store: &Store, dir: &Path, bases: &[u64]) -> io::Result<u64> {
+    let mut known = 0;
+    for &base in bases {
+        match examine(store, dir, base) {
+            // Given up meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            found => known = known.max(found?.0),
+        }
+    }
+    Ok(known)
+}
+
+/// What the header of a segment says of how far the journal was synced, also if else it is broken; and why the file cannot be
+/// used, if so.
+fn examine(store: &Store, dir: &Path, base: u64) -> io::Result<(u64, Result<(), OpenFault>)> {
     let mut file = File::open(dir.join(segment_name(base)))?;
     let (len, expected) = (file.metadata()?.len(), store.file_bytes());
     let mut page = vec![0; HEADER_BYTES.min(usize::try_from(len).unwrap_or(HEADER_BYTES))];
     file.read_exact(&mut page)?;
     let header = SegmentHeader::parse(&page);
     let checked = header.and_then(|header| header.check(&store.header_of(base, &header)));
-    Ok(match checked {
+    let synced = synced_of(&page, store.identity.salt).unwrap_or(0);
+    let found = match checked {
         Err(HeaderError::Short { .. }) => Err(OpenFault::Cut {
             base,
             len,
@@ -219,8 +273,9 @@ fn examine(store: &Store, dir: &Path, base: u64) -> io::Result<Result<u64, OpenF
             len,
             expected,
         }),
-        Ok(()) => Ok(synced_of(&page, store.identity.salt).unwrap_or(0)),
-    })
+        Ok(()) => Ok(()),
+    };
+    Ok((synced, found))
 }
 
 /// Looks for where a journal ends.
@@ -230,6 +285,8 @@ struct End<'a> {
     walker: Walker,
     aborted: u64,
     why: DropCause,
+    /// Whether checksums are looked at.
+    verify: bool,
 }
 
 impl<'a> End<'a> {
@@ -240,6 +297,7 @@ impl<'a> End<'a> {
             walker: Walker::new(store, files.synced),
             aborted: 0,
             why: DropCause::Unfinished,
+            verify: true,
         }
     }
 
@@ -250,7 +308,7 @@ impl<'a> End<'a> {
             return Ok(false);
         }
         match self.walker.look(self.store) {
-            Ok(Some(step)) if self.walker.is_sound(&step) => {
+            Ok(Some(step)) if !self.verify || self.walker.is_sound(&step) => {
                 self.walker.position = step.next;
                 return Ok(true);
             }
@@ -280,16 +338,21 @@ impl<'a> End<'a> {
             }
         }
         loop {
-            if self.step()? {
+            let position = self.walker.position;
+            if position >= words.tail {
+                // Nothing can stand after the tail, or the words are not what they were.
+                let more = self.step()?;
+                return Ok(position == words.tail && !more && self.why != DropCause::Checksum);
+            }
+            // The system has kept every byte: what is finished is whole, and if it was damaged since, who reads it is told.
+            self.verify = false;
+            let stepped = self.step()?;
+            self.verify = true;
+            if stepped {
                 continue;
             }
-            let position = self.walker.position;
-            if position == words.tail {
-                // Nothing can stand after the tail, or the words are not what they were.
-                return Ok(self.why != DropCause::Checksum);
-            }
             let hole = match self.why {
-                DropCause::Unfinished if position < words.tail => self.hole(left, position)?,
+                DropCause::Unfinished => self.hole(left, position)?,
                 _ => None,
             };
             let Some(end) = hole else { return Ok(false) };
@@ -377,8 +440,8 @@ fn clear(
             }
             fault!("cleared");
             let path = dir.join(segment_name(base));
-            let file = fs::OpenOptions::new().read(true).write(true).open(path);
-            let synced = file.and_then(|file| file.sync_data());
+            let file = fs::OpenOptions::new().read(true).write(true).open(&path);
+            let synced = file.and_then(|file| sync_file(&file, &path));
             synced.map_err(system("flush a segment that was cleared"))?;
         }
         base = end;

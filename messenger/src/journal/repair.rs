@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::control::Control;
 use super::cursor;
 use super::error::{OpenError, OpenFault};
-use super::files::{CONTROL, SCHEMA, remove_new, segment_name, sync_dir};
+use super::files::{CONTROL, SCHEMA, is_being_created, remove_new, segment_name, sync_dir};
 use super::handle::lock;
 use super::header::{HEADER_BYTES, SYNCED_AT, SegmentHeader, encode_synced, synced_of};
 use super::schema::Manifest;
@@ -175,7 +175,7 @@ impl Plan {
         let mut last = None;
         if bases.is_empty() {
             let tail = left.as_ref().map_or(0, |left| left.words.tail);
-            cut = lost_all(path, tail);
+            cut = lost_all(path, segment, tail);
             last = cut.as_ref().map(|cut| cut.from.next_multiple_of(segment));
             found.damage.extend(cut.as_ref().map(|cut| cut.why.clone()));
         }
@@ -242,7 +242,7 @@ impl Plan {
         if self.repaired.is_nothing() {
             return Ok(());
         }
-        remove_new(dir)?;
+        remove_new(dir, None)?;
         if self.repaired.schema {
             match fs::copy(dir.join(SCHEMA), dir.join("schema.damaged")) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -363,7 +363,7 @@ impl Plan {
 }
 
 /// There is no segment, and the journal is known to have reached some position.
-fn lost_all(path: &Path, tail: u64) -> Option<Cut> {
+fn lost_all(path: &Path, segment: u64, tail: u64) -> Option<Cut> {
     let cursors = cursor::list(path).unwrap_or_default();
     let reached = cursors.iter().map(|cursor| cursor.position).max();
     let to = tail.max(reached.unwrap_or(0));
@@ -372,7 +372,8 @@ fn lost_all(path: &Path, tail: u64) -> Option<Cut> {
         what: DamageKind::Missing { to },
         synced: true,
     };
-    (to > 0).then_some(Cut {
+    let is_new = is_being_created(path, segment).unwrap_or(false);
+    (to > 0 || !is_new).then_some(Cut {
         from: to,
         to,
         synced: to,

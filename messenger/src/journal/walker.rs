@@ -141,6 +141,7 @@ impl Walker {
             let none = Tag::new(SourceId::new(0), MessageId::new(0));
             let word = self.window.word(position + 8);
             word.store(meta(none, len), Ordering::Relaxed);
+            fault!("hole_measured");
             let checksum = crc32c::crc32c(self.bytes(position + 8, 8));
             let stamp = self.format.stamp(position, State::Aborted) ^ Format::mixed(checksum);
             let word = self.window.word(position);

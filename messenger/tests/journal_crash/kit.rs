@@ -1,0 +1,122 @@
+//! What the crash tests share: directories, seeded numbers, and records that say who wrote them, and when.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use messenger::bus::{MessageId, SourceId, Tag};
+
+/// A directory that goes with its guard; it stays where a test fails, to be looked at.
+pub(crate) struct Dir(PathBuf);
+
+impl Dir {
+    pub(crate) fn new(name: &str) -> Self {
+        Self::under(&std::env::temp_dir(), name)
+    }
+
+    /// One whose files are not on a disk, if the system has such a thing: where flushing costs nothing.
+    pub(crate) fn in_memory(name: &str) -> Self {
+        let memory = Path::new("/dev/shm");
+        if memory.is_dir() {
+            Self::under(memory, name)
+        } else {
+            Self::new(name)
+        }
+    }
+
+    fn under(parent: &Path, name: &str) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("messenger-{name}-{}-{number}", std::process::id());
+        let path = parent.join(name);
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl std::ops::Deref for Dir {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("what was found is in {}", self.0.display());
+        } else {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
+/// Seeded numbers: splitmix64.
+#[derive(Clone)]
+pub(crate) struct Rng(pub(crate) u64);
+
+impl Rng {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        mix(self.0)
+    }
+
+    /// A number below `end`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    pub(crate) fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len() as u64) as usize]
+    }
+}
+
+pub(crate) fn mix(n: u64) -> u64 {
+    let n = (n ^ (n >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let n = (n ^ (n >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    n ^ (n >> 31)
+}
+
+/// How many cases to try: what the environment says, or `usual`.
+pub(crate) fn cases(variable: &str, usual: u64) -> u64 {
+    let asked = std::env::var(variable).ok();
+    asked.and_then(|n| n.parse().ok()).unwrap_or(usual)
+}
+
+/// The seed of the first case.
+pub(crate) fn first_seed() -> u64 {
+    cases("MESSENGER_SEED", 1)
+}
+
+/// The tag of what `publisher` writes as its record `sequence`.
+pub(crate) fn tag(publisher: u16, sequence: u64) -> Tag {
+    let message = mix(sequence) as u16 | 1;
+    Tag::new(SourceId::new(publisher + 1), MessageId::new(message))
+}
+
+/// The payload of the record `sequence` of `publisher`: every byte of it follows from the two.
+pub(crate) fn payload(publisher: u16, sequence: u64, longest: usize) -> Vec<u8> {
+    let seed = mix(sequence ^ u64::from(publisher) << 48);
+    let len = match seed % 16 {
+        0 => longest,
+        1 => longest / 2 + 3,
+        _ => 8 + (seed >> 8) as usize % 120,
+    };
+    let mut bytes = sequence.to_le_bytes().to_vec();
+    let mut rng = Rng(seed);
+    while bytes.len() < len {
+        bytes.extend(rng.next().to_le_bytes());
+    }
+    bytes.truncate(len.clamp(8, longest));
+    bytes
+}
+
+/// The sequence number that a payload says.
+pub(crate) fn sequence_of(payload: &[u8]) -> u64 {
+    u64::from_le_bytes(*payload.first_chunk().unwrap())
+}

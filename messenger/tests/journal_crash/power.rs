@@ -1,0 +1,366 @@
+//! The power goes: what was synced is there, and of the rest what stands before the first thing that is not whole.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use messenger::bus::{Publisher, Start};
+use messenger::journal::{Journal, JournalConfig, LeftBy, Reader, SyncPolicy};
+
+use crate::disk::{Disk, Snapshot};
+use crate::kit::{self, Dir, Rng, cases, first_seed};
+
+const SEGMENT: u64 = 4096;
+const LONGEST: usize = 1000;
+/// How often the power goes in the life of one journal.
+const CRASHES: u16 = 4;
+
+/// Which disk each test's files are on: the hook is one for all.
+static DISKS: Mutex<Vec<Arc<Disk>>> = Mutex::new(Vec::new());
+
+fn watch(disk: &Arc<Disk>) {
+    DISKS.lock().unwrap().push(Arc::clone(disk));
+    messenger::fault::on_flush(Box::new(|path| {
+        // Not while the disk is told: the power may go.
+        let disks = DISKS.lock().unwrap().clone();
+        for disk in disks {
+            disk.flushing(path);
+        }
+    }));
+}
+
+fn unwatch(disk: &Arc<Disk>) {
+    DISKS.lock().unwrap().retain(|other| !Arc::ptr_eq(other, disk));
+}
+
+/// A record that was committed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Committed {
+    position: u64,
+    publisher: u16,
+    sequence: u64,
+}
+
+/// One journal, and what is known of it.
+struct Life {
+    root: Dir,
+    rng: Rng,
+    policy: SyncPolicy,
+    /// Hardly ever syncs.
+    lazy: bool,
+    epoch: u16,
+    /// All that was ever committed and not lost, in order.
+    committed: Vec<Committed>,
+    /// What was acknowledged as synced.
+    synced: Arc<AtomicU64>,
+    /// The oldest position that may have been given up.
+    trimmed: u64,
+}
+
+/// What the whole test has seen, so that it is known to have seen something.
+#[derive(Default, Debug)]
+struct Sum {
+    crashes: u64,
+    while_opening: u64,
+    records: u64,
+    lost: u64,
+    dropped: u64,
+    synced: u64,
+}
+
+impl Life {
+    fn new(seed: u64) -> Self {
+        let mut rng = Rng(seed);
+        let lazy = rng.one_in(4);
+        let policy = match rng.below(3) {
+            _ if lazy => SyncPolicy::OnDemand,
+            0 => SyncPolicy::OnDemand,
+            1 => SyncPolicy::Every {
+                bytes: 600,
+                interval: Duration::from_millis(1),
+            },
+            _ => SyncPolicy::EachRecord,
+        };
+        Self {
+            root: Dir::in_memory("power"),
+            rng,
+            policy,
+            lazy,
+            epoch: 0,
+            committed: Vec::new(),
+            synced: Arc::default(),
+            trimmed: 0,
+        }
+    }
+
+    fn dir(&self, epoch: u16) -> std::path::PathBuf {
+        self.root.join(format!("after-{epoch}"))
+    }
+
+    fn config(&self) -> JournalConfig {
+        JournalConfig::new()
+            .segment_bytes(SEGMENT)
+            .members(8)
+            .time_resolution(Duration::from_millis(1))
+            .sync(self.policy)
+    }
+
+    /// Writes until the power goes, and looks at what is left.
+    fn epoch(&mut self, sum: &mut Sum) {
+        let dir = self.dir(self.epoch);
+        std::fs::create_dir_all(&dir).unwrap();
+        let disk = Disk::new(&dir);
+        watch(&disk);
+        let gone = Arc::new(Mutex::new(None));
+        let at_flush = self.rng.one_in(2);
+        if at_flush {
+            let (gone, synced) = (Arc::clone(&gone), Arc::clone(&self.synced));
+            // Some of the first are those of opening.
+            disk.crash_at(1 + self.rng.below(20), move |snapshot| {
+                *gone.lock().unwrap() = Some((synced.load(Ordering::Relaxed), snapshot));
+            });
+        }
+        let journal = Journal::open(&dir, self.config()).unwrap();
+        // Nothing is promised of a journal that is being created.
+        let created = self.epoch == 0;
+        let early = gone.lock().unwrap().is_some() && !created;
+        if created {
+            *gone.lock().unwrap() = None;
+        }
+        if !early {
+            self.write(&journal, &disk, &gone);
+        }
+        drop(journal);
+        unwatch(&disk);
+        let (synced, snapshot) = gone.lock().unwrap().take().unwrap();
+        sum.crashes += 1;
+        sum.while_opening += u64::from(early);
+        self.epoch += 1;
+        let dir = self.dir(self.epoch);
+        snapshot.restore(&dir, &mut self.rng);
+        self.look(&dir, synced, sum);
+    }
+
+    fn publisher_id(&self, n: u16) -> u16 {
+        self.epoch * 2 + n
+    }
+
+    fn write(&mut self, journal: &Journal, disk: &Disk, gone: &Mutex<Option<(u64, Snapshot)>>) {
+        let mut publishers = [0, 1].map(|_| journal.bus().publisher().unwrap());
+        let mut next = [0; 2];
+        let lazy = self.lazy && !self.rng.one_in(8);
+        let mut ops = 1 + self.rng.below(if lazy { 150 } else { 60 });
+        while gone.lock().unwrap().is_none() {
+            let synced = journal.synced();
+            self.synced.fetch_max(synced, Ordering::Relaxed);
+            if ops == 0 {
+                *gone.lock().unwrap() = Some((synced, disk.snapshot()));
+                return;
+            }
+            ops -= 1;
+            let which = self.rng.below(2) as usize;
+            match self.rng.below(16) {
+                0 | 2 if lazy => {}
+                0 => {
+                    journal.sync().unwrap();
+                }
+                1 => disk.note(),
+                2 if self.committed.len() > 4 => {
+                    let back = self.rng.below(4) as usize;
+                    let last = self.committed[self.committed.len() - 1 - back];
+                    assert!(journal.wait_synced(last.position, None).unwrap());
+                    assert!(journal.synced() > last.position);
+                }
+                3 => drop(publishers[which].claim(kit::tag(9, 9), 50).unwrap()),
+                4 => {
+                    let before = self.committed.last().map_or(0, |last| last.position);
+                    let before = before.saturating_sub(self.rng.below(4) * SEGMENT);
+                    self.trimmed = self.trimmed.max(journal.trim(before).unwrap());
+                }
+                5 | 6 if self.policy != SyncPolicy::EachRecord => {
+                    ops = ops.min(self.held(journal, disk, gone, &mut publishers, &mut next, ops));
+                }
+                _ => self.send(which, &mut publishers[which], &mut next),
+            }
+        }
+    }
+
+    fn send(&mut self, which: usize, publisher: &mut Publisher, next: &mut [u64; 2]) {
+        let (id, sequence) = (self.publisher_id(which as u16), next[which]);
+        let bytes = kit::payload(id, sequence, LONGEST);
+        let position = publisher.send(kit::tag(id, sequence), &bytes).unwrap();
+        next[which] += 1;
+        self.keep(position, id, sequence);
+    }
+
+    fn keep(&mut self, position: u64, publisher: u16, sequence: u64) {
+        let committed = Committed {
+            position,
+            publisher,
+            sequence,
+        };
+        let at = self.committed.binary_search(&committed).unwrap_err();
+        self.committed.insert(at, committed);
+    }
+
+    /// A claim is being filled while others commit after it. The power may go meanwhile.
+    fn held(
+        &mut self,
+        journal: &Journal,
+        disk: &Disk,
+        gone: &Mutex<Option<(u64, Snapshot)>>,
+        publishers: &mut [Publisher; 2],
+        next: &mut [u64; 2],
+        ops: u64,
+    ) -> u64 {
+        let (one, other) = publishers.split_at_mut(1);
+        let (id, sequence) = (self.publisher_id(0), next[0]);
+        let bytes = kit::payload(id, sequence, LONGEST);
+        let mut claim = one[0].claim(kit::tag(id, sequence), bytes.len()).unwrap();
+        claim.writer().put(&bytes).unwrap();
+        for _ in 0..self.rng.below(5) {
+            self.send(1, &mut other[0], next);
+            if !self.lazy && self.rng.one_in(3) {
+                journal.sync().unwrap();
+                assert!(journal.synced() <= claim.position());
+            }
+        }
+        if ops < 5 && gone.lock().unwrap().is_none() {
+            *gone.lock().unwrap() = Some((journal.synced(), disk.snapshot()));
+        }
+        if self.rng.one_in(4) {
+            drop(claim);
+        } else {
+            let position = claim.commit().unwrap();
+            next[0] += 1;
+            self.keep(position, id, sequence);
+        }
+        ops
+    }
+
+    /// Opens what the disk has kept.
+    fn look(&mut self, dir: &Path, synced: u64, sum: &mut Sum) {
+        // The disk may have kept what was given up: what is there is what counts.
+        let beyond = |from: u64| {
+            let bytes = self.bytes_beyond(dir, from);
+            bytes.iter().any(|&byte| byte != 0)
+        };
+        let copy = self.root.join("copy");
+        let _ = std::fs::remove_dir_all(&copy);
+        copy_dir(dir, &copy);
+        let journal = Journal::open_existing(&copy, self.config()).unwrap();
+        let recovery = journal.recovery().clone();
+        assert!(matches!(recovery.left, LeftBy::PowerLoss | LeftBy::Nobody), "{recovery:?}");
+        assert!(recovery.tail >= synced, "{recovery:?}, and {synced} was synced");
+        assert!(recovery.synced <= recovery.tail, "{recovery:?}");
+        if beyond(recovery.tail) {
+            let dropped = recovery.dropped.as_ref().expect("something was there");
+            assert_eq!(dropped.from, recovery.tail);
+            sum.dropped += 1;
+        }
+        let found = self.read(&journal);
+        drop(journal);
+        let mut found_again = Vec::new();
+        let mut reader = Reader::open(&copy).unwrap();
+        while let Some(entry) = reader.next().unwrap() {
+            found_again.push(self.known(entry.position, entry.tag, entry.payload));
+        }
+        assert_eq!(found, found_again);
+        assert!(
+            self.bytes_beyond(&copy, reader.position()).iter().all(|&byte| byte == 0),
+            "something is left after {}",
+            reader.position()
+        );
+        // From where it was trimmed, or before that, to what was synced, or after that: all of it, in order.
+        let gone = |c: &&Committed| match found.first() {
+            Some(first) => c.position < first.position,
+            None => c.position < self.trimmed,
+        };
+        let from = self.committed.iter().take_while(gone).count();
+        assert!(self.committed[..from].iter().all(|c| c.position < self.trimmed), "{recovery:?}");
+        let to = from + found.len();
+        assert_eq!(found, self.committed[from..to], "{recovery:?}");
+        let lost = &self.committed[to..];
+        assert!(
+            lost.iter().all(|c| c.position >= synced),
+            "{lost:?}; synced up to {synced}; {recovery:?}"
+        );
+        sum.records += found.len() as u64;
+        sum.lost += lost.len() as u64;
+        sum.synced += found.iter().filter(|c| c.position < synced).count() as u64;
+        self.committed = found;
+        self.synced.store(synced.min(recovery.tail), Ordering::Relaxed);
+    }
+
+    fn read(&self, journal: &Journal) -> Vec<Committed> {
+        let mut subscriber = journal.bus().subscribe(Start::Oldest).unwrap();
+        let mut found = Vec::new();
+        while let Some(record) = subscriber.try_next().unwrap() {
+            found.push(self.known(record.position(), record.tag(), record.payload()));
+        }
+        found
+    }
+
+    fn known(&self, position: u64, tag: messenger::bus::Tag, bytes: &[u8]) -> Committed {
+        let publisher = tag.source.get() - 1;
+        let sequence = kit::sequence_of(bytes);
+        assert_eq!(tag, kit::tag(publisher, sequence));
+        assert_eq!(bytes, kit::payload(publisher, sequence, LONGEST), "at {position}");
+        Committed {
+            position,
+            publisher,
+            sequence,
+        }
+    }
+
+    /// What the segments in a row from the one with `from` on hold from there on.
+    fn bytes_beyond(&self, dir: &Path, from: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut base = from & !(SEGMENT - 1);
+        while let Ok(segment) = std::fs::read(dir.join(format!("{base:020}.segment"))) {
+            if (segment.len() as u64) < 4096 + SEGMENT || !segment.starts_with(b"MSGRSEG\0") {
+                break;
+            }
+            let skip = from.saturating_sub(base) as usize;
+            bytes.extend(&segment[4096 + skip..]);
+            base += SEGMENT;
+        }
+        bytes
+    }
+}
+
+pub(crate) fn copy_dir(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            copy_dir(&entry.path(), &to.join(entry.file_name()));
+        } else {
+            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_was_synced_survives_a_loss_of_power() {
+    let lives = cases("MESSENGER_POWER_SEEDS", 3000) / u64::from(CRASHES);
+    let begun = Instant::now();
+    let mut sum = Sum::default();
+    for seed in first_seed()..first_seed() + lives {
+        let mut life = Life::new(seed);
+        let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            for _ in 0..CRASHES {
+                life.epoch(&mut sum);
+            }
+        }));
+        if let Err(panic) = ran {
+            eprintln!("MESSENGER_SEED={seed}, crash {}, {:?}", life.epoch, life.policy);
+            std::panic::resume_unwind(panic);
+        }
+    }
+    println!("{sum:?} in {:?}", begun.elapsed());
+    if lives >= 100 {
+        assert!(sum.while_opening > 0 && sum.lost > 0 && sum.dropped > 0 && sum.synced > 0);
+    }
+}
