@@ -73,6 +73,10 @@ pub(crate) enum NoRoom {
 
 /// There is no window with some position.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(
+    any(loom, not(feature = "journal")),
+    expect(dead_code, reason = "a ring has one window, with all positions")
+)]
 pub(crate) enum Uncovered {
     /// The bus has not grown so far.
     NotYet,

@@ -1,34 +1,12 @@
 //! Visible and synced: who is promised what, when, and at what number of flushes.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use messenger::bus::{ClaimError, CommitError, Start};
 use messenger::journal::{Journal, JournalConfig, JournalError, SyncPolicy, verify};
 
 use crate::kit::{Dir, small, tag};
-
-/// How many flushes of segments there were in `dir` since this was asked first.
-#[cfg(feature = "fault")]
-fn flushes(dir: &Path) -> u64 {
-    static FLUSHES: OnceLock<Mutex<HashMap<PathBuf, u64>>> = OnceLock::new();
-    let counts = FLUSHES.get_or_init(|| {
-        messenger::fault::on_flush(Box::new(|dir, _| {
-            if let Some(counts) = FLUSHES.get() {
-                *counts.lock().unwrap().entry(dir.to_owned()).or_default() += 1;
-            }
-            if dir.to_string_lossy().contains("-group-") {
-                // On a fast disk it would be luck that others come meanwhile.
-                std::thread::sleep(Duration::from_micros(500));
-            }
-        }));
-        Mutex::default()
-    });
-    counts.lock().unwrap().get(dir).copied().unwrap_or(0)
-}
 
 /// One long segment, so that a flush is one file's.
 fn long() -> JournalConfig {
@@ -132,19 +110,6 @@ fn every_so_often() {
         let took = begun.elapsed();
         assert!(took < interval * 20, "{took:?}");
     }
-    // A note of the time is published too, but idle there is nothing to flush.
-    #[cfg(feature = "fault")]
-    {
-        let _ = flushes(&dir);
-        std::thread::sleep(interval * 2);
-        let before = flushes(&dir);
-        std::thread::sleep(interval * 4);
-        assert_eq!(
-            flushes(&dir),
-            before,
-            "an idle journal leaves the disk alone"
-        );
-    }
 }
 
 #[test]
@@ -165,56 +130,6 @@ fn each_record_is_synced_when_its_commit_returns() {
     let first = run.send(tag(1), b"1").unwrap();
     assert!(journal.synced() >= first + 32);
     run.send(tag(1), b"2").unwrap();
-}
-
-#[cfg(feature = "fault")]
-#[test]
-fn publishers_share_flushes() {
-    const THREADS: u64 = 8;
-    const EACH: u64 = 100;
-    let dir = Dir::new("group");
-    let _ = flushes(&dir);
-    let journal = dir.open(long().sync(SyncPolicy::EachRecord));
-    let before = flushes(&dir);
-    let stop = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let watch = scope.spawn(|| {
-            let mut last = 0;
-            while !stop.load(Ordering::Relaxed) {
-                let synced = journal.synced();
-                assert!(synced >= last, "the watermark only grows");
-                last = synced;
-            }
-        });
-        let publishers: Vec<_> = (0..THREADS)
-            .map(|_| {
-                scope.spawn(|| {
-                    let mut publisher = journal.bus().publisher().unwrap();
-                    for n in 0..EACH {
-                        let position = publisher.send(tag(n as u16), &[7; 64]).unwrap();
-                        assert!(journal.synced() >= position + 80);
-                    }
-                })
-            })
-            .collect();
-        for publisher in publishers {
-            publisher.join().unwrap();
-        }
-        stop.store(true, Ordering::Relaxed);
-        watch.join().unwrap();
-    });
-    let flushed = flushes(&dir) - before;
-    println!("{} records, {flushed} flushes", THREADS * EACH);
-    assert!(flushed * 2 < THREADS * EACH, "{flushed} flushes");
-    assert!(flushed > 0);
-
-    // One publisher alone shares with nobody.
-    let before = flushes(&dir);
-    let mut publisher = journal.bus().publisher().unwrap();
-    for n in 0..20 {
-        publisher.send(tag(n), &[7; 64]).unwrap();
-    }
-    assert!(flushes(&dir) - before >= 20);
 }
 
 /// Takes the file of the segment in use away, as a disk that fails would.

@@ -9,6 +9,7 @@ mod kit;
 mod disk;
 mod durability;
 mod faults;
+mod flushes;
 mod life;
 mod mend;
 mod retention;

@@ -11,7 +11,6 @@ use messenger::journal::{
     verify,
 };
 
-use crate::child;
 use crate::kit::{Dir, payload, small, tag};
 
 const SEGMENT: u64 = 4096;
@@ -441,6 +440,8 @@ fn what_only_has_to_be_recovered_is_no_damage_to_repair() {
 #[cfg(feature = "fault")]
 #[test]
 fn a_repair_that_is_killed_is_done_again() {
+    use crate::child;
+
     if let Some(place) = child::is("repair") {
         let _ = repair(place, |_| {});
         return;

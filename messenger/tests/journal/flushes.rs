@@ -1,0 +1,104 @@
+//! How many flushes there are: publishers share them, and an idle journal leaves the disk alone.
+#![cfg(feature = "fault")]
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
+
+use messenger::journal::{JournalConfig, SyncPolicy};
+
+use crate::kit::{Dir, small, tag};
+
+/// How many flushes of segments there were in `dir` since this was asked first.
+fn flushes(dir: &Path) -> u64 {
+    static FLUSHES: OnceLock<Mutex<HashMap<PathBuf, u64>>> = OnceLock::new();
+    let counts = FLUSHES.get_or_init(|| {
+        messenger::fault::on_flush(Box::new(|dir, _| {
+            if let Some(counts) = FLUSHES.get() {
+                *counts.lock().unwrap().entry(dir.to_owned()).or_default() += 1;
+            }
+            if dir.to_string_lossy().contains("-group-") {
+                // On a fast disk it would be luck that others come meanwhile.
+                std::thread::sleep(Duration::from_micros(500));
+            }
+        }));
+        Mutex::default()
+    });
+    counts.lock().unwrap().get(dir).copied().unwrap_or(0)
+}
+
+/// One long segment, so that a flush is one file's.
+fn long() -> JournalConfig {
+    JournalConfig::new().segment_bytes(1 << 22)
+}
+
+#[test]
+fn an_idle_journal_leaves_the_disk_alone() {
+    let dir = Dir::new("idle");
+    let _ = flushes(&dir);
+    let interval = Duration::from_millis(20);
+    let bytes = u64::MAX;
+    let policy = SyncPolicy::Every { bytes, interval };
+    let journal = dir.open(small().sync(policy));
+    let mut publisher = journal.bus().publisher().unwrap();
+    for n in 0..10 {
+        publisher.send(tag(n), b"a few bytes").unwrap();
+    }
+    // These, and the note of the time after them.
+    std::thread::sleep(Duration::from_millis(500));
+    let before = flushes(&dir);
+    assert!((1..10).contains(&before), "{before}");
+    std::thread::sleep(interval * 10);
+    assert_eq!(flushes(&dir), before);
+}
+
+#[test]
+fn publishers_share_flushes() {
+    const THREADS: u64 = 8;
+    const EACH: u64 = 100;
+    let dir = Dir::new("group");
+    let _ = flushes(&dir);
+    let journal = dir.open(long().sync(SyncPolicy::EachRecord));
+    let before = flushes(&dir);
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let watch = scope.spawn(|| {
+            let mut last = 0;
+            while !stop.load(Ordering::Relaxed) {
+                let synced = journal.synced();
+                assert!(synced >= last, "the watermark only grows");
+                last = synced;
+            }
+        });
+        let publishers: Vec<_> = (0..THREADS)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut publisher = journal.bus().publisher().unwrap();
+                    for n in 0..EACH {
+                        let position = publisher.send(tag(n as u16), &[7; 64]).unwrap();
+                        assert!(journal.synced() >= position + 80);
+                    }
+                })
+            })
+            .collect();
+        for publisher in publishers {
+            publisher.join().unwrap();
+        }
+        stop.store(true, Ordering::Relaxed);
+        watch.join().unwrap();
+    });
+    let flushed = flushes(&dir) - before;
+    println!("{} records, {flushed} flushes", THREADS * EACH);
+    assert!(flushed * 2 < THREADS * EACH, "{flushed} flushes");
+    assert!(flushed > 0);
+
+    // One publisher alone shares with nobody.
+    let before = flushes(&dir);
+    let mut publisher = journal.bus().publisher().unwrap();
+    for n in 0..20 {
+        publisher.send(tag(n), &[7; 64]).unwrap();
+    }
+    assert!(flushes(&dir) - before >= 20);
+}
