@@ -111,7 +111,7 @@ impl Intent {
     }
 
     /// What a word says; one that no publisher writes says nothing.
-    #[cfg(not(loom))]
+    #[cfg(all(not(loom), feature = "journal"))]
     pub(crate) const fn of(word: u64) -> Self {
         match word & KIND {
             1 => Self::Tries(word & !KIND),

@@ -38,6 +38,10 @@ enum Bytes {
     /// In a ring, behind the shared words.
     Ring { at: usize, capacity: u64 },
     /// In segments, which come and go.
+    #[cfg_attr(
+        not(feature = "journal"),
+        expect(dead_code, reason = "only a journal has them")
+    )]
     Segments(Arc<dyn Segments>),
     /// Nowhere yet: only the words are looked at.
     #[cfg(feature = "journal")]
@@ -79,6 +83,10 @@ pub(crate) struct View {
     control: NonNull<Control>,
     slots: NonNull<[Slot]>,
     /// What ends when the last user of a bus that is kept has gone: its keeper holds a view without it.
+    #[cfg_attr(
+        not(feature = "journal"),
+        expect(dead_code, reason = "only a journal has a keeper")
+    )]
     life: Option<Arc<dyn Any + Send + Sync>>,
 }
 

@@ -37,6 +37,7 @@ impl Window {
     }
 
     /// The `len` bytes, a power of two, from the position `first` on, which lie `at` bytes into `region`.
+    #[cfg(feature = "journal")]
     pub(crate) fn segment(region: Arc<Region>, at: usize, first: u64, len: u64) -> Self {
         Self::over(region, at, first, len)
     }
