@@ -186,7 +186,10 @@ mod tests {
         observer
             .core
             .write_meta(&observer.window, position, tag, 100);
-        let error = ObserveError::Read(crate::bus::ReadError::Corrupt(Corrupt { position, len: 100 }));
+        let error = ObserveError::Read(crate::bus::ReadError::Corrupt(Corrupt {
+            position,
+            len: 100,
+        }));
         let mut payload = b"before".to_vec();
         assert_eq!(observer.try_next(&mut payload), Err(error));
         assert_eq!(payload, b"before", "nothing of it was copied");

@@ -432,11 +432,7 @@ pub(super) fn manifest_of(path: &Path) -> Result<Manifest, OpenFault> {
 fn is_unused(path: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(path)? {
         let name = entry?.file_name();
-        let ours = [
-            LOCK,
-            &format!(".{SCHEMA}.new"),
-            &files::first_segment_new(),
-        ];
+        let ours = [LOCK, &format!(".{SCHEMA}.new"), &files::first_segment_new()];
         if !ours.iter().any(|ours| name == *ours) {
             return Ok(false);
         }

@@ -152,8 +152,13 @@ pub(super) fn recover(
     } else {
         clear(store, dir, &files, tail, end.why)?
     };
-    if let Some(lost) = left.filter(|_| !consistent).and_then(|left| files.lost(left, tail)) {
-        let why = dropped.as_ref().map_or(DropCause::Segment, |dropped| dropped.why);
+    if let Some(lost) = left
+        .filter(|_| !consistent)
+        .and_then(|left| files.lost(left, tail))
+    {
+        let why = dropped
+            .as_ref()
+            .map_or(DropCause::Segment, |dropped| dropped.why);
         let to = dropped.map_or(lost, |dropped| dropped.to.max(lost));
         let from = tail;
         dropped = Some(Dropped { from, to, why });

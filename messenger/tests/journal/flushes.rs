@@ -15,7 +15,11 @@ use crate::kit::{Dir, small, tag};
 fn flushes(dir: &Path) -> u64 {
     static FLUSHES: OnceLock<Mutex<HashMap<PathBuf, u64>>> = OnceLock::new();
     let counts = FLUSHES.get_or_init(|| {
-        messenger::fault::on_flush(Box::new(|dir, _| {
+        messenger::fault::on_flush(Box::new(|path| {
+            let segment = path.extension().is_some_and(|end| end == "segment");
+            let Some(dir) = path.parent().filter(|_| segment) else {
+                return;
+            };
             if let Some(counts) = FLUSHES.get() {
                 *counts.lock().unwrap().entry(dir.to_owned()).or_default() += 1;
             }

@@ -38,7 +38,12 @@ impl Seen {
 
     /// The next record of the journal.
     pub(crate) fn take(&mut self, position: u64, tag: Tag, bytes: &[u8]) -> Result<(), String> {
-        let wrong = |what: String| Err(format!("at {position}, {tag:?}, {} bytes: {what}", bytes.len()));
+        let wrong = |what: String| {
+            Err(format!(
+                "at {position}, {tag:?}, {} bytes: {what}",
+                bytes.len()
+            ))
+        };
         if position < self.end {
             return wrong(format!("the record before ends at {}", self.end));
         }
@@ -73,7 +78,10 @@ impl Seen {
 
     /// All that a subscriber is given.
     pub(crate) fn by_subscriber(mut self, journal: &Journal) -> Result<Self, String> {
-        let mut subscriber = journal.bus().subscribe(Start::Oldest).map_err(|e| e.to_string())?;
+        let mut subscriber = journal
+            .bus()
+            .subscribe(Start::Oldest)
+            .map_err(|e| e.to_string())?;
         while let Some(record) = subscriber.try_next().map_err(|e| e.to_string())? {
             self.take(record.position(), record.tag(), record.payload())?;
         }

@@ -66,7 +66,10 @@ impl Plan {
         let numbers = format!("{segment_bytes} {publishers} {sync} {retain} {close_after} {seed}");
         command
             .args(["--exact", "child::writes_until_it_is_killed", "--nocapture"])
-            .env(VARIABLE, format!("{numbers} {}\n{}", dir.display(), acks.display()))
+            .env(
+                VARIABLE,
+                format!("{numbers} {}\n{}", dir.display(), acks.display()),
+            )
             .env_remove("MESSENGER_FAULT")
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -71,7 +71,9 @@ impl Sample {
             journal.close().unwrap();
             copy_dir(&dir, &kept);
         } else {
-            let held = rng.one_in(2).then(|| other.claim(kit::tag(8, 8), 80).unwrap());
+            let held = rng
+                .one_in(2)
+                .then(|| other.claim(kit::tag(8, 8), 80).unwrap());
             // Until the keeper has nothing to do any more.
             std::thread::sleep(Duration::from_millis(8));
             copy_dir(&dir, &kept);
@@ -81,7 +83,10 @@ impl Sample {
             change(&kept.join("control"), |bytes| bytes[32..48].fill(0xB0));
         }
         let schema = fs::read_to_string(kept.join("schema")).unwrap();
-        let salt = schema.lines().find_map(|line| line.strip_prefix("salt\t")).unwrap();
+        let salt = schema
+            .lines()
+            .find_map(|line| line.strip_prefix("salt\t"))
+            .unwrap();
         Self {
             root,
             records,
@@ -131,7 +136,11 @@ fn segments(dir: &Path) -> Vec<PathBuf> {
 fn damage(dir: &Path, rng: &mut Rng) -> String {
     let of_segments = segments(dir);
     let all = files(dir);
-    let from = if rng.one_in(4) || of_segments.is_empty() { &all } else { &of_segments };
+    let from = if rng.one_in(4) || of_segments.is_empty() {
+        &all
+    } else {
+        &of_segments
+    };
     let path = from[rng.below(from.len() as u64) as usize].clone();
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
     let len = fs::metadata(&path).unwrap().len();
@@ -164,7 +173,9 @@ fn damage(dir: &Path, rng: &mut Rng) -> String {
             say("zeroed")
         }
         6 => {
-            change(&path, |bytes| bytes[at..at + some].fill_with(|| rng.next() as u8));
+            change(&path, |bytes| {
+                bytes[at..at + some].fill_with(|| rng.next() as u8)
+            });
             say("overwritten")
         }
         7 => {
@@ -205,7 +216,11 @@ fn damage(dir: &Path, rng: &mut Rng) -> String {
                     format!("{} over {name}", say("copied"))
                 }
                 _ => {
-                    fs::rename(&path, path.with_file_name(format!("{:020}.segment", 64 * SEGMENT))).unwrap();
+                    fs::rename(
+                        &path,
+                        path.with_file_name(format!("{:020}.segment", 64 * SEGMENT)),
+                    )
+                    .unwrap();
                     say("renamed")
                 }
             }
@@ -228,7 +243,11 @@ fn known(position: u64, tag: Tag, bytes: &[u8]) -> Known {
     assert!(bytes.len() >= 8, "{tag:?} at {position} was never written");
     let sequence = kit::sequence_of(bytes);
     assert_eq!(tag, kit::tag(publisher, sequence), "at {position}");
-    assert_eq!(bytes, kit::payload(publisher, sequence, LONGEST), "at {position}");
+    assert_eq!(
+        bytes,
+        kit::payload(publisher, sequence, LONGEST),
+        "at {position}"
+    );
     (position, publisher, sequence)
 }
 
@@ -243,7 +262,9 @@ fn by_reader(dir: &Path) -> Outcome {
     };
     loop {
         match reader.next() {
-            Ok(Some(entry)) => outcome.found.push(known(entry.position, entry.tag, entry.payload)),
+            Ok(Some(entry)) => outcome
+                .found
+                .push(known(entry.position, entry.tag, entry.payload)),
             Ok(None) => return outcome,
             Err(error) => {
                 outcome.error = Some(error.to_string());
@@ -268,13 +289,17 @@ fn by_journal(dir: &Path, cursor: u64) -> (Outcome, Vec<Known>) {
     outcome.left = Some(recovery.left);
     if let Ok(found) = journal.cursor("reader") {
         // Or it was lost, and made anew.
-        assert!([cursor, journal.oldest()].contains(&found.position()) || found.position() < cursor);
+        assert!(
+            [cursor, journal.oldest()].contains(&found.position()) || found.position() < cursor
+        );
     }
     let mut subscriber = journal.bus().subscribe(Start::Oldest).unwrap();
     loop {
         match subscriber.try_next() {
             Ok(Some(record)) => {
-                outcome.found.push(known(record.position(), record.tag(), record.payload()));
+                outcome
+                    .found
+                    .push(known(record.position(), record.tag(), record.payload()));
             }
             Ok(None) => break,
             Err(error) => {
@@ -379,20 +404,33 @@ fn check(sample: &Sample, outcome: &Outcome, more: &[Known], synced: u64, oldest
     } = outcome;
     if let Some(error) = error {
         // Names what and where.
-        assert!(error.contains(|c: char| c.is_ascii_digit()) || error.contains('/'), "{error}");
+        assert!(
+            error.contains(|c: char| c.is_ascii_digit()) || error.contains('/'),
+            "{error}"
+        );
     }
     // All in a row, and none else.
     let begins = found.first().map_or(oldest, |first| first.0);
-    let skipped = sample.records.iter().take_while(|record| record.0 < begins).count();
+    let skipped = sample
+        .records
+        .iter()
+        .take_while(|record| record.0 < begins)
+        .count();
     let rest = &sample.records[skipped..];
     let same = found.iter().zip(rest).take_while(|(a, b)| a == b).count();
-    assert_eq!(&found[same..], more, "after {same} records, {error:?}, {dropped:?}");
+    assert_eq!(
+        &found[same..],
+        more,
+        "after {same} records, {error:?}, {dropped:?}"
+    );
     if error.is_some() && left.is_none() && found.is_empty() {
         return;
     }
     // Segments at the front may have been given up, for all that is known.
     assert!(
-        sample.records[..skipped].iter().all(|record| record.0 < oldest),
+        sample.records[..skipped]
+            .iter()
+            .all(|record| record.0 < oldest),
         "the first {skipped} are skipped, and the oldest segment is {oldest}"
     );
     if error.is_none() {
@@ -403,7 +441,10 @@ fn check(sample: &Sample, outcome: &Outcome, more: &[Known], synced: u64, oldest
         );
     }
     if let (Some(dropped), Some(last)) = (dropped, found.last()) {
-        assert!(last.0 < *dropped, "dropped from {dropped}, but there is {last:?}");
+        assert!(
+            last.0 < *dropped,
+            "dropped from {dropped}, but there is {last:?}"
+        );
     }
 }
 

@@ -107,7 +107,11 @@ impl Disk {
         let state = &mut *self.state();
         let names = self.look(state);
         state.flushes += 1;
-        if state.crash.as_ref().is_some_and(|crash| crash.at_flush == state.flushes) {
+        if state
+            .crash
+            .as_ref()
+            .is_some_and(|crash| crash.at_flush == state.flushes)
+        {
             let snapshot = self.snapshot_of(state);
             let crash = state.crash.take().unwrap();
             (crash.happens)(snapshot);
@@ -208,7 +212,10 @@ impl Contents {
             bytes
         };
         let old = part(self.flushed.as_ref());
-        let between = self.between.as_ref().map_or_else(|| old.clone(), |b| part(Some(b)));
+        let between = self
+            .between
+            .as_ref()
+            .map_or_else(|| old.clone(), |b| part(Some(b)));
         let now = part(Some(&self.now));
         // How many of eight sectors are old, how many are of between; and whether one is torn.
         let (mostly_old, mostly_between) = match rng.below(6) {

@@ -136,7 +136,12 @@ impl Trial {
             std::thread::sleep(Duration::from_micros(300));
         };
         self.kills += 1;
-        assert_eq!(status.signal(), Some(9), "{fault:?}, {plan:?}: {}", said(&mut child));
+        assert_eq!(
+            status.signal(),
+            Some(9),
+            "{fault:?}, {plan:?}: {}",
+            said(&mut child)
+        );
         if let (Some((point, _)), false) = (fault, killed) {
             *self.at_points.entry(point).or_default() += 1;
         }
@@ -173,7 +178,11 @@ impl Trial {
         let mut first = torn;
         while self.rng.one_in(if torn { 2 } else { 3 }) {
             let mending = std::mem::take(&mut first);
-            let point = self.rng.pick(if mending { &RECOVERING[..2] } else { &RECOVERING });
+            let point = self.rng.pick(if mending {
+                &RECOVERING[..2]
+            } else {
+                &RECOVERING
+            });
             let patience = Duration::from_millis(25);
             let time = if mending { 1 } else { 1 + self.rng.below(2) };
             if self.one_kill(Some((point, time)), patience) {
@@ -224,7 +233,12 @@ impl Trial {
         if self.plan.retain == 0 {
             assert_eq!(again, seen);
         }
-        let lasts = |seen: &Seen| seen.of.iter().map(|run| run.map(|run| run.last)).collect::<Vec<_>>();
+        let lasts = |seen: &Seen| {
+            seen.of
+                .iter()
+                .map(|run| run.map(|run| run.last))
+                .collect::<Vec<_>>()
+        };
         for (seen, again) in lasts(&seen).into_iter().zip(lasts(&again)) {
             assert!(again == seen || (again.is_none() && self.plan.retain > 0));
         }
@@ -239,11 +253,20 @@ impl Trial {
         let (next, position) = self.acks.get(publisher);
         let Some(run) = seen.of[usize::from(publisher)] else {
             // All of it may have been given up, where not all is retained.
-            assert!(next == 0 || self.plan.retain > 0, "all {next} of {publisher} are lost");
+            assert!(
+                next == 0 || self.plan.retain > 0,
+                "all {next} of {publisher} are lost"
+            );
             return;
         };
-        assert!(self.plan.retain > 0 || run.first == 0, "{publisher}: {run:?}");
-        assert!(run.last + 1 >= next, "{publisher}: {next} were acknowledged, and there are {run:?}");
+        assert!(
+            self.plan.retain > 0 || run.first == 0,
+            "{publisher}: {run:?}"
+        );
+        assert!(
+            run.last + 1 >= next,
+            "{publisher}: {next} were acknowledged, and there are {run:?}"
+        );
         // One that was committed, and its process killed before it could tell.
         assert!(run.last <= next, "{publisher}: {run:?} of {next}");
         if run.last + 1 == next {
@@ -324,7 +347,10 @@ fn what_was_acknowledged_survives_every_kill() {
     );
     if wanted >= 1000 {
         for (point, _) in POINTS {
-            assert!(sum.at_points.contains_key(point), "nobody was killed at {point}");
+            assert!(
+                sum.at_points.contains_key(point),
+                "nobody was killed at {point}"
+            );
         }
         assert!(sum.recoveries_killed > 0);
     }

@@ -31,7 +31,10 @@ fn watch(disk: &Arc<Disk>) {
 }
 
 fn unwatch(disk: &Arc<Disk>) {
-    DISKS.lock().unwrap().retain(|other| !Arc::ptr_eq(other, disk));
+    DISKS
+        .lock()
+        .unwrap()
+        .retain(|other| !Arc::ptr_eq(other, disk));
 }
 
 /// A record that was committed.
@@ -251,8 +254,14 @@ impl Life {
         copy_dir(dir, &copy);
         let journal = Journal::open_existing(&copy, self.config()).unwrap();
         let recovery = journal.recovery().clone();
-        assert!(matches!(recovery.left, LeftBy::PowerLoss | LeftBy::Nobody), "{recovery:?}");
-        assert!(recovery.tail >= synced, "{recovery:?}, and {synced} was synced");
+        assert!(
+            matches!(recovery.left, LeftBy::PowerLoss | LeftBy::Nobody),
+            "{recovery:?}"
+        );
+        assert!(
+            recovery.tail >= synced,
+            "{recovery:?}, and {synced} was synced"
+        );
         assert!(recovery.synced <= recovery.tail, "{recovery:?}");
         if beyond(recovery.tail) {
             let dropped = recovery.dropped.as_ref().expect("something was there");
@@ -268,7 +277,9 @@ impl Life {
         }
         assert_eq!(found, found_again);
         assert!(
-            self.bytes_beyond(&copy, reader.position()).iter().all(|&byte| byte == 0),
+            self.bytes_beyond(&copy, reader.position())
+                .iter()
+                .all(|&byte| byte == 0),
             "something is left after {}",
             reader.position()
         );
@@ -278,7 +289,12 @@ impl Life {
             None => c.position < self.trimmed,
         };
         let from = self.committed.iter().take_while(gone).count();
-        assert!(self.committed[..from].iter().all(|c| c.position < self.trimmed), "{recovery:?}");
+        assert!(
+            self.committed[..from]
+                .iter()
+                .all(|c| c.position < self.trimmed),
+            "{recovery:?}"
+        );
         let to = from + found.len();
         assert_eq!(found, self.committed[from..to], "{recovery:?}");
         let lost = &self.committed[to..];
@@ -290,7 +306,8 @@ impl Life {
         sum.lost += lost.len() as u64;
         sum.synced += found.iter().filter(|c| c.position < synced).count() as u64;
         self.committed = found;
-        self.synced.store(synced.min(recovery.tail), Ordering::Relaxed);
+        self.synced
+            .store(synced.min(recovery.tail), Ordering::Relaxed);
     }
 
     fn read(&self, journal: &Journal) -> Vec<Committed> {
@@ -306,7 +323,11 @@ impl Life {
         let publisher = tag.source.get() - 1;
         let sequence = kit::sequence_of(bytes);
         assert_eq!(tag, kit::tag(publisher, sequence));
-        assert_eq!(bytes, kit::payload(publisher, sequence, LONGEST), "at {position}");
+        assert_eq!(
+            bytes,
+            kit::payload(publisher, sequence, LONGEST),
+            "at {position}"
+        );
         Committed {
             position,
             publisher,
@@ -355,7 +376,10 @@ fn what_was_synced_survives_a_loss_of_power() {
             }
         }));
         if let Err(panic) = ran {
-            eprintln!("MESSENGER_SEED={seed}, crash {}, {:?}", life.epoch, life.policy);
+            eprintln!(
+                "MESSENGER_SEED={seed}, crash {}, {:?}",
+                life.epoch, life.policy
+            );
             std::panic::resume_unwind(panic);
         }
     }
