@@ -70,16 +70,20 @@ impl Open {
         self.next = next;
         self.core.finish(&self.room.window, position, state, bytes);
         if self.core.is_kept() {
-            return self.keep(position, next);
+            return self.keep(position, next, state);
         }
         Ok(())
     }
 
     /// What a commit does besides on a bus that is kept.
     #[inline(never)]
-    fn keep(&mut self, position: u64, next: u64) -> Result<(), NotSynced> {
+    fn keep(&mut self, position: u64, next: u64, state: State) -> Result<(), NotSynced> {
         if next == self.end {
             self.core.settle(self.room.slot);
+        }
+        // A note is nobody's, and who writes it shall not wait.
+        if state == State::Note {
+            return Ok(());
         }
         let committed = self.core.memory.committed(next);
         committed.map_err(|lost| NotSynced(lost.at(position)))

@@ -164,7 +164,8 @@ impl fmt::Display for ClaimError {
 
 impl core::error::Error for ClaimError {}
 
-/// A record of a journal that syncs each was committed, and is visible, but the disk failed to take it.
+/// A record of a journal that syncs each was committed, and is visible, but the disk failed to take it; or a claim before it
+/// stayed open for seconds, so that it could not be synced yet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NotSynced(pub(super) Lost);
 
@@ -174,10 +175,24 @@ impl NotSynced {
     pub fn position(&self) -> u64 {
         self.0.position
     }
+
+    /// Whether it may still be synced: the disk has not failed, but a claim before the record stays open.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        self.0.kind == ErrorKind::TimedOut
+    }
 }
 
 impl fmt::Display for NotSynced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_pending() {
+            return write!(
+                f,
+                "the record at position {} is visible but not synced yet: a claim before it is still open after seconds; commit or \
+                 drop it (does this thread hold it?), then sync",
+                self.position()
+            );
+        }
         write!(
             f,
             "the record is visible but not synced, and nothing after it will be: {}; stop, see to the disk, and open the journal again",

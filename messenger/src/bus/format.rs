@@ -41,7 +41,7 @@ impl Format {
 
     /// Of a bus that is kept: the upper half of a stamp is mixed with the record's checksum. `whole` bytes of the bus may be in
     /// use at a time.
-    #[cfg(all(not(loom), feature = "journal"))]
+    #[cfg(any(all(test, loom), all(not(loom), feature = "journal")))]
     pub(crate) fn kept(lap: u64, whole: u64, salt: u64) -> Self {
         Self::new(lap, whole, salt, u64::from(u32::MAX))
     }
@@ -60,7 +60,7 @@ impl Format {
     /// Whether records have checksums.
     #[inline]
     pub(crate) fn is_kept(&self) -> bool {
-        cfg!(feature = "journal") && self.plain != u64::MAX
+        cfg!(any(loom, feature = "journal")) && self.plain != u64::MAX
     }
 
     /// A bijection of position and state, so that no payload can pass for it, nor an older lap.

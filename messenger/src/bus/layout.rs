@@ -48,6 +48,14 @@ pub(crate) enum State {
     Note = 4,
 }
 
+impl State {
+    /// Whether the number is one of a state.
+    #[inline]
+    pub(crate) const fn is_one(state: u64) -> bool {
+        state.wrapping_sub(Self::Committed as u64) <= Self::Note as u64 - Self::Committed as u64
+    }
+}
+
 /// The shared words of a bus that are not in the ring. Zeroed memory is a valid, fresh one
 /// except for `limit` and `sleepers`, which `Ring::init` sets.
 #[repr(C)]

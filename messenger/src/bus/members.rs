@@ -44,7 +44,7 @@ impl<M: Memory> Ring<M> {
     /// Joins as a subscriber, which holds everything from the floor on.
     pub(crate) fn join(&self) -> Option<Joined> {
         let slot = self.take_slot(Gate::Joining)?;
-        // Edge 8, join: a refresh either sees the slot, or raised the floor that is loaded next.
+        // Edges 8, join, and 14, retire: a refresh either sees the slot, or raised the floor that is loaded next.
         order::join_fence();
         let control = self.memory.control();
         // Edge 5, floor: the tail read after it cannot lie before it.
@@ -78,7 +78,7 @@ impl<M: Memory> Ring<M> {
         self.slot(slot)
             .gate
             .store(Gate::Pinned(position).word(), order::pin_store());
-        // Edge 11, pin: a refresh either sees the pin, or raised the floor that is loaded next.
+        // Edges 11, pin, and 14, retire: a refresh either sees the pin, or raised the floor that is loaded next.
         order::pin_fence();
         // Edge 5, floor.
         let floor = self.memory.control().floor.load(order::floor_load());

@@ -92,6 +92,7 @@ pub use {
 pub(crate) mod kept {
     pub(crate) use super::format::Format;
     pub(crate) use super::layout::{HEADER, Intent, State, meta, meta_len, meta_tag};
+    pub(crate) use super::order::{growth_load, growth_store};
     pub(crate) use super::prefetch::line_for_reading;
     pub(crate) use super::ring::{Memory, Uncovered};
     pub(crate) use super::shared::{

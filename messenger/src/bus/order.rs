@@ -59,6 +59,10 @@ orderings! {
     pin_store = Release;
     /// Edge 10, unpin: the reads under a pin, before it goes.
     unpin_store = Release;
+    /// Edge 13, growth: a segment, before there are said to be some up to its end.
+    growth_store = Release;
+    /// Edge 13, growth: the load of that, before a member turns to a segment.
+    growth_load = Acquire;
 }
 
 macro_rules! fences {
@@ -74,6 +78,8 @@ macro_rules! fences {
 fences! {
     /// Edges 8 and 11: between raising the floor and the second scan.
     refresh_fence;
+    /// Edge 14, retire: the same, where segments are given up.
+    retire_fence;
     /// Edge 8, join: between taking a slot and loading the floor.
     join_fence;
     /// Edge 11, pin: between the pin and loading the floor.

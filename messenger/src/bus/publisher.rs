@@ -313,18 +313,27 @@ impl<K: PublisherKind> Publisher<K> {
     }
 }
 
-impl<K: PublisherKind> Drop for Publisher<K> {
+/// A publisher that goes, however that ends.
+struct Leaving<'a> {
+    enrolled: bool,
+    open: &'a mut Open,
+}
+
+impl Drop for Leaving<'_> {
     fn drop(&mut self) {
-        if self.open.core.is_kept() {
-            // Before the slot is another's, who says in it what it claims.
-            self.open.close();
-        }
-        // The slot first, in case a waker panics in the abort of what was left open.
         self.open.core.leave(self.open.room.slot);
         if self.enrolled {
             self.open.core.withdraw();
         }
-        self.open.close();
+    }
+}
+
+impl<K: PublisherKind> Drop for Publisher<K> {
+    fn drop(&mut self) {
+        // Also if a waker panics in the abort of what was left open. After it: until then the slot says what is claimed.
+        let (enrolled, open) = (self.enrolled, &mut self.open);
+        let leaving = Leaving { enrolled, open };
+        leaving.open.close();
     }
 }
 

@@ -119,7 +119,7 @@ impl<M: Memory> Ring<M> {
 
     /// The protocol over segments that outlive the process. Of the shared words, the tail and the floor have been set,
     /// all others are zero.
-    #[cfg(all(not(loom), feature = "journal"))]
+    #[cfg(any(all(test, loom), all(not(loom), feature = "journal")))]
     pub(crate) fn kept(memory: M, capacity: u64, format: Format, asymmetric: bool) -> Self {
         let ring = Self {
             memory,
@@ -221,13 +221,22 @@ impl<M: Memory> Ring<M> {
         tail: u64,
         end: u64,
     ) -> Result<Result<(), u64>, NoRoom> {
-        // Before it is claimed, or it could be neither filled nor aborted.
-        let covered = self.memory.cover(&mut room.window, tail);
-        covered.map_err(|uncovered| match uncovered {
-            Uncovered::NotYet => NoRoom::Growing,
-            Uncovered::Lost(lost) => NoRoom::Lost(lost),
-        })?;
         let tail_word = &self.memory.control().tail;
+        // Before it is claimed, or it could be neither filled nor aborted.
+        match self.memory.cover(&mut room.window, tail) {
+            Ok(()) => {}
+            Err(uncovered) => {
+                // While this publisher slept, the bus may have gone on, and given up what stood there.
+                let now = tail_word.load(Relaxed);
+                if now != tail {
+                    return Ok(Err(now));
+                }
+                return Err(match uncovered {
+                    Uncovered::NotYet => NoRoom::Growing,
+                    Uncovered::Lost(lost) => NoRoom::Lost(lost),
+                });
+            }
+        }
         if !self.is_kept() {
             return Ok(T::move_tail(tail_word, tail, end));
         }
@@ -361,12 +370,15 @@ impl<M: Memory> Ring<M> {
         Ok(self.format.found(position, stamp, meta)?)
     }
 
-    /// On a bus that is kept: whether the record that a look has found at `position` is as it was
-    /// when it was finished.
+    /// On a bus that is kept: whether what a look has found at `position` is as it was when it was finished. Nothing
+    /// is not.
     #[cfg(not(loom))]
     pub(crate) fn is_sound(&self, window: &M::Window, position: u64) -> bool {
         let stamp = self.memory.stamp(window, position).load(Relaxed);
         let state = self.format.state(position, stamp);
+        if !State::is_one(state) {
+            return false;
+        }
         let meta = self.memory.meta(window, position).load(Relaxed);
         let bytes = Format::covered(state, meta);
         let sum = self.memory.checksum(window, position, bytes);

@@ -84,25 +84,25 @@ impl<M: Memory> Ring<M> {
     }
 
     /// Gives up what lies before `wanted` on a bus that grows, as far as all have read: raises the floor to the end of
-    /// a lap. Gives the position from which on somebody may still look at something.
+    /// a lap. Gives a position before which nobody may look at anything any more; 0 if that is not known now.
     /// `wanted` is at most a position up to which all is finished.
-    #[cfg(all(not(loom), feature = "journal"))]
+    #[cfg(any(all(test, loom), all(not(loom), feature = "journal")))]
     pub(crate) fn retire(&self, wanted: u64) -> u64 {
         let control = self.memory.control();
-        let before = control.floor.load(order::floor_load());
         let scan = self.scan();
         if scan.joining {
-            return before;
+            return 0;
         }
         let read = scan.subscriber.map_or(wanted, |least| wanted.min(least));
         let floor = read & !(self.lap() - 1);
         // Edge 5, floor.
         let before = fetch_max(&control.floor, floor, order::floor_store());
-        // Edges 8 and 11, as in `refresh`.
-        order::refresh_fence();
+        // Edge 14, retire: whoever the scan below misses sees the floor just raised, as in `refresh`.
+        order::retire_fence();
         let scan = self.scan();
         if scan.joining {
-            return before;
+            // It may have seen the floor of before any refresh, and so need what lies before that of now.
+            return 0;
         }
         let floor = floor.max(before);
         scan.held.map_or(floor, |held| held.min(floor))

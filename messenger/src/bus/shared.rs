@@ -201,8 +201,7 @@ pub(crate) struct LastWords {
     pub(crate) intents: Vec<(Intent, u64)>,
 }
 
-/// Reads the shared words that lie `at` bytes into `region`, and that nobody uses any more.
-/// to which nobody is attached.
+/// Reads the shared words that lie `at` bytes into `region`.
 #[cfg(feature = "journal")]
 pub(crate) fn last_words(region: &Arc<Region>, at: usize, members: usize) -> LastWords {
     let view = View::new(Arc::clone(region), at, members, Bytes::None);

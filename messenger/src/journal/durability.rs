@@ -1,5 +1,6 @@
 //! Visible and synced: how far a journal is finished, how far it is flushed, and waiting for that.
 
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,6 +12,8 @@ use crate::bus::Lost;
 /// How long one who waits for others' claims to be finished sleeps between two looks, after some looks without sleep.
 const NAP: Duration = Duration::from_micros(50);
 const LOOKS: u32 = 100;
+/// How long a commit that is to be synced waits while another's claim before it stays open: the same thread may hold that one.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How far a journal has got.
 pub(super) struct Durability {
@@ -75,14 +78,11 @@ impl Store {
             return Ok(self.finished());
         };
         let goal = walker.position.saturating_add(most);
-        while walker.position < goal {
-            // Asked first: the segment may be made while it is looked for.
-            let prepared = self.prepared();
+        // Beyond what is prepared nothing has been claimed. Asked first: the next segment may come meanwhile.
+        while walker.position < goal && walker.position < self.prepared() {
             match walker.look(self) {
                 Ok(Some(step)) => walker.position = step.next,
                 Ok(None) => break,
-                // The next segment is not there yet: nothing has been claimed in it.
-                Err(_) if walker.position >= prepared => break,
                 Err(error) => return Err(error.as_lost(walker.position)),
             }
         }
@@ -99,8 +99,20 @@ impl Store {
     /// Waits until all before `target` is synced, and flushes it, unless another does. Gives the watermark, which is less
     /// only if the deadline has passed.
     pub(super) fn sync_to(&self, target: u64, deadline: Option<Instant>) -> Result<u64, Lost> {
+        self.sync_with(target, deadline, None)
+    }
+
+    /// As [`sync_to`](Self::sync_to); an error that says timed out, if a claim before `target` stays open for as long as
+    /// `patience`.
+    fn sync_with(
+        &self,
+        target: u64,
+        deadline: Option<Instant>,
+        patience: Option<Duration>,
+    ) -> Result<u64, Lost> {
         let durability = &self.durability;
         let mut looks = 0;
+        let mut stuck: Option<(u64, Instant)> = None;
         let mut flushing = durability.flushing();
         loop {
             let synced = self.synced();
@@ -115,9 +127,11 @@ impl Store {
                 return Ok(synced);
             }
             if flushing.running {
-                let waited = durability
-                    .ended
-                    .wait_timeout(flushing, Duration::from_millis(100));
+                // Who flushes and is killed by a panic tells nobody.
+                let long = Duration::from_millis(100);
+                let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+                let time = left.map_or(long, |left| left.min(long));
+                let waited = durability.ended.wait_timeout(flushing, time);
                 flushing = waited.unwrap_or_else(PoisonError::into_inner).0;
                 continue;
             }
@@ -134,6 +148,15 @@ impl Store {
             if self.synced() == synced && flushing.failed.is_none() {
                 // Another's claim stands before the target, and is being filled.
                 drop(flushing);
+                let now = Instant::now();
+                match stuck {
+                    Some((at, since)) if at == synced => {
+                        if patience.is_some_and(|patience| now - since > patience) {
+                            return Err(Lost::new(synced, &io::ErrorKind::TimedOut.into()));
+                        }
+                    }
+                    _ => stuck = Some((synced, now)),
+                }
                 looks += 1;
                 if looks > LOOKS {
                     std::thread::sleep(NAP);
@@ -158,7 +181,7 @@ impl Store {
     #[inline]
     pub(super) fn after_commit(&self, next: u64) -> Result<(), Lost> {
         if self.durability.each {
-            self.sync_to(next, None)?;
+            self.sync_with(next, None, Some(PATIENCE))?;
         }
         Ok(())
     }

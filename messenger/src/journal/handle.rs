@@ -111,14 +111,15 @@ impl Journal {
         Self::open_as(path.as_ref(), config, Create::Must)
     }
 
-    /// A journal in memory, which ends with the process: for tests. Syncing does nothing, there are no cursors.
+    /// A journal in memory, which ends with the process: for tests. Syncing does nothing, there are no cursors, and segments
+    /// may be as short as 256 bytes.
     ///
     /// # Errors
     ///
     /// [`OpenError`] if a number of the configuration is out of range, or the system gives no memory.
     pub fn in_memory(config: JournalConfig) -> Result<Self, OpenError> {
         let path = Path::new("memory");
-        let opened = check(&config).and_then(|()| {
+        let opened = check(&config, MIN_IN_MEMORY).and_then(|()| {
             let manifest = new_manifest(&config);
             let store = Arc::new(store_of(None, &manifest, &config)?);
             let control = Control::in_memory(config.members + 1);
@@ -288,6 +289,7 @@ impl Journal {
     ///
     /// [`JournalError::Read`] or [`JournalError::System`] if the journal can't be read.
     pub fn position_at(&self, time: SystemTime) -> Result<u64, JournalError> {
+        let _kept = self.store().keep();
         let bases = self.store().bases();
         let bases = bases.map_err(|source| JournalError::System {
             tried: "list the segments",
@@ -306,7 +308,7 @@ impl Journal {
     pub fn trim(&self, before: u64) -> Result<u64, JournalError> {
         // The keeper looks only now and then how far all is finished. A damaged header stops the walk, and the trimming.
         let _ = self.store().walk(u64::MAX);
-        let given_up = keeper::give_up(self.store(), &self.inner.core, before);
+        let given_up = keeper::give_up(self.store(), &self.inner.core, before, true);
         given_up.map_err(|source| JournalError::System {
             tried: "remove a segment",
             source,
@@ -326,7 +328,10 @@ impl Journal {
         } = inner;
         drop((bus, core));
         let life = Arc::into_inner(life).ok_or(JournalError::InUse)?;
-        life.end().map_err(JournalError::Sync)
+        match life.end() {
+            Some(ended) => ended.map_err(JournalError::Sync),
+            None => Err(JournalError::InUse),
+        }
     }
 }
 
@@ -344,31 +349,33 @@ impl fmt::Debug for Journal {
 /// What ends when the last user has gone.
 struct Life {
     store: Arc<Store>,
-    control: Arc<Control>,
     stop: Arc<AtomicBool>,
-    keeper: Mutex<Option<JoinHandle<()>>>,
-    /// Held for its lock.
-    _lock: Option<Locked>,
+    /// The keeper, which flushes everything when it is told to stop, and gives the lock back. `None`: it was told.
+    keeper: Mutex<Option<JoinHandle<Result<(), Lost>>>>,
 }
 
 impl Life {
-    /// Ends the keeper, flushes everything, and says that all is well. Does nothing the second time.
-    fn end(&self) -> Result<(), Lost> {
-        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(keeper) = keeper.take() else {
-            return Ok(());
-        };
+    /// Ends the keeper, which closes the journal. `None`: that is done soon, or was before.
+    fn end(&self) -> Option<Result<(), Lost>> {
+        let keeper = self
+            .keeper
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()?;
         self.stop.store(true, Ordering::Release);
         self.store.bell.ring();
-        // What it would panic with stands in no one's way any more.
-        let _ = keeper.join();
-        let finished = self.store.walk(u64::MAX)?;
-        self.store.sync_to(finished, None)?;
-        self.store.seal(finished)?;
-        if finished == self.control.tail() {
-            self.control.clean(finished);
+        // The keeper wakes whom it has made room for, and a task that is woken may drop what kept the journal open.
+        if keeper.thread().id() == std::thread::current().id() {
+            return None;
         }
-        Ok(())
+        let ended = keeper.join();
+        let panicked = |_| {
+            Err(Lost::new(
+                self.store.finished(),
+                &io::Error::other("panicked"),
+            ))
+        };
+        Some(ended.unwrap_or_else(panicked))
     }
 }
 
@@ -379,7 +386,10 @@ impl Drop for Life {
     }
 }
 
-fn check(config: &JournalConfig) -> Result<(), OpenFault> {
+/// The shortest segments of a journal in memory, which needs no whole pages: as of a ring.
+const MIN_IN_MEMORY: u64 = 256;
+
+fn check(config: &JournalConfig, least: u64) -> Result<(), OpenFault> {
     let wrong = |what, value, allowed| OpenFault::Config {
         what,
         value,
@@ -388,9 +398,14 @@ fn check(config: &JournalConfig) -> Result<(), OpenFault> {
     const {
         assert!(MIN_SEGMENT_BYTES == 4 << 10 && MAX_SEGMENT_BYTES == 1 << 30);
     }
-    if !is_segment_bytes(config.segment_bytes) {
-        let value = config.segment_bytes;
-        let allowed = "a power of two from 4096 to 1073741824";
+    let value = config.segment_bytes;
+    if !is_segment_bytes(value.max(MIN_SEGMENT_BYTES)) || !value.is_power_of_two() || value < least
+    {
+        let allowed = if least < MIN_SEGMENT_BYTES {
+            "a power of two from 256 to 1073741824"
+        } else {
+            "a power of two from 4096 to 1073741824"
+        };
         return Err(wrong("the length of a segment", value, allowed));
     }
     if !(2..=65_534).contains(&config.members) {
@@ -479,7 +494,7 @@ fn capacity(config: &JournalConfig) -> u64 {
 
 fn open_in(path: &Path, config: JournalConfig, create: Create) -> Result<Journal, OpenFault> {
     let system = OpenFault::tried;
-    check(&config)?;
+    check(&config, MIN_SEGMENT_BYTES)?;
     let found = match manifest_of(path) {
         Ok(_) if create == Create::Must => return Err(OpenFault::Exists),
         Ok(_) => true,
@@ -598,11 +613,11 @@ fn start(
 ) -> Result<Journal, OpenFault> {
     let tail = recovery.tail;
     store.set_opened_at(tail);
+    store.begin(tail, recovery.synced);
     while store.prepared() <= tail {
-        let made = store.prepare(recovery.synced);
+        let made = store.prepare();
         made.map_err(|lost| OpenFault::tried("make a segment")(io::Error::other(lost)))?;
     }
-    store.begin(tail, recovery.synced);
     let control = Arc::new(control);
     let words = (Arc::clone(&control.region), WORDS_AT);
     let members = config.members + 1;
@@ -621,9 +636,9 @@ fn start(
         publisher,
         stop: Arc::clone(&stop),
         noted: Noted { at: now, tail },
-        refused: None,
         flushed: now,
         trimmed: now,
+        lock,
     };
     let keeper = std::thread::Builder::new()
         .name("journal".to_owned())
@@ -631,10 +646,8 @@ fn start(
         .map_err(OpenFault::tried("start a thread"))?;
     let life = Arc::new(Life {
         store,
-        control,
         stop,
         keeper: Mutex::new(Some(keeper)),
-        _lock: lock,
     });
     let bus = Bus::of(core.clone().alive(Arc::clone(&life) as _));
     Ok(Journal {

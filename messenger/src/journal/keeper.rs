@@ -2,6 +2,7 @@
 //! not wait for: how far everything is finished, flushing by policy, the time, and giving up old segments.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -9,16 +10,15 @@ use std::time::{Duration, Instant};
 use super::config::{JournalConfig, Retention, SyncPolicy};
 use super::control::Control;
 use super::cursor;
+use super::files::Locked;
 use super::note::{self, NoteKind};
 use super::store::{Store, now_nanos};
-use crate::bus::Publisher;
 use crate::bus::kept::Core;
 use crate::bus::kept::Memory;
+use crate::bus::{Lost, Publisher};
 
 /// How long it sleeps, unless it is rung for or has something of its own to do sooner.
 const TICK: Duration = Duration::from_millis(10);
-/// How long it leaves a disk alone that has refused a segment.
-const PATIENCE: Duration = Duration::from_millis(50);
 /// How often it looks for old segments.
 const TRIM_EVERY: Duration = Duration::from_millis(100);
 /// About how many bytes of records it walks over at a time.
@@ -33,9 +33,10 @@ pub(super) struct Keeper {
     pub(super) publisher: Publisher,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) noted: Noted,
-    pub(super) refused: Option<Instant>,
     pub(super) flushed: Instant,
     pub(super) trimmed: Instant,
+    /// Held for its lock until all is done.
+    pub(super) lock: Option<Locked>,
 }
 
 /// The last note of the time.
@@ -47,7 +48,8 @@ pub(super) struct Noted {
 }
 
 impl Keeper {
-    pub(super) fn run(mut self) {
+    /// Keeps the journal until it is told to stop, and closes it then.
+    pub(super) fn run(mut self) -> Result<(), Lost> {
         let tick = match self.config.sync {
             SyncPolicy::Every { interval, .. } => interval.min(TICK),
             _ => TICK,
@@ -59,9 +61,25 @@ impl Keeper {
             tick.min(resolution)
         };
         while !self.stop.load(Ordering::Acquire) {
-            self.turn();
+            // Who is woken by what the keeper does is foreign code. It may panic, which the panic's hook tells; it may
+            // not take the journal with it.
+            let _ = catch_unwind(AssertUnwindSafe(|| self.turn()));
             self.store.bell.wait(tick.max(Duration::from_micros(100)));
         }
+        self.close()
+    }
+
+    /// Flushes everything, and says that all is well. Nobody uses the bus any more.
+    fn close(self) -> Result<(), Lost> {
+        let Self { store, control, .. } = &self;
+        let finished = store.walk(u64::MAX)?;
+        store.sync_to(finished, None)?;
+        store.seal(finished)?;
+        if finished == control.tail() {
+            control.clean(finished);
+        }
+        drop(self.lock);
+        Ok(())
     }
 
     fn turn(&mut self) {
@@ -72,7 +90,8 @@ impl Keeper {
             self.control.finished(finished);
         }
         self.flush();
-        if self.trimmed.elapsed() >= TRIM_EVERY {
+        // What is bounded shall not take much more of the disk than that, however fast it turns.
+        if self.is_bounded() || self.trimmed.elapsed() >= TRIM_EVERY {
             self.trimmed = Instant::now();
             // What can't be removed now is tried again.
             let _ = self.trim();
@@ -86,24 +105,19 @@ impl Keeper {
     }
 
     fn prepare(&mut self) {
-        if self.refused.is_some_and(|at| at.elapsed() < PATIENCE) {
-            return;
-        }
-        self.refused = None;
         while self.store.wants_more(self.tail()) {
-            match self.store.prepare(self.store.synced()) {
-                Ok(()) => self.store.set_trouble(None),
-                Err(lost) => {
-                    self.store.set_trouble(Some(lost));
-                    self.refused = Some(Instant::now());
-                }
-            }
+            let before = self.store.prepared();
+            self.store.grow_to(before + self.store.segment_bytes());
             // There is room, or a reason why there is none.
             self.core.after_room();
-            if self.refused.is_some() {
+            if self.store.prepared() == before {
                 return;
             }
         }
+    }
+
+    fn is_bounded(&self) -> bool {
+        self.config.bound != u64::MAX
     }
 
     /// Notes the time, if something has been published since it was noted last.
@@ -142,13 +156,13 @@ impl Keeper {
     fn trim(&self) -> io::Result<()> {
         let tail = self.tail();
         let wanted = match self.config.retain {
-            _ if self.config.bound != u64::MAX => 0,
+            _ if self.is_bounded() => 0,
             Retention::All => return Ok(()),
             Retention::Bytes(bytes) => tail.saturating_sub(bytes),
             Retention::Age(age) => self.older_than(age)?,
             Retention::Passed => self.passed()?,
         };
-        give_up(&self.store, &self.core, wanted).map(drop)
+        give_up(&self.store, &self.core, wanted, false).map(drop)
     }
 
     /// The end of the last segment whose records are all older than `age`.
@@ -189,16 +203,12 @@ pub(super) fn floor(core: &Core) -> u64 {
     core.memory.control().floor.load(Ordering::Acquire)
 }
 
-/// Gives up all segments before the one with `wanted`, as far as nobody needs them. Gives the oldest position there is then.
-pub(super) fn give_up(store: &Store, core: &Core, wanted: u64) -> io::Result<u64> {
-    let oldest = store.oldest();
+/// Gives up all segments before the one with `wanted`, as far as nobody needs them; those of one who walks over them are
+/// waited for, or left. Gives the oldest position there is then.
+pub(super) fn give_up(store: &Store, core: &Core, wanted: u64, waited: bool) -> io::Result<u64> {
     // One segment stays, so that it is known where the journal goes on, also if the disk is too full for the next one.
     let last = store.prepared().saturating_sub(store.segment_bytes());
     let unused = core.retire(wanted.min(store.finished()).min(last));
-    let before = store.base(unused.min(last));
-    if before > oldest {
-        store.remove_before(oldest, before)?;
-        store.set_oldest(before);
-    }
+    store.remove_before(unused.min(last), waited)?;
     Ok(store.oldest())
 }

@@ -5,8 +5,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fs4::FileExt;
 
@@ -17,8 +17,11 @@ use super::header::{
     HEADER_BYTES, HeaderError, SYNCED_AT, SYNCED_CHECK_AT, SegmentHeader, synced_check,
 };
 use crate::bus::Lost;
-use crate::bus::kept::{Format, Uncovered, Window};
+use crate::bus::kept::{Format, Uncovered, Window, growth_load, growth_store};
 use crate::memory::{MemoryKind, Region, RegionOptions};
+
+/// How long a disk is left alone that has refused a segment.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// What tells one journal from another, and where its records lie.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,10 +59,13 @@ pub(crate) struct Store {
     finished: AtomicU64,
     /// Where the journal ended when it was opened.
     opened_at: AtomicU64,
-    /// Where the oldest segment begins.
+    /// Where the oldest segment begins that is not given up.
     oldest: AtomicU64,
-    /// Before this segments are given up, or about to be.
-    given_up: AtomicU64,
+    /// Where the oldest segment begins whose file is there. Held while segments are removed, and by who walks over old ones
+    /// without being a member of the bus.
+    removal: Mutex<u64>,
+    /// Held by who makes a segment ready: when the disk last refused one.
+    making: Mutex<Option<Instant>>,
     /// How many segments are to be ready ahead of what is asked for.
     ahead: u64,
     /// Whether new segments are flushed before they are used, since what is written to them soon will be.
@@ -109,7 +115,8 @@ impl Store {
             finished: AtomicU64::new(0),
             opened_at: AtomicU64::new(0),
             oldest: AtomicU64::new(0),
-            given_up: AtomicU64::new(0),
+            removal: Mutex::default(),
+            making: Mutex::default(),
             ahead,
             flush_new: AtomicBool::new(false),
             bell: Bell::default(),
@@ -231,10 +238,25 @@ impl Store {
         }
     }
 
+    /// Sees to it that there are segments up to `end`, unless the disk refuses, or has just done so: then it says that
+    /// there is trouble.
+    pub(super) fn grow_to(&self, end: u64) {
+        let mut refused = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        while self.prepared() < end {
+            if refused.is_some_and(|at| at.elapsed() < PATIENCE) {
+                return;
+            }
+            let made = self.prepare();
+            *refused = made.is_err().then(Instant::now);
+            self.set_trouble(made.err());
+        }
+    }
+
     /// Makes the next segment ready: its blocks reserved, its pages found, its file under its name when all that is done.
-    pub(super) fn prepare(&self, synced: u64) -> Result<(), Lost> {
+    /// One at a time.
+    pub(super) fn prepare(&self) -> Result<(), Lost> {
         let base = self.prepared.load(Ordering::Relaxed);
-        let made = self.make(base, synced);
+        let made = self.make(base, self.synced());
         let region = made.map_err(|error| Lost::new(base, &error))?;
         self.segments().held.insert(base, region);
         self.grew_to(base + self.segment_bytes());
@@ -305,13 +327,14 @@ impl Store {
 
     /// There are segments up to `end`.
     pub(super) fn grew_to(&self, end: u64) {
-        // Release: whoever sees it finds the segment.
-        self.prepared.store(end, Ordering::Release);
+        // Edge 13, growth: whoever sees it finds the segment, and zeros in it.
+        self.prepared.store(end, growth_store());
     }
 
     /// Up to where there are segments.
     pub(super) fn prepared(&self) -> u64 {
-        self.prepared.load(Ordering::Acquire)
+        // Edge 13, growth.
+        self.prepared.load(growth_load())
     }
 
     /// Whether another segment is wanted, with the tail at `tail`.
@@ -320,7 +343,7 @@ impl Store {
         self.prepared() < asked.saturating_add(self.ahead * self.segment_bytes())
     }
 
-    pub(super) fn set_trouble(&self, trouble: Option<Lost>) {
+    fn set_trouble(&self, trouble: Option<Lost>) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
@@ -341,13 +364,15 @@ impl Store {
         self.oldest.load(Ordering::Relaxed)
     }
 
-    /// It only grows.
+    /// Settles where the oldest segment begins.
     pub(super) fn set_oldest(&self, base: u64) {
-        self.oldest.fetch_max(base, Ordering::Relaxed);
+        *self.keep() = base;
+        self.oldest.store(base, Ordering::Relaxed);
     }
 
-    fn given_up(&self) -> u64 {
-        self.given_up.load(Ordering::Acquire)
+    /// Keeps all segments that there are from being given up. The number is where the oldest begins whose file is there.
+    pub(super) fn keep(&self) -> MutexGuard<'_, u64> {
+        self.removal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets go of what need not stay mapped any more, now that the tail is at `tail`.
@@ -358,22 +383,36 @@ impl Store {
         let base = self.base(tail);
         let mut segments = self.segments();
         let later = segments.held.split_off(&base);
-        for (base, region) in std::mem::replace(&mut segments.held, later) {
-            segments.open.insert(base, Arc::downgrade(&region));
+        let held = std::mem::replace(&mut segments.held, later);
+        segments.open.retain(|_, region| region.strong_count() > 0);
+        for (base, region) in &held {
+            segments.open.insert(*base, Arc::downgrade(region));
         }
+        drop(segments);
+        // Unmapped here, if nobody else has them, and not under the lock.
+        drop(held);
     }
 
-    /// Gives up all segments that end at or before `before`: nobody looks at them any more. Gives how many there were.
-    pub(super) fn remove_before(&self, oldest: u64, before: u64) -> io::Result<u64> {
-        let mut removed = 0;
-        let mut base = oldest;
-        // Release: who misses a segment finds that it was to be missed.
-        self.given_up.fetch_max(before, Ordering::Release);
-        while base + self.segment_bytes() <= before {
+    /// Gives up all segments that end at or before `unused`: nobody looks at them any more. Those that the disk does not let
+    /// go are tried again the next time; so is everything, if somebody keeps them now who is not `waited` for.
+    pub(super) fn remove_before(&self, unused: u64, waited: bool) -> io::Result<()> {
+        let mut oldest = match self.removal.try_lock() {
+            Ok(oldest) => oldest,
+            Err(TryLockError::Poisoned(oldest)) => oldest.into_inner(),
+            Err(TryLockError::WouldBlock) if waited => self.keep(),
+            Err(TryLockError::WouldBlock) => return Ok(()),
+        };
+        // What all members have read may be beyond what has been walked over; the walk goes on.
+        let before = self.base(unused.min(self.finished()));
+        // First, so that who finds no file knows why.
+        self.oldest.fetch_max(before, Ordering::Relaxed);
+        while *oldest < before {
+            let base = *oldest;
             let mut segments = self.segments();
-            segments.held.remove(&base);
-            segments.open.remove(&base);
+            let gone = (segments.held.remove(&base), segments.open.remove(&base));
             drop(segments);
+            // Unmapped here, if nobody else has it, and not under the lock.
+            drop(gone);
             if let Place::Files { dir, .. } = &self.place {
                 match fs::remove_file(dir.join(segment_name(base))) {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -383,10 +422,9 @@ impl Store {
                 // Before the next: a loss of power that took a later one and left this one would leave a gap.
                 sync_dir(dir)?;
             }
-            removed += 1;
-            base += self.segment_bytes();
+            *oldest += self.segment_bytes();
         }
-        Ok(removed)
+        Ok(())
     }
 
     /// Flushes what the segments that hold the positions from `from` to `to` have, and says in the header of the last
@@ -399,7 +437,7 @@ impl Store {
         while base < to {
             match self.flush_one(dir, base, from, to) {
                 // What has been given up meanwhile need not be flushed any more.
-                Err(lost) if base >= self.given_up() => return Err(lost),
+                Err(lost) if base >= self.oldest() => return Err(lost),
                 _ => {}
             }
             base += self.segment_bytes();
@@ -498,6 +536,10 @@ impl crate::bus::kept::Segments for Store {
         if self.wants_more(end) {
             self.bell.ring();
         }
+        // The keeper is late, or there is none to be had: to say that there is no room would be a lie.
+        if self.prepared() < end {
+            self.grow_to(end);
+        }
         self.prepared()
     }
 
@@ -526,6 +568,10 @@ impl crate::bus::kept::Segments for Store {
 
 /// The time now, in nanoseconds since 1970.
 pub(super) fn now_nanos() -> u64 {
+    // Miri has no such clock, unless it is let out of its isolation.
+    if cfg!(miri) {
+        return 1;
+    }
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |t| u64::try_from(t.as_nanos()).unwrap_or(u64::MAX))
 }

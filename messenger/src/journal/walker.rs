@@ -84,7 +84,7 @@ impl Walker {
         // Edge 1, commit. The mapping may be one for reading, where an acquiring load is more than may be asked for.
         let stamp = self.window.word(position).load(Ordering::Relaxed);
         let state = self.format.state(position, stamp);
-        if state.wrapping_sub(State::Committed as u64) > State::Note as u64 - 1 {
+        if !State::is_one(state) {
             return Ok(None);
         }
         fence(Ordering::Acquire);

@@ -9,6 +9,7 @@ mod commit;
 mod join;
 mod observe;
 mod room;
+mod segments;
 mod sleep;
 
 use loom::cell::UnsafeCell;
@@ -96,30 +97,9 @@ type Bus = Ring<Model>;
 /// A fresh bus. With `fences`, publishers fence and look for sleepers at each step, as they must
 /// where the kernel cannot fence for them; without, those fences do not hide a missing one.
 fn bus(slots: usize, fences: bool) -> Bus {
-    let word = || AtomicU64::new(0);
     let words = Words {
-        control: Control {
-            tail: word().into(),
-            floor: word().into(),
-            limit: word(),
-            slots_used: AtomicU32::new(0),
-            marks: core::array::from_fn(|_| AtomicU64::new(0)).into(),
-            sleepers: word().into(),
-            data_epoch: AtomicU32::new(0),
-            room_epoch: AtomicU32::new(0),
-            aborted: word().into(),
-            lagged: word(),
-        },
-        slots: (0..slots)
-            .map(|_| {
-                let words = SlotWords {
-                    gate: AtomicU64::new(Gate::FREE),
-                    intent_len: word(),
-                    intent: word(),
-                };
-                words.into()
-            })
-            .collect(),
+        control: control(),
+        slots: free_slots(slots),
         stamps: (0..4).map(|_| word()).collect(),
         // A stale one says a length that would lead past the next record.
         metas: (0..4).map(|_| AtomicU64::new(RECORD)).collect(),
@@ -128,6 +108,35 @@ fn bus(slots: usize, fences: bool) -> Bus {
         room: Bed::default(),
     };
     Ring::init(Model(Arc::new(words)), CAPACITY, 0x5EED, !fences)
+}
+
+fn word() -> AtomicU64 {
+    AtomicU64::new(0)
+}
+
+/// The shared words of a fresh bus.
+fn control() -> Control {
+    Control {
+        tail: word().into(),
+        floor: word().into(),
+        limit: word(),
+        slots_used: AtomicU32::new(0),
+        marks: core::array::from_fn(|_| word()).into(),
+        sleepers: word().into(),
+        data_epoch: AtomicU32::new(0),
+        room_epoch: AtomicU32::new(0),
+        aborted: word().into(),
+        lagged: word(),
+    }
+}
+
+fn free_slots(slots: usize) -> Vec<Slot> {
+    let free = || SlotWords {
+        gate: AtomicU64::new(Gate::FREE),
+        intent_len: word(),
+        intent: word(),
+    };
+    (0..slots).map(|_| free().into()).collect()
 }
 
 /// How a bus with many publishers moves its tail.
