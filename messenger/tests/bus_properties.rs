@@ -3,6 +3,8 @@
 //!
 //! A claim that is being filled while others go on is played by one that is forgotten: it stays
 //! open until the next use of its publisher.
+//!
+//! A journal that is bounded is such a bus too, in segments that may be as long as it, shorter or longer.
 
 use std::collections::BTreeMap;
 use std::mem::forget;
@@ -117,6 +119,10 @@ struct Reader {
 
 struct World {
     bus: Bus,
+    /// How many bytes are in a row, so that no record crosses their end.
+    lap: u64,
+    /// How many members a bus has by itself: the keeper of a journal.
+    own: usize,
     writers: Vec<Writer>,
     readers: Vec<Reader>,
     observers: Vec<Observer>,
@@ -138,8 +144,26 @@ fn pick<T>(all: &mut [T], of: Index) -> Option<&mut T> {
 impl World {
     fn new(bytes: usize) -> Self {
         let bus = Bus::new(BusConfig::bytes(bytes).members(MEMBERS)).unwrap();
+        Self::over(bus, bytes as u64, 0)
+    }
+
+    /// A journal in memory. It notes no times, which would be records of its own.
+    #[cfg(feature = "journal")]
+    fn in_segments(bytes: usize, segment: u64) -> Self {
+        let config = messenger::journal::JournalConfig::new()
+            .segment_bytes(segment)
+            .bound(bytes as u64)
+            .members(MEMBERS)
+            .time_resolution(std::time::Duration::ZERO);
+        let journal = messenger::journal::Journal::in_memory(config).unwrap();
+        Self::over(journal.bus().clone(), segment, 1)
+    }
+
+    fn over(bus: Bus, lap: u64, own: usize) -> Self {
         Self {
             bus,
+            lap,
+            own,
             writers: Vec::new(),
             readers: Vec::new(),
             observers: Vec::new(),
@@ -187,7 +211,7 @@ impl World {
     /// Where a record of `bytes` goes, and whether there is room for it.
     fn place(&self, bytes: usize) -> (u64, bool) {
         let (tail, capacity) = (self.bus.tail(), self.bus.capacity() as u64);
-        let left = capacity - tail % capacity;
+        let left = self.lap - tail % self.lap;
         let at = if bytes as u64 <= left {
             tail
         } else {
@@ -485,6 +509,30 @@ impl World {
         }
     }
 
+    fn runs(mut self, ops: Vec<Op>) {
+        self.apply(Op::Publish);
+        for op in ops {
+            self.apply(op);
+            self.check();
+        }
+        // All that is left is read by all who are left.
+        for of in 0..self.writers.len() {
+            self.close(of);
+        }
+        self.writers.clear();
+        self.check();
+        while let Some(reader) = self.readers.pop() {
+            let (mut subscriber, mut at) = (reader.subscriber, reader.next);
+            while let Some(record) = subscriber.try_next().unwrap() {
+                let (position, expected) = self.after(at).expect("nobody committed it");
+                let got = (record.position(), record.payload());
+                assert_eq!(got, (position, &expected.1[..]));
+                at = position + 1;
+            }
+            assert_eq!(self.after(at), None);
+        }
+    }
+
     /// What always holds.
     fn check(&self) {
         let stats = self.bus.stats();
@@ -494,7 +542,7 @@ impl World {
             (self.bus.tail(), self.bus.capacity() as u64)
         );
         assert_eq!((stats.aborted, stats.lagged), (self.aborted, self.lagged));
-        assert_eq!(stats.members, self.members());
+        assert_eq!(stats.members, self.own + self.members());
         assert_eq!(stats.subscribers.len(), self.readers.len());
         for lag in &stats.subscribers {
             assert_eq!(lag.lag, stats.tail - lag.position);
@@ -528,27 +576,17 @@ proptest! {
         bytes in prop_oneof![Just(256_usize), Just(512), Just(1024)],
         ops in vec(ops(), 1..if cfg!(miri) { 40 } else { 300 }),
     ) {
-        let mut world = World::new(bytes);
-        world.apply(Op::Publish);
-        for op in ops {
-            world.apply(op);
-            world.check();
-        }
-        // All that is left is read by all who are left.
-        for of in 0..world.writers.len() {
-            world.close(of);
-        }
-        world.writers.clear();
-        world.check();
-        while let Some(reader) = world.readers.pop() {
-            let (mut subscriber, mut at) = (reader.subscriber, reader.next);
-            while let Some(record) = subscriber.try_next().unwrap() {
-                let (position, expected) = world.after(at).expect("nobody committed it");
-                assert_eq!((record.position(), record.payload()), (position, &expected.1[..]));
-                at = position + 1;
-            }
-            assert_eq!(world.after(at), None);
-        }
+        World::new(bytes).runs(ops);
+    }
+
+    #[cfg(feature = "journal")]
+    #[test]
+    fn a_journal_does_what_the_model_does(
+        bytes in prop_oneof![Just(256_usize), Just(512), Just(1024)],
+        segment in prop_oneof![Just(256_u64), Just(512), Just(1024), Just(4096)],
+        ops in vec(ops(), 1..if cfg!(miri) { 40 } else { 300 }),
+    ) {
+        World::in_segments(bytes, segment).runs(ops);
     }
 
     #[test]

@@ -10,25 +10,86 @@ use messenger::bus::{
     Bus, BusConfig, JoinError, MessageId, Multi, Observer, OwnedRecord, Publisher, PublisherKind,
     Single, SourceId, Start, Subscriber, Tag, WaitStrategy,
 };
+#[cfg(feature = "journal")]
+use messenger::journal::{Journal, JournalConfig};
 use messenger::memory::MemoryKind;
+
+/// Where a bus has its bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Ring(MemoryKind),
+    /// In the segments of a journal, of so many bytes as the bus; and the journal is bounded like a ring.
+    #[cfg(feature = "journal")]
+    Segments,
+    /// The same in files, which are of 4 KiB at least, so that there are many laps of the bound in each.
+    #[cfg(all(feature = "journal", not(miri)))]
+    Files,
+}
 
 /// What a test runs on.
 #[derive(Clone, Copy)]
 pub(crate) struct Setup {
-    pub(crate) memory: MemoryKind,
+    pub(crate) place: Place,
     pub(crate) wait: WaitStrategy,
 }
 
 impl Setup {
-    pub(crate) fn config(self, bytes: usize) -> BusConfig {
-        BusConfig::bytes(bytes).memory(self.memory).members(16)
-    }
-
     /// A bus and its first publisher, which waits as the setup says.
     pub(crate) fn bus<K: Kind>(self, bytes: usize) -> (Bus<K>, Publisher<K>) {
-        let (bus, mut publisher) = K::make(self.config(bytes));
+        self.bus_for::<K>(bytes, 16)
+    }
+
+    /// The same, with another number of members than 16.
+    pub(crate) fn bus_for<K: Kind>(self, bytes: usize, members: usize) -> (Bus<K>, Publisher<K>) {
+        let (bus, mut publisher) = K::make(self, bytes, members);
         publisher.set_wait(self.wait);
         (bus, publisher)
+    }
+
+    /// How many members a bus has that nobody has attached: the keeper of a journal is one.
+    pub(crate) fn own_members(self) -> usize {
+        usize::from(!matches!(self.place, Place::Ring(_)))
+    }
+
+    /// How many bytes of a bus of `capacity` bytes are in a row, so that no record crosses their end.
+    pub(crate) fn lap(self, capacity: usize) -> usize {
+        match self.place {
+            #[cfg(all(feature = "journal", not(miri)))]
+            Place::Files => capacity.max(4096),
+            _ => capacity,
+        }
+    }
+
+    fn any_number(self, bytes: usize, members: usize) -> Bus {
+        match self.place {
+            Place::Ring(memory) => {
+                let config = BusConfig::bytes(bytes).memory(memory).members(members);
+                Bus::new(config).unwrap()
+            }
+            #[cfg(feature = "journal")]
+            Place::Segments => {
+                let journal = Journal::in_memory(self.journal(bytes, members));
+                journal.unwrap().bus().clone()
+            }
+            #[cfg(all(feature = "journal", not(miri)))]
+            Place::Files => {
+                let dir = Dir::new();
+                let journal = Journal::create(&dir.0, self.journal(bytes, members));
+                let bus = journal.unwrap().bus().clone();
+                DIRS.with_borrow_mut(|dirs| dirs.push(dir));
+                bus
+            }
+        }
+    }
+
+    /// A journal that is a ring in segments. It notes no times, which would take places of their own.
+    #[cfg(feature = "journal")]
+    fn journal(self, bytes: usize, members: usize) -> JournalConfig {
+        JournalConfig::new()
+            .segment_bytes(self.lap(bytes.next_power_of_two()) as u64)
+            .bound(bytes as u64)
+            .members(members)
+            .time_resolution(Duration::ZERO)
     }
 
     /// A bus, its publisher and a subscriber of all of it.
@@ -53,7 +114,7 @@ impl Setup {
 
 /// A bus of many publishers, or of one.
 pub(crate) trait Kind: PublisherKind + Send + Sync {
-    fn make(config: BusConfig) -> (Bus<Self>, Publisher<Self>)
+    fn make(setup: Setup, bytes: usize, members: usize) -> (Bus<Self>, Publisher<Self>)
     where
         Self: Sized;
 
@@ -64,8 +125,8 @@ pub(crate) trait Kind: PublisherKind + Send + Sync {
 }
 
 impl Kind for Multi {
-    fn make(config: BusConfig) -> (Bus<Self>, Publisher<Self>) {
-        let bus = Bus::new(config).unwrap();
+    fn make(setup: Setup, bytes: usize, members: usize) -> (Bus<Self>, Publisher<Self>) {
+        let bus = setup.any_number(bytes, members);
         let publisher = bus.publisher().unwrap();
         (bus, publisher)
     }
@@ -76,7 +137,11 @@ impl Kind for Multi {
 }
 
 impl Kind for Single {
-    fn make(config: BusConfig) -> (Bus<Self>, Publisher<Self>) {
+    fn make(setup: Setup, bytes: usize, members: usize) -> (Bus<Self>, Publisher<Self>) {
+        let Place::Ring(memory) = setup.place else {
+            panic!("a journal has any number of publishers: its keeper is one");
+        };
+        let config = BusConfig::bytes(bytes).memory(memory).members(members);
         Bus::single(config).unwrap()
     }
 
@@ -85,9 +150,40 @@ impl Kind for Single {
     }
 }
 
+/// A journal's directory, removed when dropped.
+#[cfg(all(feature = "journal", not(miri)))]
+struct Dir(std::path::PathBuf);
+
+#[cfg(all(feature = "journal", not(miri)))]
+impl Dir {
+    fn new() -> Self {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("messenger-contract-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        // One of a process that had this number before, and was killed.
+        let _ = std::fs::remove_dir_all(&path);
+        Self(path)
+    }
+}
+
+#[cfg(all(feature = "journal", not(miri)))]
+impl Drop for Dir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
 /// Names the thread, so that the message of a test that hangs or panics says in which setup.
 pub(crate) fn named(setup: &str) {
     SETUP.set(Some(setup.to_owned()));
+}
+
+#[cfg(all(feature = "journal", not(miri)))]
+thread_local! {
+    /// The directories of the journals of this thread's test, whose buses are dropped before its end.
+    static DIRS: std::cell::RefCell<Vec<Dir>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
 thread_local! {

@@ -2,7 +2,8 @@
 //! publishers as of one.
 //!
 //! Each test is a function over a [`kit::Setup`] and a [`kit::Kind`]; `contract!` makes a module
-//! of tests for every combination (fewer under Miri, which has no mappings).
+//! of tests for every combination (fewer under Miri, which has no mappings and no files). A journal that is bounded and notes no
+//! times is a ring too, in segments: what it promises is the same, to the byte.
 
 mod kit;
 
@@ -21,13 +22,12 @@ mod waiting;
 
 /// Instantiates the tests named in `tests` for one setup.
 macro_rules! setup {
-    ($name:ident: $memory:ident, $wait:ident, $kind:ident; $($subject:ident { $($test:ident),* $(,)? })*) => {
+    ($name:ident: $place:expr, $wait:ident, $kind:ident; $($subject:ident { $($test:ident),* $(,)? })*) => {
         mod $name {
             use crate::kit::{Setup, named};
             use messenger::bus::{$kind as Kind, WaitStrategy};
-            use messenger::memory::MemoryKind;
 
-            const SETUP: Setup = Setup { memory: MemoryKind::$memory, wait: WaitStrategy::$wait };
+            const SETUP: Setup = Setup { place: $place, wait: WaitStrategy::$wait };
 
             $(mod $subject {
                 $(#[test] fn $test() {
@@ -39,27 +39,49 @@ macro_rules! setup {
     };
 }
 
+const HEAP: kit::Place = kit::Place::Ring(messenger::memory::MemoryKind::Heap);
+#[cfg(not(miri))]
+const MAPPED: kit::Place = kit::Place::Ring(messenger::memory::MemoryKind::Mapped);
+#[cfg(feature = "journal")]
+const SEGMENTS: kit::Place = kit::Place::Segments;
+#[cfg(all(feature = "journal", not(miri)))]
+const FILES: kit::Place = kit::Place::Files;
+
 macro_rules! contract {
     ($($tests:tt)*) => {
-        setup! { heap_spin_multi: Heap, Spin, Multi; $($tests)* }
-        setup! { heap_yield_single: Heap, Yield, Single; $($tests)* }
-        setup! { heap_block_multi: Heap, Block, Multi; $($tests)* }
-        setup! { heap_block_now_single: Heap, BlockNow, Single; $($tests)* }
+        setup! { heap_spin_multi: crate::HEAP, Spin, Multi; $($tests)* }
+        setup! { heap_yield_single: crate::HEAP, Yield, Single; $($tests)* }
+        setup! { heap_block_multi: crate::HEAP, Block, Multi; $($tests)* }
+        setup! { heap_block_now_single: crate::HEAP, BlockNow, Single; $($tests)* }
+        #[cfg(feature = "journal")]
+        mod journal {
+            setup! { segments_yield: crate::SEGMENTS, Yield, Multi; $($tests)* }
+            setup! { segments_block_now: crate::SEGMENTS, BlockNow, Multi; $($tests)* }
+            #[cfg(not(miri))]
+            mod more {
+                setup! { segments_spin: crate::SEGMENTS, Spin, Multi; $($tests)* }
+                setup! { segments_block: crate::SEGMENTS, Block, Multi; $($tests)* }
+                setup! { files_spin: crate::FILES, Spin, Multi; $($tests)* }
+                setup! { files_yield: crate::FILES, Yield, Multi; $($tests)* }
+                setup! { files_block: crate::FILES, Block, Multi; $($tests)* }
+                setup! { files_block_now: crate::FILES, BlockNow, Multi; $($tests)* }
+            }
+        }
         // All else; under Miri each wait and each kind once is enough.
         #[cfg(not(miri))]
         mod more {
-            setup! { heap_spin_single: Heap, Spin, Single; $($tests)* }
-            setup! { heap_yield_multi: Heap, Yield, Multi; $($tests)* }
-            setup! { heap_block_single: Heap, Block, Single; $($tests)* }
-            setup! { heap_block_now_multi: Heap, BlockNow, Multi; $($tests)* }
-            setup! { mapped_spin_multi: Mapped, Spin, Multi; $($tests)* }
-            setup! { mapped_spin_single: Mapped, Spin, Single; $($tests)* }
-            setup! { mapped_yield_multi: Mapped, Yield, Multi; $($tests)* }
-            setup! { mapped_yield_single: Mapped, Yield, Single; $($tests)* }
-            setup! { mapped_block_multi: Mapped, Block, Multi; $($tests)* }
-            setup! { mapped_block_single: Mapped, Block, Single; $($tests)* }
-            setup! { mapped_block_now_multi: Mapped, BlockNow, Multi; $($tests)* }
-            setup! { mapped_block_now_single: Mapped, BlockNow, Single; $($tests)* }
+            setup! { heap_spin_single: crate::HEAP, Spin, Single; $($tests)* }
+            setup! { heap_yield_multi: crate::HEAP, Yield, Multi; $($tests)* }
+            setup! { heap_block_single: crate::HEAP, Block, Single; $($tests)* }
+            setup! { heap_block_now_multi: crate::HEAP, BlockNow, Multi; $($tests)* }
+            setup! { mapped_spin_multi: crate::MAPPED, Spin, Multi; $($tests)* }
+            setup! { mapped_spin_single: crate::MAPPED, Spin, Single; $($tests)* }
+            setup! { mapped_yield_multi: crate::MAPPED, Yield, Multi; $($tests)* }
+            setup! { mapped_yield_single: crate::MAPPED, Yield, Single; $($tests)* }
+            setup! { mapped_block_multi: crate::MAPPED, Block, Multi; $($tests)* }
+            setup! { mapped_block_single: crate::MAPPED, Block, Single; $($tests)* }
+            setup! { mapped_block_now_multi: crate::MAPPED, BlockNow, Multi; $($tests)* }
+            setup! { mapped_block_now_single: crate::MAPPED, BlockNow, Single; $($tests)* }
         }
     };
 }

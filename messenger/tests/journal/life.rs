@@ -5,6 +5,7 @@ use messenger::journal::{LeftBy, Reader};
 
 use crate::kit::{Dir, payload, small, tag};
 
+#[cfg_attr(miri, ignore = "needs files")]
 #[test]
 fn what_was_sent_is_there_when_it_is_opened_again() {
     let dir = Dir::new("again");

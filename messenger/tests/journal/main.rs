@@ -5,6 +5,7 @@ mod child;
 mod cursors;
 mod kit;
 
+mod bus;
 #[cfg(target_os = "linux")]
 mod disk;
 mod durability;
@@ -12,6 +13,8 @@ mod faults;
 mod flushes;
 mod life;
 mod mend;
+mod properties;
 mod retention;
 mod running;
 mod schemas;
+mod stress;
