@@ -544,7 +544,7 @@ fn open_in(path: &Path, config: JournalConfig, create: Create) -> Result<Journal
     if fresh {
         // So that there is always a segment from now on.
         let soon = store.flush_new.swap(true, Ordering::Relaxed);
-        let made = store.prepare(0);
+        let made = store.prepare();
         made.map_err(|lost| system("make a segment")(io::Error::other(lost)))?;
         store.flush_new.store(soon, Ordering::Relaxed);
     }
