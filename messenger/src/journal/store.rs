@@ -406,6 +406,10 @@ impl Store {
         let before = self.base(unused.min(self.finished()));
         // First, so that who finds no file knows why.
         self.oldest.fetch_max(before, Ordering::Relaxed);
+        if let (Place::Files { dir, .. }, true) = (&self.place, *oldest < before) {
+            // Or a loss of power could take these, and the names of those that stay.
+            sync_dir(dir)?;
+        }
         while *oldest < before {
             let base = *oldest;
             let mut segments = self.segments();
