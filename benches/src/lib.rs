@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod contender;
+mod log;
 mod machine;
 mod ours;
 mod payload;
@@ -10,6 +11,7 @@ mod report;
 mod rivals;
 mod run;
 mod sample;
+mod scratch;
 mod work;
 
 use std::path::Path;
@@ -29,7 +31,8 @@ const USAGE: &str = "arguments:
   sample WORK SIZE WHO MILLISECONDS PATIENCE
                             one sample, as the driver runs it; also for a profiler
   count WHO RECORDS         one thread writes and reads so many records of 64 bytes, nothing else:
-                            for a profiler that counts instructions";
+                            for a profiler that counts instructions
+files are written below $MESSENGER_BENCHES_DIR, or the system's directory for temporary files";
 
 /// The command line.
 #[must_use]

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
+use crate::scratch::file_system;
+
 /// What the report says about where the figures come from.
 pub(crate) struct Machine {
     pub(crate) cpu: String,
@@ -13,6 +15,8 @@ pub(crate) struct Machine {
     pub(crate) kernel: String,
     pub(crate) compiler: String,
     pub(crate) commit: String,
+    /// What the files that the samples write are on.
+    pub(crate) files: String,
 }
 
 impl Machine {
@@ -38,6 +42,7 @@ impl Machine {
             kernel,
             compiler: said("rustc", &["--version"]),
             commit: commit + if changed { " with changes" } else { "" },
+            files: file_system(),
         }
     }
 }
@@ -51,8 +56,9 @@ impl Machine {
             kernel,
             compiler,
             commit,
+            files,
         } = self;
-        format!("# {cpu}\n# {cores}\n# {kernel}\n# {compiler}\n# {commit}\n")
+        format!("# {cpu}\n# {cores}\n# {kernel}\n# {compiler}\n# {commit}\n# {files}\n")
     }
 
     /// Reads what [`Self::to_lines`] wrote at the start of `text`.
@@ -65,6 +71,8 @@ impl Machine {
             kernel: next()?,
             compiler: next()?,
             commit: next()?,
+            // What was written before there were files has no such line.
+            files: next().unwrap_or_else(|| "none".to_owned()),
         })
     }
 }

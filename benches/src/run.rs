@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::catalogue::Cell;
 use crate::machine::await_quiet;
 use crate::sample::Sample;
+use crate::scratch::{Scratch, handed_on};
 
 /// How a run goes.
 pub(crate) struct Options {
@@ -135,7 +136,11 @@ fn take(cell: &Cell<'_>, options: &Options, samples: &mut Samples) -> std::io::R
     if samples.last_was_disturbed {
         await_quiet(options.patience);
     }
+    // A sample that fails or is killed leaves its files: they go with the directory they are in.
+    let scratch = Scratch::new().map_err(std::io::Error::other)?;
+    let (variable, path) = handed_on(&scratch);
     let mut child = Command::new(std::env::current_exe()?)
+        .env(variable, path)
         .args(["sample", cell.work, &cell.size.to_string(), cell.who])
         .arg(options.time.as_millis().to_string())
         .arg(options.patience.as_millis().to_string())

@@ -1,5 +1,6 @@
 //! From samples to `RESULTS.md` and the plots.
 
+mod logs;
 mod plot;
 mod table;
 mod targets;

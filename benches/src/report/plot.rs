@@ -45,6 +45,18 @@ pub(crate) fn all(figures: &Figures<'_>, cells: &[Cell<'_>]) -> Vec<(String, Str
             "delivery",
             "A whole delivery: ns per record, less is better",
         ),
+        (
+            "append",
+            "Appending to files, no sync: million records per second, more is better",
+        ),
+        (
+            "replay",
+            "Reading files from start to end: million records per second, more is better",
+        ),
+        (
+            "group",
+            "Each record synced, 64 bytes: thousand records per second, more is better",
+        ),
     ];
     titles
         .iter()
@@ -81,10 +93,10 @@ fn chart(figures: &Figures<'_>, title: &str, cells: &[&Cell<'_>]) -> Option<Stri
             }
         });
         if sizes.len() > 1 {
-            let unit = if cells[0].work == "delivery" {
-                "routes"
-            } else {
-                "bytes"
+            let unit = match cells[0].work {
+                "delivery" => "routes",
+                "group" => "publishers",
+                _ => "bytes",
             };
             let _ = writeln!(
                 body,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Figures, Spread, targets};
+use super::{Figures, Spread, logs, targets};
 use crate::catalogue::{Cell, SIZES};
 use crate::machine::Machine;
 use crate::probe::NEAR_HOP_NS;
@@ -64,6 +64,7 @@ pub(crate) fn document(
     latency(&mut text, figures, cells);
     routing(&mut text, figures, cells);
     program(&mut text, figures, cells);
+    logs::section(&mut text, figures, cells);
     memory(&mut text, figures, cells);
     failed(&mut text, samples);
     targets::table(&mut text, figures, cells);
@@ -85,6 +86,7 @@ fn head(text: &mut String, samples: &Samples, machine: &Machine) {
          every sample in [raw.tsv](raw.tsv).\n\n\
          | | |\n|---|---|\n\
          | processor | {} ({} cores in use) |\n| kernel | {} |\n| compiler | {} |\n| commit | {} |\n\
+         | files of the samples on | {} |\n\
          | samples | {taken}, one process each, interleaved; {aside} set aside |\n\n\
          A figure is the median over the good samples, with the least and the most. Set aside are samples \
          before or after which a cache line took {NEAR_HOP_NS} ns or more from core to core (far), and those during \
@@ -95,6 +97,7 @@ fn head(text: &mut String, samples: &Samples, machine: &Machine) {
         machine.kernel,
         machine.compiler,
         machine.commit,
+        machine.files,
         100.0 * DISTURBED,
     );
 }
@@ -185,16 +188,28 @@ fn throughput(
     let _ = write!(
         text,
         "\n## {title}\n\n![](plots/{work}.svg)\n\n{says} Every contender has a ring of {}, {} or {} KiB \
-         (up to 256 bytes, 1 KiB, 64 KiB of payload).\n\n|",
+         (up to 256 bytes, 1 KiB, 64 KiB of payload).\n\n",
         ring_bytes(64) >> 10,
         ring_bytes(1024) >> 10,
         ring_bytes(65536) >> 10,
     );
-    for size in SIZES {
-        let _ = write!(text, " | {size} B");
+    by_size(text, figures, cells, (work, "mps"), (SIZES, "B"));
+}
+
+/// Figure `key` of `work`: a row for each contender, a column for each size.
+pub(super) fn by_size(
+    text: &mut String,
+    figures: &Figures<'_>,
+    cells: &[Cell<'_>],
+    (work, key): (&str, &str),
+    (sizes, unit): (&[usize], &str),
+) {
+    *text += "|";
+    for size in sizes {
+        let _ = write!(text, " | {size} {unit}");
     }
     *text += " |\n|---";
-    *text += &"|---:".repeat(SIZES.len());
+    *text += &"|---:".repeat(sizes.len());
     *text += "|\n";
     let here: Vec<_> = cells.iter().filter(|cell| cell.work == work).collect();
     let mut names: Vec<&str> = Vec::new();
@@ -203,20 +218,20 @@ fn throughput(
             names.push(cell.who);
         }
     }
-    let bests: Vec<_> = SIZES
+    let bests: Vec<_> = sizes
         .iter()
         .map(|&size| {
             best_of(
                 figures,
                 here.iter().copied().filter(|cell| cell.size == size),
-                "mps",
+                key,
             )
         })
         .collect();
     for who in names {
         let _ = write!(text, "| {who}");
-        for (&size, &best) in SIZES.iter().zip(&bests) {
-            column(text, figures.spread(&Cell { work, size, who }, "mps"), best);
+        for (&size, &best) in sizes.iter().zip(&bests) {
+            column(text, figures.spread(&Cell { work, size, who }, key), best);
         }
         *text += " |\n";
     }
@@ -231,19 +246,27 @@ fn latency(text: &mut String, figures: &Figures<'_>, cells: &[Cell<'_>]) {
         ("waiting", "Default waiting: may spin briefly, then sleeps"),
         ("asleep", "Sleeping at once"),
     ] {
-        let _ = write!(
-            text,
-            "\n### {title}\n\n![](plots/{work}.svg)\n\n| | p50 | p99 | p99.9 |\n|---|---:|---:|---:|\n"
-        );
-        let here = || cells.iter().filter(|cell| cell.work == work);
-        let bests = ["p50", "p99", "p999"].map(|key| (key, best_of(figures, here(), key)));
-        for cell in here() {
-            let _ = write!(text, "| {}", cell.who);
-            for (key, best) in bests {
-                column(text, figures.spread(cell, key), best);
-            }
-            *text += " |\n";
+        let _ = write!(text, "\n### {title}\n\n![](plots/{work}.svg)\n\n");
+        percentiles(text, figures, cells, work);
+    }
+}
+
+/// The percentiles of a work's times.
+pub(super) fn percentiles(
+    text: &mut String,
+    figures: &Figures<'_>,
+    cells: &[Cell<'_>],
+    work: &str,
+) {
+    *text += "| | p50 | p99 | p99.9 |\n|---|---:|---:|---:|\n";
+    let here = || cells.iter().filter(|cell| cell.work == work);
+    let bests = ["p50", "p99", "p999"].map(|key| (key, best_of(figures, here(), key)));
+    for cell in here() {
+        let _ = write!(text, "| {}", cell.who);
+        for (key, best) in bests {
+            column(text, figures.spread(cell, key), best);
         }
+        *text += " |\n";
     }
 }
 

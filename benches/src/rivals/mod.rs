@@ -2,8 +2,12 @@
 
 mod channels;
 mod disruptors;
+mod files;
 mod lock;
+mod mapping;
 mod rings;
+mod stores;
+mod wal;
 
 pub(crate) use channels::{
     CrossbeamBlock, CrossbeamBoxed, CrossbeamSpin, KanalBlock, StdBound, StdUnbound,
@@ -11,8 +15,12 @@ pub(crate) use channels::{
 pub(crate) use disruptors::{
     DisruptorMulti, DisruptorMultiFan, DisruptorSingle, DisruptorSingleFan,
 };
+pub(crate) use files::{Buffered, BufferedReplay, FlushAndSync, MappedReplay, Unbuffered};
 pub(crate) use lock::MutexQueue;
+pub(crate) use mapping::Mapping;
 pub(crate) use rings::{RtrbChunks, RtrbFan, RtrbOne, ThingBufRing};
+pub(crate) use stores::{CommitLogReplay, CommitLogs, Redb};
+pub(crate) use wal::Okaywal;
 
 /// How many records the batching contenders write at a time.
 pub(crate) const BURST: u64 = 32;

@@ -68,7 +68,7 @@ impl Job for PingPong {
             answer.join().map_err(gone)??;
             came_back.map(|_| trips)
         })?;
-        percentiles(&trips[trips.len() / 10..])
+        percentiles(&trips, 0.5)
     }
 }
 
@@ -78,18 +78,19 @@ fn turn<const N: usize>(reader: &mut impl Reader<N>, checker: &mut Checker<1>) {
     while reader.read(|bytes| checker.take(bytes)) == 0 {}
 }
 
-fn percentiles(trips: &[u32]) -> Result<Metrics, String> {
+/// What is told of times in nanoseconds, `scale` times each, the first tenth dropped.
+pub(super) fn percentiles(all: &[u32], scale: f64) -> Result<Metrics, String> {
     let mut times = Histogram::<u64>::new_with_bounds(1, u64::from(u32::MAX), 3)
         .map_err(|error| error.to_string())?;
-    for &trip in trips {
-        times.saturating_record(u64::from(trip));
+    for &time in &all[all.len() / 10..] {
+        times.saturating_record(u64::from(time));
     }
-    let at = |quantile| times.value_at_quantile(quantile) as f64 / 2.0;
+    let at = |quantile| times.value_at_quantile(quantile) as f64 * scale;
     Ok(vec![
         ("p50", at(0.5)),
         ("p99", at(0.99)),
         ("p999", at(0.999)),
-        ("max", times.max() as f64 / 2.0),
-        ("trips", trips.len() as f64),
+        ("max", times.max() as f64 * scale),
+        ("trips", times.len() as f64),
     ])
 }

@@ -1,23 +1,31 @@
 //! What is done with each contender, and measured.
 
+mod append;
 mod floors;
 mod latency;
 mod memory;
 mod one_thread;
 mod program;
+mod publish;
+mod replay;
 mod routing;
+mod synced;
 mod throughput;
 
 use std::time::Duration;
 
 use crate::contender::Contender;
 
+pub(crate) use append::append;
 pub(crate) use floors::{FLOORS, floor};
 pub(crate) use latency::PingPong;
 pub(crate) use memory::{Memory, RING as MEMORY_RING};
 pub(crate) use one_thread::{Count, EmptyPoll, OneThread, Phases};
 pub(crate) use program::{WAYS, program};
+pub(crate) use publish::publish;
+pub(crate) use replay::{CACHED, replay};
 pub(crate) use routing::{ROUTES, TRAFFIC, delivery, dispatch};
+pub(crate) use synced::synced;
 pub(crate) use throughput::Throughput;
 
 /// What a sample found: names and values.

@@ -1,6 +1,7 @@
 //! What messenger is meant to reach, as ratios within one run.
 
 mod bus;
+mod journal;
 
 use std::fmt::Write as _;
 
@@ -115,7 +116,7 @@ pub(crate) fn table(text: &mut String, figures: &Figures<'_>, cells: &[Cell<'sta
         is the best of its modes. Rows without a target are shown for fairness. What a table of 1000 routes costs to \
         compile is measured by `ci/compile-cost.sh`.\n\n\
         | work | ours | against | ratio | target | |\n|---|---|---|---:|---:|---|\n";
-    for &(what, ours, theirs, meant) in bus::TARGETS {
+    for &(what, ours, theirs, meant) in bus::TARGETS.iter().chain(journal::TARGETS) {
         let more_is_better = !matches!(meant, Meant::AtMost(_));
         let (Some(ours), Some(theirs)) = (
             best(figures, cells, ours, more_is_better),

@@ -1,5 +1,7 @@
 //! Who takes part in what.
 
+mod logs;
+
 use std::time::Duration;
 
 use crate::contender::Contender;
@@ -9,6 +11,8 @@ use crate::work::{
     Conditions, Count, EmptyPoll, Job, MEMORY_RING, Memory, Metrics, OneThread, Phases, PingPong,
     ROUTES, TRAFFIC, Throughput, WAYS, delivery, dispatch, floor, program,
 };
+
+pub(crate) use logs::{APPENDS, BATCH, GROUPS, REPLAYS};
 
 /// Makes the list of names of a field of contenders, and the function that picks one by name.
 macro_rules! field {
@@ -185,7 +189,9 @@ impl Cell<'_> {
     pub(crate) fn figure(&self) -> (&'static str, bool) {
         match self.work {
             "1-1" | "2-1" | "1-2" => ("mps", true),
-            "spinning" | "waiting" | "asleep" => ("p50", false),
+            "append" | "replay" | "replay-large" | "sync" => ("mps", true),
+            "group" => ("kps", true),
+            "spinning" | "waiting" | "asleep" | "publish" => ("p50", false),
             "memory" => ("bytes", false),
             _ => ("ns", false),
         }
@@ -212,7 +218,8 @@ impl Cell<'_> {
             "1-1" => self.sized(on, (1, 1)),
             "2-1" => self.sized(on, (2, 1)),
             "1-2" => self.sized(on, (1, 2)),
-            other => Err(format!("there is no work {other:?}")),
+            other => logs::measure(self, on)
+                .unwrap_or_else(|| Err(format!("there is no work {other:?} of this size"))),
         }
     }
 
@@ -300,5 +307,6 @@ pub(crate) fn all() -> Vec<Cell<'static>> {
             );
         }
     }
+    cells.extend(logs::all());
     cells
 }

@@ -1,4 +1,4 @@
-//! messenger's bus.
+//! messenger's bus between threads.
 
 use messenger::bus::{
     Bus, BusConfig, Claim, ClaimError, Multi, Publisher, PublisherKind, Reservation, Single, Start,
@@ -7,13 +7,14 @@ use messenger::bus::{
 use messenger::bus::{MessageId, SourceId};
 
 use crate::contender::{Contender, Idle, Reader, Writer, ends};
+use crate::log::{Done, text};
 use crate::payload::{fill, filled};
 use crate::rivals::BURST;
 use crate::sample::fail;
 
 const TAG: Tag = Tag::new(SourceId::new(1), MessageId::new(1));
 
-fn config(ring: usize) -> BusConfig {
+pub(super) fn config(ring: usize) -> BusConfig {
     BusConfig::bytes(ring).prefault(true)
 }
 
@@ -65,6 +66,13 @@ fn complete<const N: usize>(mut claim: Claim<'_>, seq: u64) {
     if let Err(error) = claim.commit() {
         fail(&error.to_string());
     }
+}
+
+/// One claim, in a bus that has room.
+#[inline(always)]
+pub(super) fn put<const N: usize, K: PublisherKind>(to: &mut Publisher<K>, seq: u64) -> Done {
+    complete::<N>(to.try_claim(TAG, N).map_err(text)?, seq);
+    Ok(())
 }
 
 /// One claim per record, tried until there is room.
@@ -137,7 +145,7 @@ impl<const N: usize> Writer<N> for Waiting {
 }
 
 #[inline(always)]
-fn whole<const N: usize>(payload: &[u8], mut each: impl FnMut(&[u8; N])) {
+pub(super) fn whole<const N: usize>(payload: &[u8], mut each: impl FnMut(&[u8; N])) {
     match payload.try_into() {
         Ok(bytes) => each(bytes),
         Err(_) => fail(&format!("a record of {} bytes, not {N}", payload.len())),

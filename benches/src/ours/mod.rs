@@ -1,0 +1,9 @@
+//! messenger's bus, in a ring and in files.
+
+mod bus;
+mod log;
+
+pub(crate) use bus::{
+    Alone, AloneBatches, AloneNext, Shared, SharedBatches, SharedNext, SharedWaits, mapped,
+};
+pub(crate) use log::RingLog;
