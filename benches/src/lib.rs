@@ -71,7 +71,7 @@ fn full() -> Result<(), String> {
         rounds: 7,
         time: Duration::from_millis(80),
         patience: Duration::from_millis(200),
-        budget: Duration::from_secs(420),
+        budget: Duration::from_secs(600),
     };
     let machine = Machine::ask();
     let samples = run::run(&catalogue::all(), &options).map_err(|error| error.to_string())?;

@@ -116,14 +116,14 @@ pub(crate) fn print(samples: &Samples, cells: &[Cell<'_>]) {
             (_, "p50") => &["p50", "p99", "p999"],
             (_, key) => &[key],
         };
-        let mut line = format!("{:<11} {:>8}  {:<34}", cell.work, cell.size, cell.who);
+        let mut line = format!("{:<12} {:>6} {:<38}", cell.work, cell.size, cell.who);
         for key in keys {
             if let Some(s) = figures.spread(cell, key) {
                 line += &format!(
-                    " {key} {:>9.2} ({:.2} to {:.2}; {} of {}{})",
-                    s.median,
-                    s.min,
-                    s.max,
+                    " {key} {:>6} ({} to {}; {} of {}{})",
+                    table::short(s.median),
+                    table::short(s.min),
+                    table::short(s.max),
                     s.good,
                     s.all,
                     s.mark.sign()
