@@ -159,6 +159,13 @@ impl<K: PublisherKind> Publisher<K> {
         claim.fill_as(super::layout::State::Note, payload)
     }
 
+    /// As [`try_note`](Self::try_note); waits for room if need be.
+    #[cfg(feature = "journal")]
+    pub(crate) fn note(&mut self, tag: Tag, payload: &[u8]) -> Result<u64, ClaimError> {
+        let claim = self.claim(tag, payload.len())?;
+        claim.fill_as(super::layout::State::Note, payload)
+    }
+
     /// As [`send`](Self::send), for `timeout` at the most.
     ///
     /// # Errors

@@ -20,13 +20,14 @@ use super::error::{JournalError, OpenError, OpenFault};
 use super::files::{self, LOCK, Locked, SCHEMA};
 use super::header::{MAX_SEGMENT_BYTES, MIN_SEGMENT_BYTES, is_segment_bytes};
 use super::keeper::{self, Keeper, Noted};
+use super::note::{self, NoteKind};
 use super::reader::nanos;
 use super::recover::{LeftBy, Recovery, recover};
 use super::schema::{Manifest, ManifestError, Schema};
 use super::seek;
 use super::store::{Identity, Store, now_nanos};
 use crate::bus::kept::{Core, over_segments};
-use crate::bus::{Bus, Lost};
+use crate::bus::{Bus, ClaimError, Lost, Publisher, PublisherKind};
 
 /// A bus that is kept in files: each message of a program, in one order.
 ///
@@ -297,6 +298,39 @@ impl Journal {
         })?;
         let position = seek::at_time(self.store(), &bases, nanos(time))?;
         Ok(position.max(self.oldest()))
+    }
+
+    /// Notes that what stands before the note had been published at `time`: for who copies records that were published earlier,
+    /// elsewhere. Set [`JournalConfig::time_resolution`] to zero there, or the journal notes its own time between them. Times should
+    /// not go back: [`position_at`](Self::position_at) looks for the last note with an earlier time.
+    ///
+    /// ```
+    /// use messenger::bus::{MessageId, SourceId, Tag};
+    /// use messenger::journal::{Journal, JournalConfig};
+    /// use std::time::{Duration, UNIX_EPOCH};
+    ///
+    /// # #[cfg(not(miri))] {
+    /// let journal = Journal::in_memory(JournalConfig::new().segment_bytes(1 << 16).time_resolution(Duration::ZERO))?;
+    /// let mut publisher = journal.bus().publisher()?;
+    /// let tag = Tag::new(SourceId::new(1), MessageId::new(7));
+    /// let then = UNIX_EPOCH + Duration::from_secs(1_000);
+    /// publisher.send(tag, b"of then")?;
+    /// journal.note_time(&mut publisher, then)?;
+    /// let later = publisher.send(tag, b"of later")?;
+    /// assert_eq!(journal.position_at(then + Duration::from_secs(1))?, later);
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError`], as for a send; gives the note's position.
+    pub fn note_time<K: PublisherKind>(
+        &self,
+        publisher: &mut Publisher<K>,
+        time: SystemTime,
+    ) -> Result<u64, ClaimError> {
+        publisher.note(NoteKind::Time.of_nobody(), &note::time(nanos(time)))
     }
 
     /// Gives up all segments that end at or before `before`, but for those that a subscriber has yet to read. Gives the

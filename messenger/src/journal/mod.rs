@@ -23,6 +23,7 @@ mod header;
 mod keeper;
 mod note;
 mod reader;
+mod reader_state;
 mod recover;
 mod repair;
 mod schema;
@@ -45,7 +46,7 @@ pub use recover::{DropCause, Dropped, LeftBy, Recovery};
 pub use repair::{Cut, Repaired, plan_repair, repair};
 pub use schema::{
     Differs, DroppedEntry, HandlerEntry, ManifestError, MessageEntry, OutsideEntry, RouteEntry,
-    Schema, SchemaConflict, SourceEntry, Table, WorkerEntry,
+    Schema, SchemaConflict, SchemaTextError, SourceEntry, Table, WorkerEntry,
 };
 pub use verify::{Damage, DamageKind, Progress, Verified, verify};
 

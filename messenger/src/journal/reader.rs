@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::control::Control;
 use super::error::{JournalError, OpenError, OpenFault};
 use super::files::list_segments;
+use super::note;
 use super::recover::synced_in;
 use super::schema::{Manifest, Schema};
 use super::seek;
@@ -47,12 +48,12 @@ const NAPS: (Duration, Duration) = (Duration::from_micros(50), Duration::from_mi
 /// ```
 pub struct Reader {
     path: PathBuf,
-    store: Arc<Store>,
+    pub(super) store: Arc<Store>,
     walker: Walker,
     verify: bool,
     /// Up to where it is known that all was there when it was opened.
-    synced: u64,
-    manifest: Manifest,
+    pub(super) synced: u64,
+    pub(super) manifest: Manifest,
 }
 
 /// A record, as a [`Reader`] finds it.
@@ -104,6 +105,16 @@ pub enum Item<'a> {
     },
 }
 
+impl Item<'_> {
+    /// If it is a note of the time: the time when all that stands before it had been published.
+    #[must_use]
+    pub fn time(&self) -> Option<SystemTime> {
+        let Self::Note(note) = self else { return None };
+        let nanos = note::time_of(note.tag, note.payload)?;
+        UNIX_EPOCH.checked_add(Duration::from_nanos(nanos))
+    }
+}
+
 impl Reader {
     /// Opens the journal in the directory `path`, at its oldest record.
     ///
@@ -130,9 +141,7 @@ impl Reader {
         let listing = list_segments(path, identity.segment_bytes)
             .map_err(OpenFault::tried("list the segments"))?;
         let oldest = listing.bases.first().copied().unwrap_or(0);
-        // The newest segments know it best.
-        let newest = listing.bases.len().saturating_sub(NEWEST);
-        let synced = synced_in(&store, path, &listing.bases[newest..]);
+        let synced = synced_in(&store, path, newest_of(&listing.bases));
         let synced = synced.map_err(OpenFault::tried("read the newest segments"))?;
         let closed_at = Control::closed_at(path, &identity);
         let closed_at = closed_at.map_err(OpenFault::tried("read what the last writer left"))?;
@@ -282,7 +291,7 @@ impl Reader {
         }
     }
 
-    fn bases(&self) -> Result<Vec<u64>, JournalError> {
+    pub(super) fn bases(&self) -> Result<Vec<u64>, JournalError> {
         let listing = list_segments(&self.path, self.store.segment_bytes());
         let listing = listing.map_err(|source| JournalError::System {
             tried: "list the segments",
@@ -396,6 +405,11 @@ impl Reader {
             }
         }
     }
+}
+
+/// Those of the segments that know best how far the journal was synced.
+pub(super) fn newest_of(bases: &[u64]) -> &[u64] {
+    &bases[bases.len().saturating_sub(NEWEST)..]
 }
 
 /// Nanoseconds since 1970.

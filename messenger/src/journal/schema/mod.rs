@@ -9,11 +9,13 @@ mod manifest;
 #[cfg(test)]
 mod samples;
 mod table;
+mod text;
 
 pub use conflict::{Differs, SchemaConflict};
 pub(crate) use manifest::Manifest;
 pub use manifest::ManifestError;
 pub use table::{DroppedEntry, HandlerEntry, OutsideEntry, RouteEntry, Table, WorkerEntry};
+pub use text::SchemaTextError;
 
 use crate::bus::{MessageId, SourceId};
 

@@ -1,0 +1,103 @@
+//! What a reader outside has besides records: its cursors, and what the journal says of itself.
+
+use std::io;
+
+use super::cursor::{self, Cursor, CursorError, CursorInfo};
+use super::error::JournalError;
+use super::reader::{Reader, newest_of};
+use super::recover::synced_in;
+
+impl Reader {
+    /// Which journal it is: 128 random bits.
+    #[must_use]
+    pub fn id(&self) -> [u8; 16] {
+        self.manifest.id
+    }
+
+    /// Where the retained segments begin, in order. Each but the last one may be full, and those ahead empty.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::System`] if the directory can't be read.
+    pub fn segments(&self) -> Result<Vec<u64>, JournalError> {
+        self.bases()
+    }
+
+    /// The watermark as the files have it: what stands before it is flushed. The writer's own, [`Journal::synced`](super::Journal::synced),
+    /// may be further on by one flush.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::System`] if a segment can't be read.
+    pub fn synced(&self) -> Result<u64, JournalError> {
+        let bases = self.bases()?;
+        let known = synced_in(&self.store, self.path(), newest_of(&bases));
+        let known = known.map_err(|source| JournalError::System {
+            tried: "read the newest segments",
+            source,
+        })?;
+        Ok(known.max(self.synced))
+    }
+
+    /// The durable cursor `name`, as [`Journal::cursor`](super::Journal::cursor) gives it: for who reads from another process and goes
+    /// on where it was. If it is new it says where the oldest record stands.
+    ///
+    /// ```
+    /// use messenger::bus::{MessageId, SourceId, Tag};
+    /// use messenger::journal::{Journal, JournalConfig, Reader};
+    ///
+    /// # let dir = std::env::temp_dir().join(format!("messenger-doc-reader-cursor-{}", std::process::id()));
+    /// # #[cfg(not(miri))] {
+    /// let journal = Journal::open(&dir, JournalConfig::new().segment_bytes(1 << 16))?;
+    /// let tag = Tag::new(SourceId::new(1), MessageId::new(7));
+    /// let mut publisher = journal.bus().publisher()?;
+    /// publisher.send(tag, b"one")?;
+    /// publisher.send(tag, b"two")?;
+    ///
+    /// let mut reader = Reader::open(&dir)?;
+    /// let mut cursor = reader.cursor("desk")?;
+    /// reader.seek(cursor.position())?;
+    /// assert!(reader.next()?.is_some_and(|entry| entry.payload == b"one"));
+    /// cursor.store(reader.position())?;
+    /// cursor.sync()?;
+    /// drop(cursor);
+    ///
+    /// let mut again = Reader::open(&dir)?;
+    /// again.seek(again.cursor("desk")?.position())?;
+    /// assert!(again.next()?.is_some_and(|entry| entry.payload == b"two"));
+    /// # drop((journal, publisher));
+    /// # std::fs::remove_dir_all(&dir)?;
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`CursorError`]: the name won't do, somebody holds it, or its file can't be used.
+    pub fn cursor(&self, name: &str) -> Result<Cursor, CursorError> {
+        let oldest = self.oldest().map_err(|error| CursorError::Io {
+            name: name.into(),
+            what: "open",
+            error: io::Error::other(error),
+        })?;
+        Cursor::open(self.path(), self.manifest.id, name, oldest)
+    }
+
+    /// All cursors, by name, whether somebody holds them or not.
+    ///
+    /// # Errors
+    ///
+    /// [`CursorError`] if one can't be read.
+    pub fn cursors(&self) -> Result<Vec<CursorInfo>, CursorError> {
+        cursor::list(self.path())
+    }
+
+    /// Removes the cursor `name`, which nobody holds.
+    ///
+    /// # Errors
+    ///
+    /// [`CursorError`]: there is none, or somebody holds it.
+    pub fn remove_cursor(&self, name: &str) -> Result<(), CursorError> {
+        cursor::remove(self.path(), name)
+    }
+}
