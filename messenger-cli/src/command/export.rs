@@ -1,0 +1,86 @@
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::fail::{Exit, Fail};
+use crate::out::Out;
+use crate::payload::DecodeArgs;
+use crate::progress::Bar;
+use crate::range::RangeArgs;
+use crate::record::RecordLine;
+use crate::schema_json::{HeaderLine, JournalJson, SchemaJson, VERSION};
+use crate::{hex, times};
+
+/// Writes the records of a journal as lines of JSON, for `import` and others
+///
+/// The first line is {messenger_export: 1, journal {id, created, segment_bytes}, schema {messages, sources, tables}}. Each
+/// other line is a record: position, time (RFC 3339, or null if none was noted after it), source {id, name}, message {id,
+/// name, codec}, payload (hex), and with --descriptor what a message of the codec prost says: decoded, or undecoded (why it
+/// does not). The other codecs can't be decoded without their types. `import` goes by ids and payload.
+///
+/// Ends with 4 if there is no record in the range.
+#[derive(Args)]
+pub(crate) struct Export {
+    /// The journal's directory
+    dir: PathBuf,
+    /// Write to this file; else to stdout
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    range: RangeArgs,
+    #[command(flatten)]
+    decode: DecodeArgs,
+}
+
+impl Export {
+    pub(super) fn run(self, out: &mut Out) -> Result<Exit, Fail> {
+        let Some(path) = &self.output else {
+            return self.write(out, std::io::stdout().is_terminal());
+        };
+        let failed = || Fail::file("write", path);
+        let file = File::create(path).map_err(failed())?;
+        let mut file = BufWriter::new(file);
+        let done = self.write(&mut file, false)?;
+        file.flush().map_err(failed())?;
+        Ok(done)
+    }
+
+    /// `shown`: the lines go where a progress bar would.
+    fn write(&self, to: &mut impl Write, shown: bool) -> Result<Exit, Fail> {
+        let mut decoder = self.decode.open()?;
+        let mut range = self.range.open(&self.dir)?;
+        let schema = range.reader.schema().clone();
+        line(
+            to,
+            &HeaderLine {
+                messenger_export: VERSION,
+                journal: JournalJson {
+                    id: hex::encode(&range.reader.id()),
+                    created: times::text(range.reader.created()),
+                    segment_bytes: range.reader.segment_bytes(),
+                },
+                schema: SchemaJson::from(&schema),
+            },
+        )?;
+        let first = range.reader.position();
+        let bar = (!shown).then(|| Bar::bytes("exporting", range.end.saturating_sub(first)));
+        let mut number = 0_u64;
+        range.each(|found| {
+            number += 1;
+            if let (Some(bar), 0) = (&bar, number % 1024) {
+                bar.at(found.position - first);
+            }
+            line(to, &RecordLine::new(&found, &schema, &mut decoder)?)
+        })?;
+        Ok(Exit::found(number > 0))
+    }
+}
+
+fn line(to: &mut impl Write, value: &impl Serialize) -> Result<(), Fail> {
+    serde_json::to_writer(&mut *to, value).map_err(std::io::Error::from)?;
+    to.write_all(b"\n")?;
+    Ok(())
+}

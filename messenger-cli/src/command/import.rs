@@ -1,0 +1,220 @@
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use clap::Args;
+use messenger::bus::{ClaimError, MessageId, Publisher, SourceId, Tag};
+use messenger::journal::{Journal, JournalConfig};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::fail::{Exit, Fail, warn};
+use crate::out::Out;
+use crate::progress::Bar;
+use crate::record::RecordLine;
+use crate::schema_json::{HeaderLine, VERSION};
+use crate::{hex, times, units};
+
+/// Writes records that `export` wrote into a journal, a new one or one that is there
+///
+/// The first line says the schema, as `export` writes it; what it says of ids has to agree with the journal. Records get
+/// new positions, and keep their order, sources, messages, payloads and times. No other process may have the journal open
+/// for writing. If a line can't be taken, the records before it are in the journal, and the error says which line it was.
+///
+/// JSON: records, first, last (positions, or null), end.
+#[derive(Args)]
+pub(crate) struct Import {
+    /// The journal's directory; it is created if there is none, or nothing in it
+    dir: PathBuf,
+    /// Read from this file; else from stdin
+    file: Option<PathBuf>,
+    /// The length of a segment of a new journal, in bytes: a power of two from 4096 to 1073741824; else that of the journal
+    /// which was exported
+    #[arg(long, value_name = "BYTES")]
+    segment_bytes: Option<u64>,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize, Default)]
+struct ImportJson {
+    records: u64,
+    first: Option<u64>,
+    last: Option<u64>,
+    end: u64,
+}
+
+/// A journal that takes lines in.
+struct Importer {
+    journal: Journal,
+    publisher: Publisher,
+    /// The time of the records that were published last, which is yet to be noted.
+    time: Option<SystemTime>,
+    done: ImportJson,
+}
+
+impl Import {
+    pub(super) fn run(self, out: &mut Out) -> Result<Exit, Fail> {
+        let (input, bar): (Box<dyn BufRead>, Bar) = match &self.file {
+            Some(path) => {
+                let file = File::open(path).map_err(Fail::file("read", path))?;
+                let len = file.metadata().map_or(0, |file| file.len());
+                let bar = Bar::bytes("importing", len);
+                (Box::new(BufReader::new(file)), bar)
+            }
+            None => (Box::new(io::stdin().lock()), Bar::endless("importing")),
+        };
+        let done = self.take_in(input, &bar)?;
+        drop(bar);
+        if self.json {
+            out.json(&done)?;
+        } else if let (Some(first), Some(last)) = (done.first, done.last) {
+            let records = units::count(done.records, "record");
+            writeln!(out, "{records} imported, positions {first} to {last}")?;
+        } else {
+            writeln!(out, "no record imported")?;
+        }
+        Ok(Exit::Done)
+    }
+
+    fn take_in(&self, mut input: Box<dyn BufRead>, bar: &Bar) -> Result<ImportJson, Fail> {
+        let mut importer: Option<Importer> = None;
+        let (mut text, mut number, mut read) = (String::new(), 0_u64, 0);
+        let name = self.file.as_deref().unwrap_or(Path::new("stdin"));
+        loop {
+            text.clear();
+            number += 1;
+            let len = input.read_line(&mut text);
+            let len = len.map_err(Fail::file("read", name))?;
+            if len == 0 {
+                break;
+            }
+            read += len as u64;
+            if number % 1024 == 0 {
+                bar.at(read);
+            }
+            if text.trim().is_empty() {
+                continue;
+            }
+            if let Err(fail) = self.line(&text, &mut importer) {
+                let before = importer.map_or(0, |importer| importer.done.records);
+                let before = units::count(before, "record");
+                return Err(fail.after(format_args!(
+                    "line {number} of {}, after {before} that were imported",
+                    name.display()
+                )));
+            }
+        }
+        let importer = importer.ok_or_else(|| {
+            Fail::error(format!(
+                "{} is empty: give it what `messenger export` wrote",
+                name.display()
+            ))
+        })?;
+        importer.close()
+    }
+
+    fn line(&self, text: &str, importer: &mut Option<Importer>) -> Result<(), Fail> {
+        let wrong = |error: serde_json::Error| Fail::error(format!("it can't be read: {error}"));
+        let value: Value = serde_json::from_str(text).map_err(wrong)?;
+        if value.get("messenger_export").is_some() {
+            let header: HeaderLine = serde_json::from_value(value).map_err(wrong)?;
+            if header.messenger_export > VERSION {
+                return Err(Fail::error(format!(
+                    "it is an export of version {}, and this program knows versions up to {VERSION}: use a newer one",
+                    header.messenger_export
+                )));
+            }
+            let schema = header.schema.schema()?;
+            let importer = match importer {
+                Some(importer) => importer,
+                None => importer.insert(self.open(header.journal.segment_bytes)?),
+            };
+            return Ok(importer.journal.admit(&schema)?);
+        }
+        let importer = importer.as_mut().ok_or_else(|| {
+            Fail::error(
+                "no schema stands before it: the first line is {\"messenger_export\":1,...}, as `messenger export` writes it",
+            )
+        })?;
+        let record: RecordLine = serde_json::from_value(value).map_err(wrong)?;
+        importer.record(&record)
+    }
+
+    fn open(&self, segment_bytes: u64) -> Result<Importer, Fail> {
+        let bytes = self.segment_bytes.unwrap_or(segment_bytes);
+        let config = JournalConfig::new()
+            .segment_bytes(bytes)
+            // The times are those of the records.
+            .time_resolution(Duration::ZERO);
+        let journal = Journal::open(&self.dir, config)?;
+        if let Some(dropped) = &journal.recovery().dropped {
+            warn(dropped);
+        }
+        Ok(Importer {
+            publisher: journal.bus().publisher()?,
+            journal,
+            time: None,
+            done: ImportJson::default(),
+        })
+    }
+}
+
+impl Importer {
+    fn record(&mut self, record: &RecordLine) -> Result<(), Fail> {
+        let payload = hex::decode(&record.payload)
+            .map_err(|why| Fail::error(format!("its payload is no hex: {why}")))?;
+        let time = match &record.time {
+            Some(text) => Some(time(text)?),
+            None => None,
+        };
+        if self.time != time {
+            self.note()?;
+            self.time = time;
+        }
+        let tag = Tag::new(
+            SourceId::new(record.source.id),
+            MessageId::new(record.message.id),
+        );
+        let position = self
+            .publisher
+            .send(tag, &payload)
+            .map_err(|error| match error {
+                ClaimError::TooLarge { .. } => Fail::from(error)
+                    .after("it needs longer segments (--segment-bytes, for a new journal)"),
+                error => error.into(),
+            })?;
+        self.done.records += 1;
+        self.done.first.get_or_insert(position);
+        self.done.last = Some(position);
+        Ok(())
+    }
+
+    /// Notes by when the last records had been published.
+    fn note(&mut self) -> Result<(), Fail> {
+        if let Some(time) = self.time {
+            self.journal.note_time(&mut self.publisher, time)?;
+        }
+        Ok(())
+    }
+
+    fn close(mut self) -> Result<ImportJson, Fail> {
+        self.note()?;
+        self.done.end = self.journal.bus().tail();
+        drop(self.publisher);
+        self.journal.close()?;
+        Ok(self.done)
+    }
+}
+
+fn time(text: &str) -> Result<SystemTime, Fail> {
+    match times::parse(text, SystemTime::now()) {
+        Some(Ok(time)) if !text.starts_with('-') => Ok(time),
+        Some(Err(why)) => Err(Fail::error(format!("its time can't be read: {why}"))),
+        _ => Err(Fail::error(format!(
+            "its time {text:?} is none: write RFC 3339, as in 2026-11-27T04:00:00Z"
+        ))),
+    }
+}

@@ -1,0 +1,127 @@
+use std::collections::VecDeque;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use clap::Args;
+use messenger::bus::WaitStrategy;
+use messenger::journal::{JournalError, Reader};
+
+use crate::clock::Clock;
+use crate::fail::{Exit, Fail, warn};
+use crate::filter::{Filter, FilterArgs};
+use crate::out::Out;
+use crate::range::Found;
+use crate::show::ShowArgs;
+
+/// Shows the last records of a journal, and with -f those that come
+///
+/// As `cat` shows them. With -f it goes on until it is interrupted, also while another process writes the journal and when
+/// none does yet; the time of a record that came meanwhile is when it was seen.
+///
+/// Ends with 4 if there is no record, unless -f is given.
+#[derive(Args)]
+pub(crate) struct Tail {
+    /// The journal's directory
+    dir: PathBuf,
+    /// How many of the last records
+    #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 10)]
+    lines: usize,
+    /// Go on with those that come
+    #[arg(short, long)]
+    follow: bool,
+    #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
+    show: ShowArgs,
+}
+
+impl Tail {
+    pub(super) fn run(self, out: &mut Out) -> Result<Exit, Fail> {
+        let mut reader = Reader::open(&self.dir)?;
+        let filter = self.filter.of(reader.schema())?;
+        let mut show = self.show.open(&self.dir, reader.schema())?;
+        let newest = reader.newest()?;
+        let start = self.start(&filter, newest)?;
+        reader.seek(start)?;
+        let mut clock = Clock::new(&self.dir, start)?;
+        // Nothing has come yet while it was looked at: what stands before was published by an unknown time, what comes
+        // after by now.
+        let mut any = false;
+        loop {
+            match reader.next() {
+                Ok(Some(entry)) => {
+                    if !self.follow && entry.position >= newest {
+                        break;
+                    }
+                    if !filter.takes(entry.tag) {
+                        continue;
+                    }
+                    any = true;
+                    let noted = clock.time_of(entry.position);
+                    let came = (entry.position >= newest).then(SystemTime::now);
+                    let found = Found {
+                        position: entry.position,
+                        time: noted.or(came),
+                        tag: entry.tag,
+                        payload: entry.payload,
+                    };
+                    show.record(out, &found)?;
+                }
+                Ok(None) if self.follow => {
+                    out.flush()?;
+                    reader.wait(WaitStrategy::BlockNow, None, || false)?;
+                }
+                Ok(None) => break,
+                Err(JournalError::Gone { position, oldest }) if self.follow => {
+                    out.flush()?;
+                    warn(format_args!(
+                        "{} bytes from position {position} on were given up before they were read; it goes on at {oldest}",
+                        oldest - position
+                    ));
+                    reader.seek(oldest)?;
+                    clock = Clock::new(&self.dir, oldest)?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Exit::found(any))
+    }
+
+    /// Where the last records begin that are to be shown.
+    fn start(&self, filter: &Filter, newest: u64) -> Result<u64, Fail> {
+        if self.lines == 0 {
+            return Ok(newest);
+        }
+        let mut reader = Reader::open(&self.dir)?.trusting();
+        let oldest = reader.oldest()?;
+        let mut end = newest;
+        let mut missing = self.lines;
+        let mut start = newest;
+        // From the last segment backwards: each begins with a record.
+        let mut base = newest - newest % reader.segment_bytes();
+        loop {
+            base = base.max(oldest);
+            reader.seek(base)?;
+            let mut last = VecDeque::new();
+            while let Some(entry) = reader.next()? {
+                if entry.position >= end {
+                    break;
+                }
+                if filter.takes(entry.tag) {
+                    if last.len() == missing {
+                        last.pop_front();
+                    }
+                    last.push_back(entry.position);
+                }
+            }
+            start = last.front().copied().unwrap_or(start);
+            missing -= last.len();
+            if missing == 0 || base == oldest {
+                return Ok(start);
+            }
+            end = base;
+            base -= reader.segment_bytes().min(base);
+        }
+    }
+}

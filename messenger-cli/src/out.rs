@@ -1,0 +1,67 @@
+//! Standard output: buffered, with colours where they belong.
+
+use std::fmt::{self, Display};
+use std::io::{self, BufWriter, StdoutLock, Write};
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+/// Standard output.
+pub(crate) struct Out {
+    to: BufWriter<StdoutLock<'static>>,
+    styled: bool,
+}
+
+pub(crate) const HEAD: Style = Style::new().bold();
+pub(crate) const FAINT: Style = Style::new().dimmed();
+pub(crate) const NAME: Style = AnsiColor::Cyan.on_default();
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default();
+
+impl Out {
+    pub(crate) fn new() -> Self {
+        let stdout = io::stdout();
+        // Also makes a console of Windows take the codes.
+        let choice = anstream::AutoStream::choice(&stdout);
+        Self {
+            to: BufWriter::with_capacity(1 << 16, stdout.lock()),
+            styled: choice != anstream::ColorChoice::Never,
+        }
+    }
+
+    /// `text` in `style`, if there are colours.
+    pub(crate) fn paint<T: Display>(&self, style: Style, text: T) -> Painted<T> {
+        let style = if self.styled { style } else { Style::new() };
+        Painted { style, text }
+    }
+
+    /// `value` as JSON, on a line of its own.
+    pub(crate) fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
+        serde_json::to_writer(&mut self.to, value)?;
+        self.to.write_all(b"\n")
+    }
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.to.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+pub(crate) struct Painted<T> {
+    style: Style,
+    text: T,
+}
+
+impl<T: Display> Display for Painted<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The width that was asked for is the text's.
+        write!(f, "{}", self.style)?;
+        self.text.fmt(f)?;
+        write!(f, "{:#}", self.style)
+    }
+}

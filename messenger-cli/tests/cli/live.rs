@@ -1,0 +1,193 @@
+//! A journal that this process writes, while the program reads it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use messenger::journal::{Journal, JournalConfig, Schema};
+use serde_json::Value;
+
+use crate::kit::{Dir, json, lines, out, program};
+use crate::market::{self, NAMELESS, QUOTE, quote};
+
+/// The program, and the lines that it writes.
+struct Following {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Following {
+    fn start(args: &[&str]) -> Self {
+        Self::of(program(args).stdout(Stdio::piped()).spawn().unwrap())
+    }
+
+    /// Begins to read what `child` writes.
+    fn of(mut child: Child) -> Self {
+        let stdout = child.stdout.take().unwrap();
+        let (to, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if to.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { child, lines }
+    }
+
+    /// The next line: it does not wait for more to come.
+    fn line(&self) -> Value {
+        let line = self
+            .lines
+            .recv_timeout(Duration::from_secs(20))
+            .expect("a line");
+        serde_json::from_str(&line).unwrap()
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn tail_follows_who_writes() {
+    let dir = Dir::new("follow");
+    let config = JournalConfig::new().segment_bytes(4096);
+    let journal = Journal::open(&dir, config).unwrap();
+    journal
+        .admit(&Schema::from(<market::Market as messenger::App>::INFO))
+        .unwrap();
+    let mut publisher = journal.bus().publisher().unwrap();
+    for price in 0..5 {
+        publisher.send(QUOTE, &quote(price)).unwrap();
+    }
+    let tail = Following::start(&["tail", "-f", "-n", "2", "--json", dir.str()]);
+    let payload = |price| Value::from(hex(&quote(price)));
+    assert_eq!(
+        [&tail.line()["payload"], &tail.line()["payload"]],
+        [&payload(3), &payload(4)]
+    );
+
+    // One at a time, then many, over several segments.
+    for price in 5..8 {
+        let position = publisher.send(QUOTE, &quote(price)).unwrap();
+        let line = tail.line();
+        assert_eq!(
+            (&line["payload"], &line["position"]),
+            (&payload(price), &position.into())
+        );
+        // It was seen, or noted, just now.
+        let time: jiff::Timestamp = line["time"].as_str().unwrap().parse().unwrap();
+        let ago = jiff::Timestamp::now().duration_since(time);
+        assert!(ago.as_secs().abs() < 60, "{ago}");
+    }
+    for price in 8..1000 {
+        publisher.send(QUOTE, &quote(price)).unwrap();
+    }
+    for price in 8..1000 {
+        assert_eq!(tail.line()["payload"], payload(price));
+    }
+
+    // Names that come later.
+    publisher.send(NAMELESS, b"").unwrap();
+    assert_eq!(tail.line()["source"]["name"], Value::Null);
+    let late = "message\t81\tLate\tby hand\t\t0\t1\t0000000000000000\nsource\t80\tLatecomer\n";
+    journal.admit(&late.parse::<Schema>().unwrap()).unwrap();
+    use messenger::bus::{MessageId, SourceId, Tag};
+    let tag = Tag::new(SourceId::new(80), MessageId::new(81));
+    publisher.send(tag, b"").unwrap();
+    let line = tail.line();
+    assert_eq!(
+        (&line["source"]["name"], &line["message"]["name"]),
+        (&"Latecomer".into(), &"Late".into())
+    );
+}
+
+#[test]
+fn tail_goes_on_after_what_was_given_up() {
+    let dir = Dir::new("overtaken");
+    let (journal, mut publisher) = market::open(&dir);
+    for price in 0..1000 {
+        publisher.send(QUOTE, &quote(price)).unwrap();
+    }
+    // Nobody reads what it writes, so it soon waits for that.
+    let mut child = program(&["tail", "-f", "-n", "1000", "--json", dir.str()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0];
+    child
+        .stdout
+        .as_mut()
+        .unwrap()
+        .read_exact(&mut first)
+        .unwrap();
+    for price in 1000..8000 {
+        publisher.send(QUOTE, &quote(price)).unwrap();
+    }
+    // The journal's thread has yet to see that they are finished.
+    let newest = journal.bus().tail();
+    let begun = Instant::now();
+    while journal.trim(newest).unwrap() < newest / 4096 * 4096 {
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let last = publisher.send(QUOTE, &quote(9999)).unwrap();
+    let mut stderr = child.stderr.take().unwrap();
+    let tail = Following::of(child);
+    // The rest of the first line.
+    tail.lines
+        .recv_timeout(Duration::from_secs(20))
+        .expect("a line");
+    while tail.line()["position"] != last {}
+    drop(tail);
+    let mut text = String::new();
+    stderr.read_to_string(&mut text).unwrap();
+    assert!(
+        text.contains("were given up before they were read"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_others_read_it_too() {
+    let dir = Dir::new("live");
+    let (journal, mut publisher) = market::open(&dir);
+    for price in 0..500 {
+        publisher.send(QUOTE, &quote(price)).unwrap();
+    }
+    let before = names(&dir);
+    assert_eq!(lines(&out(0, &["cat", "--json", dir.str()])).len(), 500);
+    assert_eq!(json(0, &["stat", "--json", dir.str()])["records"], 500);
+    assert_eq!(lines(&out(0, &["export", dir.str()])).len(), 501);
+    assert_eq!(
+        json(0, &["info", "--json", dir.str()])["newest"],
+        journal.bus().tail()
+    );
+    let verified = json(0, &["verify", "--json", dir.str()]);
+    assert_eq!(
+        (&verified["records"], &verified["live"]),
+        (&500.into(), &true.into())
+    );
+    out(0, &["graph", dir.str()]);
+    // They have made no file; the writer makes segments ahead.
+    assert_eq!(names(&dir), before);
+    publisher.send(QUOTE, &quote(500)).unwrap();
+    drop(publisher);
+    journal.close().unwrap();
+}
+
+/// The names of all files but segments.
+fn names(dir: &Dir) -> Vec<std::path::PathBuf> {
+    let names = dir.files().into_iter().map(|(path, _)| path);
+    names.filter(|path| path.extension().is_none()).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

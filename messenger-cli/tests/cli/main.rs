@@ -1,0 +1,12 @@
+//! The program, end to end: the built binary on journals that the tests make.
+
+mod changing;
+mod damaged;
+mod exchange;
+mod kit;
+mod live;
+mod market;
+mod reading;
+#[cfg(target_os = "linux")]
+mod terminal;
+mod texts;

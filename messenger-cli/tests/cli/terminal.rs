@@ -1,0 +1,105 @@
+//! On a terminal: colours, progress, questions.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::process::Stdio;
+
+use rustix::fs::{Mode, OFlags, open};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use crate::kit::{Dir, program};
+use crate::market::{five, quotes};
+
+/// A terminal: its end for who sits there, and that for programs.
+fn terminal() -> (File, OwnedFd) {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap();
+    let slave = open(
+        name.as_c_str(),
+        OFlags::RDWR | OFlags::NOCTTY,
+        Mode::empty(),
+    )
+    .unwrap();
+    (master.into(), slave)
+}
+
+/// What is written to the terminal until the last program has left it.
+fn seen(mut terminal: File) -> String {
+    let (mut bytes, mut some) = (Vec::new(), [0; 4096]);
+    // It ends with an error, as terminals do.
+    while let Ok(len @ 1..) = terminal.read(&mut some) {
+        bytes.extend_from_slice(&some[..len]);
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+/// What the program writes to a terminal.
+fn on_terminal(args: &[&str], variables: &[(&str, &str)]) -> String {
+    let (master, slave) = terminal();
+    let mut command = program(args);
+    command.env("TERM", "xterm").envs(variables.iter().copied());
+    command.stderr(Stdio::from(slave.try_clone().unwrap()));
+    command.stdout(Stdio::from(slave));
+    let mut child = command.spawn().unwrap();
+    // It holds the other end.
+    drop(command);
+    let text = seen(master);
+    child.wait().unwrap();
+    text
+}
+
+#[test]
+fn colours_are_for_terminals_and_those_who_ask() {
+    let dir = Dir::new("colours");
+    five(&dir);
+    let cat = ["cat", dir.str()];
+    assert!(on_terminal(&cat, &[]).contains("\x1b[36mFeed  \x1b[0m \x1b[36mQuote"));
+    for (args, variables) in [
+        (&["--color", "never"][..], &[][..]),
+        (&[], &[("NO_COLOR", "1")]),
+        (&[], &[("TERM", "dumb")]),
+    ] {
+        let text = on_terminal(&[&cat[..], args].concat(), variables);
+        assert!(text.contains("Feed   Quote"), "{text}");
+        assert!(!text.contains('\x1b'), "{args:?} {variables:?}: {text:?}");
+    }
+    let piped = |args: &[&str]| crate::kit::out(0, &[&cat[..], args].concat());
+    assert!(!piped(&[]).contains('\x1b'));
+    assert!(piped(&["--color", "always"]).contains("\x1b[36mFeed"));
+    // JSON never has them.
+    assert!(!on_terminal(&["cat", "--json", dir.str()], &[]).contains('\x1b'));
+}
+
+#[test]
+fn progress_is_shown_on_a_terminal_only() {
+    let dir = Dir::new("progress");
+    quotes(&dir, 2000);
+    let text = on_terminal(&["verify", dir.str()], &[]);
+    assert!(text.contains("verifying"), "{text:?}");
+    let output = program(&["verify", dir.str()]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn who_sits_at_a_terminal_is_asked() {
+    for (answer, gone) in [("y\n", true), ("n\n", false), ("\n", false)] {
+        let dir = Dir::new("asked");
+        quotes(&dir, 1000);
+        let (mut master, slave) = terminal();
+        let mut command = program(&["trim", dir.str(), "--before", "4096"]);
+        command.stdin(Stdio::from(slave.try_clone().unwrap()));
+        command.stderr(Stdio::from(slave));
+        command.stdout(Stdio::piped());
+        let child = command.spawn().unwrap();
+        drop(command);
+        master.write_all(answer.as_bytes()).unwrap();
+        let text = seen(master);
+        let output = child.wait_with_output().unwrap();
+        assert!(text.contains("Give them up? [y/N]"), "{text:?}");
+        assert_eq!(output.status.code(), Some(i32::from(!gone)), "{text:?}");
+        assert_eq!(dir.segment(0).exists(), !gone);
+    }
+}
