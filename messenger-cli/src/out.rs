@@ -3,6 +3,7 @@
 use std::fmt::{self, Display};
 use std::io::{self, BufWriter, StdoutLock, Write};
 
+use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
@@ -21,11 +22,14 @@ pub(crate) const BAD: Style = AnsiColor::Red.on_default();
 impl Out {
     pub(crate) fn new() -> Self {
         let stdout = io::stdout();
-        // Also makes a console of Windows take the codes.
-        let choice = anstream::AutoStream::choice(&stdout);
+        let styled = AutoStream::choice(&stdout) != ColorChoice::Never;
+        if styled {
+            // Has a console of Windows take the codes.
+            drop(AutoStream::always_ansi(io::stdout()));
+        }
         Self {
             to: BufWriter::with_capacity(1 << 16, stdout.lock()),
-            styled: choice != anstream::ColorChoice::Never,
+            styled,
         }
     }
 
