@@ -1,6 +1,6 @@
 //! A journal that this process writes, while the program reads it.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use messenger::journal::{Journal, JournalConfig, Schema};
 use serde_json::Value;
 
-use crate::kit::{Dir, json, lines, out, program};
+use crate::kit::{Dir, json, lines, out, program, run};
 use crate::market::{self, NAMELESS, QUOTE, quote};
 
 /// The program, and the lines that it writes.
@@ -180,6 +180,44 @@ fn the_others_read_it_too() {
     publisher.send(QUOTE, &quote(500)).unwrap();
     drop(publisher);
     journal.close().unwrap();
+}
+
+#[test]
+fn all_is_there_when_a_writer_was_killed() {
+    let (from, dir) = (Dir::new("killed-from"), Dir::new("killed"));
+    market::quotes(&from, 300);
+    let export = out(0, &["export", from.str()]);
+    let mut writer = program(&["import", dir.str()])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = writer.stdin.take().unwrap();
+    stdin.write_all(export.as_bytes()).unwrap();
+    stdin.flush().unwrap();
+    // It has taken all of them, and waits for more.
+    let begun = Instant::now();
+    while run(&["cat", "--json", dir.str()]).out.lines().count() < 300 {
+        assert!(begun.elapsed() < Duration::from_secs(20));
+    }
+    assert_eq!(json(0, &["verify", "--json", dir.str()])["live"], true);
+    writer.kill().unwrap();
+    writer.wait().unwrap();
+
+    let verified = json(0, &["verify", "--json", dir.str()]);
+    assert_eq!(
+        (&verified["live"], &verified["records"]),
+        (&false.into(), &300.into())
+    );
+    let last = lines(&out(0, &["tail", "--json", "-n", "1", dir.str()]));
+    assert_eq!(last[0]["payload"], hex(&quote(299)));
+    out(0, &["repair", dir.str()]);
+    // The next writer goes on where it ended.
+    let path = from.join("export.jsonl");
+    std::fs::write(&path, export).unwrap();
+    let done = json(0, &["import", "--json", dir.str(), path.to_str().unwrap()]);
+    assert!(done["first"].as_u64() > last[0]["position"].as_u64());
+    assert_eq!(lines(&out(0, &["cat", "--json", dir.str()])).len(), 600);
+    drop(stdin);
 }
 
 /// The names of all files but segments.
