@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use crate::fail::{Exit, Fail};
 use crate::out::Out;
-use crate::payload::DecodeArgs;
+use crate::payload::{DecodeArgs, Decoder};
 use crate::progress::Bar;
-use crate::range::RangeArgs;
+use crate::range::{Range, RangeArgs};
 use crate::record::RecordLine;
 use crate::schema_json::{HeaderLine, JournalJson, SchemaJson, VERSION};
 use crate::{hex, times};
@@ -37,46 +37,52 @@ pub(crate) struct Export {
 
 impl Export {
     pub(super) fn run(self, out: &mut Out) -> Result<Exit, Fail> {
+        // First, so that no file is written over for nothing.
+        let (decoder, range) = (self.decode.open()?, self.range.open(&self.dir)?);
         let Some(path) = &self.output else {
-            return self.write(out, std::io::stdout().is_terminal());
+            let shown = std::io::stdout().is_terminal();
+            return write(out, decoder, range, shown);
         };
         let failed = || Fail::file("write", path);
         let file = File::create(path).map_err(failed())?;
         let mut file = BufWriter::new(file);
-        let done = self.write(&mut file, false)?;
+        let done = write(&mut file, decoder, range, false)?;
         file.flush().map_err(failed())?;
         Ok(done)
     }
+}
 
-    /// `shown`: the lines go where a progress bar would.
-    fn write(&self, to: &mut impl Write, shown: bool) -> Result<Exit, Fail> {
-        let mut decoder = self.decode.open()?;
-        let mut range = self.range.open(&self.dir)?;
-        let schema = range.reader.schema().clone();
-        line(
-            to,
-            &HeaderLine {
-                messenger_export: VERSION,
-                journal: JournalJson {
-                    id: hex::encode(&range.reader.id()),
-                    created: times::text(range.reader.created()),
-                    segment_bytes: range.reader.segment_bytes(),
-                },
-                schema: SchemaJson::from(&schema),
+/// `shown`: the lines go where a progress bar would.
+fn write(
+    to: &mut impl Write,
+    mut decoder: Decoder,
+    mut range: Range,
+    shown: bool,
+) -> Result<Exit, Fail> {
+    let schema = range.reader.schema().clone();
+    line(
+        to,
+        &HeaderLine {
+            messenger_export: VERSION,
+            journal: JournalJson {
+                id: hex::encode(&range.reader.id()),
+                created: times::text(range.reader.created()),
+                segment_bytes: range.reader.segment_bytes(),
             },
-        )?;
-        let first = range.reader.position();
-        let bar = (!shown).then(|| Bar::bytes("exporting", range.end.saturating_sub(first)));
-        let mut number = 0_u64;
-        range.each(|found| {
-            number += 1;
-            if let (Some(bar), 0) = (&bar, number % 1024) {
-                bar.at(found.position - first);
-            }
-            line(to, &RecordLine::new(&found, &schema, &mut decoder)?)
-        })?;
-        Ok(Exit::found(number > 0))
-    }
+            schema: SchemaJson::from(&schema),
+        },
+    )?;
+    let first = range.reader.position();
+    let bar = (!shown).then(|| Bar::bytes("exporting", range.end.saturating_sub(first)));
+    let mut number = 0_u64;
+    range.each(|found| {
+        number += 1;
+        if let (Some(bar), 0) = (&bar, number % 1024) {
+            bar.at(found.position - first);
+        }
+        line(to, &RecordLine::new(&found, &schema, &mut decoder)?)
+    })?;
+    Ok(Exit::found(number > 0))
 }
 
 fn line(to: &mut impl Write, value: &impl Serialize) -> Result<(), Fail> {

@@ -83,6 +83,9 @@ fn what_is_exported_and_imported_is_the_same() {
     let path = file.to_str().unwrap();
     out(0, &["export", dir.str(), "-o", path]);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), first);
+    // What can't be exported takes no file away.
+    out(1, &["export", "/no/such/journal", "-o", path]);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), first);
     let wide = Dir::new("round-wide");
     out(0, &["import", wide.str(), path, "--segment-bytes", "65536"]);
     let third = out(0, &["export", wide.str()]);
