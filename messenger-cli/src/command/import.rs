@@ -118,29 +118,41 @@ impl Import {
 
     fn line(&self, text: &str, importer: &mut Option<Importer>) -> Result<(), Fail> {
         let wrong = |error: serde_json::Error| Fail::error(format!("it can't be read: {error}"));
-        let value: Value = serde_json::from_str(text).map_err(wrong)?;
-        if value.get("messenger_export").is_some() {
-            let header: HeaderLine = serde_json::from_value(value).map_err(wrong)?;
-            if header.messenger_export > VERSION {
-                return Err(Fail::error(format!(
-                    "it is an export of version {}, and this program knows versions up to {VERSION}: use a newer one",
-                    header.messenger_export
-                )));
+        // Most lines are records.
+        let record: RecordLine = match serde_json::from_str(text) {
+            Ok(record) => record,
+            Err(error) => {
+                let value: Value = serde_json::from_str(text).map_err(wrong)?;
+                return match value.get("messenger_export") {
+                    Some(_) => self.header(value, importer),
+                    None => Err(wrong(error)),
+                };
             }
-            let schema = header.schema.schema()?;
-            let importer = match importer {
-                Some(importer) => importer,
-                None => importer.insert(self.open(header.journal.segment_bytes)?),
-            };
-            return Ok(importer.journal.admit(&schema)?);
-        }
+        };
         let importer = importer.as_mut().ok_or_else(|| {
             Fail::error(
                 "no schema stands before it: the first line is {\"messenger_export\":1,...}, as `messenger export` writes it",
             )
         })?;
-        let record: RecordLine = serde_json::from_value(value).map_err(wrong)?;
         importer.record(&record)
+    }
+
+    fn header(&self, value: Value, importer: &mut Option<Importer>) -> Result<(), Fail> {
+        let version = value["messenger_export"].as_u64();
+        if version.is_some_and(|version| version > u64::from(VERSION)) {
+            return Err(Fail::error(format!(
+                "it is an export of version {}, and this program knows versions up to {VERSION}: use a newer one",
+                value["messenger_export"]
+            )));
+        }
+        let header: HeaderLine = serde_json::from_value(value)
+            .map_err(|error| Fail::error(format!("it can't be read: {error}")))?;
+        let schema = header.schema.schema()?;
+        let importer = match importer {
+            Some(importer) => importer,
+            None => importer.insert(self.open(header.journal.segment_bytes)?),
+        };
+        Ok(importer.journal.admit(&schema)?)
     }
 
     fn open(&self, segment_bytes: u64) -> Result<Importer, Fail> {
