@@ -25,7 +25,7 @@ impl Out {
         let styled = AutoStream::choice(&stdout) != ColorChoice::Never;
         if styled {
             // Has a console of Windows take the codes.
-            drop(AutoStream::always_ansi(io::stdout()));
+            let _ = AutoStream::always_ansi(io::stdout());
         }
         Self {
             to: BufWriter::with_capacity(1 << 16, stdout.lock()),
