@@ -79,8 +79,8 @@ impl Observer {
     ///
     /// # Errors
     ///
-    /// [`ObserveError::Lagged`] if it was lapped; [`ObserveError::Corrupt`] if something wrote
-    /// over the bus's memory.
+    /// [`ObserveError::Lagged`] if it was lapped; [`ObserveError::Read`] if something wrote over the bus's memory, or a
+    /// journal's bytes can't be had.
     pub fn try_next(&mut self, payload: &mut Vec<u8>) -> Result<Option<Observed>, ObserveError> {
         loop {
             if let Err(floor) = self.core.pin(self.slot, self.position) {
