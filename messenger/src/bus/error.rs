@@ -276,7 +276,7 @@ pub struct Lost {
 
 impl Lost {
     /// What an error of the system over the segment with `position` means.
-    #[cfg(all(not(loom), feature = "journal"))]
+    #[cfg(any(all(test, loom), all(not(loom), feature = "journal")))]
     pub(crate) fn new(position: u64, error: &std::io::Error) -> Self {
         Self {
             position,

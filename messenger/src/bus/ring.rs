@@ -148,7 +148,7 @@ impl<M: Memory> Ring<M> {
     }
 
     /// Bytes in a row: of the ring, or of a segment.
-    #[cfg(all(not(loom), feature = "journal"))]
+    #[cfg(any(all(test, loom), all(not(loom), feature = "journal")))]
     #[inline]
     pub(super) fn lap(&self) -> u64 {
         self.format.lap

@@ -11,7 +11,7 @@ use super::{ByCas, Event, Found, RECORD, TAG, check, control, free_slots, word};
 use crate::bus::format::Format;
 use crate::bus::layout::{Control, Slot, State};
 use crate::bus::park::Bed;
-use crate::bus::ring::{Memory, NoRoom, Ring, Room};
+use crate::bus::ring::{Memory, NoRoom, Ring, Room, Uncovered};
 use crate::bus::{Lost, order};
 use crate::sync::AtomicU64;
 
@@ -80,25 +80,22 @@ impl Memory for Model {
         SEGMENTS
     }
 
-    fn cover(&self, window: &mut Window, position: u64) -> Result<bool, Lost> {
+    fn cover(&self, window: &mut Window, position: u64) -> Result<(), Uncovered> {
         if *window == position / SEGMENT {
-            return Ok(true);
+            return Ok(());
         }
         // Edge 13, growth.
         if position >= self.0.grown.load(order::growth_load()) {
-            return Ok(false);
+            return Err(Uncovered::NotYet);
         }
         let segment = position / SEGMENT;
         // Only where it is the matter: the lock would order what the edges are to order.
         if self.0.looks_for_files && segment < *self.0.oldest.lock().expect("no panic") {
-            return Err(Lost {
-                position,
-                kind: std::io::ErrorKind::NotFound,
-                code: None,
-            });
+            let lost = Lost::new(position, &std::io::ErrorKind::NotFound.into());
+            return Err(Uncovered::Lost(lost));
         }
         *window = segment;
-        Ok(true)
+        Ok(())
     }
 
     fn stamp<'a>(&'a self, window: &'a Window, position: u64) -> &'a AtomicU64 {
@@ -243,7 +240,7 @@ fn a_publisher_crosses_into_a_new_segment_and_a_reader_follows() {
             })
         };
         let crossed = publisher.try_publish();
-        assert!(matches!(crossed, Ok(SEGMENT) | Err(NoRoom::Yet)));
+        assert!(matches!(crossed, Ok(SEGMENT) | Err(NoRoom::Growing)));
         preparer.join().expect("no panic");
         let position = reader.join().expect("no panic");
         assert!(position >= SEGMENT);
