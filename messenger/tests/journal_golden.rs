@@ -125,7 +125,10 @@ fn decoded(segment: &[u8], base: u64) -> String {
         let at = (PAGE + position - base) as usize;
         let (stamp, len) = (word(at), half(at + 8) as usize);
         if stamp == 0 {
-            assert!(segment[at..].iter().all(|&byte| byte == 0), "after {position}");
+            assert!(
+                segment[at..].iter().all(|&byte| byte == 0),
+                "after {position}"
+            );
             break;
         }
         let (source, message) = (half(at + 12) as u16, (half(at + 12) >> 16) as u16);
@@ -135,8 +138,16 @@ fn decoded(segment: &[u8], base: u64) -> String {
         let state = (stamp ^ SALT ^ position) as u32;
         let bytes = 16 + len.next_multiple_of(16) as u64;
         let (checked, line, bytes) = match state {
-            1 => (covered(at + 16 + len), line("record", position, tag, payload()), bytes),
-            2 => (covered(at + 16), format!("{position} aborted {bytes}\n"), bytes),
+            1 => (
+                covered(at + 16 + len),
+                line("record", position, tag, payload()),
+                bytes,
+            ),
+            2 => (
+                covered(at + 16),
+                format!("{position} aborted {bytes}\n"),
+                bytes,
+            ),
             3 => {
                 let rest = base + SEGMENT - position;
                 (0, format!("{position} padding {rest}\n"), rest)
@@ -148,7 +159,11 @@ fn decoded(segment: &[u8], base: u64) -> String {
             }
             other => panic!("state {other} at {position}"),
         };
-        assert_eq!(stamp, (position | u64::from(state)) ^ SALT ^ checked, "at {position}");
+        assert_eq!(
+            stamp,
+            (position | u64::from(state)) ^ SALT ^ checked,
+            "at {position}"
+        );
         if matches!(state, 1 | 4) {
             let rest = &segment[at + 16 + len..at + bytes as usize];
             assert!(rest.iter().all(|&byte| byte == 0), "padding of {position}");
@@ -193,7 +208,9 @@ fn each_byte_of_version_1_is_read() {
     }
     positions.sort_unstable();
     let schema = fs::read_to_string(golden.join("schema")).unwrap();
-    let begin = format!("messenger journal\t1\nid\t{ID}\nsegment\t4096\nsalt\t{SALT_TEXT}\ncreated\t{CREATED}\n");
+    let begin = format!(
+        "messenger journal\t1\nid\t{ID}\nsegment\t4096\nsalt\t{SALT_TEXT}\ncreated\t{CREATED}\n"
+    );
     assert!(schema.starts_with(&begin), "{schema}");
     let (body, last) = schema.split_at(schema.rfind("crc\t").unwrap());
     assert_eq!(last, format!("crc\t{:08x}\n", crc(body.as_bytes())));
@@ -216,9 +233,17 @@ fn each_byte_of_version_1_is_read() {
         records += &line("record", record.position(), record.tag(), record.payload());
     }
     let wanted = expected.lines().filter(|line| line.contains(" record "));
-    assert_eq!(records.lines().collect::<Vec<_>>(), wanted.collect::<Vec<_>>());
+    assert_eq!(
+        records.lines().collect::<Vec<_>>(),
+        wanted.collect::<Vec<_>>()
+    );
     let tag = Tag::new(SourceId::new(1), MessageId::new(7));
-    let position = journal.bus().publisher().unwrap().send(tag, b"after").unwrap();
+    let position = journal
+        .bus()
+        .publisher()
+        .unwrap()
+        .send(tag, b"after")
+        .unwrap();
     assert!(position >= recovery.tail);
     drop((subscriber, journal));
     let begins = items(&copy);
@@ -278,7 +303,9 @@ fn what_is_written_now_is_of_version_1() {
 fn write(dir: &Path) {
     fs::create_dir_all(dir).unwrap();
     // As one leaves it who begins to create a journal and does not get on.
-    let body = format!("messenger journal\t1\nid\t{ID}\nsegment\t{SEGMENT}\nsalt\t{SALT_TEXT}\ncreated\t{CREATED}\n");
+    let body = format!(
+        "messenger journal\t1\nid\t{ID}\nsegment\t{SEGMENT}\nsalt\t{SALT_TEXT}\ncreated\t{CREATED}\n"
+    );
     let last = format!("crc\t{:08x}\n", crc(body.as_bytes()));
     fs::write(dir.join("schema"), body + &last).unwrap();
     fs::write(dir.join(segment_name(0) + ".new"), "").unwrap();

@@ -8,6 +8,7 @@ mod check;
 mod child;
 mod damage;
 mod disk;
+mod harm;
 mod kill;
 mod kit;
 mod power;

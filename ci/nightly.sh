@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# What takes too long for each commit: 20,000 kills, 100,000 losses of power, 200,000 damaged journals, each night with seeds of its
+# own, and half an hour of fuzzing.
+#
+#   ci/nightly.sh              seeds by the date
+#   ci/nightly.sh SEED         from this one on, to see a failure again
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+export MESSENGER_SEED=${1:-$(date -u +%Y%m%d0000)}
+export MESSENGER_KILLS=${MESSENGER_KILLS:-20000}
+export MESSENGER_POWER_SEEDS=${MESSENGER_POWER_SEEDS:-100000}
+export MESSENGER_DAMAGES=${MESSENGER_DAMAGES:-200000}
+echo "nightly.sh: MESSENGER_SEED=$MESSENGER_SEED"
+cargo test -p messenger --features journal,fault --test journal_crash -- --nocapture --test-threads=1
+ci/fuzz.sh "${FUZZ_SECONDS:-1800}"
