@@ -1,6 +1,8 @@
 //! The power goes: what was synced is there, and of the rest what stands before the first thing that is not whole.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -66,6 +68,7 @@ struct Life {
 struct Sum {
     crashes: u64,
     while_opening: u64,
+    recoveries_killed: u64,
     records: u64,
     lost: u64,
     dropped: u64,
@@ -244,18 +247,27 @@ impl Life {
 
     /// Opens what the disk has kept.
     fn look(&mut self, dir: &Path, synced: u64, sum: &mut Sum) {
+        let [copy, before] = ["copy", "before"].map(|name| self.root.join(name));
+        let _ = std::fs::remove_dir_all(&copy);
+        let _ = std::fs::remove_dir_all(&before);
+        copy_dir(dir, &copy);
+        let mut killed = false;
+        while self.rng.one_in(8) {
+            let point = self.rng.pick(&RECOVERING);
+            sum.recoveries_killed += u64::from(recover_until(&copy, point));
+            killed = true;
+        }
+        copy_dir(&copy, &before);
         // The disk may have kept what was given up: what is there is what counts.
         let beyond = |from: u64| {
-            let bytes = self.bytes_beyond(dir, from);
+            let bytes = self.bytes_beyond(&before, from);
             bytes.iter().any(|&byte| byte != 0)
         };
-        let copy = self.root.join("copy");
-        let _ = std::fs::remove_dir_all(&copy);
-        copy_dir(dir, &copy);
         let journal = Journal::open_existing(&copy, self.config()).unwrap();
         let recovery = journal.recovery().clone();
         assert!(
-            matches!(recovery.left, LeftBy::PowerLoss | LeftBy::Nobody),
+            matches!(recovery.left, LeftBy::PowerLoss | LeftBy::Nobody)
+                || (killed && recovery.left == LeftBy::Dying),
             "{recovery:?}"
         );
         assert!(
@@ -351,6 +363,42 @@ impl Life {
     }
 }
 
+/// Where a process may be killed that recovers from a loss of power.
+const RECOVERING: [&str; 6] = [
+    "cleared",
+    "after_removed",
+    "control_made",
+    "control_named",
+    "segment_made",
+    "segment_named",
+];
+
+const VARIABLE: &str = "MESSENGER_CRASH_RECOVER";
+
+/// Has a child recover the journal in `dir`, and killed at `point`. Says whether it came there.
+fn recover_until(dir: &Path, point: &str) -> bool {
+    let ended = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "power::recovers_until_it_is_killed"])
+        .env(VARIABLE, dir)
+        .env("MESSENGER_FAULT", format!("{point}:1"))
+        .output()
+        .unwrap();
+    let killed = ended.status.signal() == Some(9);
+    assert!(killed || ended.status.success(), "{ended:?}");
+    killed
+}
+
+/// Does nothing but in a child.
+#[test]
+fn recovers_until_it_is_killed() {
+    if let Some(dir) = std::env::var_os(VARIABLE) {
+        let config = JournalConfig::new().segment_bytes(SEGMENT).members(8);
+        let journal = Journal::open_existing(dir, config).unwrap();
+        // Not closed.
+        std::mem::forget(journal);
+    }
+}
+
 pub(crate) fn copy_dir(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
@@ -385,6 +433,12 @@ fn what_was_synced_survives_a_loss_of_power() {
     }
     println!("{sum:?} in {:?}", begun.elapsed());
     if lives >= 100 {
-        assert!(sum.while_opening > 0 && sum.lost > 0 && sum.dropped > 0 && sum.synced > 0);
+        assert!(
+            sum.recoveries_killed > 0
+                && sum.while_opening > 0
+                && sum.lost > 0
+                && sum.dropped > 0
+                && sum.synced > 0
+        );
     }
 }
