@@ -26,6 +26,8 @@ pub(super) struct Durability {
     flushing: Mutex<Flushing>,
     /// A flush has ended.
     ended: Condvar,
+    /// Held while the journal itself has a claim.
+    noting: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -44,6 +46,7 @@ impl Durability {
             walker: Mutex::new(None),
             flushing: Mutex::default(),
             ended: Condvar::new(),
+            noting: Mutex::new(()),
         }
     }
 
@@ -90,8 +93,16 @@ impl Store {
         Ok(walker.position)
     }
 
+    /// Held by who makes a claim for the journal itself, until that is finished.
+    pub(super) fn noting(&self) -> MutexGuard<'_, ()> {
+        let noting = &self.durability.noting;
+        noting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Flushes all that is finished now. Gives the watermark.
     pub(super) fn sync(&self) -> Result<u64, Lost> {
+        // The journal's own claim is not to keep what stands after it from being synced: it is finished soon.
+        drop(self.noting());
         let finished = self.walk(u64::MAX)?;
         self.sync_to(finished, None)
     }

@@ -76,6 +76,27 @@ fn a_claim_that_is_being_filled_holds_up_what_comes_after_it() {
 }
 
 #[test]
+fn the_journal_itself_waits_for_nobodys_claim() {
+    let dir = Dir::new("keeper");
+    let resolution = Duration::from_millis(1);
+    let config = small().sync(SyncPolicy::EachRecord);
+    let journal = dir.open(config.time_resolution(resolution));
+    let mut slow = journal.bus().publisher().unwrap();
+    let mut quick = journal.bus().publisher().unwrap();
+    let held = slow.claim(tag(1), 8).unwrap();
+    // Meanwhile a note of the time comes to stand after that claim; and it is the same thread that makes more segments.
+    for _ in 0..50 {
+        let end = Some(Instant::now() + Duration::from_secs(20));
+        for _ in 0..3 {
+            drop(quick.claim_until(tag(2), 1000, end, || false).unwrap());
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(journal.bus().tail() > 30 * 4096);
+    drop(held);
+}
+
+#[test]
 fn every_so_many_bytes() {
     let dir = Dir::new("by-count");
     let policy = SyncPolicy::Every {

@@ -138,6 +138,7 @@ mod spilling {
     }
 }
 
+#[track_caller]
 fn until(mut there: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !there() {
@@ -222,6 +223,13 @@ fn what_was_spilled_and_cannot_be_synced_is_sent_once_and_reported() {
     let mut reader = app.subscribe_gating::<(Item,)>(Start::Newest).unwrap();
     app.publisher::<Boss>().unwrap().send(&Go(SENT)).unwrap();
     until(|| app.counters()[0].spilled > 100);
+    // Until nothing moves any more, and the other worker has read what there is.
+    let mut before = u64::MAX;
+    until(|| {
+        std::thread::sleep(Duration::from_millis(200));
+        let now = app.counters()[1].messages;
+        std::mem::replace(&mut before, now) == now
+    });
     assert_eq!(failures.load(Ordering::Acquire), 0);
     // The files of the segments that are written to now are taken away.
     let tail = journal.bus().tail();
@@ -241,7 +249,10 @@ fn what_was_spilled_and_cannot_be_synced_is_sent_once_and_reported() {
     let mut next = 0;
     let mut read = |count: u64| {
         for _ in 0..count {
-            let received = reader.next().unwrap().unwrap();
+            let received = reader
+                .next()
+                .unwrap()
+                .unwrap_or_else(|| panic!("stopped at {next}"));
             assert_eq!(received.get::<Item>().unwrap().unwrap().0, next);
             next += 1;
         }
