@@ -175,7 +175,7 @@ impl Plan {
         let mut last = None;
         if bases.is_empty() {
             let tail = left.as_ref().map_or(0, |left| left.words.tail);
-            cut = lost_all(path, segment, tail);
+            cut = lost_all(path, segment, tail.max(found.synced));
             last = cut.as_ref().map(|cut| cut.from.next_multiple_of(segment));
             found.damage.extend(cut.as_ref().map(|cut| cut.why.clone()));
         }

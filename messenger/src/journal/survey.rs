@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::control::Control;
 use super::error::OpenFault;
 use super::files::{list_segments, segment_name};
 use super::header::{HEADER_BYTES, HeaderError, SegmentHeader, synced_of};
@@ -207,8 +208,12 @@ impl<'a> Survey<'a> {
         Ok(self.at)
     }
 
-    /// Up to where the headers say that all has been synced.
+    /// Up to where all has been synced, by what the headers say, and the last writer when it closed the journal.
     fn look_for_synced(&mut self) -> Result<(), OpenFault> {
+        // If it was closed, all before was flushed.
+        if let Ok(Some(closed_at)) = Control::closed_at(self.dir, &self.store.identity) {
+            self.at.verified.synced = closed_at.max(self.at.verified.synced);
+        }
         for &base in &self.bases {
             let Some(mut file) = self.open(base)? else {
                 continue;

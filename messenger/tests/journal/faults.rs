@@ -261,13 +261,10 @@ fn numbers_that_cannot_be() {
         assert!(matches!(error.fault(), OpenFault::Config { .. }));
         assert_eq!(text(&error), expected);
         // In memory segments may be shorter.
-        let expected = expected.replace("from 4096", "from 256");
-        match Journal::in_memory(config) {
-            Ok(journal) => assert_eq!(journal.segment_bytes(), 2048),
-            Err(error) => assert_eq!(
-                error.to_string(),
-                format!("the journal in memory: {expected}")
-            ),
+        if !expected.contains("segment was") {
+            let error = Journal::in_memory(config).unwrap_err();
+            let expected = format!("the journal in memory: {expected}");
+            assert_eq!(error.to_string(), expected);
         }
     }
     assert!(!dir.exists());

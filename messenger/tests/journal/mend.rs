@@ -364,6 +364,30 @@ fn all_segments_missing() {
 }
 
 #[test]
+fn all_segments_missing_and_only_a_cursor_or_nothing_knows_how_far_there_were_some() {
+    for known in [true, false] {
+        let (dir, _) = written("cursor-knows");
+        if known {
+            let journal = dir.open(small());
+            let mut cursor = journal.cursor("reports").unwrap();
+            cursor.store(3 * SEGMENT + 160).unwrap();
+        }
+        for (name, _) in files(&dir) {
+            if name.ends_with(".segment") || name == "control" {
+                fs::remove_file(dir.join(name)).unwrap();
+            }
+        }
+        let error = Journal::open_existing(&dir, small()).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("position 0 is missing"), "{text}");
+        let done = repair(&dir, |_| {}).unwrap();
+        let goes_on = if known { 4 * SEGMENT } else { 0 };
+        assert_eq!(done.cut.unwrap().from, goes_on);
+        opens_with(&dir, &[], Some(goes_on));
+    }
+}
+
+#[test]
 fn a_segment_of_another_journal_is_set_aside() {
     for base in [0, SEGMENT] {
         let (dir, sent) = written("mine");
