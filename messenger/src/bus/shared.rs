@@ -171,11 +171,20 @@ impl Core {
         position: u64,
         found: Found,
     ) -> Result<(), ReadError> {
-        let old = position < self.memory.opened_at();
-        if old && (found == Found::Nothing || !self.is_sound(window, position)) {
-            return Err(ReadError::Damaged { position });
+        let opened_at = self.memory.opened_at();
+        if position >= opened_at {
+            return Ok(());
         }
-        Ok(())
+        // One that reaches beyond would hide what has been written since.
+        let fits = match found {
+            Found::Nothing => false,
+            Found::Record { next, .. } | Found::Skip { next } => next <= opened_at,
+        };
+        if fits && self.is_sound(window, position) {
+            Ok(())
+        } else {
+            Err(ReadError::Damaged { position })
+        }
     }
 }
 
