@@ -110,12 +110,14 @@ pub use message::{Plain, ZeroCopyMessage};
 pub use messenger_macros::{Handler, Message, Plain};
 #[cfg(not(loom))]
 pub use runtime::{
-    AfterPanic, App, Builder, Failed, FailedRecord, Failure, FailureKind, Graph, Handle, Handler,
-    HandlerError, Lifecycle, OnError, OnPanic, Outbox, Outside, PublishError, Report, Result,
-    RouteCounters, Running, SendError, SendFault, SentBy, SourcePublisher, StartError, Stopper,
-    SubscribeError, Subscription, Timer, WorkerCounters, WorkerId, WorkerOptions,
+    AfterPanic, App, Builder, Failed, FailedRecord, Failure, FailureKind, Graph, Ground, Handle,
+    Handler, HandlerError, Lifecycle, OnError, OnPanic, Outbox, Outside, PublishError, Report,
+    Result, RouteCounters, Running, SendError, SendFault, SentBy, SourcePublisher, StartError,
+    Stopper, SubscribeError, Subscription, Timer, WorkerCounters, WorkerId, WorkerOptions,
 };
 
+#[cfg(all(not(loom), feature = "journal"))]
+pub use runtime::{Act, ActKind, Divergence, Replay, ReplayError, Replayed};
 #[cfg(all(not(loom), feature = "tokio"))]
 pub use runtime::{AsyncHandler, AsyncOutbox, HandleAsync, Mailbox, TaskPublisher};
 

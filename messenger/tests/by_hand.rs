@@ -285,8 +285,11 @@ impl Game {
 
     /// Prepares a run of this table on `bus`.
     #[must_use]
-    pub fn builder(bus: Bus, config: Config) -> messenger::__macro::Builder<Self> {
-        messenger::__macro::Builder::new(bus, config)
+    pub fn builder(
+        ground: impl Into<messenger::__macro::Ground>,
+        config: Config,
+    ) -> messenger::__macro::Builder<Self> {
+        messenger::__macro::Builder::new(ground, config)
     }
 
     /// The table as a graph.

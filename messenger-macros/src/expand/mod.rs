@@ -223,10 +223,12 @@ fn app(table: &Table, scope: &Scope<'_>) -> TokenStream {
         impl #name {
             #(#workers)*
 
-            /// Prepares a run of this table on `bus`.
+            /// Prepares a run of this table on `ground`: a bus, or a journal.
             #[must_use]
-            pub fn builder(bus: #lib::Bus #parameter) -> #lib::Builder<Self> {
-                #lib::Builder::new(bus, #argument)
+            pub fn builder(
+                ground: impl ::core::convert::Into<#lib::Ground> #parameter
+            ) -> #lib::Builder<Self> {
+                #lib::Builder::new(ground, #argument)
             }
 
             /// The table as a graph.

@@ -8,10 +8,13 @@ const _: () = {
         pub const COURT: lib::WorkerId<Self> = lib::WorkerId::new(0);
         /// The worker `Stand`.
         pub const STAND: lib::WorkerId<Self> = lib::WorkerId::new(1);
-        /// Prepares a run of this table on `bus`.
+        /// Prepares a run of this table on `ground`: a bus, or a journal.
         #[must_use]
-        pub fn builder(bus: lib::Bus, config: Config) -> lib::Builder<Self> {
-            lib::Builder::new(bus, config)
+        pub fn builder(
+            ground: impl ::core::convert::Into<lib::Ground>,
+            config: Config,
+        ) -> lib::Builder<Self> {
+            lib::Builder::new(ground, config)
         }
         /// The table as a graph.
         #[must_use]

@@ -6,10 +6,12 @@ const _: () = {
     impl Feeds {
         /// The worker `Readers`.
         pub const READERS: lib::WorkerId<Self> = lib::WorkerId::new(0);
-        /// Prepares a run of this table on `bus`.
+        /// Prepares a run of this table on `ground`: a bus, or a journal.
         #[must_use]
-        pub fn builder(bus: lib::Bus) -> lib::Builder<Self> {
-            lib::Builder::new(bus, ())
+        pub fn builder(
+            ground: impl ::core::convert::Into<lib::Ground>,
+        ) -> lib::Builder<Self> {
+            lib::Builder::new(ground, ())
         }
         /// The table as a graph.
         #[must_use]

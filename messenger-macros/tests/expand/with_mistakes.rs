@@ -18,10 +18,12 @@ const _: () = {
     impl Game {
         /// The worker `Court`.
         pub const COURT: lib::WorkerId<Self> = lib::WorkerId::new(0);
-        /// Prepares a run of this table on `bus`.
+        /// Prepares a run of this table on `ground`: a bus, or a journal.
         #[must_use]
-        pub fn builder(bus: lib::Bus) -> lib::Builder<Self> {
-            lib::Builder::new(bus, ())
+        pub fn builder(
+            ground: impl ::core::convert::Into<lib::Ground>,
+        ) -> lib::Builder<Self> {
+            lib::Builder::new(ground, ())
         }
         /// The table as a graph.
         #[must_use]

@@ -183,13 +183,24 @@ impl Claim<'_> {
     /// journal that syncs each record, if the disk failed; the record is visible all the same.
     #[inline]
     pub fn commit(self) -> Result<u64, CommitError> {
+        self.commit_as(State::Committed)
+    }
+
+    #[inline]
+    fn commit_as(self, state: State) -> Result<u64, CommitError> {
         if self.left != 0 {
             return Err(CommitError::Incomplete {
                 written: self.len - self.left,
                 claimed: self.len,
             });
         }
-        Ok(self.finish(State::Committed)?)
+        Ok(self.finish(state)?)
+    }
+
+    /// As [`commit`](Self::commit), as a record of the bus's own, which readers step over.
+    #[cfg(feature = "journal")]
+    pub(crate) fn commit_note(self) -> Result<u64, CommitError> {
+        self.commit_as(State::Note)
     }
 
     /// Writes `payload`, for whose length the claim was made, and commits it.

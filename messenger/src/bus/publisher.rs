@@ -166,6 +166,13 @@ impl<K: PublisherKind> Publisher<K> {
         claim.fill_as(super::layout::State::Note, payload)
     }
 
+    /// As [`try_note`](Self::try_note); but on a bus that grows it waits for the bus to grow.
+    #[cfg(feature = "journal")]
+    pub(crate) fn try_note_grown(&mut self, tag: Tag, payload: &[u8]) -> Result<u64, ClaimError> {
+        let claim = self.try_claim_grown(tag, payload.len())?;
+        claim.fill_as(super::layout::State::Note, payload)
+    }
+
     /// As [`send`](Self::send), for `timeout` at the most.
     ///
     /// # Errors

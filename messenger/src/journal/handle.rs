@@ -330,7 +330,7 @@ impl Journal {
         publisher: &mut Publisher<K>,
         time: SystemTime,
     ) -> Result<u64, ClaimError> {
-        publisher.note(NoteKind::Time.of_nobody(), &note::time(nanos(time)))
+        publisher.note(NoteKind::Time.of_nobody(), &note::number(nanos(time)))
     }
 
     /// Gives up all segments that end at or before `before`, but for those that a subscriber has yet to read. Gives the

@@ -129,7 +129,7 @@ impl Keeper {
         {
             return;
         }
-        let time = note::time(now_nanos());
+        let time = note::number(now_nanos());
         let _noting = self.store.noting();
         // If there is no room now, there will be.
         if let Ok(position) = self.publisher.try_note(NoteKind::Time.of_nobody(), &time) {

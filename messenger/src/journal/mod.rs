@@ -21,7 +21,7 @@ mod files;
 mod handle;
 mod header;
 mod keeper;
-mod note;
+pub(crate) mod note;
 mod reader;
 mod reader_state;
 mod recover;

@@ -2,20 +2,65 @@
 //!
 //! A note's source is who it is about (0: nobody), and its message id is its kind:
 //!
-//! | kind | payload |
-//! |---|---|
-//! | 1 time | nanoseconds since 1970, u64, when all before it had been published |
+//! | kind | about | payload |
+//! |---|---|---|
+//! | 1 time | nobody | nanoseconds since 1970, u64, when all before it had been published |
+//! | 2 begin | nobody | a worker's handlers have been made: the position of the first record they may get, u64; then `Table.worker` |
+//! | 3 restored | nobody | a worker's handlers have been brought to where they were, and go on: `Table.worker` |
+//! | 4 end | nobody | a worker's handlers are told to stop; what they send from here on is not looked at: `Table.worker` |
+//! | 5 timer | a source | a timer of this handler fires: the position of the record that its worker takes next, u64; the timer's number, u64 |
+//! | 6 clock | a source | what this handler was told when it asked for the time: nanoseconds since 1970, u64 |
+//! | 7 random | a source | the random number that it was told, u64 |
+//! | 8 outside | a source | what this handler sends next has no cause in the journal: nothing |
+//! | 9 withdrawn | a source | it sends nothing so, after all: nothing |
+//!
+//! All numbers are little-endian. A note of another kind is stepped over.
 
 use crate::bus::{MessageId, SourceId, Tag};
 
 /// What a note says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u16)]
 pub(crate) enum NoteKind {
     /// What time it was.
     Time = 1,
+    /// Handlers of a worker have been made.
+    Begin = 2,
+    /// Handlers of a worker go on where they were.
+    Restored = 3,
+    /// Handlers of a worker are told to stop.
+    End = 4,
+    /// A timer fires.
+    Timer = 5,
+    /// What a handler was told of the time.
+    Clock = 6,
+    /// The random number that a handler was told.
+    Random = 7,
+    /// What comes next has no cause in the journal.
+    Outside = 8,
+    /// What was to come after `Outside` does not.
+    Withdrawn = 9,
 }
 
 impl NoteKind {
+    const ALL: [Self; 9] = [
+        Self::Time,
+        Self::Begin,
+        Self::Restored,
+        Self::End,
+        Self::Timer,
+        Self::Clock,
+        Self::Random,
+        Self::Outside,
+        Self::Withdrawn,
+    ];
+
+    /// The kind of the note with this tag, if it is one that is known.
+    pub(crate) fn of(tag: Tag) -> Option<Self> {
+        let index = usize::from(tag.message.get()).checked_sub(1)?;
+        Self::ALL.get(index).copied()
+    }
+
     /// The tag of a note of this kind about nobody.
     pub(crate) const fn of_nobody(self) -> Tag {
         self.about(SourceId::new(0))
@@ -27,17 +72,66 @@ impl NoteKind {
     }
 }
 
-/// The payload of a note of the time.
-pub(crate) const fn time(nanos: u64) -> [u8; 8] {
-    nanos.to_le_bytes()
+/// The payload of a note of one number: of the time, a clock or a random number.
+pub(crate) const fn number(value: u64) -> [u8; 8] {
+    value.to_le_bytes()
+}
+
+/// The number that a note begins with, if it does.
+pub(crate) fn number_of(payload: &[u8]) -> Option<u64> {
+    payload
+        .first_chunk()
+        .map(|bytes| u64::from_le_bytes(*bytes))
 }
 
 /// The time that a note says, if it says one.
 pub(crate) fn time_of(tag: Tag, payload: &[u8]) -> Option<u64> {
-    if tag.message.get() != NoteKind::Time as u16 {
-        return None;
+    match NoteKind::of(tag)? {
+        NoteKind::Time => number_of(payload),
+        _ => None,
     }
+}
+
+/// The payload of a note of a beginning.
+pub(crate) fn begin(start: u64, worker: &str) -> Vec<u8> {
+    [&start.to_le_bytes()[..], worker.as_bytes()].concat()
+}
+
+/// What a note of a beginning says: where, and of which worker.
+pub(crate) fn begin_of(payload: &[u8]) -> Option<(u64, &[u8])> {
+    Some((number_of(payload)?, payload.get(8..)?))
+}
+
+/// The payload of a note of a timer.
+pub(crate) fn timer(next: u64, number: u64) -> [u8; 16] {
+    let mut payload = [0; 16];
+    payload[..8].copy_from_slice(&next.to_le_bytes());
+    payload[8..].copy_from_slice(&number.to_le_bytes());
     payload
-        .first_chunk()
-        .map(|bytes| u64::from_le_bytes(*bytes))
+}
+
+/// What a note of a timer says: the position of the record that comes next, and the timer's number.
+pub(crate) fn timer_of(payload: &[u8]) -> Option<(u64, u64)> {
+    Some((number_of(payload)?, number_of(payload.get(8..)?)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_was_put_in() {
+        for (index, kind) in NoteKind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, index + 1);
+            assert_eq!(NoteKind::of(kind.about(SourceId::new(7))), Some(kind));
+        }
+        for unknown in [0, 10, u16::MAX] {
+            let tag = Tag::new(SourceId::new(1), MessageId::new(unknown));
+            assert_eq!(NoteKind::of(tag), None);
+        }
+        assert_eq!(begin_of(&begin(5, "A.b")), Some((5, &b"A.b"[..])));
+        assert_eq!(timer_of(&timer(5, 6)), Some((5, 6)));
+        assert_eq!(timer_of(&timer(5, 6)[..15]), None);
+        assert_eq!(begin_of(b"short"), None);
+    }
 }

@@ -11,12 +11,16 @@ use super::counters::Tally;
 use super::describe::AppInfo;
 use super::failure::Failure;
 use super::gate::Gate;
+use super::ground::{Ground, On};
 use super::link::Link;
+#[cfg(feature = "journal")]
+use super::restore::{self, Beginning, Plan, Way};
 use super::running::Running;
+use super::start_error::StartError;
 use super::thread::{self, Start as ThreadStart};
 use super::trace;
 use super::worker::Worker;
-use crate::bus::{Bus, JoinError, Start};
+use crate::bus::{Bus, Start};
 
 /// A routing table: what `messenger!` makes of one.
 pub trait App: Sized + 'static {
@@ -77,27 +81,31 @@ impl<A> fmt::Debug for WorkerId<A> {
 
 /// A run of the table `A` in preparation.
 pub struct Builder<A: App> {
-    bus: Bus,
-    config: A::Config,
+    pub(super) ground: Ground,
+    pub(super) config: A::Config,
     only: Option<Vec<WorkerId<A>>>,
     start: Start,
-    patience: Duration,
-    watch: Option<Watch>,
+    pub(super) patience: Duration,
+    pub(super) watch: Option<Watch>,
+    #[cfg(feature = "journal")]
+    beginning: Beginning,
     #[cfg(feature = "tokio")]
     tokio: Option<tokio::runtime::Handle>,
 }
 
 impl<A: App> Builder<A> {
-    /// A run on `bus`, with `config` for the handlers' constructors.
+    /// A run on `ground`, a bus or a `&Journal`, with `config` for the handlers' constructors.
     #[must_use]
-    pub fn new(bus: Bus, config: A::Config) -> Self {
+    pub fn new(ground: impl Into<Ground>, config: A::Config) -> Self {
         Self {
-            bus,
+            ground: ground.into(),
             config,
             only: None,
             start: Start::Newest,
             patience: Duration::from_secs(10),
             watch: None,
+            #[cfg(feature = "journal")]
+            beginning: Beginning::Anew,
             #[cfg(feature = "tokio")]
             tokio: None,
         }
@@ -140,18 +148,63 @@ impl<A: App> Builder<A> {
         self
     }
 
+    /// On a journal: has each worker begin where it had got when the last process ended.
+    ///
+    /// Each worker has a [cursor](crate::journal::Cursor) in the journal, named `Table.worker`, and stores its position there after
+    /// each batch of records. Its handlers are made anew, so this is for those whose state lies elsewhere, or who have none.
+    /// After a graceful stop each record is handled once. After the death of the process those since the last store are
+    /// handled again; after a loss of power, those since the cursor was flushed last, which a graceful stop does. For handlers
+    /// whose state is what the journal has told them, [`restore`](Self::restore) does without that: each record counts once,
+    /// whatever happens.
+    ///
+    /// A worker that has no cursor yet begins where [`start`](Self::start) says.
+    #[cfg(feature = "journal")]
+    #[must_use]
+    pub fn resume(mut self) -> Self {
+        self.beginning = Beginning::Resumed;
+        self
+    }
+
+    /// On a journal: brings the handlers to where they were when the last process ended, and goes on from there, without a gap
+    /// and without doing anything twice.
+    ///
+    /// Each worker makes its handlers, calls `on_start`, and gives them all records again which they had got since they were
+    /// made by a [`run`](Self::run) that was not restored. What they send meanwhile is not published but
+    /// compared with what the journal has of them. If they do something else, the start fails and says what, and nothing
+    /// has been published: see [`Divergence`](super::Divergence). What they do in answer to the last records, and is not in the
+    /// journal because the process died too early, is published then. So the outcome is that of a process that never died.
+    ///
+    /// That asks of handlers that they do the same when they are told the same: the time and random numbers are to be had by
+    /// [`Outbox::now`](super::Outbox::now) and [`Outbox::random`](super::Outbox::random), which tell the same again. Timers fire
+    /// again between the same two records. `on_loop` and `on_stop` are not called again; what they
+    /// sent stands in the journal as it is. A timer that had not fired begins again. The whole journal since the handlers were
+    /// made must be retained. Tables with async handlers can't be restored.
+    ///
+    /// A worker that has not run on this journal begins as without this, where [`start`](Self::start) says.
+    #[cfg(feature = "journal")]
+    #[must_use]
+    pub fn restore(mut self) -> Self {
+        self.beginning = Beginning::Restored;
+        self
+    }
+
     /// Starts the workers: returns when all handlers are made and their `on_start` has succeeded.
+    ///
+    /// On a journal this takes the table, and all its ids and names, into the journal's schema; what a handler sends is kept from
+    /// now on, and can be [restored](Self::restore) and [replayed](Self::replay).
     ///
     /// # Errors
     ///
     /// [`StartError`]: the first thing that went wrong; then nothing runs any more.
     pub fn run(self) -> Result<Running<A>, StartError> {
         let workers = self.workers()?;
-        let registration = self
-            .bus
+        let bus = self.bus()?;
+        #[cfg(feature = "journal")]
+        let plan = self.plan()?;
+        let registration = bus
             .register(super::names::names(A::INFO))
             .map_err(StartError::Conflict)?;
-        let control = Arc::new(Control::new(self.bus, self.patience, self.watch));
+        let control = Arc::new(Control::new(bus, self.patience, self.watch));
         let gate = Arc::new(Gate::new(workers.len()));
         let config = Arc::new(self.config);
         #[cfg(feature = "tokio")]
@@ -163,20 +216,26 @@ impl<A: App> Builder<A> {
         // All join the bus before any handler can send.
         let mut seats = Vec::with_capacity(workers.len());
         for worker in workers {
-            let subscriber = control.bus.subscribe(self.start)?;
+            #[cfg(feature = "journal")]
+            let (subscriber, way) = match &plan {
+                Some(plan) => plan.join(A::INFO.name, A::INFO.workers[worker])?,
+                None => (control.bus.subscribe(self.start)?, Way::Bus),
+            };
+            #[cfg(not(feature = "journal"))]
+            let (subscriber, way) = (control.bus.subscribe(self.start)?, ());
             let publisher = control.bus.publisher()?;
-            seats.push((worker, subscriber, publisher, Sending::new(&control)));
+            let rest = (worker, publisher, Sending::new(&control));
+            seats.push((A::INFO.workers[worker], subscriber, way, rest));
+        }
+        #[cfg(feature = "journal")]
+        if let Some(plan) = &plan {
+            plan.restore(A::INFO.name, &mut seats)?;
         }
         let mut failed = None;
-        for (worker, subscriber, publisher, sending) in seats {
-            let tally = Arc::new(Tally::new(A::INFO.workers[worker]));
+        for (info, subscriber, way, (worker, publisher, sending)) in seats {
+            let tally = Arc::new(Tally::new(info));
             tallies.push(Arc::clone(&tally));
-            let link = Link::new(
-                A::INFO.workers[worker],
-                Arc::clone(&control),
-                tally,
-                publisher,
-            );
+            let link = Link::new(info, Arc::clone(&control), tally, publisher);
             #[cfg(feature = "tokio")]
             let link = link.with_tokio(tokio.clone());
             let mut spawner = Spawner {
@@ -186,10 +245,16 @@ impl<A: App> Builder<A> {
                     config: Arc::clone(&config),
                     gate: Arc::clone(&gate),
                     sending,
+                    #[cfg(feature = "journal")]
+                    way,
                 }),
+                #[cfg(feature = "journal")]
+                replay: None,
                 thread: None,
                 app: PhantomData,
             };
+            #[cfg(not(feature = "journal"))]
+            let () = way;
             A::spawn(worker, &mut spawner);
             match spawner.thread {
                 Some(Ok(thread)) => threads.push(thread),
@@ -233,8 +298,35 @@ impl<A: App> Builder<A> {
         }
     }
 
+    fn bus(&self) -> Result<Bus, StartError> {
+        match &self.ground.0 {
+            On::Bus(bus) => {
+                #[cfg(feature = "journal")]
+                match self.beginning {
+                    Beginning::Anew => {}
+                    Beginning::Resumed => return Err(StartError::NotKept { what: "resumed" }),
+                    Beginning::Restored => return Err(StartError::NotKept { what: "restored" }),
+                }
+                Ok(bus.clone())
+            }
+            #[cfg(feature = "journal")]
+            On::Journal(journal) => Ok(journal.bus().clone()),
+            #[cfg(feature = "journal")]
+            On::Files(path) => Err(StartError::ReadOnly { path: path.clone() }),
+        }
+    }
+
+    #[cfg(feature = "journal")]
+    fn plan(&self) -> Result<Option<Plan>, StartError> {
+        let On::Journal(journal) = &self.ground.0 else {
+            return Ok(None);
+        };
+        restore::admit::<A>(journal)?;
+        Plan::new(journal, self.beginning, self.start, self.patience).map(Some)
+    }
+
     /// The numbers of the workers to run.
-    fn workers(&self) -> Result<Vec<usize>, StartError> {
+    pub(super) fn workers(&self) -> Result<Vec<usize>, StartError> {
         let all = A::INFO.workers.len();
         let mut workers: Vec<usize> = match &self.only {
             None => (0..all).collect(),
@@ -260,9 +352,11 @@ impl<A: App> fmt::Debug for Builder<A> {
 
 /// Gives a worker its thread.
 pub struct Spawner<'a, A: App> {
-    start: Option<ThreadStart<A>>,
-    thread: Option<std::io::Result<JoinHandle<()>>>,
-    app: PhantomData<&'a A>,
+    pub(super) start: Option<ThreadStart<A>>,
+    #[cfg(feature = "journal")]
+    pub(super) replay: Option<super::replay::Part<A>>,
+    pub(super) thread: Option<std::io::Result<JoinHandle<()>>>,
+    pub(super) app: PhantomData<&'a A>,
 }
 
 impl<A: App> Spawner<'_, A> {
@@ -271,63 +365,15 @@ impl<A: App> Spawner<'_, A> {
         if let Some(start) = self.start.take() {
             self.thread = Some(thread::spawn::<W>(start));
         }
+        #[cfg(feature = "journal")]
+        if let Some(part) = self.replay.take() {
+            self.thread = Some(part.spawn::<W>());
+        }
     }
 }
 
 impl<A: App> fmt::Debug for Spawner<'_, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Spawner").finish_non_exhaustive()
-    }
-}
-
-/// A run did not start. Nothing of it runs any more.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The bus has no slot left for a worker.
-    Join(JoinError),
-    /// Who is on the bus already gives an id another meaning.
-    Conflict(crate::bus::NameConflict),
-    /// The system gives no thread, or one panicked outside of what handlers do.
-    Thread(std::io::Error),
-    /// No worker was chosen, or one that the table hasn't got.
-    NoWorkers {
-        /// The table's name.
-        app: &'static str,
-    },
-    /// A constructor or an `on_start` failed, or a worker could not be put on its core.
-    Failed(Box<Failure>),
-}
-
-impl From<JoinError> for StartError {
-    fn from(error: JoinError) -> Self {
-        Self::Join(error)
-    }
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Join(error) => {
-                write!(f, "a worker takes two slots of the bus: {error}")
-            }
-            Self::Conflict(error) => error.fmt(f),
-            Self::Thread(error) => write!(f, "a worker has no thread: {error}"),
-            Self::NoWorkers { app } => write!(
-                f,
-                "no worker of `{app}` is to run: give `only` at least one of its workers, such as `{app}::NAME`"
-            ),
-            Self::Failed(failure) => failure.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for StartError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Join(error) => Some(error),
-            Self::Thread(error) => Some(error),
-            _ => None,
-        }
     }
 }

@@ -29,6 +29,9 @@ pub(crate) struct Control {
     ended: AtomicBool,
     sent: Condvar,
     watch: Option<Watch>,
+    /// What is replayed goes on after a stop, as it did then until all was drained.
+    #[cfg(feature = "journal")]
+    pub(crate) replays: bool,
 }
 
 #[derive(Default)]
@@ -51,6 +54,8 @@ impl Control {
             ended: AtomicBool::new(false),
             sent: Condvar::new(),
             watch,
+            #[cfg(feature = "journal")]
+            replays: false,
         }
     }
 
@@ -77,6 +82,10 @@ impl Control {
 
     /// Stops the run at the bus's tail, unless it has been stopped before.
     pub(crate) fn stop(&self) {
+        #[cfg(feature = "journal")]
+        if self.replays {
+            return;
+        }
         // Relaxed: what is delivered is decided by positions alone; who sleeps is woken after, and looks again.
         let stopped = self.cut_off.compare_exchange(
             RUNNING,
@@ -88,6 +97,14 @@ impl Control {
             trace::stopping(self.cut_off());
             self.bus.wake_all();
         }
+    }
+
+    /// The failure that stopped the run, taken out of the report.
+    #[cfg(feature = "journal")]
+    pub(crate) fn take_fatal(&self) -> Option<Failure> {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = found.fatal.take()?;
+        Some(found.failures.remove(at))
     }
 
     /// Takes a failure into the report.

@@ -65,6 +65,9 @@ pub enum FailureKind {
         /// Why.
         error: std::io::Error,
     },
+    /// The worker could not store how far it has got.
+    #[cfg(feature = "journal")]
+    Cursor(crate::journal::CursorError),
     /// A claim made before the stop was neither committed nor aborted in time, and what stands after it was not
     /// delivered.
     Unfinished {
@@ -126,6 +129,8 @@ impl fmt::Display for Failure {
             FailureKind::Pin { core, error } => {
                 write!(f, "cannot run on core {core}: {error}")
             }
+            #[cfg(feature = "journal")]
+            FailureKind::Cursor(error) => error.fmt(f),
             FailureKind::Unfinished { position, cut_off } => write!(
                 f,
                 "a claim at position {position} was neither committed nor aborted in time, so nothing from there \
@@ -141,6 +146,8 @@ impl std::error::Error for Failure {
             FailureKind::Undecodable(error) => Some(error),
             FailureKind::Read(error) => Some(error),
             FailureKind::Pin { error, .. } => Some(error),
+            #[cfg(feature = "journal")]
+            FailureKind::Cursor(error) => Some(error),
             _ => None,
         }
     }

@@ -2,10 +2,10 @@
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use super::app::StartError;
-use super::failure::Failure;
+use super::start_error::StartError;
 
-/// First all handlers are made, then all are started; the first failure ends it.
+/// First all handlers are made, then, on a journal that is restored, all are brought to where they were, then all are started;
+/// the first failure ends it.
 #[derive(Debug)]
 pub(crate) struct Gate {
     state: Mutex<State>,
@@ -16,10 +16,13 @@ pub(crate) struct Gate {
 struct State {
     /// How many workers have still to make their handlers.
     making: usize,
+    /// How many have still to bring them to where they were.
+    #[cfg(feature = "journal")]
+    rehearsing: usize,
     /// How many have still to start them.
     starting: usize,
     given_up: bool,
-    failure: Option<Failure>,
+    failure: Option<StartError>,
 }
 
 impl Gate {
@@ -27,6 +30,8 @@ impl Gate {
         Self {
             state: Mutex::new(State {
                 making: workers,
+                #[cfg(feature = "journal")]
+                rehearsing: workers,
                 starting: workers,
                 given_up: false,
                 failure: None,
@@ -44,10 +49,22 @@ impl Gate {
     /// A worker has made its handlers, and waits for the others. `false`: one of them could not.
     pub(crate) fn made(&self) -> bool {
         self.change(|state| state.making -= 1);
+        self.wait(|state| state.making > 0)
+    }
+
+    /// A worker has brought its handlers to where they were, and waits for the others. `false`: one of them could not.
+    #[cfg(feature = "journal")]
+    pub(crate) fn rehearsed(&self) -> bool {
+        self.change(|state| state.rehearsing -= 1);
+        self.wait(|state| state.rehearsing > 0)
+    }
+
+    /// Waits until it is not `yet` so. `false`: there will be no start.
+    fn wait(&self, yet: impl Fn(&State) -> bool) -> bool {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = self
             .changed
-            .wait_while(state, |state| state.making > 0 && !state.given_up)
+            .wait_while(state, |state| yet(state) && !state.given_up)
             .unwrap_or_else(PoisonError::into_inner);
         !state.given_up
     }
@@ -58,7 +75,8 @@ impl Gate {
     }
 
     /// A worker could not make or start its handlers.
-    pub(crate) fn failed(&self, failure: Failure) {
+    pub(crate) fn failed(&self, failure: impl Into<StartError>) {
+        let failure = failure.into();
         self.change(|state| {
             state.failure.get_or_insert(failure);
             state.given_up = true;
@@ -78,7 +96,7 @@ impl Gate {
             .wait_while(state, |state| state.starting > 0 && !state.given_up)
             .unwrap_or_else(PoisonError::into_inner);
         match (state.failure.take(), state.given_up) {
-            (Some(failure), _) => Err(StartError::Failed(Box::new(failure))),
+            (Some(failure), _) => Err(failure),
             (None, false) => Ok(()),
             (None, true) => Err(StartError::Thread(std::io::Error::other(
                 "the thread of a worker panicked while it started, perhaps in the drop of a handler",

@@ -37,6 +37,9 @@ pub trait Handler: Lifecycle + Sized + 'static {
     const NAME: &'static str;
     /// The messages it sends; each of them also implements [`SentBy`] this handler.
     const SENDS: &'static [MessageInfo];
+    /// Whether it is the place of an async handler on its worker.
+    #[doc(hidden)]
+    const IS_TASK: bool = false;
 }
 
 /// What a handler does besides handling messages. All of it is optional: `#[derive(Handler)]` writes an empty

@@ -13,7 +13,7 @@ use super::failure::{FailedRecord, Failure, FailureKind};
 use super::outbox::Seat;
 use super::spill::Spill;
 use super::timers::Timers;
-use crate::bus::{Claim, ClaimError, CommitError, NotSynced, Publisher, Tag};
+use crate::bus::{ClaimError, CommitError, NotSynced, Publisher, Tag};
 use crate::message::{EncodeError, ExtendedMessage, Message, MessageInfo};
 #[cfg(feature = "zero_copy")]
 use crate::message::{ZeroCopyMessage, zero_copy};
@@ -24,8 +24,10 @@ pub(crate) struct Link {
     pub(crate) control: Arc<Control>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) timers: Timers,
-    publisher: Publisher,
+    pub(super) publisher: Publisher,
     pub(crate) spill: Spill,
+    #[cfg(feature = "journal")]
+    pub(crate) kept: super::kept::Kept,
     /// Why the oldest of what is spilled could not be sent, when that was tried last.
     refused: Option<ClaimError>,
     /// The record in hand, or the last one.
@@ -84,6 +86,8 @@ impl Link {
             timers: Timers::default(),
             publisher,
             spill: Spill::new(info.options.spill),
+            #[cfg(feature = "journal")]
+            kept: super::kept::Kept::default(),
             refused: None,
             position: 0,
             route: usize::MAX,
@@ -166,6 +170,26 @@ impl Link {
         }
     }
 
+    /// Handlers are called for `call` from now on.
+    #[inline]
+    pub(crate) fn turn_to(&mut self, call: Call) {
+        self.call = call;
+        #[cfg(feature = "journal")]
+        if self.kept.on {
+            self.turned();
+        }
+    }
+
+    /// Whether what is sent goes at once to the bus.
+    #[inline]
+    fn is_direct(&self) -> bool {
+        #[cfg(feature = "journal")]
+        if self.kept.aside {
+            return false;
+        }
+        self.spill.is_empty()
+    }
+
     #[inline]
     pub(crate) fn send<M: ExtendedMessage>(&mut self, seat: Seat, message: &M) -> Result {
         let info = self.info;
@@ -174,7 +198,7 @@ impl Link {
             Ok(len) => len,
             Err(error) => return Err(refused::<M>(info, seat, SendFault::Encode(error))),
         };
-        if self.spill.is_empty() {
+        if self.is_direct() {
             match self.publisher.try_claim_grown(tag, len) {
                 Ok(mut claim) => {
                     if let Err(error) = message.fill(&mut claim.writer()) {
@@ -202,7 +226,7 @@ impl Link {
         message: &M,
     ) -> Result {
         let info = self.info;
-        let pushed = self.spill(tag, len, |payload| {
+        let pushed = self.send_later(seat, tag, len, |payload| {
             let mut writer = crate::bus::PayloadWriter::over(payload);
             message.fill(&mut writer).map_err(SendFault::Encode)
         });
@@ -219,7 +243,7 @@ impl Link {
         let info = self.info;
         let tag = Tag::new(seat.source, M::ID);
         let len = size_of::<M>();
-        if self.spill.is_empty() {
+        if self.is_direct() {
             match self.publisher.try_claim_grown(tag, len) {
                 Ok(mut claim) => {
                     match zero_copy::build(claim.zeroed()) {
@@ -237,16 +261,33 @@ impl Link {
                 Err(error) => return Err(refused::<M>(info, seat, SendFault::Claim(error))),
             }
         }
-        let pushed = self.spill(tag, len, |payload| {
+        let pushed = self.send_later(seat, tag, len, |payload| {
             fill(zero_copy::build(payload).map_err(SendFault::Encode)?);
             Ok(())
         });
         pushed.map_err(|fault| refused::<M>(info, seat, fault))
     }
 
+    /// Sends what does not go at once to the bus.
+    #[cold]
+    fn send_later(
+        &mut self,
+        seat: Seat,
+        tag: Tag,
+        len: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), SendFault>,
+    ) -> Result<(), SendFault> {
+        #[cfg(feature = "journal")]
+        if self.kept.aside {
+            return self.send_aside(seat, tag, len, fill);
+        }
+        let _ = seat;
+        self.spill(tag, len, fill)
+    }
+
     /// Keeps a record until there is room for it and for all that wait before it.
     #[cold]
-    fn spill(
+    pub(super) fn spill(
         &mut self,
         tag: Tag,
         len: usize,
@@ -303,7 +344,7 @@ impl Link {
             let put = claim.writer().put(payload);
             put.is_ok().then_some(claim)
         });
-        let Some(committed) = filled.map(Claim::commit) else {
+        let Some(committed) = filled.map(|claim| self.spill.commit_front(claim)) else {
             return;
         };
         match committed {

@@ -308,6 +308,7 @@ impl<H: AsyncHandler> Handler for Mailbox<H> {
     const ID: SourceId = H::ID;
     const NAME: &'static str = H::NAME;
     const SENDS: &'static [MessageInfo] = H::SENDS;
+    const IS_TASK: bool = true;
 }
 
 impl<H: AsyncHandler> Lifecycle for Mailbox<H> {

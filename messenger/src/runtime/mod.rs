@@ -23,24 +23,46 @@ mod control;
 mod counters;
 mod deliver;
 mod describe;
+#[cfg(feature = "journal")]
+mod divergence;
 mod drawing;
 mod error;
 mod failure;
 mod gate;
 mod graph;
+mod ground;
 mod handler;
+#[cfg(feature = "journal")]
+mod kept;
 mod link;
 #[cfg(feature = "tokio")]
 mod mailbox;
 mod names;
 mod options;
 mod outbox;
+#[cfg(feature = "journal")]
+mod pace;
+#[cfg(feature = "journal")]
+mod past;
 mod publish;
+#[cfg(feature = "journal")]
+mod rehearsal;
+#[cfg(feature = "journal")]
+mod rehearse;
+#[cfg(feature = "journal")]
+mod replay;
+#[cfg(feature = "journal")]
+mod replayed;
+#[cfg(feature = "journal")]
+mod restore;
+#[cfg(feature = "journal")]
+mod resume;
 mod runner;
 mod running;
 #[cfg(feature = "journal")]
 mod schema;
 mod spill;
+mod start_error;
 mod subscribe;
 mod supervise;
 #[cfg(feature = "svg")]
@@ -53,15 +75,18 @@ mod timers;
 mod trace;
 mod worker;
 
-pub use app::{App, Builder, Spawner, StartError, WorkerId};
+pub use app::{App, Builder, Spawner, WorkerId};
 pub use check::Faults;
 pub use counters::{RouteCounters, WorkerCounters};
 pub use deliver::{Delivery, Visitor};
 pub use describe::{AppInfo, Dropped, HandlerInfo, Route, SourceInfo, WorkerInfo, sends};
+#[cfg(feature = "journal")]
+pub use divergence::{Act, ActKind, Divergence};
 pub use drawing::{Drawing, Edge, Node};
 pub use error::{HandlerError, Result};
 pub use failure::{AfterPanic, Failed, FailedRecord, Failure, FailureKind, Report};
 pub use graph::Graph;
+pub use ground::Ground;
 pub use handler::{Handle, Handler, Lifecycle, Makes, Outside, SentBy, made};
 pub use link::{SendError, SendFault};
 #[cfg(feature = "tokio")]
@@ -69,7 +94,12 @@ pub use mailbox::{AsyncHandler, HandleAsync, MAILBOX, Mailbox};
 pub use options::{OnError, OnPanic, WorkerOptions, restart_needs_unwinding};
 pub use outbox::{Outbox, Seat};
 pub use publish::{PublishError, SourcePublisher};
+#[cfg(feature = "journal")]
+pub use replay::Replay;
+#[cfg(feature = "journal")]
+pub use replayed::{ReplayError, Replayed};
 pub use running::{Running, Stopper};
+pub use start_error::StartError;
 pub use subscribe::{MessageSet, Received, SubscribeError, Subscription};
 pub use table::{RouteTable, route_buckets, route_slots};
 #[cfg(feature = "tokio")]

@@ -2,16 +2,23 @@
 
 use core::fmt;
 use core::marker::PhantomData;
-use std::time::Duration;
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, SystemTime};
 
 use super::error::Result;
 use super::handler::{Handler, SentBy};
-use super::link::Link;
+use super::link::{Call, Link};
 use super::timers::Timer;
 use crate::bus::SourceId;
 use crate::message::ExtendedMessage;
 #[cfg(feature = "zero_copy")]
 use crate::message::ZeroCopyMessage;
+
+/// A number that nobody foresees by chance.
+pub(crate) fn random() -> u64 {
+    // Each state has other keys, which come from the system's random numbers.
+    RandomState::new().hash_one(0_u8)
+}
 
 /// Which handler of its worker somebody is, and as who it sends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,7 +88,8 @@ impl<'a, H> Outbox<'a, H> {
     /// Asks for a call of [`on_timer`](super::Lifecycle::on_timer) when `after` has passed, also if the worker
     /// sleeps by then. It fires once; set it again for a period.
     pub fn timer(&mut self, after: Duration) -> Timer {
-        self.link.timers.set(self.seat.index, after)
+        let outside = self.link.call == Call::Loop;
+        self.link.timers.set(self.seat.index, after, outside)
     }
 
     /// Takes a timer back. `false`: it has fired.
@@ -89,8 +97,63 @@ impl<'a, H> Outbox<'a, H> {
         self.link.timers.cancel(self.seat.index, timer)
     }
 
+    /// What time it is. On a journal the time is noted down, and a handler that is replayed or restored is told the
+    /// same again; one that asks the system's clock is told another, and may do something else.
+    ///
+    /// ```
+    /// # use messenger::{Handler, Lifecycle, Outbox, Result};
+    /// # #[derive(Handler)]
+    /// # #[handler(id = 1, lifecycle)]
+    /// # struct Guard { since: Option<std::time::SystemTime>, token: u64 }
+    /// impl Lifecycle for Guard {
+    ///     fn on_start(&mut self, out: &mut Outbox<'_, Self>) -> Result {
+    ///         self.since = Some(out.now());
+    ///         self.token = out.random();
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    #[inline]
+    pub fn now(&mut self) -> SystemTime {
+        #[cfg(feature = "journal")]
+        if self.link.kept.on {
+            return self.link.kept_now(self.seat);
+        }
+        SystemTime::now()
+    }
+
+    /// A random number, of all that 64 bits can say. On a journal it is noted down, as [`now`](Self::now) is. Not for keys or
+    /// passwords: whoever reads the journal reads it.
+    #[inline]
+    pub fn random(&mut self) -> u64 {
+        #[cfg(feature = "journal")]
+        if self.link.kept.on {
+            return self.link.kept_random(self.seat);
+        }
+        random()
+    }
+
+    /// Whether the handler does again what it has done before: the table is being [restored](super::Builder::restore) or
+    /// [replayed](super::Builder::replay). A handler with effects outside of the bus, on a file or a socket, leaves them out then.
+    /// What it sends must not depend on this.
+    ///
+    /// It is so up to the last record that stood on the journal when the run began, so also for records which the process that
+    /// died had no time to handle. Whether the outside has had their effects is for the outside to say.
+    #[must_use]
+    pub fn is_again(&self) -> bool {
+        #[cfg(feature = "journal")]
+        return self.link.kept.rehearsal.is_some();
+        #[cfg(not(feature = "journal"))]
+        false
+    }
+
     /// Stops the messenger in good order: what was committed before is still delivered.
     pub fn stop(&mut self) {
+        #[cfg(feature = "journal")]
+        if let Some(rehearsal) = &mut self.link.kept.rehearsal {
+            rehearsal.stop_asked = true;
+            return;
+        }
         self.link.control.stop();
     }
 

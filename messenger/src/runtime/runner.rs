@@ -13,7 +13,7 @@ use super::failure::{AfterPanic, Failure, FailureKind};
 use super::link::{Call, Link};
 use super::trace;
 use super::worker::{Worker, text_of};
-use crate::bus::{ReadError, Record, Subscriber, WaitStrategy};
+use crate::bus::{ReadError, Subscriber, WaitStrategy};
 
 /// How many turns of the loop one reading of the clock serves.
 const TURNS_PER_CLOCK: u32 = 16;
@@ -24,7 +24,10 @@ const HOLD: Duration = Duration::from_millis(5);
 pub(crate) struct Runner<W: Worker> {
     pub(super) worker: W,
     pub(super) link: Link,
-    subscriber: Subscriber,
+    pub(super) subscriber: Subscriber,
+    /// Where the worker says how far it has got, for the next process.
+    #[cfg(feature = "journal")]
+    pub(crate) cursor: Option<Box<crate::journal::Cursor>>,
     pub(super) config: Arc<<W::App as App>::Config>,
     pub(super) clock: Clock,
     passed: u64,
@@ -54,7 +57,7 @@ impl Clock {
     }
 
     #[inline]
-    fn turn(&mut self, idle: bool) {
+    pub(super) fn turn(&mut self, idle: bool) {
         self.turns += 1;
         self.stale |= idle || self.turns >= TURNS_PER_CLOCK;
     }
@@ -78,6 +81,8 @@ impl<W: Worker> Runner<W> {
             worker,
             link,
             subscriber,
+            #[cfg(feature = "journal")]
+            cursor: None,
             config,
             clock,
             passed: 0,
@@ -100,7 +105,7 @@ impl<W: Worker> Runner<W> {
     }
 
     pub(super) fn begin_one(&mut self, index: usize) -> Option<FailureKind> {
-        self.link.call = Call::Start;
+        self.link.turn_to(Call::Start);
         let mut begin = Begin(&mut self.link, None);
         let worker = &mut self.worker;
         match catch_unwind(AssertUnwindSafe(|| worker.visit(index, &mut begin))) {
@@ -148,6 +153,10 @@ impl<W: Worker> Runner<W> {
             if !self.link.spill.is_empty() {
                 self.hold();
             }
+            #[cfg(feature = "journal")]
+            if self.cursor.is_some() {
+                self.keep_position();
+            }
             self.clock.turn(polled == 0);
             let cut_off = self.link.control.cut_off();
             if self.subscriber.position() >= cut_off {
@@ -171,7 +180,7 @@ impl<W: Worker> Runner<W> {
             stride,
             ..
         } = self;
-        link.call = Call::Handle;
+        link.turn_to(Call::Handle);
         // A batch is held until its end: one of the whole ring's length would have no room for its own answers. With a
         // spill, the end of the batch may make the room that the spill waits for.
         let end = subscriber.position() + *stride;
@@ -179,7 +188,7 @@ impl<W: Worker> Runner<W> {
             let position = record.position();
             match W::find(record.tag()) {
                 None => *passed += 1,
-                Some(route) => take(worker, link, clock, route, record),
+                Some(route) => take(worker, link, clock, route, position, record.payload()),
             }
             position < end && link.spill.is_empty()
         })?;
@@ -192,7 +201,7 @@ impl<W: Worker> Runner<W> {
 
     #[inline]
     fn on_loop(&mut self) {
-        self.link.call = Call::Loop;
+        self.link.turn_to(Call::Loop);
         self.link.look_around();
         if !self.link.any_dead {
             self.worker.each(&mut Turn(&mut self.link));
@@ -207,9 +216,13 @@ impl<W: Worker> Runner<W> {
 
     #[cold]
     fn fire(&mut self) {
-        self.link.call = Call::Timer;
+        self.link.turn_to(Call::Timer);
         let (now, last) = (Instant::now(), self.link.timers.last());
         while let Some((index, timer)) = self.link.timers.due(now, last) {
+            #[cfg(feature = "journal")]
+            if self.link.kept.on {
+                self.note_timer(index, timer);
+            }
             self.worker
                 .visit(usize::from(index), &mut Fire(&mut self.link, timer));
         }
@@ -276,7 +289,20 @@ impl<W: Worker> Runner<W> {
 
     /// Ends the worker: `on_stop` on each handler that has not panicked, and the last counts.
     pub(crate) fn end(mut self, sending: Sending) {
-        self.link.call = Call::Stop;
+        #[cfg(feature = "journal")]
+        self.keep_end();
+        self.stop_handlers();
+        self.link.flush();
+        self.link.tally.unsent.add(self.link.spill.count());
+        self.link.count_left();
+        sending.end();
+        self.count_late();
+        trace::worker_ended(W::INFO.name);
+    }
+
+    /// Calls `on_stop` on each handler that has not panicked.
+    pub(super) fn stop_handlers(&mut self) {
+        self.link.turn_to(Call::Stop);
         for index in 0..W::INFO.handlers.len() {
             if self.link.dead[index] {
                 continue;
@@ -292,12 +318,6 @@ impl<W: Worker> Runner<W> {
                 self.link.control.fail(self.failure(index, kind));
             }
         }
-        self.link.flush();
-        self.link.tally.unsent.add(self.link.spill.count());
-        self.link.count_left();
-        sending.end();
-        self.count_late();
-        trace::worker_ended(W::INFO.name);
     }
 
     /// Counts what stands on the bus after the stop and would have been for this worker.
@@ -321,21 +341,22 @@ impl<W: Worker> Runner<W> {
 
 /// Takes a record that is for this worker.
 #[inline]
-fn take<W: Worker>(
+pub(super) fn take<W: Worker>(
     worker: &mut W,
     link: &mut Link,
     clock: &mut Clock,
     route: usize,
-    record: Record<'_>,
+    position: u64,
+    payload: &[u8],
 ) {
-    if record.position() >= link.control.cut_off() {
+    if position >= link.control.cut_off() {
         link.tally.late.add(1);
         return;
     }
-    link.position = record.position();
+    link.position = position;
     link.route = route;
     link.tally.routes[route].messages.add(1);
-    worker.dispatch(route, record.payload(), Delivery::new(link));
+    worker.dispatch(route, payload, Delivery::new(link));
     // After the handler, so that nobody waits for the clock.
     if clock.stale {
         clock.read();

@@ -2,7 +2,7 @@
 
 use super::aligned::{Block, bytes, bytes_mut};
 use super::link::SendFault;
-use crate::bus::{ClaimError, MessageId, Publisher, SourceId, Tag};
+use crate::bus::{Claim, ClaimError, CommitError, MessageId, Publisher, SourceId, Tag};
 
 /// Records that wait for room, the oldest first.
 #[derive(Debug)]
@@ -15,12 +15,18 @@ pub(crate) struct Spill {
 }
 
 impl Block {
-    fn header(tag: Tag, len: usize) -> Self {
+    fn header(tag: Tag, len: usize, is_note: bool) -> Self {
         let mut header = Self::ZERO;
+        header.0[4] = u8::from(is_note);
         header.0[..2].copy_from_slice(&tag.source.get().to_ne_bytes());
         header.0[2..4].copy_from_slice(&tag.message.get().to_ne_bytes());
         header.0[8..].copy_from_slice(&(len as u64).to_ne_bytes());
         header
+    }
+
+    #[cfg(feature = "journal")]
+    fn is_note(&self) -> bool {
+        self.0[4] != 0
     }
 
     fn tag_and_len(&self) -> (Tag, usize) {
@@ -67,19 +73,34 @@ impl Spill {
             return None;
         }
         if self.blocks.len() + needed > self.limit {
-            self.blocks.drain(..self.head);
-            self.head = 0;
+            self.compact();
         }
+        Some(self.append(tag, len, false, fill))
+    }
+
+    fn compact(&mut self) {
+        self.blocks.drain(..self.head);
+        self.head = 0;
+    }
+
+    fn append<E>(
+        &mut self,
+        tag: Tag,
+        len: usize,
+        is_note: bool,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let needed = 1 + len.div_ceil(Block::LEN);
         let start = self.blocks.len();
         let pushed = Pushed { spill: self, start };
         let blocks = &mut pushed.spill.blocks;
-        blocks.push(Block::header(tag, len));
+        blocks.push(Block::header(tag, len, is_note));
         blocks.resize(start + needed, Block::ZERO);
         let filled = fill(&mut bytes_mut(&mut blocks[start + 1..])[..len]);
         if filled.is_ok() {
             core::mem::forget(pushed);
         }
-        Some(filled)
+        filled
     }
 
     /// Sends what waits, in order, as far as there is room.
@@ -90,7 +111,15 @@ impl Spill {
     pub(crate) fn send_by(&mut self, publisher: &mut Publisher) -> Result<(), ClaimError> {
         let mut result = Ok(());
         while let Some((tag, payload)) = self.front() {
-            match publisher.try_send_grown(tag, payload) {
+            #[cfg(feature = "journal")]
+            let sent = if self.front_is_note() {
+                publisher.try_note_grown(tag, payload)
+            } else {
+                publisher.try_send_grown(tag, payload)
+            };
+            #[cfg(not(feature = "journal"))]
+            let sent = publisher.try_send_grown(tag, payload);
+            match sent {
                 Ok(_) => {}
                 // It is out, and to be sent no second time.
                 Err(error @ ClaimError::NotSynced(_)) => result = Err(error),
@@ -99,6 +128,15 @@ impl Spill {
             self.pop();
         }
         result
+    }
+
+    /// Commits a claim that was filled with the oldest record.
+    pub(crate) fn commit_front(&self, claim: Claim<'_>) -> Result<u64, CommitError> {
+        #[cfg(feature = "journal")]
+        if self.front_is_note() {
+            return claim.commit_note();
+        }
+        claim.commit()
     }
 
     /// Why nothing more may wait in this spill of `limit` bytes, whose oldest record was `refused`.
@@ -125,6 +163,9 @@ impl Spill {
             if self.head == self.blocks.len() {
                 self.blocks.clear();
                 self.head = 0;
+            } else if self.head > 4096 && self.head > self.blocks.len() / 2 {
+                // Else one that is never empty would grow for ever, if it has no limit to speak of.
+                self.compact();
             }
         }
     }
@@ -138,6 +179,66 @@ impl Spill {
         }
         count
     }
+}
+
+#[cfg(feature = "journal")]
+impl Spill {
+    /// Appends a note. It is small, and has room also where the limit is reached.
+    pub(crate) fn push_note(&mut self, tag: Tag, payload: &[u8]) {
+        self.push_all(tag, true, payload);
+    }
+
+    fn push_all(&mut self, tag: Tag, is_note: bool, payload: &[u8]) {
+        let filled = self.append(tag, payload.len(), is_note, |bytes| {
+            bytes.copy_from_slice(payload);
+            Ok::<(), core::convert::Infallible>(())
+        });
+        let Ok(()) = filled;
+    }
+
+    /// Appends all that waits in `other`, and lets so many bytes more wait.
+    pub(crate) fn take_over(&mut self, other: &Self) {
+        self.limit = self.limit.saturating_add(other.blocks.len() - other.head);
+        for Waiting {
+            tag,
+            is_note,
+            payload,
+        } in other.iter()
+        {
+            self.push_all(tag, is_note, payload);
+        }
+    }
+
+    /// Whether the oldest record is a note.
+    pub(crate) fn front_is_note(&self) -> bool {
+        self.blocks.get(self.head).is_some_and(Block::is_note)
+    }
+
+    /// All that waits, the oldest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Waiting<'_>> {
+        let mut at = self.head;
+        core::iter::from_fn(move || {
+            let header = self.blocks.get(at)?;
+            let (tag, len) = header.tag_and_len();
+            let payload = &bytes(&self.blocks[at + 1..])[..len];
+            at += 1 + len.div_ceil(Block::LEN);
+            let is_note = header.is_note();
+            Some(Waiting {
+                tag,
+                is_note,
+                payload,
+            })
+        })
+    }
+}
+
+/// A record or note that waits.
+#[cfg(feature = "journal")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Waiting<'a> {
+    pub(crate) tag: Tag,
+    pub(crate) is_note: bool,
+    pub(crate) payload: &'a [u8],
 }
 
 /// Takes a record back whose payload could not be filled, also when the filling panics.
@@ -211,6 +312,41 @@ mod tests {
         assert_eq!(spill.used(), 32);
         assert!(push(&mut spill, 3, 16));
         assert!(!push(&mut spill, 4, 1000));
+    }
+
+    #[cfg(feature = "journal")]
+    #[test]
+    fn notes_keep_their_place_and_have_room_beyond_the_limit() {
+        let mut spill = Spill::new(64);
+        assert!(push(&mut spill, 1, 16) && push(&mut spill, 2, 16));
+        spill.push_note(tag(3), b"noted");
+        assert!(!push(&mut spill, 4, 0));
+        let mut other = Spill::new(0);
+        other.take_over(&spill);
+        for spill in [&mut spill, &mut other] {
+            let waiting: Vec<_> = spill.iter().map(|w| (w.tag, w.is_note)).collect();
+            assert_eq!(waiting, [(tag(1), false), (tag(2), false), (tag(3), true)]);
+            assert!(!spill.front_is_note());
+            spill.pop();
+            spill.pop();
+            assert!(spill.front_is_note());
+            assert_eq!(spill.front(), Some((tag(3), &b"noted"[..])));
+            spill.pop();
+            assert!(spill.is_empty() && !spill.front_is_note());
+        }
+    }
+
+    #[test]
+    fn one_that_is_never_empty_does_not_grow() {
+        let mut spill = Spill::new(usize::MAX);
+        for n in 0..20_000_u16 {
+            assert!(push(&mut spill, n, 16));
+            if n > 0 {
+                assert_eq!(spill.front().map(|f| f.0), Some(tag(n - 1)));
+                spill.pop();
+            }
+        }
+        assert!(spill.blocks.len() < 10_000, "{} blocks", spill.blocks.len());
     }
 
     #[test]

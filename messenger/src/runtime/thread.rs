@@ -8,6 +8,8 @@ use super::control::Sending;
 use super::failure::{Failure, FailureKind};
 use super::gate::{Gate, Pass};
 use super::link::Link;
+#[cfg(feature = "journal")]
+use super::restore::Ready;
 use super::runner::Runner;
 use super::worker::{Making, Worker};
 use crate::bus::Subscriber;
@@ -19,6 +21,8 @@ pub(crate) struct Start<A: App> {
     pub(crate) config: Arc<A::Config>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) sending: Sending,
+    #[cfg(feature = "journal")]
+    pub(crate) way: super::restore::Way,
 }
 
 /// Starts the thread of `W`.
@@ -36,6 +40,8 @@ fn run<W: Worker>(start: Start<W::App>) {
         config,
         gate,
         sending,
+        #[cfg(feature = "journal")]
+        way,
     } = start;
     let mut pass = Pass {
         gate: &gate,
@@ -62,6 +68,29 @@ fn run<W: Worker>(start: Start<W::App>) {
         return;
     }
     let mut runner = Runner::new(worker, link, subscriber, config);
+    #[cfg(feature = "journal")]
+    match runner.get_ready(way, &gate) {
+        Ok(Some(Ready::Made)) => {}
+        Ok(Some(Ready::Restored {
+            stopped,
+            stop_asked,
+        })) => {
+            gate.started();
+            pass.through = true;
+            if stop_asked {
+                runner.link.control.stop();
+            }
+            if !stopped {
+                runner.run();
+            }
+            return runner.end(sending);
+        }
+        Ok(None) => return runner.end(sending),
+        Err(error) => {
+            gate.failed(error);
+            return runner.end(sending);
+        }
+    }
     match runner.begin() {
         None => {
             gate.started();

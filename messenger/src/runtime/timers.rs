@@ -8,11 +8,28 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Timer(u64);
 
+/// Marks the numbers of timers that were set where nothing on the bus was the cause.
+pub(crate) const OUTSIDE: u64 = 1 << 63;
+
+impl Timer {
+    #[cfg(feature = "journal")]
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+
+    #[cfg(feature = "journal")]
+    pub(crate) fn numbered(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// All timers of a worker, the next one first.
 #[derive(Default, Debug)]
 pub(crate) struct Timers {
     heap: BinaryHeap<Reverse<(Instant, u64, u16)>>,
     made: u64,
+    /// How many of them where nothing on the bus was the cause.
+    outside: u64,
 }
 
 impl Timers {
@@ -21,13 +38,20 @@ impl Timers {
         self.heap.is_empty()
     }
 
-    /// Sets a timer for the handler at `index`. One too far away for the clock never fires.
-    pub(crate) fn set(&mut self, index: u16, after: Duration) -> Timer {
-        self.made += 1;
+    /// Sets a timer for the handler at `index`. One too far away for the clock never fires. The numbers of those whose cause is
+    /// on the bus do not depend on how many others there are, so that they are the same when all is done again.
+    pub(crate) fn set(&mut self, index: u16, after: Duration, outside: bool) -> Timer {
+        let number = if outside {
+            self.outside += 1;
+            self.outside | OUTSIDE
+        } else {
+            self.made += 1;
+            self.made
+        };
         if let Some(due) = Instant::now().checked_add(after) {
-            self.heap.push(Reverse((due, self.made, index)));
+            self.heap.push(Reverse((due, number, index)));
         }
-        Timer(self.made)
+        Timer(number)
     }
 
     /// Takes a timer of the handler at `index` back. `false`: it has fired, or is another handler's.
@@ -49,10 +73,10 @@ impl Timers {
     }
 
     /// Takes the next one that is due at `now`, and whose it is. One set meanwhile, numbered after `last`,
-    /// waits for the next turn, or a timer of no time at all would keep the worker here.
+    /// waits for the next turn, or a timer of no time at all would keep the worker here. (None is set outside meanwhile.)
     pub(crate) fn due(&mut self, now: Instant, last: u64) -> Option<(u16, Timer)> {
         let &Reverse((due, number, index)) = self.heap.peek()?;
-        if due > now || number > last {
+        if due > now || number & !OUTSIDE == number && number > last {
             return None;
         }
         self.heap.pop();
@@ -72,13 +96,13 @@ mod tests {
     #[test]
     fn fires_in_order_of_time_and_only_what_is_due() {
         let mut timers = Timers::default();
-        let late = timers.set(1, Duration::from_secs(3600));
-        let never = timers.set(1, Duration::MAX);
-        let soon = timers.set(2, Duration::ZERO);
-        let sooner = timers.set(3, Duration::ZERO);
+        let late = timers.set(1, Duration::from_secs(3600), false);
+        let never = timers.set(1, Duration::MAX, false);
+        let soon = timers.set(2, Duration::ZERO, false);
+        let sooner = timers.set(3, Duration::ZERO, true);
         let now = Instant::now();
         let last = timers.last();
-        let newer = timers.set(4, Duration::ZERO);
+        let newer = timers.set(4, Duration::ZERO, false);
         assert_eq!(timers.due(now, last), Some((2, soon)));
         assert_eq!(timers.due(now, last), Some((3, sooner)));
         assert_eq!(timers.due(now, last), None);

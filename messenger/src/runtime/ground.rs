@@ -1,0 +1,56 @@
+//! What a table runs on.
+
+use core::fmt;
+#[cfg(feature = "journal")]
+use std::path::PathBuf;
+
+use crate::bus::Bus;
+#[cfg(feature = "journal")]
+use crate::journal::{Journal, Reader};
+
+/// What a table runs on: a [`Bus`], or, with the feature `journal`, a `&Journal`. Or what it is only
+/// [replayed](super::Builder::replay) on: a `&Reader`, which can't be written to.
+///
+/// Nobody makes one by hand: whatever takes a ground takes any of these.
+pub struct Ground(pub(crate) On);
+
+pub(crate) enum On {
+    Bus(Bus),
+    #[cfg(feature = "journal")]
+    Journal(Journal),
+    #[cfg(feature = "journal")]
+    Files(PathBuf),
+}
+
+impl From<Bus> for Ground {
+    fn from(bus: Bus) -> Self {
+        Self(On::Bus(bus))
+    }
+}
+
+#[cfg(feature = "journal")]
+impl From<&Journal> for Ground {
+    fn from(journal: &Journal) -> Self {
+        Self(On::Journal(journal.clone()))
+    }
+}
+
+/// Each worker opens a reader of its own in the same directory; the position of this one does not matter.
+#[cfg(feature = "journal")]
+impl From<&Reader> for Ground {
+    fn from(reader: &Reader) -> Self {
+        Self(On::Files(reader.path().to_owned()))
+    }
+}
+
+impl fmt::Debug for Ground {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            On::Bus(bus) => bus.fmt(f),
+            #[cfg(feature = "journal")]
+            On::Journal(journal) => journal.fmt(f),
+            #[cfg(feature = "journal")]
+            On::Files(path) => f.debug_tuple("Files").field(path).finish(),
+        }
+    }
+}

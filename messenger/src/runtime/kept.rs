@@ -1,0 +1,126 @@
+//! What a worker does besides sending when its bus is a journal: it notes down what its handlers could not be made to do again
+//! from the records alone.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::link::{Call, Link, SendFault};
+use super::outbox::{Seat, random};
+use super::rehearsal::Rehearsal;
+use crate::bus::{ClaimError, Tag};
+use crate::journal::note::{self, NoteKind};
+
+/// What a link has for a journal.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    /// Whether the bus is one.
+    pub(crate) on: bool,
+    /// Whether what handlers send now goes another way than at once to the bus: they rehearse, or nothing on the bus is the cause of
+    /// it.
+    pub(crate) aside: bool,
+    /// If a note says that something comes which has not come yet: the tag of the one that takes it back.
+    announced: Option<Tag>,
+    pub(crate) rehearsal: Option<Box<Rehearsal>>,
+}
+
+/// Nanoseconds since 1970.
+pub(crate) fn nanos_now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    u64::try_from(since.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The time at so many nanoseconds since 1970.
+fn time_at(nanos: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_nanos(nanos)
+}
+
+impl Link {
+    /// Handlers are called for something else from now on.
+    pub(super) fn turned(&mut self) {
+        if let Some(withdrawn) = self.kept.announced.take() {
+            // Its code panicked before it was sent.
+            self.note(withdrawn, &[]);
+        }
+        self.kept.aside = self.kept.rehearsal.is_some() || self.call == Call::Loop;
+    }
+
+    /// Writes a note, in its place among what this worker sends.
+    pub(crate) fn note(&mut self, tag: Tag, payload: &[u8]) {
+        if self.spill.is_empty() {
+            match self.publisher.try_note_grown(tag, payload) {
+                Ok(_) | Err(ClaimError::NotSynced(_)) => return,
+                Err(_) => {}
+            }
+        }
+        self.spill.push_note(tag, payload);
+        self.flush();
+    }
+
+    /// Keeps what is sent in a rehearsal; sends what is sent without a cause, and says so.
+    pub(super) fn send_aside(
+        &mut self,
+        seat: Seat,
+        tag: Tag,
+        len: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), SendFault>,
+    ) -> Result<(), SendFault> {
+        if let Some(rehearsal) = &mut self.kept.rehearsal {
+            return rehearsal.send(tag, len, fill);
+        }
+        let max = self.publisher.max_payload();
+        if len > max {
+            return Err(SendFault::Claim(ClaimError::TooLarge { len, max }));
+        }
+        self.note(NoteKind::Outside.about(seat.source), &[]);
+        let withdrawn = NoteKind::Withdrawn.about(seat.source);
+        self.kept.announced = Some(withdrawn);
+        let sent = self.put(tag, len, fill);
+        self.kept.announced = None;
+        if sent.is_err() {
+            self.note(withdrawn, &[]);
+        }
+        sent
+    }
+
+    fn put(
+        &mut self,
+        tag: Tag,
+        len: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), SendFault>,
+    ) -> Result<(), SendFault> {
+        if self.spill.is_empty() {
+            match self.publisher.try_claim_grown(tag, len) {
+                Ok(mut claim) => {
+                    fill(claim.zeroed())?;
+                    return claim.commit().map(drop).map_err(SendFault::Commit);
+                }
+                Err(ClaimError::Full { .. }) => {}
+                Err(error) => return Err(SendFault::Claim(error)),
+            }
+        }
+        self.spill(tag, len, fill)
+    }
+
+    /// What time it is, or was when the journal was written.
+    #[cold]
+    pub(super) fn kept_now(&mut self, seat: Seat) -> SystemTime {
+        time_at(self.value(seat, NoteKind::Clock, nanos_now))
+    }
+
+    /// A random number, or the one there was when the journal was written.
+    #[cold]
+    pub(super) fn kept_random(&mut self, seat: Seat) -> u64 {
+        self.value(seat, NoteKind::Random, random)
+    }
+
+    fn value(&mut self, seat: Seat, kind: NoteKind, take: fn() -> u64) -> u64 {
+        if let Some(rehearsal) = &mut self.kept.rehearsal {
+            return rehearsal.value(seat.source, kind, take);
+        }
+        let value = take();
+        // What has no cause on the bus is not done again.
+        if !matches!(self.call, Call::Loop | Call::Stop) {
+            self.note(kind.about(seat.source), &note::number(value));
+        }
+        value
+    }
+}

@@ -1,0 +1,177 @@
+//! What a journal has noted down about the workers of a table: when their handlers were made, and what their surroundings told them.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::describe::WorkerInfo;
+use super::start_error::StartError;
+use crate::bus::{SourceId, Tag, WaitStrategy};
+use crate::journal::note::{self, NoteKind};
+use crate::journal::{Entry, Item, JournalError, Reader};
+
+/// The time from when the handlers of a worker were made to when they were made again.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Life {
+    /// The position of the note that says so: what the worker's handlers sent before is not of this life.
+    pub(crate) begun: u64,
+    /// The position of the first record that they may get.
+    pub(crate) start: u64,
+    /// Where the next life begins, or what is looked at ends.
+    pub(crate) end: u64,
+    pub(crate) timers: VecDeque<Fired>,
+    pub(crate) values: VecDeque<Value>,
+}
+
+/// A timer that fired.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fired {
+    pub(crate) source: SourceId,
+    /// The position of the record that the worker took next.
+    pub(crate) next: u64,
+    pub(crate) number: u64,
+}
+
+/// What a handler was told when it asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Value {
+    /// Of the note.
+    pub(crate) tag: Tag,
+    pub(crate) value: u64,
+}
+
+/// The past of one worker.
+#[derive(Debug)]
+pub(crate) struct Past {
+    name: String,
+    own: Vec<SourceId>,
+    pub(crate) lives: Vec<Life>,
+    /// Whether one of its handlers has sent something before the first life that is known.
+    pub(crate) cut: bool,
+}
+
+/// What the notes call a worker.
+pub(crate) fn name_of(app: &str, worker: &str) -> String {
+    format!("{app}.{worker}")
+}
+
+/// The ids of the worker's handlers as sources.
+pub(crate) fn own_of(worker: &WorkerInfo) -> Vec<SourceId> {
+    let handlers = worker.handlers.iter();
+    handlers.map(|handler| handler.source.id).collect()
+}
+
+impl Past {
+    pub(crate) fn of(app: &str, worker: &WorkerInfo) -> Self {
+        Self {
+            name: name_of(app, worker.name),
+            own: own_of(worker),
+            lives: Vec::new(),
+            cut: false,
+        }
+    }
+
+    fn message(&mut self, source: SourceId) {
+        self.cut |= self.lives.is_empty() && self.own.contains(&source);
+    }
+
+    fn note(&mut self, kind: NoteKind, note: &Entry<'_>) {
+        let Entry {
+            position,
+            tag,
+            payload,
+        } = *note;
+        match kind {
+            NoteKind::Begin => match note::begin_of(payload) {
+                Some((start, name)) if name == self.name.as_bytes() => {
+                    if let Some(life) = self.lives.last_mut() {
+                        life.end = position;
+                    }
+                    self.lives.push(Life {
+                        begun: position,
+                        start,
+                        ..Life::default()
+                    });
+                }
+                _ => {}
+            },
+            NoteKind::Timer | NoteKind::Clock | NoteKind::Random
+                if self.own.contains(&tag.source) =>
+            {
+                let Some(life) = self.lives.last_mut() else {
+                    self.cut = true;
+                    return;
+                };
+                if kind != NoteKind::Timer {
+                    let value = note::number_of(payload);
+                    life.values.extend(value.map(|value| Value { tag, value }));
+                } else if let Some((next, number)) = note::timer_of(payload) {
+                    let source = tag.source;
+                    life.timers.push_back(Fired {
+                        source,
+                        next,
+                        number,
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Reads the past of the workers, from where the reader is to `end`. Bytes are not checked: who goes by a note finds it again,
+/// and checks it then.
+pub(crate) fn read(
+    reader: Reader,
+    end: u64,
+    patience: Duration,
+    mut pasts: Vec<Past>,
+) -> Result<Vec<Past>, StartError> {
+    let mut reader = reader.trusting();
+    while reader.position() < end {
+        let item = match reader.next_item() {
+            Ok(Some(item)) => item,
+            Ok(None) => {
+                wait(&mut reader, end, patience)?;
+                continue;
+            }
+            Err(error) => return Err(StartError::Journal(error)),
+        };
+        match item {
+            Item::Record(entry) => {
+                pasts
+                    .iter_mut()
+                    .for_each(|past| past.message(entry.source()));
+            }
+            Item::Note(note) => {
+                let kind = NoteKind::of(note.tag).filter(|&kind| kind != NoteKind::Time);
+                if let Some(kind) = kind {
+                    pasts.iter_mut().for_each(|past| past.note(kind, &note));
+                }
+            }
+            _ => {}
+        }
+    }
+    for past in &mut pasts {
+        if let Some(life) = past.lives.last_mut() {
+            life.end = end;
+        }
+    }
+    Ok(pasts)
+}
+
+/// Waits for what stands at the reader's position, which has been claimed before `end` was the journal's end.
+pub(crate) fn wait(reader: &mut Reader, end: u64, patience: Duration) -> Result<(), StartError> {
+    let position = reader.position();
+    let deadline = Instant::now().checked_add(patience);
+    match reader.wait(WaitStrategy::Block, deadline, || false) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(StartError::Unfinished { position, end }),
+        Err(error) => Err(StartError::Journal(error)),
+    }
+}
+
+impl From<JournalError> for StartError {
+    fn from(error: JournalError) -> Self {
+        Self::Journal(error)
+    }
+}

@@ -1,0 +1,317 @@
+//! Bringing a worker's handlers to where they were: they get what they got then, and what they do is compared with what they did.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::app::App;
+use super::deliver::{Fire, Visitor};
+use super::divergence::{Act, Divergence};
+use super::handler::Handler;
+use super::link::{Call, Link};
+use super::outbox::Seat;
+use super::pace::Pace;
+use super::past::{self, Life, name_of, own_of};
+use super::rehearsal::{Findings, Rehearsal};
+use super::runner::{Clock, Runner, take};
+use super::start_error::StartError;
+use super::timers::{OUTSIDE, Timer};
+use super::worker::Worker;
+use crate::bus::{SourceId, Tag};
+use crate::journal::note::{self, NoteKind};
+use crate::journal::{Item, Reader};
+
+/// What a worker is to go through.
+pub(crate) struct Course {
+    pub(crate) reader: Reader,
+    pub(crate) life: Life,
+    /// What is looked at: differences before it are passed over, and records from its end on are not delivered.
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+    pub(crate) findings: Arc<Findings>,
+    pub(crate) patience: Duration,
+    /// The longest payload that fits in the journal, in bytes.
+    pub(crate) max_payload: usize,
+    pub(crate) pace: Option<Pace>,
+    /// By its policy, the worker has stopped.
+    pub(crate) stopped: bool,
+    /// How many acts were the same.
+    pub(crate) compared: u64,
+    pub(crate) track: Track,
+}
+
+/// What tells the acts of a worker's handlers from those of others, and from those that are not compared.
+pub(crate) struct Track {
+    name: String,
+    own: Vec<SourceId>,
+    /// The handlers have been told to stop, and have not gone on yet.
+    ended: bool,
+    /// What comes next has no cause in the journal.
+    outside: bool,
+}
+
+impl Track {
+    pub(crate) fn of<W: Worker>() -> Self {
+        Self {
+            name: name_of(W::App::INFO.name, W::INFO.name),
+            own: own_of(const { &W::INFO }),
+            ended: false,
+            outside: false,
+        }
+    }
+
+    /// Whether a record or a note of a value is one that is done again.
+    #[inline]
+    fn is_compared(&mut self, source: SourceId) -> bool {
+        self.own.contains(&source) && !(core::mem::take(&mut self.outside) || self.ended)
+    }
+}
+
+impl<W: Worker> Runner<W> {
+    /// Has the handlers rehearse a life. What they did last, and what is not found in the journal, is left in the link's
+    /// rehearsal. `false`: by its policy the worker stops.
+    pub(crate) fn rehearse(&mut self, course: &mut Course) -> Result<bool, StartError> {
+        let values = core::mem::take(&mut course.life.values);
+        let mut rehearsal = Rehearsal::new(values, course.max_payload);
+        rehearsal.position = course.life.start;
+        self.link.kept.rehearsal = Some(Box::new(rehearsal));
+        self.link.kept.on = true;
+        if let Some(failure) = self.begin() {
+            return Err(StartError::Failed(Box::new(failure)));
+        }
+        let first = course.life.start.min(course.life.begun);
+        course.reader.seek(first)?;
+        self.link.position = course.life.start;
+        loop {
+            let gone = catch_unwind(AssertUnwindSafe(|| self.rehearse_on(course)));
+            match gone {
+                Ok(done) => return done.map(|()| !course.stopped),
+                // What it did before is still to be found.
+                Err(panic) => course.stopped |= !self.panicked(panic),
+            }
+        }
+    }
+
+    /// Goes on until the life is over, or nobody wants to know more.
+    fn rehearse_on(&mut self, course: &mut Course) -> Result<(), StartError> {
+        loop {
+            let at = course.reader.position();
+            let delivers = at < course.to && !course.stopped;
+            if delivers || at == course.life.end && at <= course.to && !course.stopped {
+                self.fire_again(&mut course.life, at);
+            }
+            if at >= course.life.end
+                || at > course.findings.until()
+                || self.link.control.is_stopping()
+                || at >= course.to && self.has_done_nothing()
+            {
+                return Ok(());
+            }
+            let Course {
+                reader,
+                life,
+                pace,
+                track,
+                findings,
+                compared,
+                from,
+                patience,
+                ..
+            } = course;
+            let Some(item) = reader.next_item()? else {
+                past::wait(reader, life.end, *patience)?;
+                continue;
+            };
+            let Self {
+                worker,
+                link,
+                clock,
+                ..
+            } = self;
+            match item {
+                Item::Record(record) => {
+                    let own = record.position > life.begun && track.is_compared(record.source());
+                    if own {
+                        let differs = compare::<W>(link, at, record.tag, false, record.payload);
+                        found(findings, differs, at >= *from, compared);
+                    }
+                    if !delivers || at < life.start {
+                        continue;
+                    }
+                    match W::find(record.tag) {
+                        None => link.tally.passed.add(1),
+                        Some(route) => {
+                            link.turn_to(Call::Handle);
+                            if let Some(rehearsal) = &mut link.kept.rehearsal {
+                                rehearsal.position = at;
+                            }
+                            take(worker, link, clock, route, at, record.payload);
+                            turn(clock);
+                        }
+                    }
+                }
+                Item::Note(note) => match NoteKind::of(note.tag) {
+                    Some(NoteKind::Time) => {
+                        if let (Some(pace), Some(time)) = (pace, note::number_of(note.payload)) {
+                            pace.wait_for(at, time, &|| at > findings.until());
+                        }
+                    }
+                    Some(kind)
+                        if at > life.begun && track.hear(kind, note.tag, note.payload, link) =>
+                    {
+                        let differs = compare::<W>(link, at, note.tag, true, note.payload);
+                        found(findings, differs, at >= *from, compared);
+                    }
+                    _ => {}
+                },
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether all that was done has been found.
+    fn has_done_nothing(&self) -> bool {
+        let rehearsal = self.link.kept.rehearsal.as_ref();
+        rehearsal.is_none_or(|rehearsal| rehearsal.done.is_empty())
+    }
+
+    /// Fires the timers that fired before the record at `at`, or one after it, was taken.
+    fn fire_again(&mut self, life: &mut Life, at: u64) {
+        while let Some(&fired) = life.timers.front() {
+            if fired.next > at {
+                return;
+            }
+            life.timers.pop_front();
+            let handlers = W::INFO.handlers.iter();
+            let index = { handlers }.position(|handler| handler.source.id == fired.source);
+            let Some(index) = index else { continue };
+            let timer = Timer::numbered(fired.number);
+            let outside = fired.number & OUTSIDE != 0;
+            if !outside && !self.link.timers.cancel(index as u16, timer) {
+                // It was not set this time, as will be found where the journal says that it fired.
+                continue;
+            }
+            self.link.turn_to(Call::Timer);
+            let tag = NoteKind::Timer.about(fired.source);
+            if let Some(rehearsal) = &mut self.link.kept.rehearsal {
+                rehearsal.note(tag, &note::timer(fired.next, fired.number));
+            }
+            let fire = &mut Fire(&mut self.link, timer);
+            self.worker.visit(index, fire);
+        }
+    }
+
+    /// The name of an async handler of this worker.
+    pub(crate) fn async_handler(&mut self) -> Option<&'static str> {
+        let mut asked = IsAsync(false);
+        (0..W::INFO.handlers.len()).find_map(|index| {
+            self.worker.visit(index, &mut asked);
+            asked.0.then(|| W::INFO.handlers[index].name)
+        })
+    }
+
+    /// Ends what is only rehearsed: tells what was done and not found, and the handlers to stop.
+    pub(crate) fn finish(mut self, tell: impl FnOnce(&Rehearsal)) {
+        if let Some(rehearsal) = &self.link.kept.rehearsal {
+            tell(rehearsal);
+        }
+        self.stop_handlers();
+    }
+
+    /// Ends the rehearsal, and goes on live: first comes what had been done and was never published, if it was not.
+    pub(crate) fn go_on(&mut self) -> bool {
+        let link = &mut self.link;
+        let Some(rehearsal) = link.kept.rehearsal.take() else {
+            return false;
+        };
+        link.turn_to(Call::Nothing);
+        let name = name_of(W::App::INFO.name, W::INFO.name);
+        link.note(NoteKind::Restored.of_nobody(), name.as_bytes());
+        link.spill.take_over(&rehearsal.done);
+        link.flush();
+        rehearsal.stop_asked
+    }
+
+    /// Notes down that the handlers have been made, and from where on they hear the journal.
+    pub(crate) fn note_begin(&mut self, start: u64) {
+        let name = name_of(W::App::INFO.name, W::INFO.name);
+        let payload = note::begin(start, &name);
+        self.link.note(NoteKind::Begin.of_nobody(), &payload);
+    }
+}
+
+impl Track {
+    /// Takes a note in. `true`: it is one of an act that is done again.
+    fn hear(&mut self, kind: NoteKind, tag: Tag, payload: &[u8], link: &mut Link) -> bool {
+        let mine = || payload == self.name.as_bytes();
+        let own = self.own.contains(&tag.source);
+        match kind {
+            NoteKind::Timer | NoteKind::Clock | NoteKind::Random => own && !self.ended,
+            NoteKind::Outside => {
+                self.outside |= own;
+                false
+            }
+            NoteKind::Withdrawn => {
+                self.outside &= !own;
+                false
+            }
+            NoteKind::End if mine() => {
+                self.ended = true;
+                self.outside = false;
+                if let Some(rehearsal) = &mut link.kept.rehearsal {
+                    rehearsal.stop_asked = false;
+                }
+                false
+            }
+            NoteKind::Restored if mine() => {
+                (self.ended, self.outside) = (false, false);
+                false
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Compares what stands in the journal with what has been done.
+#[inline]
+fn compare<W: Worker>(
+    link: &mut Link,
+    position: u64,
+    tag: Tag,
+    is_note: bool,
+    payload: &[u8],
+) -> Option<Divergence> {
+    let rehearsal = link.kept.rehearsal.as_mut()?;
+    let app = W::App::INFO;
+    let met = rehearsal.meet(app, tag, is_note, payload);
+    met.err().map(|(input, sent)| Divergence {
+        worker: W::INFO.name,
+        position,
+        input,
+        recorded: Act::of(app, tag, is_note, payload),
+        sent,
+    })
+}
+
+#[inline]
+fn found(findings: &Findings, differs: Option<Divergence>, counts: bool, compared: &mut u64) {
+    match differs {
+        None => *compared += u64::from(counts),
+        Some(divergence) if counts => findings.add(divergence),
+        Some(_) => {}
+    }
+}
+
+#[inline]
+fn turn(clock: &mut Clock) {
+    clock.turn(false);
+}
+
+/// Asks whether a handler is async.
+struct IsAsync(bool);
+
+impl Visitor for IsAsync {
+    fn visit<H: Handler>(&mut self, _: Seat, _: &mut H) {
+        self.0 = H::IS_TASK;
+    }
+}

@@ -1,0 +1,120 @@
+//! What came of a replay.
+
+use core::fmt;
+
+use super::counters::WorkerCounters;
+use super::divergence::{Act, Divergence};
+use super::failure::Failure;
+use super::start_error::StartError;
+use crate::journal::{JournalError, SchemaConflict};
+
+/// What came of a replay.
+#[derive(Debug)]
+#[non_exhaustive]
+#[must_use]
+pub struct Replayed {
+    /// The range: the first position, and that where it ended.
+    pub from: u64,
+    /// Where it ended.
+    pub to: u64,
+    /// What each worker has done, in the order of the table.
+    pub workers: Vec<WorkerCounters>,
+    /// How many acts of handlers were compared, and are the same.
+    pub compared: u64,
+    /// Those that are not, by position.
+    pub divergences: Vec<Divergence>,
+    /// What was done and does not stand in the rest of the journal: the process died before it could be published, or is about to
+    /// publish it, or the worker has never run on this journal. The first of them.
+    pub unrecorded: Vec<Act>,
+    /// How many more there were than are listed.
+    pub unlisted: u64,
+    /// The failures of handlers. None stops a replay.
+    pub failures: Vec<Failure>,
+}
+
+impl Replayed {
+    /// Whether all that stands in the journal was done again as it was done then.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.divergences.is_empty()
+    }
+
+    /// How many messages were delivered.
+    #[must_use]
+    pub fn messages(&self) -> u64 {
+        self.workers.iter().map(|worker| worker.messages).sum()
+    }
+}
+
+impl fmt::Display for Replayed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "replayed positions {} to {}: {} messages delivered, {} acts compared and the same",
+            self.from,
+            self.to,
+            self.messages(),
+            self.compared
+        )?;
+        for divergence in &self.divergences {
+            writeln!(f, "{divergence}")?;
+        }
+        for act in &self.unrecorded {
+            writeln!(f, "not in the journal: {act}")?;
+        }
+        if self.unlisted > 0 {
+            writeln!(f, "and {} more", self.unlisted)?;
+        }
+        for failure in &self.failures {
+            writeln!(f, "failure: {failure}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A replay could not be done.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// It could not begin, or not go on.
+    Start(StartError),
+    /// No speed.
+    Speed(f64),
+    /// What the table says of an id contradicts the journal.
+    Conflict(SchemaConflict),
+}
+
+impl From<StartError> for ReplayError {
+    fn from(error: StartError) -> Self {
+        Self::Start(error)
+    }
+}
+
+impl From<JournalError> for ReplayError {
+    fn from(error: JournalError) -> Self {
+        Self::Start(StartError::Journal(error))
+    }
+}
+
+impl fmt::Display for ReplayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start(error) => error.fmt(f),
+            Self::Speed(speed) => write!(
+                f,
+                "{speed} is no speed: 1.0 is that of then, 10.0 ten times that; leave it out to go as fast as it goes"
+            ),
+            Self::Conflict(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ReplayError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Start(error) => Some(error),
+            Self::Speed(_) => None,
+            Self::Conflict(error) => Some(error),
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The start of a run on a journal: anew, from where the last process had got, or with the handlers brought to where they were.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::app::App;
+use super::describe::WorkerInfo;
+use super::gate::Gate;
+use super::past::{self, Life, Past, name_of};
+use super::rehearsal::Findings;
+use super::rehearse::{Course, Track};
+use super::runner::Runner;
+use super::start_error::StartError;
+use super::worker::Worker;
+use crate::bus::{Start, Subscriber};
+use crate::journal::{Cursor, Journal, Reader};
+
+/// With what a run begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Beginning {
+    /// With handlers just made.
+    Anew,
+    /// With handlers just made, where the last process had got.
+    Resumed,
+    /// With handlers that are where they were.
+    Restored,
+}
+
+/// How a worker begins.
+pub(crate) enum Way {
+    /// On a bus in memory.
+    Bus,
+    /// On a journal.
+    Journal {
+        cursor: Option<Box<Cursor>>,
+        restores: Option<Box<Restores>>,
+    },
+}
+
+/// What a worker has when the table is restored.
+pub(crate) struct Restores {
+    path: PathBuf,
+    /// What is to be rehearsed, if the worker has run before.
+    life: Option<Life>,
+    findings: Arc<Findings>,
+    patience: Duration,
+}
+
+/// How a worker's handlers are, after all that comes before it is live.
+pub(crate) enum Ready {
+    /// They are made, and have still to be started.
+    Made,
+    /// They are where they were.
+    Restored {
+        /// By its policy, the worker has stopped.
+        stopped: bool,
+        /// One of them had asked for a stop.
+        stop_asked: bool,
+    },
+}
+
+/// What is settled for the workers of a run on a journal.
+pub(crate) struct Plan {
+    journal: Journal,
+    beginning: Beginning,
+    start: Start,
+    patience: Duration,
+    /// Keeps everything from being given up while workers rehearse.
+    holder: Option<Subscriber>,
+    findings: Arc<Findings>,
+}
+
+impl Plan {
+    pub(crate) fn new(
+        journal: &Journal,
+        beginning: Beginning,
+        start: Start,
+        patience: Duration,
+    ) -> Result<Self, StartError> {
+        let holder = match beginning {
+            Beginning::Restored => Some(journal.bus().subscribe(Start::Oldest)?),
+            _ => None,
+        };
+        Ok(Self {
+            journal: journal.clone(),
+            beginning,
+            start,
+            patience,
+            holder,
+            findings: Arc::new(Findings::new(1)),
+        })
+    }
+
+    /// Attaches a worker to the journal.
+    pub(crate) fn join(
+        &self,
+        app: &str,
+        worker: &WorkerInfo,
+    ) -> Result<(Subscriber, Way), StartError> {
+        let mut start = self.start;
+        let mut cursor = None;
+        match self.beginning {
+            Beginning::Anew => {}
+            Beginning::Resumed => {
+                let name = name_of(app, worker.name);
+                let known = self.journal.cursors().map_err(StartError::Cursor)?;
+                let known = known.iter().any(|cursor| cursor.name == name);
+                let opened = self.journal.cursor(&name).map_err(StartError::Cursor)?;
+                if known {
+                    // After a loss of power the journal may end before what had been handled.
+                    start = Start::At(opened.position().min(self.journal.bus().tail()));
+                }
+                cursor = Some(Box::new(opened));
+            }
+            Beginning::Restored => start = Start::Newest,
+        }
+        let subscriber = self.journal.bus().subscribe(start)?;
+        let restores = None;
+        Ok((subscriber, Way::Journal { cursor, restores }))
+    }
+
+    /// Finds out what each worker has to rehearse, now that all of them have joined.
+    pub(crate) fn restore<T>(
+        &self,
+        app: &str,
+        seats: &mut [(&'static WorkerInfo, Subscriber, Way, T)],
+    ) -> Result<(), StartError> {
+        let Some(holder) = &self.holder else {
+            return Ok(());
+        };
+        let Some(path) = self.journal.path() else {
+            return Err(StartError::NotKept { what: "restored" });
+        };
+        let mut reader = Reader::open(path).map_err(StartError::Open)?;
+        reader.seek(holder.start())?;
+        let end = seats.iter().map(|seat| seat.1.start()).max().unwrap_or(0);
+        let pasts = seats.iter().map(|seat| Past::of(app, seat.0)).collect();
+        let pasts = past::read(reader, end, self.patience, pasts)?;
+        for ((worker, subscriber, way, _), mut past) in seats.iter_mut().zip(pasts) {
+            let oldest = holder.start();
+            let mut life = past.lives.pop();
+            if past.cut && life.is_none() || life.as_ref().is_some_and(|it| it.start < oldest) {
+                let worker = worker.name;
+                return Err(StartError::Cut { worker, oldest });
+            }
+            match &mut life {
+                Some(life) => life.end = subscriber.start(),
+                // It begins as in a run that is not restored.
+                None if self.start != Start::Newest => {
+                    *subscriber = self.journal.bus().subscribe(self.start)?;
+                }
+                None => {}
+            }
+            let restores = Some(Box::new(Restores {
+                path: path.to_owned(),
+                life,
+                findings: Arc::clone(&self.findings),
+                patience: self.patience,
+            }));
+            let cursor = None;
+            *way = Way::Journal { cursor, restores };
+        }
+        Ok(())
+    }
+}
+
+impl<W: Worker> Runner<W> {
+    /// Does what comes before the worker is live. `None`: another worker has said why there will be no start.
+    pub(crate) fn get_ready(&mut self, way: Way, gate: &Gate) -> Result<Option<Ready>, StartError> {
+        let Way::Journal { cursor, restores } = way else {
+            return Ok(Some(Ready::Made));
+        };
+        self.cursor = cursor;
+        if let Some(restores) = restores {
+            let lived = self.live_again(&restores)?;
+            if !gate.rehearsed() {
+                return Ok(None);
+            }
+            if let Some(first) = restores.findings.found().first() {
+                return Err(StartError::Diverged(Box::new(first.clone())));
+            }
+            if let Some(stopped) = lived {
+                let stop_asked = self.go_on();
+                return Ok(Some(Ready::Restored {
+                    stopped,
+                    stop_asked,
+                }));
+            }
+        }
+        self.link.kept.on = true;
+        self.note_begin(self.subscriber.start());
+        Ok(Some(Ready::Made))
+    }
+
+    /// Rehearses the life of before, if there was one. Gives whether the worker stopped in it.
+    fn live_again(&mut self, restores: &Restores) -> Result<Option<bool>, StartError> {
+        if let Some(handler) = self.async_handler() {
+            return Err(StartError::Async {
+                worker: W::INFO.name,
+                handler,
+            });
+        }
+        let Some(life) = restores.life.clone() else {
+            return Ok(None);
+        };
+        let mut course = Course {
+            reader: Reader::open(&restores.path).map_err(StartError::Open)?,
+            from: 0,
+            to: life.end,
+            life,
+            findings: Arc::clone(&restores.findings),
+            patience: restores.patience,
+            max_payload: self.link.publisher.max_payload(),
+            pace: None,
+            stopped: false,
+            compared: 0,
+            track: Track::of::<W>(),
+        };
+        let goes_on = self.rehearse(&mut course)?;
+        match self.link.control.take_fatal() {
+            Some(failure) => Err(StartError::Failed(Box::new(failure))),
+            None => Ok(Some(!goes_on)),
+        }
+    }
+}
+
+/// Admits the table to the journal: what it says of ids must be what the journal says.
+pub(crate) fn admit<A: App>(journal: &Journal) -> Result<(), StartError> {
+    Ok(journal.admit(&crate::journal::Schema::from(A::INFO))?)
+}

@@ -1,0 +1,66 @@
+//! What a live worker leaves in its journal, and in its cursor, for those who come after it.
+
+use super::app::App;
+use super::failure::{Failure, FailureKind};
+use super::past::name_of;
+use super::runner::Runner;
+use super::timers::Timer;
+use super::worker::Worker;
+use crate::journal::note::{self, NoteKind};
+
+impl<W: Worker> Runner<W> {
+    /// The position of the first record that has not been handled.
+    fn reached(&self) -> u64 {
+        // What stands after the stop is read, and not handled.
+        let cut_off = self.link.control.cut_off();
+        self.subscriber.position().min(cut_off)
+    }
+
+    /// Notes down that a timer fires, and between which records.
+    #[cold]
+    pub(super) fn note_timer(&mut self, index: u16, timer: Timer) {
+        let source = W::INFO.handlers[usize::from(index)].source.id;
+        let payload = note::timer(self.reached(), timer.number());
+        self.link.note(NoteKind::Timer.about(source), &payload);
+    }
+
+    /// Stores how far the worker has got, unless something that was sent on the way is not out yet.
+    #[cold]
+    pub(super) fn keep_position(&mut self) {
+        let position = self.reached();
+        let Some(cursor) = &mut self.cursor else {
+            return;
+        };
+        if !self.link.spill.is_empty() || cursor.position() == position {
+            return;
+        }
+        if let Err(error) = cursor.store(position) {
+            self.give_up_cursor(error);
+        }
+    }
+
+    fn give_up_cursor(&mut self, error: crate::journal::CursorError) {
+        self.cursor = None;
+        self.link.control.fail(Failure {
+            worker: W::INFO.name,
+            handler: None,
+            record: None,
+            kind: FailureKind::Cursor(error),
+        });
+    }
+
+    /// The worker ends: what its handlers send when they are told so is not compared.
+    pub(super) fn keep_end(&mut self) {
+        if !self.link.kept.on || self.link.kept.rehearsal.is_some() {
+            return;
+        }
+        self.link.flush();
+        self.keep_position();
+        let synced = self.cursor.as_mut().map(|cursor| cursor.sync());
+        if let Some(Err(error)) = synced {
+            self.give_up_cursor(error);
+        }
+        let name = name_of(W::App::INFO.name, W::INFO.name);
+        self.link.note(NoteKind::End.of_nobody(), name.as_bytes());
+    }
+}

@@ -1,0 +1,153 @@
+//! Why a run did not start.
+
+use core::fmt;
+
+use super::failure::Failure;
+use crate::bus::JoinError;
+
+/// A run did not start. Nothing of it runs any more.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The bus has no slot left for a worker.
+    Join(JoinError),
+    /// Who is on the bus already gives an id another meaning.
+    Conflict(crate::bus::NameConflict),
+    /// The system gives no thread, or one panicked outside of what handlers do.
+    Thread(std::io::Error),
+    /// No worker was chosen, or one that the table hasn't got.
+    NoWorkers {
+        /// The table's name.
+        app: &'static str,
+    },
+    /// A constructor or an `on_start` failed, or a worker could not be put on its core; or a failure stopped the run while it
+    /// was restored.
+    Failed(Box<Failure>),
+    /// What it runs on is no journal in files, and can't be resumed, restored or replayed.
+    #[cfg(feature = "journal")]
+    NotKept {
+        /// What was to be done with it.
+        what: &'static str,
+    },
+    /// It is to run on what can only be read.
+    #[cfg(feature = "journal")]
+    ReadOnly {
+        /// The journal's directory.
+        path: std::path::PathBuf,
+    },
+    /// The journal can't be opened for reading.
+    #[cfg(feature = "journal")]
+    Open(crate::journal::OpenError),
+    /// The journal can't be read, or says something else of the table's ids.
+    #[cfg(feature = "journal")]
+    Journal(crate::journal::JournalError),
+    /// A worker's cursor can't be had.
+    #[cfg(feature = "journal")]
+    Cursor(crate::journal::CursorError),
+    /// What a worker did first is not retained any more.
+    #[cfg(feature = "journal")]
+    Cut {
+        /// The worker's name.
+        worker: &'static str,
+        /// The oldest position that is retained.
+        oldest: u64,
+    },
+    /// A claim in the journal was neither committed nor aborted in time.
+    #[cfg(feature = "journal")]
+    Unfinished {
+        /// The claim's position.
+        position: u64,
+        /// Up to where the journal was to be read.
+        end: u64,
+    },
+    /// Tasks do not do the same again, so a table with an async handler is neither restored nor replayed.
+    #[cfg(feature = "journal")]
+    Async {
+        /// The worker's name.
+        worker: &'static str,
+        /// The handler's name.
+        handler: &'static str,
+    },
+    /// A handler does something else now than what the journal has of it.
+    #[cfg(feature = "journal")]
+    Diverged(Box<super::Divergence>),
+}
+
+impl From<Failure> for StartError {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(Box::new(failure))
+    }
+}
+
+impl From<JoinError> for StartError {
+    fn from(error: JoinError) -> Self {
+        Self::Join(error)
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Join(error) => {
+                write!(f, "a worker takes two slots of the bus: {error}")
+            }
+            Self::Conflict(error) => error.fmt(f),
+            Self::Thread(error) => write!(f, "a worker has no thread: {error}"),
+            Self::NoWorkers { app } => write!(
+                f,
+                "no worker of `{app}` is to run: give `only` at least one of its workers, such as `{app}::NAME`"
+            ),
+            Self::Failed(failure) => failure.fmt(f),
+            #[cfg(feature = "journal")]
+            Self::NotKept { what } => write!(
+                f,
+                "a table is {what} on a journal in files: give `builder` a `&Journal` that was opened with a path"
+            ),
+            #[cfg(feature = "journal")]
+            Self::ReadOnly { path } => write!(
+                f,
+                "nothing runs on a reader of the journal in {}: open it as a `Journal`, or replay it",
+                path.display()
+            ),
+            #[cfg(feature = "journal")]
+            Self::Open(error) => error.fmt(f),
+            #[cfg(feature = "journal")]
+            Self::Journal(error) => error.fmt(f),
+            #[cfg(feature = "journal")]
+            Self::Cursor(error) => error.fmt(f),
+            #[cfg(feature = "journal")]
+            Self::Cut { worker, oldest } => write!(
+                f,
+                "what the handlers of worker `{worker}` were told first is not retained any more: the journal's oldest record stands at {oldest}.                  Retain more, or run the table anew"
+            ),
+            #[cfg(feature = "journal")]
+            Self::Unfinished { position, end } => write!(
+                f,
+                "a claim at position {position} was neither committed nor aborted in time, so the journal can't be read up to {end}: does a                  publisher hold a claim?"
+            ),
+            #[cfg(feature = "journal")]
+            Self::Async { worker, handler } => write!(
+                f,
+                "handler `{handler}` of worker `{worker}` is async: when its task sends is not for the journal to say, so the table can be                  neither restored nor replayed; choose the other workers with `only`"
+            ),
+            #[cfg(feature = "journal")]
+            Self::Diverged(divergence) => divergence.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Join(error) => Some(error),
+            Self::Thread(error) => Some(error),
+            #[cfg(feature = "journal")]
+            Self::Open(error) => Some(error),
+            #[cfg(feature = "journal")]
+            Self::Journal(error) => Some(error),
+            #[cfg(feature = "journal")]
+            Self::Cursor(error) => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Running on a journal, stopping, going on.
+
+use messenger::bus::{Bus, BusConfig, MessageId, SourceId, Start, Tag};
+use messenger::journal::{Journal, JournalConfig, JournalError, Reader};
+use messenger::{Replay, ReplayError, StartError};
+
+use super::kit::{Dir, small};
+use super::table::*;
+
+#[test]
+fn a_table_runs_on_a_journal_and_its_schema_is_kept() {
+    let dir = Dir::new("runs");
+    let journal = dir.open(small());
+    let config = Config {
+        ticks: 20,
+        idles: true,
+        ..Config::default()
+    };
+    let app = sums(&journal, &config).run().unwrap();
+    publish(&app, 1..=200, 200);
+    let report = app.stop().unwrap();
+    assert!(report.failures.is_empty(), "{report}");
+    check_sums(&dir, 200);
+    let kept = journal.schema();
+    assert!(kept.table("Sums").is_some());
+    assert_eq!(kept.message(MessageId::new(3)).unwrap().name, "Sum");
+    assert_eq!(kept.source(SourceId::new(5)).unwrap().name, "Judge");
+    journal.close().unwrap();
+    assert!(Reader::open(&dir).unwrap().schema().table("Sums").is_some());
+}
+
+/// A table in which an id means something else.
+mod other {
+    use messenger::{Handle, Handler, Outbox, Result, messenger};
+
+    use super::{Main, Number};
+
+    #[derive(Debug, Handler)]
+    #[handler(id = 3)]
+    pub(crate) struct Another;
+
+    impl Handle<Number> for Another {
+        fn handle(&mut self, _: &Number, _: &mut Outbox<'_, Self>) -> Result {
+            Ok(())
+        }
+    }
+
+    messenger! {
+        pub(crate) Others;
+        outside: [ Main ]
+        One:
+            handlers: [ another: Another = Another ]
+            routes: [ Main, Number: [another] ]
+    }
+}
+
+#[test]
+fn a_table_that_contradicts_the_schema_does_not_run() {
+    let dir = Dir::new("conflict");
+    let journal = dir.open(small());
+    other::Others::builder(&journal)
+        .run()
+        .unwrap()
+        .stop()
+        .unwrap();
+    let refused = sums(&journal, &Config::default()).run();
+    match refused {
+        Err(StartError::Journal(JournalError::Conflict(conflict))) => {
+            let text = conflict.to_string();
+            assert!(text.contains("Another") && text.contains("Adder"), "{text}");
+        }
+        other => panic!("{other:?}"),
+    }
+    let reader = Reader::open(&dir).unwrap();
+    let refused = Sums::builder(&reader, Config::default()).replay(Replay::all());
+    assert!(
+        matches!(refused, Err(ReplayError::Conflict(_))),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn what_has_no_journal_is_neither_resumed_nor_restored_nor_replayed() {
+    let bus = || Bus::new(BusConfig::bytes(1 << 16)).unwrap();
+    let builder = || Sums::builder(bus(), Config::default());
+    for (refused, what) in [
+        (builder().resume().run().err().unwrap(), "resumed"),
+        (builder().restore().run().err().unwrap(), "restored"),
+    ] {
+        assert!(matches!(refused, StartError::NotKept { .. }));
+        assert!(refused.to_string().contains(what), "{refused}");
+    }
+    let refused = builder().replay(Replay::all());
+    assert!(
+        matches!(
+            refused,
+            Err(ReplayError::Start(StartError::NotKept { what: "replayed" }))
+        ),
+        "{refused:?}"
+    );
+    let journal = Journal::in_memory(small()).unwrap();
+    let refused = sums(&journal, &Config::default()).restore().run();
+    assert!(matches!(refused, Err(StartError::NotKept { .. })));
+    let app = sums(&journal, &Config::default()).run().unwrap();
+    publish(&app, 1..=10, 10);
+    app.stop().unwrap();
+
+    let dir = Dir::new("read-only");
+    drop(dir.open(small()));
+    let reader = Reader::open(&dir).unwrap();
+    let refused = Sums::builder(&reader, Config::default()).run();
+    assert!(matches!(refused, Err(StartError::ReadOnly { .. })));
+}
+
+#[test]
+fn on_a_bus_in_memory_the_clock_and_random_numbers_are_the_systems() {
+    let bus = Bus::new(BusConfig::bytes(1 << 16)).unwrap();
+    let before = std::time::SystemTime::now();
+    let app = Sums::builder(bus, Config::default()).run().unwrap();
+    let mut sums = app.subscribe_gating::<(Sum,)>(Start::Newest).unwrap();
+    let mut publisher = app.publisher::<Main>().unwrap();
+    let mut tokens = std::collections::HashSet::new();
+    for n in 1..=20 {
+        publisher.send(&Number(n)).unwrap();
+        let sum = sums.receive().unwrap().unwrap();
+        tokens.insert(sum.token);
+        let at = std::time::UNIX_EPOCH + std::time::Duration::from_nanos(sum.nanos);
+        assert!(at >= before && at <= std::time::SystemTime::now());
+    }
+    assert_eq!(tokens.len(), 20);
+    drop(sums);
+    app.stop().unwrap();
+}
+
+#[test]
+fn a_resumed_run_handles_each_record_once_after_a_stop() {
+    let dir = Dir::new("resumed");
+    let mut handled = Vec::new();
+    for round in 0..4_u64 {
+        let journal = dir.open(small());
+        let config = Config::default();
+        // What is published while nothing runs is found by the next run.
+        let mut main = journal.bus().publisher().unwrap();
+        let tag = Tag::new(SourceId::new(1), MessageId::new(1));
+        if round > 0 {
+            main.send(tag, &(round * 10 + 9).to_le_bytes()).unwrap();
+        }
+        let app = sums(&journal, &config)
+            .only([Sums::SQUARING])
+            .resume()
+            .run()
+            .unwrap();
+        let mut publisher = app.publisher::<Main>().unwrap();
+        for number in round * 10 + 1..=round * 10 + 5 {
+            publisher.send(&Number(number)).unwrap();
+        }
+        drop(publisher);
+        app.stop().unwrap();
+        drop(main);
+        if round > 0 {
+            handled.push((round * 10 + 9) * (round * 10 + 9));
+        }
+        handled.extend((round * 10 + 1..=round * 10 + 5).map(|n| n * n));
+        let cursors = journal.cursors().unwrap();
+        assert_eq!(cursors.len(), 1);
+        assert_eq!(cursors[0].name, "Sums.Squaring");
+        journal.close().unwrap();
+        let squares = all::<Square>(&dir, 2).into_iter().map(|it| it.1.0);
+        let squares: Vec<u64> = squares.filter(|&square| square > 0).collect();
+        assert_eq!(squares, handled);
+    }
+}
+
+#[test]
+fn without_a_cursor_a_resumed_worker_begins_where_it_is_told() {
+    let dir = Dir::new("first-resumed");
+    let journal = dir.open(JournalConfig::new().segment_bytes(1 << 16));
+    let tag = Tag::new(SourceId::new(1), MessageId::new(1));
+    let mut main = journal.bus().publisher().unwrap();
+    main.send(tag, &7_u64.to_le_bytes()).unwrap();
+    let app = sums(&journal, &Config::default())
+        .start(Start::Oldest)
+        .resume()
+        .run()
+        .unwrap();
+    publish(&app, [], 1);
+    app.stop().unwrap();
+    let squares: Vec<u64> = all::<Square>(&dir, 2).iter().map(|it| it.1.0).collect();
+    assert_eq!(squares, [0, 49]);
+}
