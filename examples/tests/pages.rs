@@ -28,3 +28,11 @@ fn the_guide_shows_till() {
         &[include_str!("../till.rs")],
     );
 }
+
+#[test]
+fn the_guide_to_journals_shows_journal_replay() {
+    shows(
+        include_str!("../../docs/journal-guide.md"),
+        &[include_str!("../journal_replay.rs")],
+    );
+}
