@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
-use messenger::bus::{MessageId, SourceId, Start, Tag};
+use messenger::bus::{MessageId, ReadError, SourceId, Start, Tag};
 use messenger::journal::{Item, Journal, JournalConfig, LeftBy, Reader, Schema};
 use messenger::{App, Handle, Handler, Message, Outbox, Result, messenger};
 use serde::{Deserialize, Serialize};
@@ -248,6 +248,40 @@ fn each_byte_of_version_1_is_read() {
     drop((subscriber, journal));
     let begins = items(&copy);
     assert!(begins.starts_with(&expected) && begins.len() > expected.len());
+    fs::remove_dir_all(&copy).unwrap();
+}
+
+/// Padding has no checksum, so one that fits is forged with ease: it must not hide what is written after it.
+#[test]
+fn a_forged_padding_hides_nothing() {
+    let copy = std::env::temp_dir().join(format!("messenger-forged-{}", std::process::id()));
+    copy_dir(&golden(), &copy);
+    let last = fs::read_to_string(copy.join("expected.txt")).unwrap();
+    let position = last.lines().rev().find(|line| line.contains(" record "));
+    let position: u64 = position
+        .unwrap()
+        .split(' ')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let path = copy.join(segment_name(position & !(SEGMENT - 1)));
+    let mut bytes = fs::read(&path).unwrap();
+    let at = (PAGE + position % SEGMENT) as usize;
+    bytes[at..at + 8].copy_from_slice(&((position | 3) ^ SALT).to_le_bytes());
+    fs::write(path, bytes).unwrap();
+
+    let journal = Journal::open_existing(&copy, config()).unwrap();
+    let mut subscriber = journal.bus().subscribe(Start::Oldest).unwrap();
+    let error = loop {
+        match subscriber.try_next() {
+            Ok(Some(record)) => assert!(record.position() < position),
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    assert_eq!(error, Err(ReadError::Damaged { position }));
+    drop((subscriber, journal));
     fs::remove_dir_all(&copy).unwrap();
 }
 
