@@ -132,7 +132,7 @@ impl<A: App> Builder<A> {
     ///     Till(tax: u64);
     ///     outside: [ Main ]
     ///     Desk:
-    ///         handlers: [ book: Book = Book { sum: 0, tax } ]
+    ///         handlers: [ book: Book = Book { sum: 0, tax: *tax } ]
     ///         routes: [ Main, Sale: [book] ]
     ///     drop: [ Book, Sum ]
     /// }
