@@ -191,7 +191,7 @@ impl<A: App> Builder<A> {
     /// Starts the workers: returns when all handlers are made and their `on_start` has succeeded.
     ///
     /// On a journal this takes the table, and all its ids and names, into the journal's schema; what a handler sends is kept from
-    /// now on, and can be [restored](Self::restore) and [replayed](Self::replay).
+    /// now on, and can be restored and replayed.
     ///
     /// # Errors
     ///

@@ -9,7 +9,7 @@ use crate::bus::Bus;
 use crate::journal::{Journal, Reader};
 
 /// What a table runs on: a [`Bus`], or, with the feature `journal`, a `&Journal`. Or what it is only
-/// [replayed](super::Builder::replay) on: a `&Reader`, which can't be written to.
+/// replayed on: a `&Reader`, which can't be written to.
 ///
 /// Nobody makes one by hand: whatever takes a ground takes any of these.
 pub struct Ground(pub(crate) On);

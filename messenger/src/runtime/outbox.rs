@@ -133,8 +133,8 @@ impl<'a, H> Outbox<'a, H> {
         random()
     }
 
-    /// Whether the handler does again what it has done before: the table is being [restored](super::Builder::restore) or
-    /// [replayed](super::Builder::replay). A handler with effects outside of the bus, on a file or a socket, leaves them out then.
+    /// Whether the handler does again what it has done before: the table is being restored or
+    /// replayed. A handler with effects outside of the bus, on a file or a socket, leaves them out then.
     /// What it sends must not depend on this.
     ///
     /// It is so up to the last record that stood on the journal when the run began, so also for records which the process that
