@@ -2,7 +2,7 @@
 //!
 //! `MESSENGER_GOLDEN=DIRECTORY cargo test --features journal --test journal_golden` writes such a journal anew into a directory
 //! that is not there yet, with what stands in it as `expected.txt`. What is checked in changes with the format's version only.
-#![cfg(all(feature = "journal", not(miri)))]
+#![cfg(all(feature = "journal", feature = "bincode", not(miri)))]
 
 use std::fmt::Write as _;
 use std::fs;

@@ -60,8 +60,10 @@ orderings! {
     /// Edge 10, unpin: the reads under a pin, before it goes.
     unpin_store = Release;
     /// Edge 13, growth: a segment, before there are said to be some up to its end.
+    #[cfg(any(loom, feature = "journal"))]
     growth_store = Release;
     /// Edge 13, growth: the load of that, before a member turns to a segment.
+    #[cfg(any(loom, feature = "journal"))]
     growth_load = Acquire;
 }
 
@@ -79,6 +81,7 @@ fences! {
     /// Edges 8 and 11: between raising the floor and the second scan.
     refresh_fence;
     /// Edge 14, retire: the same, where segments are given up.
+    #[cfg(any(loom, feature = "journal"))]
     retire_fence;
     /// Edge 8, join: between taking a slot and loading the floor.
     join_fence;

@@ -138,8 +138,10 @@ impl Kind for Multi {
 
 impl Kind for Single {
     fn make(setup: Setup, bytes: usize, members: usize) -> (Bus<Self>, Publisher<Self>) {
-        let Place::Ring(memory) = setup.place else {
-            panic!("a journal has any number of publishers: its keeper is one");
+        let memory = match setup.place {
+            Place::Ring(memory) => memory,
+            #[cfg(feature = "journal")]
+            _ => panic!("a journal has any number of publishers: its keeper is one"),
         };
         let config = BusConfig::bytes(bytes).memory(memory).members(members);
         Bus::single(config).unwrap()

@@ -6,7 +6,7 @@ mod cursors;
 mod kit;
 
 mod bus;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "bincode"))]
 mod disk;
 mod durability;
 mod faults;
@@ -15,6 +15,8 @@ mod life;
 mod mend;
 mod properties;
 mod retention;
+#[cfg(feature = "bincode")]
 mod running;
+#[cfg(feature = "bincode")]
 mod schemas;
 mod stress;
