@@ -138,13 +138,14 @@ impl Kind for Multi {
 
 impl Kind for Single {
     fn make(setup: Setup, bytes: usize, members: usize) -> (Bus<Self>, Publisher<Self>) {
-        let memory = match setup.place {
-            Place::Ring(memory) => memory,
+        match setup.place {
+            Place::Ring(memory) => {
+                let config = BusConfig::bytes(bytes).memory(memory).members(members);
+                Bus::single(config).unwrap()
+            }
             #[cfg(feature = "journal")]
             _ => panic!("a journal has any number of publishers: its keeper is one"),
-        };
-        let config = BusConfig::bytes(bytes).memory(memory).members(members);
-        Bus::single(config).unwrap()
+        }
     }
 
     fn another(_: &Bus<Self>) -> Option<Result<Publisher<Self>, JoinError>> {

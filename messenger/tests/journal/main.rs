@@ -1,12 +1,12 @@
 //! The journal: kept, reopened, read from outside, given up.
-#![cfg(feature = "journal")]
+#![cfg(all(feature = "journal", feature = "bincode"))]
 
 mod child;
 mod cursors;
 mod kit;
 
 mod bus;
-#[cfg(all(target_os = "linux", feature = "bincode"))]
+#[cfg(target_os = "linux")]
 mod disk;
 mod durability;
 mod faults;
@@ -15,8 +15,6 @@ mod life;
 mod mend;
 mod properties;
 mod retention;
-#[cfg(feature = "bincode")]
 mod running;
-#[cfg(feature = "bincode")]
 mod schemas;
 mod stress;
