@@ -29,6 +29,7 @@ macro_rules! field {
 
 field! { APPENDED, appended = append as Work:
     "messenger shared" => ours::RingLog,
+    "messenger journal" => ours::Journalled<false>,
     "BufWriter" => Buffered<true>,
     "BufWriter, payloads only" => Buffered<false>,
     "commitlog" => CommitLogs,
@@ -38,6 +39,8 @@ field! { APPENDED, appended = append as Work:
 }
 
 field! { REPLAYED, replayed = replay as ReplayWork:
+    "messenger journal, verified" => ours::JournalReplay<false>,
+    "messenger journal, trusting" => ours::JournalReplay<true>,
     "BufReader" => BufferedReplay<true>,
     "BufReader, payloads only" => BufferedReplay<false>,
     "commitlog" => CommitLogReplay,
@@ -45,6 +48,7 @@ field! { REPLAYED, replayed = replay as ReplayWork:
 }
 
 field! { SYNCED, sync = synced as SyncedWork:
+    "messenger journal" => ours::JournalSynced,
     "BufWriter + fdatasync" => FlushAndSync<false>,
     "BufWriter + fdatasync, written ahead" => FlushAndSync<true>,
     "okaywal" => Okaywal,
@@ -52,6 +56,7 @@ field! { SYNCED, sync = synced as SyncedWork:
 
 field! { PUBLISHED, published = publish as Work:
     "messenger shared" => ours::RingLog,
+    "messenger journal" => ours::Journalled<true>,
     "BufWriter" => Buffered<true>,
     "File" => Unbuffered,
     "commitlog" => CommitLogs,

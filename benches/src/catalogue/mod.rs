@@ -43,6 +43,7 @@ field! { PAIRS, pair:
     "messenger single" => ours::Alone,
     "messenger single, batches" => ours::AloneBatches,
     "messenger single, one by one" => ours::AloneNext,
+    "messenger journal" => ours::JournalBus,
     "disruptor multi" => DisruptorMulti<false>,
     "disruptor multi, batches" => DisruptorMulti<true>,
     "disruptor single" => DisruptorSingle<false>,
@@ -297,8 +298,12 @@ pub(crate) fn all() -> Vec<Cell<'static>> {
     }));
     for (work, field) in [("1-1", PAIRS), ("2-1", MANY), ("1-2", FANS)] {
         for &size in SIZES {
-            // Moving a payload is cheaper than allocating for it unless it is large.
-            let fits = |who: &&&str| size >= 1024 || !who.ends_with("boxed");
+            // Moving a payload is cheaper than allocating for it unless it is large. What a journal makes of other
+            // sizes is seen where records are appended to it.
+            let fits = |who: &&&str| {
+                (size >= 1024 || !who.ends_with("boxed"))
+                    && (size == 64 || **who != "messenger journal")
+            };
             cells.extend(
                 field
                     .iter()

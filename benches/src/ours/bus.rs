@@ -52,7 +52,7 @@ const PIECE: usize = 512;
 
 /// Writes the payload into the claim, and commits.
 #[inline(always)]
-fn complete<const N: usize>(mut claim: Claim<'_>, seq: u64) {
+fn complete<const N: usize>(mut claim: Claim<'_>, seq: u64) -> u64 {
     let mut writer = claim.writer();
     if N <= PIECE {
         let _ = writer.put(&filled::<N>(seq));
@@ -63,9 +63,9 @@ fn complete<const N: usize>(mut claim: Claim<'_>, seq: u64) {
             let _ = writer.put(&bytes);
         }
     }
-    if let Err(error) = claim.commit() {
-        fail(&error.to_string());
-    }
+    claim
+        .commit()
+        .unwrap_or_else(|error| fail(&error.to_string()))
 }
 
 /// One claim, in a bus that has room.
@@ -75,8 +75,14 @@ pub(super) fn put<const N: usize, K: PublisherKind>(to: &mut Publisher<K>, seq: 
     Ok(())
 }
 
+/// One claim, in a bus that may have to grow for it; gives the record's position.
+#[inline(always)]
+pub(super) fn put_waiting<const N: usize>(to: &mut Publisher, seq: u64) -> Done<u64> {
+    Ok(complete::<N>(to.claim(TAG, N).map_err(text)?, seq))
+}
+
 /// One claim per record, tried until there is room.
-pub(crate) struct Singly<K: PublisherKind>(Publisher<K>);
+pub(crate) struct Singly<K: PublisherKind>(pub(super) Publisher<K>);
 
 impl<const N: usize, K: PublisherKind + Send> Writer<N> for Singly<K> {
     #[inline(always)]
@@ -84,7 +90,7 @@ impl<const N: usize, K: PublisherKind + Send> Writer<N> for Singly<K> {
         for seq in first..first + count {
             loop {
                 match self.0.try_claim(TAG, N) {
-                    Ok(claim) => break complete::<N>(claim, seq),
+                    Ok(claim) => break drop(complete::<N>(claim, seq)),
                     Err(ClaimError::Full { .. }) => idle.wait(),
                     Err(error) => fail(&error.to_string()),
                 }
@@ -123,7 +129,7 @@ impl<const N: usize, K: PublisherKind + Send> Writer<N> for Batched<K> {
 fn put_run<const N: usize>(mut run: Reservation<'_>, first: u64, count: u64) {
     for seq in first..first + count {
         match run.claim(TAG, N) {
-            Ok(claim) => complete::<N>(claim, seq),
+            Ok(claim) => drop(complete::<N>(claim, seq)),
             Err(error) => fail(&error.to_string()),
         }
     }
@@ -137,7 +143,7 @@ impl<const N: usize> Writer<N> for Waiting {
     fn write(&mut self, first: u64, count: u64, _: &mut Idle) {
         for seq in first..first + count {
             match self.0.claim(TAG, N) {
-                Ok(claim) => complete::<N>(claim, seq),
+                Ok(claim) => drop(complete::<N>(claim, seq)),
                 Err(error) => fail(&error.to_string()),
             }
         }
@@ -156,7 +162,7 @@ pub(super) fn whole<const N: usize>(payload: &[u8], mut each: impl FnMut(&[u8; N
 pub(crate) struct Polls(Subscriber, usize);
 
 impl Polls {
-    fn new<const N: usize>(ring: usize) -> impl Fn(Subscriber) -> Self {
+    pub(super) fn new<const N: usize>(ring: usize) -> impl Fn(Subscriber) -> Self {
         let most = (ring / 8 / record_len(N)).clamp(1, 256);
         move |subscriber| Self(subscriber, most)
     }

@@ -1,0 +1,174 @@
+//! The bus in files: a journal.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use messenger::bus::{Multi, Publisher, Start};
+use messenger::journal::{Journal, JournalConfig, Reader as JournalReader, Retention};
+
+use super::bus::{Polls, Singly, put_waiting, whole};
+use crate::contender::{Contender, Idle, Reader, Writer, ends};
+use crate::log::{Done, Log, Replay, Synced, text};
+use crate::sample::fail;
+use crate::scratch::{Scratch, room, warm};
+
+/// The directory of the journal in that of the sample.
+const NAME: &str = "journal";
+
+/// Segments of which many are used in a sample of the usual length.
+const SEGMENT: u64 = 16 << 20;
+
+/// Segments of which several are used at the rate of the work `publish`.
+const SHORT_SEGMENT: u64 = 256 << 10;
+
+fn config(segment: u64) -> JournalConfig {
+    JournalConfig::new().segment_bytes(segment)
+}
+
+fn open(at: &Path, config: JournalConfig) -> Done<Journal> {
+    Journal::create(at.join(NAME), config).map_err(text)
+}
+
+/// Hands over all records of the journal in `at`.
+fn read<const N: usize>(at: &Path, trusting: bool, mut each: impl FnMut(&[u8; N])) -> Done {
+    let mut reader = JournalReader::open(at.join(NAME)).map_err(text)?;
+    if trusting {
+        reader = reader.trusting();
+    }
+    while let Some(entry) = reader.next().map_err(text)? {
+        whole(entry.payload, &mut each);
+    }
+    Ok(())
+}
+
+/// Appended to without a sync, in long segments or in short ones.
+pub(crate) struct Journalled<const SHORT: bool>(Publisher);
+
+impl<const N: usize, const SHORT: bool> Log<N> for Journalled<SHORT> {
+    fn create(at: &Path, _: u64) -> Done<Self> {
+        let segment = if SHORT { SHORT_SEGMENT } else { SEGMENT };
+        let journal = open(at, config(segment))?;
+        journal.bus().publisher().map(Self).map_err(text)
+    }
+
+    #[inline(always)]
+    fn append(&mut self, first: u64, count: u64) -> Done {
+        (first..first + count).try_for_each(|seq| put_waiting::<N>(&mut self.0, seq).map(drop))
+    }
+
+    fn read_back(self, at: &Path, each: impl FnMut(&[u8; N])) -> Done {
+        // The last user of the journal, which is closed by that.
+        drop(self);
+        read(at, false, each)
+    }
+}
+
+/// Reads what [`Journalled`] wrote, and looks at each checksum or at none.
+pub(crate) struct JournalReplay<const TRUSTING: bool>(PathBuf);
+
+impl<const N: usize, const TRUSTING: bool> Replay<N> for JournalReplay<TRUSTING> {
+    type Log = Journalled<false>;
+
+    fn open(at: &Path) -> Done<Self> {
+        Ok(Self(at.to_owned()))
+    }
+
+    fn pass(&mut self, each: impl FnMut(&[u8; N])) -> Done {
+        read(&self.0, TRUSTING, each)
+    }
+}
+
+/// One of several publishers who share the flushes.
+pub(crate) struct JournalSynced {
+    publisher: Publisher,
+    journal: Journal,
+}
+
+impl<const N: usize> Synced<N> for JournalSynced {
+    fn create(at: &Path, _: u64, publishers: usize) -> Done<Vec<Self>> {
+        let journal = open(at, config(SEGMENT))?;
+        let one = |_| {
+            let publisher = journal.bus().publisher().map_err(text)?;
+            let journal = journal.clone();
+            Ok(Self { publisher, journal })
+        };
+        (0..publishers).map(one).collect()
+    }
+
+    fn append(&mut self, first: u64, count: u64) -> Done {
+        let mut last = 0;
+        for seq in first..first + count {
+            last = put_waiting::<N>(&mut self.publisher, seq)?;
+        }
+        match self.journal.wait_synced(last, None) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(format!("the record at {last} was not synced")),
+            Err(error) => Err(text(error)),
+        }
+    }
+
+    fn read_back(all: Vec<Self>, at: &Path, each: impl FnMut(&[u8; N])) -> Done {
+        drop(all);
+        read(at, false, each)
+    }
+}
+
+/// An end of the bus over a journal, whose files go with its last end.
+pub(crate) struct Kept<End> {
+    // First, so that it is closed before its files go.
+    end: End,
+    _files: Arc<Scratch>,
+}
+
+impl<const N: usize, End: Writer<N>> Writer<N> for Kept<End> {
+    #[inline(always)]
+    fn write(&mut self, first: u64, count: u64, idle: &mut Idle) {
+        self.end.write(first, count, idle);
+    }
+}
+
+impl<const N: usize, End: Reader<N>> Reader<N> for Kept<End> {
+    #[inline(always)]
+    fn read(&mut self, each: impl FnMut(&[u8; N])) -> usize {
+        self.end.read(each)
+    }
+}
+
+/// The bus over a journal between threads, written and read as [`Shared`](super::Shared) is.
+pub(crate) struct JournalBus;
+
+/// The time of a sample for which there is memory.
+const USUAL: Duration = Duration::from_millis(80);
+
+/// What longer samples may leave on the disk.
+const RETAINED: u64 = 512 << 20;
+
+fn bus() -> Done<(Singly<Multi>, messenger::bus::Subscriber, Arc<Scratch>)> {
+    let files = Scratch::new()?;
+    warm(files.path(), room(USUAL))?;
+    let config = config(SEGMENT).retain(Retention::Bytes(RETAINED));
+    let journal = open(files.path(), config)?;
+    let subscriber = journal.bus().subscribe(Start::Oldest).map_err(text)?;
+    let publisher = journal.bus().publisher().map_err(text)?;
+    Ok((Singly(publisher), subscriber, Arc::new(files)))
+}
+
+impl<const N: usize> Contender<N> for JournalBus {
+    type W = Kept<Singly<Multi>>;
+    type R = Kept<Polls>;
+
+    fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
+        ends(writers, readers, (1, 1));
+        let (writer, subscriber, files) = bus().unwrap_or_else(|error| fail(&error));
+        let reads = Kept {
+            end: Polls::new::<N>(ring)(subscriber),
+            _files: Arc::clone(&files),
+        };
+        let writes = Kept {
+            end: writer,
+            _files: files,
+        };
+        (vec![writes], vec![reads])
+    }
+}
