@@ -23,6 +23,11 @@ use crate::memory::{MemoryKind, Region, RegionOptions};
 /// How long a disk is left alone that has refused a segment.
 const PATIENCE: Duration = Duration::from_millis(50);
 
+/// How many zeros are written at once into a new segment: the more, the faster.
+const RUN: usize = 1 << 20;
+/// The same for a segment that will be flushed often.
+const FLUSHED_RUN: usize = 64 << 10;
+
 /// What tells one journal from another, and where its records lie.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Identity {
@@ -305,8 +310,15 @@ impl Store {
         }
         file.seek(SeekFrom::Start(0))?;
         file.write_all(&self.header(base, now_nanos()).encode(synced))?;
-        // Through the page cache in long runs, which is faster than a page fault for each page later.
-        let zeros = vec![0; (1 << 20).min(self.segment_bytes() as usize)];
+        // Through the page cache in long runs, which is faster than a page fault for each page later. What is written at once
+        // may become one large page there, and a byte that is written through the mapping then makes all of it dirty: where
+        // it is flushed often, the pages shall be small.
+        let run = if self.flush_new.load(Ordering::Relaxed) {
+            FLUSHED_RUN
+        } else {
+            RUN
+        };
+        let zeros = vec![0; run.min(self.segment_bytes() as usize)];
         for _ in 0..self.segment_bytes() / zeros.len() as u64 {
             file.write_all(&zeros)?;
         }
