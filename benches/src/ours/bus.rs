@@ -90,7 +90,10 @@ impl<const N: usize, K: PublisherKind + Send> Writer<N> for Singly<K> {
         for seq in first..first + count {
             loop {
                 match self.0.try_claim(TAG, N) {
-                    Ok(claim) => break drop(complete::<N>(claim, seq)),
+                    Ok(claim) => {
+                        complete::<N>(claim, seq);
+                        break;
+                    }
                     Err(ClaimError::Full { .. }) => idle.wait(),
                     Err(error) => fail(&error.to_string()),
                 }
@@ -129,7 +132,9 @@ impl<const N: usize, K: PublisherKind + Send> Writer<N> for Batched<K> {
 fn put_run<const N: usize>(mut run: Reservation<'_>, first: u64, count: u64) {
     for seq in first..first + count {
         match run.claim(TAG, N) {
-            Ok(claim) => drop(complete::<N>(claim, seq)),
+            Ok(claim) => {
+                complete::<N>(claim, seq);
+            }
             Err(error) => fail(&error.to_string()),
         }
     }
@@ -143,7 +148,9 @@ impl<const N: usize> Writer<N> for Waiting {
     fn write(&mut self, first: u64, count: u64, _: &mut Idle) {
         for seq in first..first + count {
             match self.0.claim(TAG, N) {
-                Ok(claim) => drop(complete::<N>(claim, seq)),
+                Ok(claim) => {
+                    complete::<N>(claim, seq);
+                }
                 Err(error) => fail(&error.to_string()),
             }
         }

@@ -54,7 +54,7 @@ impl<const N: usize, const SHORT: bool> Log<N> for Journalled<SHORT> {
 
     #[inline(always)]
     fn append(&mut self, first: u64, count: u64) -> Done {
-        (first..first + count).try_for_each(|seq| put_waiting::<N>(&mut self.0, seq).map(drop))
+        (first..first + count).try_for_each(|seq| put_waiting::<N>(&mut self.0, seq).map(|_| ()))
     }
 
     fn read_back(self, at: &Path, each: impl FnMut(&[u8; N])) -> Done {
