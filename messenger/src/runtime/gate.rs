@@ -4,8 +4,8 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::start_error::StartError;
 
-/// First all handlers are made, then, on a journal that is restored, all are brought to where they were, then all are started;
-/// the first failure ends it.
+/// First all handlers are made, then, on a journal that is restored, all are brought to where they were, then, on any journal, all
+/// that are new are noted down, then all are started; the first failure ends it.
 #[derive(Debug)]
 pub(crate) struct Gate {
     state: Mutex<State>,
@@ -19,6 +19,9 @@ struct State {
     /// How many have still to bring them to where they were.
     #[cfg(feature = "journal")]
     rehearsing: usize,
+    /// How many have still to note down that they are made.
+    #[cfg(feature = "journal")]
+    noting: usize,
     /// How many have still to start them.
     starting: usize,
     given_up: bool,
@@ -32,6 +35,8 @@ impl Gate {
                 making: workers,
                 #[cfg(feature = "journal")]
                 rehearsing: workers,
+                #[cfg(feature = "journal")]
+                noting: workers,
                 starting: workers,
                 given_up: false,
                 failure: None,
@@ -57,6 +62,13 @@ impl Gate {
     pub(crate) fn rehearsed(&self) -> bool {
         self.change(|state| state.rehearsing -= 1);
         self.wait(|state| state.rehearsing > 0)
+    }
+
+    /// A worker has noted down that its handlers are made, if they are new, and waits for the others. `false`: one of them could not.
+    #[cfg(feature = "journal")]
+    pub(crate) fn noted(&self) -> bool {
+        self.change(|state| state.noting -= 1);
+        self.wait(|state| state.noting > 0)
     }
 
     /// Waits until it is not `yet` so. `false`: there will be no start.

@@ -172,36 +172,43 @@ impl<W: Worker> Runner<W> {
             return Ok(Some(Ready::Made));
         };
         self.cursor = cursor;
-        if let Some(restores) = restores {
-            let lived = self.live_again(&restores)?;
+        let mut lived = None;
+        if let Some(mut restores) = restores {
+            lived = self.live_again(&mut restores)?;
             if !gate.rehearsed() {
                 return Ok(None);
             }
             if let Some(first) = restores.findings.found().first() {
                 return Err(StartError::Diverged(Box::new(first.clone())));
             }
-            if let Some(stopped) = lived {
-                let stop_asked = self.go_on();
-                return Ok(Some(Ready::Restored {
-                    stopped,
-                    stop_asked,
-                }));
-            }
         }
-        self.link.kept.on = true;
-        self.note_begin(self.subscriber.start());
-        Ok(Some(Ready::Made))
+        if lived.is_none() {
+            self.link.kept.on = true;
+            self.note_begin(self.subscriber.start());
+        }
+        // Before anything is sent: if this process died, a worker of which nothing is noted down would be taken for a new one, and
+        // not be told what others have sent since.
+        if !gate.noted() {
+            return Ok(None);
+        }
+        Ok(Some(match lived {
+            None => Ready::Made,
+            Some(stopped) => Ready::Restored {
+                stopped,
+                stop_asked: self.go_on(),
+            },
+        }))
     }
 
     /// Rehearses the life of before, if there was one. Gives whether the worker stopped in it.
-    fn live_again(&mut self, restores: &Restores) -> Result<Option<bool>, StartError> {
+    fn live_again(&mut self, restores: &mut Restores) -> Result<Option<bool>, StartError> {
         if let Some(handler) = self.async_handler() {
             return Err(StartError::Async {
                 worker: W::INFO.name,
                 handler,
             });
         }
-        let Some(life) = restores.life.clone() else {
+        let Some(life) = restores.life.take() else {
             return Ok(None);
         };
         let mut course = Course {
