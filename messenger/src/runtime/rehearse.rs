@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::app::App;
+use super::control::Sending;
 use super::deliver::{Fire, Visitor};
 use super::divergence::{Act, Divergence};
 use super::handler::Handler;
@@ -216,6 +217,15 @@ impl<W: Worker> Runner<W> {
             tell(rehearsal);
         }
         self.stop_handlers();
+    }
+
+    /// Ends a worker that is not to be live, since the start has failed. Handlers that have not been started are not stopped.
+    pub(crate) fn leave(mut self, sending: Sending) {
+        if self.link.kept.rehearsal.is_none() {
+            self.link.any_dead = true;
+            self.link.dead.fill(true);
+        }
+        self.end(sending);
     }
 
     /// Ends the rehearsal, and goes on live: first comes what had been done and was never published, if it was not.

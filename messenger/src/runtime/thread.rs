@@ -85,10 +85,10 @@ fn run<W: Worker>(start: Start<W::App>) {
             }
             return runner.end(sending);
         }
-        Ok(None) => return runner.end(sending),
+        Ok(None) => return runner.leave(sending),
         Err(error) => {
             gate.failed(error);
-            return runner.end(sending);
+            return runner.leave(sending);
         }
     }
     match runner.begin() {
