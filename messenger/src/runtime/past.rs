@@ -45,7 +45,7 @@ pub(crate) struct Past {
     name: String,
     own: Vec<SourceId>,
     pub(crate) lives: Vec<Life>,
-    /// Whether one of its handlers has sent something before the first life that is known.
+    /// Whether one of its handlers has done something before the first life that is known.
     pub(crate) cut: bool,
 }
 
@@ -94,6 +94,10 @@ impl Past {
                 }
                 _ => {}
             },
+            // A worker that sends nothing leaves no other trace.
+            NoteKind::Restored | NoteKind::End if payload == self.name.as_bytes() => {
+                self.cut |= self.lives.is_empty();
+            }
             NoteKind::Timer | NoteKind::Clock | NoteKind::Random
                 if self.own.contains(&tag.source) =>
             {
