@@ -95,7 +95,7 @@ impl<W: Worker> Runner<W> {
     /// Calls `on_start` on each handler, until one fails: then only those before it get `on_stop`.
     pub(crate) fn begin(&mut self) -> Option<Failure> {
         for index in 0..W::INFO.handlers.len() {
-            if let Some(kind) = self.begin_one(index) {
+            if let Some(kind) = self.begin_one(index, Call::Start) {
                 self.link.any_dead = true;
                 self.link.dead[index..].fill(true);
                 return Some(self.failure(index, kind));
@@ -104,8 +104,9 @@ impl<W: Worker> Runner<W> {
         None
     }
 
-    pub(super) fn begin_one(&mut self, index: usize) -> Option<FailureKind> {
-        self.link.turn_to(Call::Start);
+    /// Calls `on_start` on the handler at `index`, as a part of `call`.
+    pub(super) fn begin_one(&mut self, index: usize, call: Call) -> Option<FailureKind> {
+        self.link.turn_to(call);
         let mut begin = Begin(&mut self.link, None);
         let worker = &mut self.worker;
         match catch_unwind(AssertUnwindSafe(|| worker.visit(index, &mut begin))) {

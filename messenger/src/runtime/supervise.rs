@@ -98,8 +98,13 @@ impl<W: Worker> Runner<W> {
     fn restart(&mut self, index: u16) {
         let index = usize::from(index);
         let (worker, config) = (&mut self.worker, &*self.config);
+        // What a panic in `on_loop` has caused has no cause on the bus either.
+        let call = match self.link.call {
+            Call::Loop => Call::Loop,
+            _ => Call::Start,
+        };
         let kind = match catch_unwind(AssertUnwindSafe(|| worker.remake(index, config))) {
-            Ok(Ok(())) => self.begin_one(index),
+            Ok(Ok(())) => self.begin_one(index, call),
             Ok(Err(error)) => Some(FailureKind::Made(error)),
             Err(panic) => Some(FailureKind::Panicked {
                 text: text_of(&*panic),
