@@ -70,6 +70,10 @@ impl Link {
         if len > max {
             return Err(SendFault::Claim(ClaimError::TooLarge { len, max }));
         }
+        if !self.spill.is_empty() && !self.spill.fits(len) {
+            // Notes have no limit: one that tries again in each turn would fill the memory with what does not come.
+            return Err(self.spill_is_full());
+        }
         self.note(NoteKind::Outside.about(seat.source), &[]);
         let withdrawn = NoteKind::Withdrawn.about(seat.source);
         self.kept.announced = Some(withdrawn);

@@ -299,11 +299,15 @@ impl Link {
         }
         match self.spill.push(tag, len, fill) {
             Some(pushed) => pushed?,
-            None => return Err(self.spill.overflows(self.info.options.spill, self.refused)),
+            None => return Err(self.spill_is_full()),
         }
         self.tally.spilled.add(1);
         self.flush();
         Ok(())
+    }
+
+    pub(super) fn spill_is_full(&self) -> SendFault {
+        self.spill.overflows(self.info.options.spill, self.refused)
     }
 
     /// Sends what was spilled, as far as there is room.

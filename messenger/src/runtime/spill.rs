@@ -24,7 +24,6 @@ impl Block {
         header
     }
 
-    #[cfg(feature = "journal")]
     fn is_note(&self) -> bool {
         self.0[4] != 0
     }
@@ -68,14 +67,19 @@ impl Spill {
         len: usize,
         fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
     ) -> Option<Result<(), E>> {
-        let needed = 1 + len.div_ceil(Block::LEN);
-        if self.blocks.len() - self.head + needed > self.limit {
+        if !self.fits(len) {
             return None;
         }
+        let needed = 1 + len.div_ceil(Block::LEN);
         if self.blocks.len() + needed > self.limit {
             self.compact();
         }
         Some(self.append(tag, len, false, fill))
+    }
+
+    /// Whether a record with so many bytes of payload may wait too.
+    pub(crate) fn fits(&self, len: usize) -> bool {
+        self.blocks.len() - self.head + 1 + len.div_ceil(Block::LEN) <= self.limit
     }
 
     fn compact(&mut self) {
@@ -170,12 +174,12 @@ impl Spill {
         }
     }
 
-    /// How many records wait; looks at each.
+    /// How many records wait, without the notes; looks at each.
     pub(crate) fn count(&self) -> u64 {
         let (mut at, mut count) = (self.head, 0);
         while let Some(header) = self.blocks.get(at) {
             at += 1 + header.tag_and_len().1.div_ceil(Block::LEN);
-            count += 1;
+            count += u64::from(!header.is_note());
         }
         count
     }
@@ -264,6 +268,16 @@ mod tests {
 
     fn tag(n: u16) -> Tag {
         Tag::new(SourceId::new(n), MessageId::new(n + 1))
+    }
+
+    #[cfg(feature = "journal")]
+    #[test]
+    fn notes_are_not_counted() {
+        let mut spill = Spill::new(64);
+        assert!(spill.fits(48) && !spill.fits(49));
+        spill.push_note(tag(1), &[7; 20]);
+        assert!(push(&mut spill, 2, 0) && !push(&mut spill, 3, 0));
+        assert_eq!(spill.count(), 1);
     }
 
     fn push(spill: &mut Spill, n: u16, len: usize) -> bool {
