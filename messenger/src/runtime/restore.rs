@@ -33,10 +33,13 @@ pub(crate) enum Way {
     Bus,
     /// On a journal.
     Journal {
-        cursor: Option<Box<Cursor>>,
+        cursor: Option<Place>,
         restores: Option<Box<Restores>>,
     },
 }
+
+/// Where a worker says how far it has got, and in which journal.
+pub(crate) type Place = Box<(Cursor, Journal)>;
 
 /// What a worker has when the table is restored.
 pub(crate) struct Restores {
@@ -100,6 +103,7 @@ impl Plan {
     ) -> Result<(Subscriber, Way), StartError> {
         let mut start = self.start;
         let mut cursor = None;
+        let mut is_new = false;
         match self.beginning {
             Beginning::Anew => {}
             Beginning::Resumed => {
@@ -111,11 +115,16 @@ impl Plan {
                     // After a loss of power the journal may end before what had been handled.
                     start = Start::At(opened.position().min(self.journal.bus().tail()));
                 }
-                cursor = Some(Box::new(opened));
+                is_new = !known;
+                cursor = Some(Box::new((opened, self.journal.clone())));
             }
             Beginning::Restored => start = Start::Newest,
         }
         let subscriber = self.journal.bus().subscribe(start)?;
+        if let (true, Some((cursor, _))) = (is_new, cursor.as_deref_mut()) {
+            // Else, if this start failed, the next one would begin where the oldest record stands.
+            { cursor.store(subscriber.start()) }.map_err(StartError::Cursor)?;
+        }
         let restores = None;
         Ok((subscriber, Way::Journal { cursor, restores }))
     }

@@ -28,7 +28,7 @@ impl<W: Worker> Runner<W> {
     #[cold]
     pub(super) fn keep_position(&mut self) {
         let position = self.reached();
-        let Some(cursor) = &mut self.cursor else {
+        let Some((cursor, _)) = self.cursor.as_deref_mut() else {
             return;
         };
         if !self.link.spill.is_empty() || cursor.position() == position {
@@ -56,9 +56,19 @@ impl<W: Worker> Runner<W> {
         }
         self.link.flush();
         self.keep_position();
-        let synced = self.cursor.as_mut().map(|cursor| cursor.sync());
-        if let Some(Err(error)) = synced {
-            self.give_up_cursor(error);
+        if let Some((cursor, journal)) = self.cursor.as_deref_mut() {
+            // First what was sent: a cursor that outlives it in a loss of power would pass over what it was the answer to.
+            let synced = journal.sync().map(|_| cursor.sync());
+            match synced {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => self.give_up_cursor(error),
+                Err(error) => self.link.control.report(Failure {
+                    worker: W::INFO.name,
+                    handler: None,
+                    record: None,
+                    kind: FailureKind::Returned(error.into()),
+                }),
+            }
         }
         let name = name_of(W::App::INFO.name, W::INFO.name);
         self.link.note(NoteKind::End.of_nobody(), name.as_bytes());

@@ -27,7 +27,7 @@ pub(crate) struct Runner<W: Worker> {
     pub(super) subscriber: Subscriber,
     /// Where the worker says how far it has got, for the next process.
     #[cfg(feature = "journal")]
-    pub(crate) cursor: Option<Box<crate::journal::Cursor>>,
+    pub(crate) cursor: Option<super::restore::Place>,
     pub(super) config: Arc<<W::App as App>::Config>,
     pub(super) clock: Clock,
     passed: u64,
