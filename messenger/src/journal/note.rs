@@ -13,6 +13,7 @@
 //! | 7 random | a source | the random number that it was told, u64 |
 //! | 8 outside | a source | what this handler sends next has no cause in the journal: nothing |
 //! | 9 withdrawn | a source | it sends nothing so, after all: nothing |
+//! | 10 given up | a source | this handler has panicked too often to be made again: the position of the record in hand, or of the last one, u64; how often it has panicked, u64 |
 //!
 //! All numbers are little-endian. A note of another kind is stepped over.
 
@@ -40,10 +41,12 @@ pub(crate) enum NoteKind {
     Outside = 8,
     /// What was to come after `Outside` does not.
     Withdrawn = 9,
+    /// A handler has panicked too often to be made again.
+    GivenUp = 10,
 }
 
 impl NoteKind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Time,
         Self::Begin,
         Self::Restored,
@@ -53,6 +56,7 @@ impl NoteKind {
         Self::Random,
         Self::Outside,
         Self::Withdrawn,
+        Self::GivenUp,
     ];
 
     /// The kind of the note with this tag, if it is one that is known.
@@ -125,7 +129,7 @@ mod tests {
             assert_eq!(kind as usize, index + 1);
             assert_eq!(NoteKind::of(kind.about(SourceId::new(7))), Some(kind));
         }
-        for unknown in [0, 10, u16::MAX] {
+        for unknown in [0, 11, u16::MAX] {
             let tag = Tag::new(SourceId::new(1), MessageId::new(unknown));
             assert_eq!(NoteKind::of(tag), None);
         }

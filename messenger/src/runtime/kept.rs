@@ -20,6 +20,8 @@ pub(crate) struct Kept {
     /// If a note says that something comes which has not come yet: the tag of the one that takes it back.
     announced: Option<Tag>,
     pub(crate) rehearsal: Option<Box<Rehearsal>>,
+    /// How often which handler has panicked, but for panics that had no cause on the bus.
+    panics: Vec<(u16, u64)>,
 }
 
 /// Nanoseconds since 1970.
@@ -41,6 +43,17 @@ impl Link {
             self.note(withdrawn, &[]);
         }
         self.kept.aside = self.kept.rehearsal.is_some() || self.call == Call::Loop;
+    }
+
+    /// Counts a panic of the handler at `index`. Gives how many there have been.
+    pub(super) fn count_panic(&mut self, index: u16) -> u64 {
+        let panics = &mut self.kept.panics;
+        if let Some((_, times)) = panics.iter_mut().find(|it| it.0 == index) {
+            *times += 1;
+            return *times;
+        }
+        panics.push((index, 1));
+        1
     }
 
     /// Writes a note, in its place among what this worker sends.

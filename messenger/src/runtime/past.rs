@@ -20,6 +20,8 @@ pub(crate) struct Life {
     pub(crate) end: u64,
     pub(crate) timers: VecDeque<Fired>,
     pub(crate) values: VecDeque<Value>,
+    /// Handlers that panicked too often: which, at what position, and how often.
+    pub(crate) given_up: Vec<(SourceId, u64, u64)>,
 }
 
 /// A timer that fired.
@@ -94,6 +96,13 @@ impl Past {
                 }
                 _ => {}
             },
+            NoteKind::GivenUp if self.own.contains(&tag.source) => {
+                if let (Some(life), Some((at, times))) =
+                    (self.lives.last_mut(), note::timer_of(payload))
+                {
+                    life.given_up.push((tag.source, at, times));
+                }
+            }
             // A worker that sends nothing leaves no other trace.
             NoteKind::Restored | NoteKind::End if payload == self.name.as_bytes() => {
                 self.cut |= self.lives.is_empty();

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::describe::AppInfo;
 use super::divergence::{Act, Divergence};
 use super::link::SendFault;
-use super::past::Value;
+use super::past::{Life, Value};
 use super::spill::Spill;
 use crate::bus::{ClaimError, SourceId, Tag};
 use crate::journal::note::{self, NoteKind};
@@ -23,18 +23,21 @@ pub(crate) struct Rehearsal {
     /// The position of the record in hand, or of the last one.
     pub(crate) position: u64,
     values: VecDeque<Value>,
+    /// Which handlers panicked too often, at what position, and how often.
+    given_up: Vec<(SourceId, u64, u64)>,
     max_payload: usize,
     /// Whether a handler has asked for a stop that has not come yet.
     pub(crate) stop_asked: bool,
 }
 
 impl Rehearsal {
-    pub(crate) fn new(values: VecDeque<Value>, max_payload: usize) -> Self {
+    pub(crate) fn new(life: &mut Life, max_payload: usize) -> Self {
         Self {
             done: Spill::new(usize::MAX),
             inputs: VecDeque::new(),
-            position: 0,
-            values,
+            position: life.start,
+            values: core::mem::take(&mut life.values),
+            given_up: core::mem::take(&mut life.given_up),
             max_payload,
             stop_asked: false,
         }
@@ -59,6 +62,11 @@ impl Rehearsal {
     pub(crate) fn note(&mut self, tag: Tag, payload: &[u8]) {
         self.done.push_note(tag, payload);
         self.inputs.push_back(self.position);
+    }
+
+    /// Whether a handler was given up over the panic that it has now.
+    pub(crate) fn gives_up(&self, source: SourceId, at: u64, times: u64) -> bool {
+        self.given_up.contains(&(source, at, times))
     }
 
     fn pop(&mut self) {

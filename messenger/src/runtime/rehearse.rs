@@ -72,9 +72,7 @@ impl<W: Worker> Runner<W> {
     /// Has the handlers rehearse a life. What they did last, and what is not found in the journal, is left in the link's
     /// rehearsal. `false`: by its policy the worker stops.
     pub(crate) fn rehearse(&mut self, course: &mut Course) -> Result<bool, StartError> {
-        let values = core::mem::take(&mut course.life.values);
-        let mut rehearsal = Rehearsal::new(values, course.max_payload);
-        rehearsal.position = course.life.start;
+        let rehearsal = Rehearsal::new(&mut course.life, course.max_payload);
         self.link.kept.rehearsal = Some(Box::new(rehearsal));
         self.link.kept.on = true;
         if let Some(failure) = self.begin() {

@@ -11,6 +11,8 @@ use super::options::OnPanic;
 use super::runner::Runner;
 use super::trace;
 use super::worker::{Worker, text_of};
+#[cfg(feature = "journal")]
+use crate::journal::note::{self, NoteKind};
 
 impl<W: Worker> Runner<W> {
     /// Does what the policy says about a panic. `false`: the worker stops.
@@ -77,15 +79,31 @@ impl<W: Worker> Runner<W> {
             OnPanic::StopWorker => AfterPanic::WorkerStopped,
             OnPanic::Restart { times, per } => {
                 #[cfg(feature = "journal")]
-                if self.link.kept.rehearsal.is_some() {
-                    // It was within its limit then, and time passes in another way now.
-                    return AfterPanic::Restarted;
+                let source = W::INFO.handlers[usize::from(index)].source.id;
+                #[cfg(feature = "journal")]
+                let panics = match self.link.call {
+                    Call::Loop => None,
+                    _ => self.link.kept.on.then(|| self.link.count_panic(index)),
+                };
+                #[cfg(feature = "journal")]
+                if let Some(rehearsal) = &self.link.kept.rehearsal {
+                    // Time passes in another way now, so whether it was within its limit is for the journal to say.
+                    let at = self.link.position;
+                    return match panics.is_some_and(|n| rehearsal.gives_up(source, at, n)) {
+                        true => AfterPanic::TooManyRestarts { times },
+                        false => AfterPanic::Restarted,
+                    };
                 }
                 let now = Instant::now();
                 self.restarts
                     .retain(|&(_, when)| now.duration_since(when) < per);
                 let before = self.restarts.iter().filter(|r| r.0 == index).count();
                 if before >= times as usize {
+                    #[cfg(feature = "journal")]
+                    if let Some(panics) = panics {
+                        let payload = note::timer(self.link.position, panics);
+                        self.link.note(NoteKind::GivenUp.about(source), &payload);
+                    }
                     return AfterPanic::TooManyRestarts { times };
                 }
                 self.restarts.push((index, now));
