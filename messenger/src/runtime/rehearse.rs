@@ -80,7 +80,6 @@ impl<W: Worker> Runner<W> {
         }
         let first = course.life.start.min(course.life.begun);
         course.reader.seek(first)?;
-        self.link.position = course.life.start;
         loop {
             let gone = catch_unwind(AssertUnwindSafe(|| self.rehearse_on(course)));
             match gone {
