@@ -321,8 +321,9 @@ impl<A: App> Builder<A> {
         let On::Journal(journal) = &self.ground.0 else {
             return Ok(None);
         };
+        let known = journal.schema();
         restore::admit::<A>(journal)?;
-        Plan::new(journal, self.beginning, self.start, self.patience).map(Some)
+        Plan::new(journal, self.beginning, self.start, self.patience, known).map(Some)
     }
 
     /// The numbers of the workers to run.

@@ -14,7 +14,7 @@ use super::runner::Runner;
 use super::start_error::StartError;
 use super::worker::Worker;
 use crate::bus::{Start, Subscriber};
-use crate::journal::{Cursor, Journal, Reader};
+use crate::journal::{Cursor, Journal, Reader, Schema};
 
 /// With what a run begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,6 +72,8 @@ pub(crate) struct Plan {
     /// Keeps everything from being given up while workers rehearse.
     holder: Option<Subscriber>,
     findings: Arc<Findings>,
+    /// What the journal knew before this run.
+    known: Schema,
 }
 
 impl Plan {
@@ -80,6 +82,7 @@ impl Plan {
         beginning: Beginning,
         start: Start,
         patience: Duration,
+        known: Schema,
     ) -> Result<Self, StartError> {
         let holder = match beginning {
             Beginning::Restored => Some(journal.bus().subscribe(Start::Oldest)?),
@@ -92,6 +95,7 @@ impl Plan {
             patience,
             holder,
             findings: Arc::new(Findings::new(1)),
+            known,
         })
     }
 
@@ -129,6 +133,12 @@ impl Plan {
         Ok((subscriber, Way::Journal { cursor, restores }))
     }
 
+    /// Whether a table of this name has been admitted before with a worker of that name.
+    fn knows(&self, app: &str, worker: &str) -> bool {
+        let workers = self.known.table(app).map(|table| &table.workers);
+        workers.is_some_and(|workers| workers.iter().any(|it| it.name == worker))
+    }
+
     /// Finds out what each worker has to rehearse, now that all of them have joined.
     pub(crate) fn restore<T>(
         &self,
@@ -149,6 +159,8 @@ impl Plan {
         for ((worker, subscriber, way, _), mut past) in seats.iter_mut().zip(pasts) {
             let oldest = holder.start();
             let mut life = past.lives.pop();
+            // Nothing at all may be left of one that only listened, and it is no new one for that.
+            past.cut |= oldest > 0 && self.knows(app, worker.name);
             if past.cut && life.is_none() || life.as_ref().is_some_and(|it| it.start < oldest) {
                 let worker = worker.name;
                 return Err(StartError::Cut { worker, oldest });

@@ -15,3 +15,4 @@ mod policy;
 mod replay;
 mod restore;
 mod run;
+mod torn;
