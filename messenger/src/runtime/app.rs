@@ -153,7 +153,9 @@ impl<A: App> Builder<A> {
     /// Each worker has a [cursor](crate::journal::Cursor) in the journal, named `Table.worker`, and stores its position there after
     /// each batch of records. Its handlers are made anew, so this is for those whose state lies elsewhere, or who have none.
     /// After a graceful stop each record is handled once. After the death of the process those since the last store are
-    /// handled again; after a loss of power, those since the cursor was flushed last, which a graceful stop does. For handlers
+    /// handled again; after a loss of power, those since the cursor was flushed last, which a graceful stop does, unless the system
+    /// has flushed it meanwhile. Then, if not each record is synced, answers may be missing. What is in the mailbox of an async handler
+    /// counts as handled. For handlers
     /// whose state is what the journal has told them, [`restore`](Self::restore) does without that: each record counts once,
     /// whatever happens.
     ///
