@@ -118,20 +118,26 @@ impl fmt::Display for StartError {
             #[cfg(feature = "journal")]
             Self::Cut { worker, oldest } => write!(
                 f,
-                "what the handlers of worker `{worker}` were told first is not retained any more: the journal's oldest record stands at {oldest}. Retain more, or run this worker anew"
+                "what the handlers of worker `{worker}` were told first is not retained any more: the journal's oldest record stands at {oldest}; \
+                 retain more, or begin anew with `run()`"
             ),
             #[cfg(feature = "journal")]
             Self::Unfinished { position, end } => write!(
                 f,
-                "a claim at position {position} was neither committed nor aborted in time, so the journal can't be read up to {end}: does a publisher hold a claim?"
+                "a claim at position {position} was neither committed nor aborted in time, so the journal can't be read up to {end}: does a \
+                 publisher hold a claim?"
             ),
             #[cfg(feature = "journal")]
             Self::Async { worker, handler } => write!(
                 f,
-                "handler `{handler}` of worker `{worker}` is async: when its task sends is not for the journal to say, so the table can be neither restored nor replayed; choose the other workers with `only`"
+                "handler `{handler}` of worker `{worker}` is async: when its task sends is not for the journal to say, so the table can be \
+                 neither restored nor replayed; choose the other workers with `only`"
             ),
             #[cfg(feature = "journal")]
-            Self::Diverged(divergence) => divergence.fmt(f),
+            Self::Diverged(divergence) => write!(
+                f,
+                "{divergence}. Nothing has been published: go back to the build that did what the journal has, or begin anew with `run()`"
+            ),
         }
     }
 }

@@ -270,9 +270,10 @@ mod tasks {
 
     fn is_refused(error: &StartError) -> bool {
         let text = error.to_string();
-        assert!(
-            text.contains("`remote` of worker `Away` is async"),
-            "{text}"
+        assert_eq!(
+            text,
+            "handler `remote` of worker `Away` is async: when its task sends is not for the journal to say, so the table can \
+             be neither restored nor replayed; choose the other workers with `only`"
         );
         matches!(
             error,

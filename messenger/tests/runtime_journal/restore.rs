@@ -85,6 +85,7 @@ fn a_build_that_diverges_does_not_start_and_publishes_nothing() {
             assert_eq!(divergence.recorded.bytes, 400_u64.to_le_bytes());
             let text = refused.as_ref().unwrap_err().to_string();
             assert!(text.starts_with("this build diverges at "), "{text}");
+            assert!(text.ends_with("or begin anew with `run()`"), "{text}");
         }
         other => panic!("{other:?}"),
     }
@@ -183,7 +184,13 @@ fn a_past_that_is_not_retained_is_refused() {
     match sums(&journal, &config).restore().run() {
         Err(error @ StartError::Cut { oldest: at, .. }) => {
             assert_eq!(at, oldest);
-            assert!(error.to_string().contains("not retained"), "{error}");
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "what the handlers of worker `Squaring` were told first is not retained any more: the journal's oldest \
+                     record stands at {oldest}; retain more, or begin anew with `run()`"
+                )
+            );
         }
         other => panic!("{other:?}"),
     }
