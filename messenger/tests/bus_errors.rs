@@ -138,8 +138,8 @@ fn claims_refused() {
     assert_eq!(large, ClaimError::TooLarge { len: 65, max: 64 });
     assert_eq!(
         text(&large),
-        "a payload of 65 bytes was to be sent where at most 64 fit: send less at a time, or make the bus longer (a \
-         payload may take a quarter of it)"
+        "a payload of 65 bytes was to be sent where at most 64 fit: send less at a time, or make the bus longer, or \
+         the segments of a new journal (a payload may take a quarter of either)"
     );
     let late = publisher.send_timeout(TAG, &[0; 40], Duration::from_millis(1));
     assert_eq!(late, Err(ClaimError::Timeout { needed: 64 }));

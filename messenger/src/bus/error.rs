@@ -145,7 +145,8 @@ impl fmt::Display for ClaimError {
             ),
             Self::TooLarge { len, max } => write!(
                 f,
-                "a payload of {len} bytes was to be sent where at most {max} fit: send less at a time, or make the bus longer (a payload may take a quarter of it)"
+                "a payload of {len} bytes was to be sent where at most {max} fit: send less at a time, or make the bus longer, or the segments of a new \
+                 journal (a payload may take a quarter of either)"
             ),
             Self::Timeout { needed } => write!(
                 f,
@@ -330,6 +331,9 @@ impl fmt::Display for Lost {
         )?;
         match self.raw_os_error() {
             Some(code) => std::io::Error::from_raw_os_error(code).fmt(f),
+            None if self.kind == ErrorKind::InvalidData => f.write_str(
+                "what it holds is damaged; `verify` says what, `repair` mends it or gives it up",
+            ),
             None => self.kind.fmt(f),
         }
     }
