@@ -21,7 +21,7 @@ use super::runner::Runner;
 use super::start_error::StartError;
 use super::worker::{Making, Worker, text_of};
 use crate::bus::{Bus, BusConfig, Start};
-use crate::journal::{Reader, Schema};
+use crate::journal::{JournalError, Reader, Schema};
 
 /// How many of the acts that stand nowhere in the journal are listed.
 const LISTED: usize = 64;
@@ -161,8 +161,8 @@ impl<A: App> Builder<A> {
     ///
     /// # Errors
     ///
-    /// [`ReplayError`]: the ground is no journal in files, it can't be read, its schema contradicts the table, or handlers can't
-    /// be made. Divergences are no errors: they are the result.
+    /// [`ReplayError`]: the ground is no journal in files, it can't be read or ends before the range, its schema contradicts the
+    /// table, or handlers can't be made. Divergences are no errors: they are the result.
     pub fn replay(self, replay: Replay) -> Result<Replayed, ReplayError> {
         if let Some(speed) = replay.speed.filter(|speed| speed.is_nan() || *speed <= 0.0) {
             return Err(ReplayError::Speed(speed));
@@ -179,6 +179,11 @@ impl<A: App> Builder<A> {
         let admitted = schema.admit(&Schema::from(A::INFO));
         admitted.map_err(ReplayError::Conflict)?;
         let (oldest, newest) = (reader.oldest()?, reader.newest()?);
+        if replay.from > newest {
+            // Nothing would be compared, and all of it be exact.
+            let position = replay.from;
+            return Err(JournalError::Ahead { position, newest }.into());
+        }
         let (from, to) = (replay.from.max(oldest), replay.to.min(newest));
         let pasts = workers
             .iter()

@@ -33,7 +33,8 @@ pub struct Replayed {
 }
 
 impl Replayed {
-    /// Whether all that stands in the journal was done again as it was done then.
+    /// Whether all that stands in the journal was done again as it was done then. Also if there was nothing, as of a table that has
+    /// never run on it, or had another name then: [`compared`](Self::compared) tells.
     #[must_use]
     pub fn is_exact(&self) -> bool {
         self.divergences.is_empty()

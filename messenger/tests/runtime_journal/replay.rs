@@ -219,6 +219,24 @@ fn recorded_speed_takes_its_time() {
 }
 
 #[test]
+fn a_range_behind_the_end_is_refused() {
+    let (dir, _journal) = recorded("ahead", &Config::default());
+    let newest = Reader::open(&dir).unwrap().newest().unwrap();
+    let none = replay(&dir, &Config::default(), Replay::all().from(newest));
+    assert!(none.is_exact() && none.compared == 0, "{none}");
+    let reader = Reader::open(&dir).unwrap();
+    let ahead = Replay::all().from(newest + 16);
+    let refused = Sums::builder(&reader, Config::default()).replay(ahead);
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        format!(
+            "position {} lies ahead of the journal, which ends at {newest}: it is one of another journal, or was given up",
+            newest + 16
+        )
+    );
+}
+
+#[test]
 fn handlers_are_made_anew_where_they_were() {
     let dir = Dir::new("lives");
     for round in 0..3 {
