@@ -32,6 +32,33 @@ const LONGEST_NAME: usize = 128;
 /// It says where its reader goes on. That is usually further and further on, but it may be moved back: who wants to read last
 /// Tuesday once more stores the position where it began. A journal that keeps what its cursors have yet to pass keeps
 /// from then on what comes after the earlier position, and does not bring back what it has let go before.
+///
+/// ```
+/// use messenger::bus::{MessageId, SourceId, Start, Tag};
+/// use messenger::journal::{Journal, JournalConfig};
+///
+/// # let dir = std::env::temp_dir().join(format!("messenger-doc-cursor-{}", std::process::id()));
+/// # #[cfg(not(miri))] {
+/// let journal = Journal::open(&dir, JournalConfig::new().segment_bytes(1 << 16))?;
+/// let tag = Tag::new(SourceId::new(1), MessageId::new(7));
+/// journal.bus().publisher()?.send(tag, b"one")?;
+/// journal.bus().publisher()?.send(tag, b"two")?;
+///
+/// let mut cursor = journal.cursor("billing")?;
+/// let mut subscriber = journal.bus().subscribe(Start::At(cursor.position()))?;
+/// assert_eq!(subscriber.try_next()?.expect("it was sent").payload(), b"one");
+/// cursor.store(subscriber.position())?;
+/// drop((cursor, subscriber));
+///
+/// // Later, or in another process.
+/// let cursor = journal.cursor("billing")?;
+/// let mut subscriber = journal.bus().subscribe(Start::At(cursor.position()))?;
+/// assert_eq!(subscriber.try_next()?.expect("it was sent").payload(), b"two");
+/// # drop((journal, subscriber));
+/// # std::fs::remove_dir_all(&dir)?;
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Cursor {
     name: String,
     file: File,
