@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::files::{CONTROL, sync_dir};
 use super::store::Identity;
-use crate::bus::kept::{LastWords, Window, last_words, reset_words, words_len};
+use crate::bus::kept::{Intent, LastWords, Window, last_words, reset_words, words_len};
 use crate::memory::{MemoryKind, Region, RegionOptions};
 
 /// Where the words of the bus begin.
@@ -54,6 +54,17 @@ pub(super) struct Left {
 }
 
 impl Left {
+    /// Whether a publisher was claiming what stands at `position`, or had claimed it and not finished.
+    pub(super) fn was_claimed(&self, position: u64) -> bool {
+        let claimed = |from: u64, len| (from..from.saturating_add(len)).contains(&position);
+        let mut intents = self.words.intents.iter();
+        let named = intents.any(|&(intent, len)| match intent {
+            Intent::Owns(from) | Intent::Tries(from) => claimed(from, len),
+            Intent::None => false,
+        });
+        named && position < self.words.tail && self.finished.is_none_or(|it| it <= position)
+    }
+
     /// As of a journal that was closed, and ended at `tail`.
     pub(super) fn closed(tail: u64) -> Self {
         Self {

@@ -103,6 +103,32 @@ pub fn plan_repair(
 ///
 /// Can be ended at any time, and done again.
 ///
+/// ```
+/// use messenger::bus::{MessageId, SourceId, Tag};
+/// use messenger::journal::{Journal, JournalConfig, plan_repair, repair};
+///
+/// # let dir = std::env::temp_dir().join(format!("messenger-doc-repair-{}", std::process::id()));
+/// # #[cfg(not(miri))] {
+/// let journal = Journal::open(&dir, JournalConfig::new().segment_bytes(1 << 16))?;
+/// let tag = Tag::new(SourceId::new(1), MessageId::new(7));
+/// journal.bus().publisher()?.send(tag, b"kept")?;
+/// journal.close()?;
+///
+/// // The disk loses a byte of the record.
+/// let segment = dir.join("00000000000000000000.segment");
+/// let mut bytes = std::fs::read(&segment)?;
+/// bytes[4096 + 16] ^= 1;
+/// std::fs::write(&segment, bytes)?;
+///
+/// let cut = plan_repair(&dir, |_| {})?.cut.expect("the record is damaged");
+/// assert_eq!(cut.from, 0);
+/// repair(&dir, |_| {})?;
+/// assert!(plan_repair(&dir, |_| {})?.is_nothing());
+/// # std::fs::remove_dir_all(&dir)?;
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 ///
 /// [`OpenError`]: there is no journal, somebody has it open, it is of a newer version, or its files can't be read or written.
@@ -172,6 +198,9 @@ impl Plan {
             synced: found.synced,
             why: why.clone(),
         });
+        if let (None, Some(left)) = (&cut, &left) {
+            Surveyed::excuse(&mut found, left);
+        }
         let mut last = None;
         if bases.is_empty() {
             let tail = left.as_ref().map_or(0, |left| left.words.tail);

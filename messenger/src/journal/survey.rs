@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::control::Control;
+use super::control::{Control, Left};
 use super::error::OpenFault;
 use super::files::{list_segments, segment_name};
 use super::header::{HEADER_BYTES, HeaderError, SegmentHeader, synced_of};
@@ -97,6 +97,17 @@ pub(super) struct Surveyed {
     pub(super) bases: Vec<u64>,
     /// Where the last thing in use was seen.
     pub(super) used_to: u64,
+}
+
+impl Surveyed {
+    /// Takes out of the damage what is none: claims that a writer which was killed left. They are counted in
+    /// [`Verified::pending`], and whoever opens the journal next finishes them.
+    pub(super) fn excuse(verified: &mut Verified, left: &Left) {
+        verified.damage.retain(|damage| {
+            let unfinished = damage.what == DamageKind::Unfinished && !damage.synced;
+            !(unfinished && left.was_claimed(damage.position))
+        });
+    }
 }
 
 /// A segment, as far as it can be had.

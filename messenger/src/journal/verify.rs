@@ -7,10 +7,11 @@ use std::time::SystemTime;
 
 use fs4::{FileExt, TryLockError};
 
+use super::control::Control;
 use super::error::{OpenError, OpenFault};
 use super::files::{LOCK, Locked};
 use super::header::HeaderError;
-use super::survey::{self, Survey};
+use super::survey::{self, Survey, Surveyed};
 
 /// How far a long work on a journal has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -96,7 +97,8 @@ pub enum DamageKind {
         /// The length of the payload that it says, in bytes.
         len: u32,
     },
-    /// There is no header of a finished record there, and something comes after it.
+    /// There is no header of a finished record there, and something comes after it. (Not told of what a writer was about to write
+    /// when it was killed: that is [`pending`](Verified::pending).)
     Unfinished,
 }
 
@@ -170,7 +172,15 @@ fn verify_in(path: &Path, mut progress: impl FnMut(Progress)) -> Result<Verified
     let known = survey::known(path)?;
     let live = is_written(path)?;
     let survey = Survey::new(path, &known, live)?;
-    Ok(survey.run(&mut progress)?.verified)
+    let identity = survey.store.identity;
+    let mut verified = survey.run(&mut progress)?.verified;
+    if !verified.damage.is_empty() && !live {
+        // If it can't be read, or is of before a loss of power, all is told.
+        if let Ok(Some(left)) = Control::left(path, &identity) {
+            Surveyed::excuse(&mut verified, &left);
+        }
+    }
+    Ok(verified)
 }
 
 /// Whether somebody has the journal open for writing.

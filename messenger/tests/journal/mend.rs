@@ -451,12 +451,24 @@ fn what_only_has_to_be_recovered_is_no_damage_to_repair() {
         fs::write(copy.join(name), bytes).unwrap();
     }
     drop(claim);
-    let damage = first(&copy);
+    let verified = verify(&copy, |_| {}).unwrap();
+    assert_eq!((verified.records, verified.damage), (60, vec![]));
+    assert!(verified.pending > 0);
+    let plan = plan_repair(&copy, |_| {}).unwrap();
+    assert!(plan.is_nothing() && plan.found.damage.is_empty());
+    // A record of before that has lost its header is damage still.
+    let gone = Dir::new("recovered-gone");
+    fs::create_dir_all(&gone).unwrap();
+    for (name, bytes) in files(&copy) {
+        fs::write(gone.join(name), bytes).unwrap();
+    }
+    let (position, ..) = sent[5];
+    flip(&gone, position, 0);
+    let damage = first(&gone);
     assert_eq!(
-        (damage.what, damage.synced),
-        (DamageKind::Unfinished, false)
+        (damage.position, damage.what, damage.synced),
+        (position, DamageKind::Unfinished, false)
     );
-    assert!(plan_repair(&copy, |_| {}).unwrap().is_nothing());
     assert!(repair(&copy, |_| {}).unwrap().is_nothing());
     opens_with(&copy, &sent, None);
 }
