@@ -19,7 +19,8 @@ pub(crate) struct Life {
     /// Where the next life begins, or what is looked at ends.
     pub(crate) end: u64,
     pub(crate) timers: VecDeque<Fired>,
-    pub(crate) values: VecDeque<Value>,
+    /// What handlers were told when they asked, by the tags of the notes.
+    pub(crate) values: Vec<(Tag, VecDeque<u64>)>,
     /// Handlers that panicked too often: which, at what position, and how often.
     pub(crate) given_up: Vec<(SourceId, u64, u64)>,
 }
@@ -31,14 +32,6 @@ pub(crate) struct Fired {
     /// The position of the record that the worker took next.
     pub(crate) next: u64,
     pub(crate) number: u64,
-}
-
-/// What a handler was told when it asked.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Value {
-    /// Of the note.
-    pub(crate) tag: Tag,
-    pub(crate) value: u64,
 }
 
 /// The past of one worker.
@@ -115,8 +108,13 @@ impl Past {
                     return;
                 };
                 if kind != NoteKind::Timer {
-                    let value = note::number_of(payload);
-                    life.values.extend(value.map(|value| Value { tag, value }));
+                    let Some(value) = note::number_of(payload) else {
+                        return;
+                    };
+                    match life.values.iter_mut().find(|values| values.0 == tag) {
+                        Some((_, values)) => values.push_back(value),
+                        None => life.values.push((tag, [value].into())),
+                    }
                 } else if let Some((next, number)) = note::timer_of(payload) {
                     let source = tag.source;
                     life.timers.push_back(Fired {

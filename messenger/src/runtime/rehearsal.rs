@@ -7,22 +7,21 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::describe::AppInfo;
 use super::divergence::{Act, Divergence};
 use super::link::SendFault;
-use super::past::{Life, Value};
-use super::spill::Spill;
+use super::past::Life;
+use super::spill::{Spill, Waiting};
 use crate::bus::{ClaimError, SourceId, Tag};
 use crate::journal::note::{self, NoteKind};
 
 /// What the handlers of a worker have done that has not been found in the journal yet, and what they are to be told.
 #[derive(Debug)]
 pub(crate) struct Rehearsal {
-    /// Without a limit: what one input has caused is found in the journal soon after it, but for what was on its way when the
-    /// process died.
-    pub(crate) done: Spill,
-    /// For each of them the position of the record that came before it.
-    inputs: VecDeque<u64>,
+    /// By handler: one that is mended, and does now what it could not do before it panicked, does not shift what others did.
+    done: Vec<Done>,
+    /// How many acts there have been.
+    count: u64,
     /// The position of the record in hand, or of the last one.
     pub(crate) position: u64,
-    values: VecDeque<Value>,
+    values: Vec<(Tag, VecDeque<u64>)>,
     /// Which handlers panicked too often, at what position, and how often.
     given_up: Vec<(SourceId, u64, u64)>,
     max_payload: usize,
@@ -30,11 +29,52 @@ pub(crate) struct Rehearsal {
     pub(crate) stop_asked: bool,
 }
 
+/// What a handler has done that has not been found in the journal yet.
+#[derive(Debug)]
+struct Done {
+    source: SourceId,
+    /// Without a limit: what one input has caused is found in the journal soon after it, but for what was on its way when the
+    /// process died.
+    acts: Spill,
+    /// For each of them the position of the record that came before it, and its number among those of all handlers.
+    inputs: VecDeque<(u64, u64)>,
+}
+
+impl Done {
+    fn pop(&mut self) {
+        self.acts.pop();
+        self.inputs.pop_front();
+    }
+
+    /// After a difference: goes on where both sides are the same again, as far as that can be told.
+    #[cold]
+    fn resume(&mut self, app: &AppInfo, tag: Tag, is_note: bool, payload: &[u8]) -> Act {
+        let mut waiting = self.acts.iter();
+        let same =
+            waiting.position(|it| (it.tag, it.is_note) == (tag, is_note) && it.payload == payload);
+        drop(waiting);
+        let mut waiting = self.acts.iter();
+        let (act, alike) = match waiting.next() {
+            Some(next) => (
+                Act::of(app, next.tag, next.is_note, next.payload),
+                (next.tag, next.is_note) == (tag, is_note),
+            ),
+            // The caller has seen one.
+            None => (Act::of(app, tag, is_note, payload), false),
+        };
+        drop(waiting);
+        // Those before it are done now, and were not then; or one of the same kind has taken its place.
+        let past = same.map_or(usize::from(alike), |index| index + 1);
+        (0..past).for_each(|_| self.pop());
+        act
+    }
+}
+
 impl Rehearsal {
     pub(crate) fn new(life: &mut Life, max_payload: usize) -> Self {
         Self {
-            done: Spill::new(usize::MAX),
-            inputs: VecDeque::new(),
+            done: Vec::new(),
+            count: 0,
             position: life.start,
             values: core::mem::take(&mut life.values),
             given_up: core::mem::take(&mut life.given_up),
@@ -53,15 +93,54 @@ impl Rehearsal {
         if len > max {
             return Err(SendFault::Claim(ClaimError::TooLarge { len, max }));
         }
+        let at = (self.position, self.count);
+        let done = self.done_by(tag.source);
         // It has no limit to reach.
-        self.done.push(tag, len, fill).unwrap_or(Ok(()))?;
-        self.inputs.push_back(self.position);
+        done.acts.push(tag, len, fill).unwrap_or(Ok(()))?;
+        done.inputs.push_back(at);
+        self.count += 1;
         Ok(())
     }
 
+    fn done_by(&mut self, source: SourceId) -> &mut Done {
+        let known = self.done.iter().position(|done| done.source == source);
+        let index = known.unwrap_or_else(|| {
+            self.done.push(Done {
+                source,
+                acts: Spill::new(usize::MAX),
+                inputs: VecDeque::new(),
+            });
+            self.done.len() - 1
+        });
+        &mut self.done[index]
+    }
+
+    /// Whether all that was done has been found.
+    pub(crate) fn is_found(&self) -> bool {
+        self.done.iter().all(|done| done.acts.is_empty())
+    }
+
+    /// What has been done and not found, in the order in which it was done.
+    pub(crate) fn left(&self) -> Vec<Waiting<'_>> {
+        let by_handler = self.done.iter();
+        let mut left: Vec<_> = by_handler
+            .flat_map(|done| {
+                done.inputs
+                    .iter()
+                    .map(|input| input.1)
+                    .zip(done.acts.iter())
+            })
+            .collect();
+        left.sort_unstable_by_key(|&(number, _)| number);
+        left.into_iter().map(|(_, act)| act).collect()
+    }
+
     pub(crate) fn note(&mut self, tag: Tag, payload: &[u8]) {
-        self.done.push_note(tag, payload);
-        self.inputs.push_back(self.position);
+        let at = (self.position, self.count);
+        let done = self.done_by(tag.source);
+        done.acts.push_note(tag, payload);
+        done.inputs.push_back(at);
+        self.count += 1;
     }
 
     /// Whether a handler was given up over the panic that it has now.
@@ -69,28 +148,18 @@ impl Rehearsal {
         self.given_up.contains(&(source, at, times))
     }
 
-    fn pop(&mut self) {
-        self.done.pop();
-        self.inputs.pop_front();
-    }
-
     /// What the handler was told when it asked before. If it asks for more than it did then, it is told something new: either all
     /// that it did then is behind it, or what it does next is found to differ.
     pub(crate) fn value(&mut self, source: SourceId, kind: NoteKind, take: fn() -> u64) -> u64 {
         let tag = kind.about(source);
-        let value = match self.values.front() {
-            Some(value) if value.tag == tag => {
-                let value = value.value;
-                self.values.pop_front();
-                value
-            }
-            _ => take(),
-        };
+        let told = self.values.iter_mut().find(|values| values.0 == tag);
+        let value = told.and_then(|(_, values)| values.pop_front());
+        let value = value.unwrap_or_else(take);
         self.note(tag, &note::number(value));
         value
     }
 
-    /// Finds what stands in the journal among what has been done. If it is not the next thing, gives what has been done in its place,
+    /// Finds what stands in the journal among what its handler has done. If it is not the next thing, gives what has been done in its place,
     /// and the position of the record that came before it.
     #[inline]
     pub(crate) fn meet(
@@ -100,39 +169,18 @@ impl Rehearsal {
         is_note: bool,
         payload: &[u8],
     ) -> Result<(), (u64, Option<Act>)> {
-        let Some(next) = self.done.iter().next() else {
-            return Err((self.position, None));
+        let position = self.position;
+        let done = self.done_by(tag.source);
+        let Some(next) = done.acts.iter().next() else {
+            return Err((position, None));
         };
         if (next.tag, next.is_note) == (tag, is_note) && next.payload == payload {
-            self.pop();
+            done.pop();
             return Ok(());
         }
-        let input = self.inputs.front().copied().unwrap_or(self.position);
-        let act = self.resume(app, tag, is_note, payload);
+        let input = done.inputs.front().map_or(position, |input| input.0);
+        let act = done.resume(app, tag, is_note, payload);
         Err((input, Some(act)))
-    }
-
-    /// After a difference: goes on where both sides are the same again, as far as that can be told.
-    #[cold]
-    fn resume(&mut self, app: &AppInfo, tag: Tag, is_note: bool, payload: &[u8]) -> Act {
-        let mut waiting = self.done.iter();
-        let same =
-            waiting.position(|it| (it.tag, it.is_note) == (tag, is_note) && it.payload == payload);
-        drop(waiting);
-        let mut waiting = self.done.iter();
-        let (act, alike) = match waiting.next() {
-            Some(next) => (
-                Act::of(app, next.tag, next.is_note, next.payload),
-                (next.tag, next.is_note) == (tag, is_note),
-            ),
-            // The caller has seen one.
-            None => (Act::of(app, tag, is_note, payload), false),
-        };
-        drop(waiting);
-        // Those before it are done now, and were not then; or one of the same kind has taken its place.
-        let past = same.map_or(usize::from(alike), |index| index + 1);
-        (0..past).for_each(|_| self.pop());
-        act
     }
 }
 

@@ -170,7 +170,7 @@ impl<W: Worker> Runner<W> {
     /// Whether all that was done has been found.
     fn has_done_nothing(&self) -> bool {
         let rehearsal = self.link.kept.rehearsal.as_ref();
-        rehearsal.is_none_or(|rehearsal| rehearsal.done.is_empty())
+        rehearsal.is_none_or(|rehearsal| rehearsal.is_found())
     }
 
     /// Fires the timers that fired before the record at `at`, or one after it, was taken.
@@ -234,7 +234,7 @@ impl<W: Worker> Runner<W> {
         link.turn_to(Call::Nothing);
         let name = name_of(W::App::INFO.name, W::INFO.name);
         link.note(NoteKind::Restored.of_nobody(), name.as_bytes());
-        link.spill.take_over(&rehearsal.done);
+        link.spill.take_over(&rehearsal.left());
         link.flush();
         rehearsal.stop_asked
     }

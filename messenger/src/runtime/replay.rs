@@ -379,7 +379,7 @@ impl<A: App> Part<A> {
         runner.finish(|rehearsal| {
             let mut outcome = lock(&self.outcome);
             outcome.compared += course.compared;
-            let unrecorded = rehearsal.done.iter().filter(|_| reached);
+            let unrecorded = rehearsal.left().into_iter().filter(|_| reached);
             for act in unrecorded {
                 if outcome.unrecorded.len() < LISTED {
                     let act = Act::of(A::INFO, act.tag, act.is_note, act.payload);

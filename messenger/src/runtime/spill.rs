@@ -200,17 +200,13 @@ impl Spill {
         let Ok(()) = filled;
     }
 
-    /// Appends all that waits in `other`, and lets so many bytes more wait.
-    pub(crate) fn take_over(&mut self, other: &Self) {
-        self.limit = self.limit.saturating_add(other.blocks.len() - other.head);
-        for Waiting {
-            tag,
-            is_note,
-            payload,
-        } in other.iter()
-        {
-            self.push_all(tag, is_note, payload);
+    /// Appends all of these, and lets so many bytes more wait.
+    pub(crate) fn take_over(&mut self, others: &[Waiting<'_>]) {
+        let before = self.blocks.len();
+        for other in others {
+            self.push_all(other.tag, other.is_note, other.payload);
         }
+        self.limit = self.limit.saturating_add(self.blocks.len() - before);
     }
 
     /// Whether the oldest record is a note.
@@ -336,7 +332,7 @@ mod tests {
         spill.push_note(tag(3), b"noted");
         assert!(!push(&mut spill, 4, 0));
         let mut other = Spill::new(0);
-        other.take_over(&spill);
+        other.take_over(&spill.iter().collect::<Vec<_>>());
         for spill in [&mut spill, &mut other] {
             let waiting: Vec<_> = spill.iter().map(|w| (w.tag, w.is_note)).collect();
             assert_eq!(waiting, [(tag(1), false), (tag(2), false), (tag(3), true)]);

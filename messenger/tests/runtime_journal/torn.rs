@@ -88,8 +88,58 @@ impl Handle<Number> for Nervous {
 #[handler(id = 23, sends(Hello))]
 pub(crate) struct Calm;
 
+/// Panics unless it is brave.
+#[derive(Debug, Handler)]
+#[handler(id = 25, sends(Hello))]
+pub(crate) struct Shy(bool);
+
+impl Handle<Number> for Shy {
+    fn handle(&mut self, m: &Number, out: &mut Outbox<'_, Self>) -> Result {
+        assert!(self.0 || m.0 < 100, "too much");
+        out.now();
+        out.send(&Hello(m.0))
+    }
+}
+
+messenger! {
+    pub(crate) Pair(brave: bool);
+    outside: [ Main ]
+    Both:
+        handlers: [ shy: Shy = Shy(*brave), calm: Calm = Calm ]
+        routes: [ Main, Number: [shy, calm] ]
+    drop: [ Shy, Hello; Calm, Hello ]
+}
+
+#[test]
+fn a_mended_handler_does_not_shift_what_others_of_its_worker_did() {
+    let dir = Dir::new("torn-mended");
+    let journal = dir.open(small());
+    let build = |brave| Pair::builder(&journal, brave);
+    let app = build(false).run().unwrap();
+    let mut main = app.publisher::<Main>().unwrap();
+    main.send(&Number(1)).unwrap();
+    main.send(&Number(100)).unwrap();
+    drop(main);
+    app.join().unwrap_err();
+    let said = |source| -> Vec<u64> {
+        let said = all::<Hello>(&dir, source);
+        said.into_iter().map(|it| it.1.0).collect()
+    };
+    assert_eq!((said(25), said(23)), (vec![1], vec![1, 100]));
+    let refused = build(false).restore().run();
+    assert!(matches!(refused, Err(StartError::Failed(_))));
+    drop(refused);
+    for _ in 0..2 {
+        build(true).restore().run().unwrap().stop().unwrap();
+        assert_eq!((said(25), said(23)), (vec![1, 100], vec![1, 100]));
+    }
+    let replayed = build(true).replay(Replay::all()).unwrap();
+    assert!(replayed.is_exact() && replayed.unrecorded.is_empty());
+}
+
 impl Handle<Number> for Calm {
     fn handle(&mut self, m: &Number, out: &mut Outbox<'_, Self>) -> Result {
+        out.now();
         out.send(&Hello(m.0))
     }
 }
