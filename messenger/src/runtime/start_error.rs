@@ -118,8 +118,8 @@ impl fmt::Display for StartError {
             #[cfg(feature = "journal")]
             Self::Cut { worker, oldest } => write!(
                 f,
-                "what the handlers of worker `{worker}` were told first is not retained any more: the journal's oldest record stands at {oldest}; \
-                 retain more, or begin anew with `run()`"
+                "what the handlers of worker `{worker}` were told first is not retained any more: the journal's oldest record stands at {oldest}, \
+                 or they ran in a worker of another name; retain more, or begin anew with `run()`"
             ),
             #[cfg(feature = "journal")]
             Self::Unfinished { position, end } => write!(

@@ -336,6 +336,35 @@ fn too_many_restarts_stop_the_restoring_too() {
     assert!(matches!(refused, Err(StartError::Failed(_))), "{refused:?}");
 }
 
+/// The table with a worker of another name.
+mod renamed {
+    use super::*;
+
+    messenger! {
+        pub(crate) Pair(brave: bool);
+        outside: [ Main ]
+        Renamed:
+            handlers: [ shy: Shy = Shy(*brave), calm: Calm = Calm ]
+            routes: [ Main, Number: [shy, calm] ]
+        drop: [ Shy, Hello; Calm, Hello ]
+    }
+
+    #[test]
+    fn a_worker_of_another_name_is_not_taken_for_a_new_one_if_its_handlers_have_sent() {
+        let dir = Dir::new("torn-renamed");
+        let journal = dir.open(small());
+        let app = super::Pair::builder(&journal, true).run().unwrap();
+        app.publisher::<Main>().unwrap().send(&Number(1)).unwrap();
+        app.stop().unwrap();
+        match Pair::builder(&journal, true).restore().run() {
+            Err(error @ StartError::Cut { .. }) => {
+                assert!(error.to_string().contains("another name"), "{error}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 #[cfg(all(feature = "fault", target_os = "linux"))]
 mod killed {
     use std::process::{Command, Stdio};
