@@ -103,10 +103,11 @@ impl Format {
     ) -> Result<Found, Corrupt> {
         let state = self.state(position, stamp);
         if state != State::Committed as u64 {
-            if state.wrapping_sub(State::Aborted as u64) > State::Note as u64 - 2 {
+            if !State::is_one(state) {
                 return Ok(Found::Nothing);
             }
-            return self.skip(position, state, meta());
+            let next = self.skip(position, state, meta())?;
+            return Ok(Found::Skip { next });
         }
         let meta = meta();
         let len = meta_len(meta);
@@ -118,14 +119,14 @@ impl Format {
         })
     }
 
+    /// Where what is no record ends. (Not a `Found`: the way from one record to the next would
+    /// then go through the memory in which an outlined call returns it.)
     #[cold]
-    fn skip(&self, position: u64, state: u64, meta: u64) -> Result<Found, Corrupt> {
+    fn skip(&self, position: u64, state: u64, meta: u64) -> Result<u64, Corrupt> {
         if state == State::Padding as u64 {
-            let next = self.lap_end(position);
-            return Ok(Found::Skip { next });
+            return Ok(self.lap_end(position));
         }
-        let next = self.next_record(position, meta_len(meta))?;
-        Ok(Found::Skip { next })
+        self.next_record(position, meta_len(meta))
     }
 
     /// Where the lap with `position` ends.
@@ -138,11 +139,25 @@ impl Format {
     #[inline]
     pub(crate) fn next_record(&self, position: u64, len: u32) -> Result<u64, Corrupt> {
         let record = record_len(len as usize) as u64;
-        let offset = position & (self.lap - 1);
-        if record > self.max_record || offset + record > self.lap {
+        if self.offset(position) >= self.starts(record) {
             return Err(Corrupt { position, len });
         }
         Ok(position + record)
+    }
+
+    /// How far from its lap's start `position` is.
+    #[inline]
+    pub(crate) fn offset(&self, position: u64) -> u64 {
+        position & (self.lap - 1)
+    }
+
+    /// A record of `bytes` can only begin at offsets before this one: there it does not cross its lap's end.
+    #[inline]
+    pub(crate) fn starts(&self, bytes: u64) -> u64 {
+        if bytes > self.max_record {
+            return 0;
+        }
+        self.lap - bytes + 1
     }
 
     /// How many bytes of a finished record, from its second word on, its checksum covers.

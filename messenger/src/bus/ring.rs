@@ -31,6 +31,15 @@ pub(crate) trait Memory {
     fn stamp<'a>(&'a self, window: &'a Self::Window, position: u64) -> &'a AtomicU64;
     /// The second word of the header of the record at `position`, likewise.
     fn meta<'a>(&'a self, window: &'a Self::Window, position: u64) -> &'a AtomicU64;
+    /// Both words of the header of the record at `position`, likewise.
+    #[inline]
+    fn header<'a>(
+        &'a self,
+        window: &'a Self::Window,
+        position: u64,
+    ) -> (&'a AtomicU64, &'a AtomicU64) {
+        (self.stamp(window, position), self.meta(window, position))
+    }
 
     /// The checksum of `bytes` bytes of the record at `position`, from its second word on, for a bus
     /// that is kept; the caller owns them, or has found them finished.
@@ -370,9 +379,9 @@ impl<M: Memory> Ring<M> {
             Err(Uncovered::NotYet) => return Ok(Found::Nothing),
             Err(Uncovered::Lost(lost)) => return Err(lost.into()),
         }
-        let stamp = self.memory.stamp(window, position).load(load);
-        let meta = || self.memory.meta(window, position).load(Relaxed);
-        Ok(self.format.found(position, stamp, meta)?)
+        let (stamp, meta) = self.memory.header(window, position);
+        let stamp = stamp.load(load);
+        Ok(self.format.found(position, stamp, || meta.load(Relaxed))?)
     }
 
     /// On a bus that is kept: whether what a look has found at `position` is as it was when it was finished. Nothing

@@ -347,6 +347,11 @@ impl Memory for View {
     }
 
     #[inline]
+    fn header<'a>(&'a self, window: &'a Window, position: u64) -> (&'a AtomicU64, &'a AtomicU64) {
+        window.header(position)
+    }
+
+    #[inline]
     fn checksum(&self, window: &Window, position: u64, bytes: u64) -> u32 {
         if bytes == 0 {
             return 0;

@@ -3,6 +3,7 @@
 use core::ptr::NonNull;
 use std::sync::Arc;
 
+use super::layout::RECORD_ALIGN;
 use crate::memory::Region;
 use crate::sync::AtomicU64;
 
@@ -78,5 +79,20 @@ impl Window {
         // atomically while a member may look at them: a position that somebody may look at is
         // never inside another record's payload (docs/bus.md, rule 3).
         unsafe { AtomicU64::from_ptr(self.byte(position).cast().as_ptr()) }
+    }
+
+    /// Both words of the header of the record at `position`, a multiple of 16.
+    #[inline]
+    pub(super) fn header(&self, position: u64) -> (&AtomicU64, &AtomicU64) {
+        debug_assert_eq!(position % RECORD_ALIGN, 0);
+        let stamp = self.byte(position).cast();
+        // SAFETY: as for `word`; the window and its records are aligned to the 16 bytes of a header, so none crosses
+        // the window's end.
+        unsafe {
+            (
+                AtomicU64::from_ptr(stamp.as_ptr()),
+                AtomicU64::from_ptr(stamp.add(1).as_ptr()),
+            )
+        }
     }
 }
