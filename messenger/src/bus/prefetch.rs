@@ -30,6 +30,7 @@ pub(super) fn before_writing(window: &Window, position: u64, record: usize) {
 
 /// What a subscriber knows of the records ahead of it. Where the next record begins it learns
 /// from the one before, so the processor cannot run ahead by itself.
+#[derive(Clone, Copy)]
 pub(super) struct Ahead {
     /// Up to here there is something to ask for.
     end: u64,
@@ -49,7 +50,7 @@ impl Ahead {
     #[inline]
     pub(super) fn before_reading(&mut self, core: &Core, window: &Window, position: u64) {
         if position >= self.ask_at {
-            self.ask(core, position);
+            *self = Self::ask(core, position);
         }
         if position < self.end {
             line_for_reading(window.byte(position + READ_AHEAD));
@@ -59,15 +60,37 @@ impl Ahead {
     /// Nearer to the tail, lines would be taken from those who write them. The tail itself would
     /// say where it is, but every look at it delays a claim; the marks are written once a step.
     #[cold]
-    fn ask(&mut self, core: &Core, position: u64) {
+    #[inline(never)]
+    fn ask(core: &Core, position: u64) -> Self {
         match core.mark_after(position) {
-            Some(mark) => {
-                self.end = mark.saturating_sub(READ_AHEAD);
-                self.ask_at = mark;
-            }
-            None => self.ask_at = position + ASK_AGAIN,
+            Some(mark) => Self {
+                end: mark.saturating_sub(READ_AHEAD),
+                ask_at: mark,
+            },
+            None => Self {
+                end: 0,
+                ask_at: position + ASK_AGAIN,
+            },
         }
     }
+}
+
+/// `number`, of which the compiler does not know that it is the same.
+#[inline(always)]
+pub(super) fn opaque(number: u64) -> u64 {
+    // `black_box` does it too, but sends the number through memory.
+    #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+    let number = {
+        let mut number = number;
+        // SAFETY: there is no instruction in it.
+        unsafe {
+            core::arch::asm!("/* {} */", inout(reg) number, options(nomem, nostack, preserves_flags));
+        }
+        number
+    };
+    #[cfg(not(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))))]
+    let number = core::hint::black_box(number);
+    number
 }
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]

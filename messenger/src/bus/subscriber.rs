@@ -4,16 +4,16 @@ use core::fmt;
 use core::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::layout::HEADER;
+use super::layout::{HEADER, State, meta_len, meta_tag, record_len};
 use super::members::Joined;
-use super::prefetch::Ahead;
+use super::prefetch::{Ahead, opaque};
 use super::record::Record;
 use super::ring::{Found, Memory};
 use super::shared::Core;
 use super::stream::RecordStream;
 use super::wait::Event;
 use super::window::Window;
-use super::{ReadError, Tag, WaitStrategy};
+use super::{Corrupt, ReadError, Tag, WaitStrategy};
 
 /// Where a reader begins.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -37,9 +37,8 @@ pub struct Subscriber {
 /// How far a subscriber has read.
 struct Cursor {
     slot: usize,
-    /// What is read next.
-    position: u64,
-    /// What the slot says: behind `position` while records are lent.
+    at: At,
+    /// What the slot says: behind `at` while records are lent.
     stored: u64,
     /// Records before this one are stepped over.
     start: u64,
@@ -47,8 +46,36 @@ struct Cursor {
     /// looked at.
     plain: u64,
     window: Window,
+}
+
+/// What changes with each record.
+#[derive(Clone, Copy)]
+struct At {
+    /// What is read next. Only grows.
+    position: u64,
+    /// What stands from `position` on and before this one is in the cursor's window, and is handed out without a check of
+    /// its checksum, or after one. Where `position` has come to it, [`Cursor::reach`] has to look.
+    near: u64,
+    stride: Stride,
     ahead: Ahead,
 }
+
+/// What the next record is taken to take. Where a record ends is learnt from its length, so the
+/// processor would have to wait for that before it can look at the next one. While all are alike
+/// it need not: it goes on from the stride, and the comparison, which it foresees, comes after.
+#[derive(Clone, Copy)]
+struct Stride {
+    /// As much as the last records took; 0, which none takes, while lengths change: where they
+    /// do so at random, the comparison would cost more than the wait.
+    steady: u64,
+    /// After so many records more, `steady` is tried again; not 0 while `steady` is.
+    retry: u32,
+    /// Where a record as long as the last one can begin, see [`Format::starts`](super::format::Format::starts).
+    starts: u64,
+}
+
+/// For so many records after one that was not like those before, none is taken to be so.
+const RETRY: u32 = 32;
 
 impl Subscriber {
     /// `start` is not before the floor that was found when joining, nor after the tail.
@@ -56,12 +83,20 @@ impl Subscriber {
         let position = core.memory.shortcut(joined.floor, start);
         let mut cursor = Cursor {
             slot: joined.slot,
-            position,
+            at: At {
+                position,
+                near: 0,
+                stride: Stride {
+                    steady: 0,
+                    retry: 1,
+                    starts: 0,
+                },
+                ahead: Ahead::from(position),
+            },
             stored: joined.floor,
             start,
             plain: start.max(core.memory.opened_at()),
             window: core.memory.window(),
-            ahead: Ahead::from(position),
         };
         // Lets go of what it does not want, also if it is never asked for a record. An error
         // comes again with the first read.
@@ -76,7 +111,7 @@ impl Subscriber {
     /// The position up to which this subscriber has read.
     #[must_use]
     pub fn position(&self) -> u64 {
-        self.cursor.position
+        self.cursor.at.position
     }
 
     /// The first position from which on it is given records.
@@ -90,17 +125,13 @@ impl Subscriber {
     /// # Errors
     ///
     /// [`ReadError::Corrupt`] if something wrote over the bus's memory.
-    #[inline]
+    #[inline(always)]
     pub fn try_next(&mut self) -> Result<Option<Record<'_>>, ReadError> {
-        self.cursor.store(&self.core);
-        match self.cursor.take(&self.core)? {
-            Some(taken) => Ok(Some(record(&self.cursor.window, taken))),
-            None => {
-                // Nothing is lent, so nothing that was stepped over is held.
-                self.cursor.store(&self.core);
-                Ok(None)
-            }
-        }
+        let Self { core, cursor, .. } = self;
+        cursor.store(core);
+        Ok(cursor
+            .take(core)?
+            .map(|taken| record(&cursor.window, taken)))
     }
 
     /// The next record; waits for it if need be.
@@ -145,7 +176,7 @@ impl Subscriber {
         max: usize,
         mut each: impl FnMut(Record<'_>),
     ) -> Result<usize, ReadError> {
-        self.poll_while(max, |record| {
+        self.poll_while(max, move |record| {
             each(record);
             true
         })
@@ -160,21 +191,15 @@ impl Subscriber {
     pub fn poll_while(
         &mut self,
         max: usize,
-        mut each: impl FnMut(Record<'_>) -> bool,
+        each: impl FnMut(Record<'_>) -> bool,
     ) -> Result<usize, ReadError> {
-        let batch = Batch(self);
-        let Subscriber { core, cursor, .. } = &mut *batch.0;
-        let mut count = 0;
-        while count < max {
-            let Some(taken) = cursor.take(core)? else {
-                break;
-            };
-            count += 1;
-            if !each(record(&cursor.window, taken)) {
-                break;
-            }
+        let Self { core, cursor, .. } = self;
+        // A look in vain, of which there are many, wants little and is inlined.
+        if cursor.sees_nothing(core) {
+            cursor.store(core);
+            return Ok(0);
         }
-        Ok(count)
+        read_batch(core, cursor, max, each)
     }
 
     /// Waits until a record is there (`true`), the deadline has passed, or `stop` says so: it is
@@ -263,102 +288,224 @@ impl Subscriber {
     }
 }
 
-/// A record that a cursor has stepped past and still holds: position, tag, payload length.
-type Taken = (u64, Tag, u32);
+impl Stride {
+    /// A record took `bytes`, and not `steady`.
+    #[inline(always)]
+    fn learn(&mut self, core: &Core, bytes: u64) {
+        self.retry = if self.steady == 0 {
+            self.retry - 1
+        } else {
+            RETRY
+        };
+        self.steady = if self.retry == 0 { bytes } else { 0 };
+        self.starts = core.starts(bytes);
+    }
+}
+
+impl At {
+    /// Takes the record at this position, which is before `near`, if one is committed there, and steps past it. `Err` in
+    /// `Ok`: what the stamp says instead.
+    #[inline(always)]
+    fn take(&mut self, core: &Core, window: &Window) -> Result<Result<Taken, u64>, Corrupt> {
+        let position = self.position;
+        let meta = match core.committed(window, position) {
+            Ok(meta) => meta,
+            Err(state) => return Ok(Err(state)),
+        };
+        let len = meta_len(meta);
+        let bytes = record_len(len as usize) as u64;
+        // The compiler must not find out that it is the same as `bytes`. It is, whatever the processor foresees: where
+        // the comparison says otherwise, `bytes` is what is added. So `position` is always the end of the record before, no
+        // look at any other is ever more than a guess of the processor's, whose values it drops, and each record
+        // stands on its own stamp, loaded with Acquire at its own position, not on that of the one before.
+        let mut stride = opaque(self.stride.steady);
+        if bytes != self.stride.steady {
+            self.stride.learn(core, bytes);
+            stride = bytes;
+        }
+        // `starts` is that of `bytes`: both are learnt at once, and `bytes` is never 0.
+        if core.offset(position) >= self.stride.starts {
+            return Err(Corrupt { position, len });
+        }
+        self.ahead.before_reading(core, window, position);
+        self.position = position + stride;
+        Ok(Ok((position, meta_tag(meta), len)))
+    }
+}
 
 impl Cursor {
     /// Lets go of what was lent before.
     #[inline]
     fn store(&mut self, core: &Core) {
-        if self.stored != self.position {
-            self.stored = self.position;
-            core.advance(self.slot, self.position);
+        if self.stored != self.at.position {
+            self.stored = self.at.position;
+            core.advance(self.slot, self.at.position);
         }
+    }
+
+    /// All before `position` has been read. (Small to call, so that where a reader panics, too, the call is inlined into the drop
+    /// of a [`Batch`], which then needs no memory.)
+    #[inline(never)]
+    fn let_go(&mut self, core: &Core, position: u64) {
+        self.at.position = position;
+        self.store(core);
     }
 
     /// Whether a record is there; steps over what is none, and lets go of it. Nothing is lent.
     fn ready(&mut self, core: &Core) -> Result<bool, ReadError> {
-        let ready = loop {
-            let found = core.look(&mut self.window, self.position)?;
-            if self.position < self.plain {
-                self.check(core, found)?;
-            }
-            match found {
-                Found::Nothing => break false,
-                Found::Record { next, .. } if self.position < self.start => self.position = next,
-                Found::Record { .. } => break true,
-                Found::Skip { next } => self.position = next,
-            }
-        };
+        let ready = self.reach(core)?;
+        if self.at.position < self.plain {
+            // Who takes it checks it again.
+            self.at.near = 0;
+        }
         self.store(core);
         Ok(ready)
     }
 
-    /// Takes the next record: steps past it, but keeps it held.
-    #[inline]
-    fn take(&mut self, core: &Core) -> Result<Option<Taken>, ReadError> {
-        loop {
-            let position = self.position;
+    /// Whether a record is there; steps over what is none. Moves the window there, and `near` on: if a record is there, it is
+    /// near, for the one who takes it at once.
+    #[cold]
+    #[inline(never)]
+    fn reach(&mut self, core: &Core) -> Result<bool, ReadError> {
+        let there = loop {
+            let position = self.at.position;
             let found = core.look(&mut self.window, position)?;
-            match found {
-                Found::Nothing => {
-                    if position < self.plain {
-                        self.check(core, found)?;
-                    }
-                    return Ok(None);
-                }
-                Found::Record { tag, len, next } => {
-                    if position < self.plain {
-                        self.check(core, found)?;
-                        if position < self.start {
-                            self.position = next;
-                            continue;
-                        }
-                    }
-                    self.position = next;
-                    self.ahead.before_reading(core, &self.window, next);
-                    return Ok(Some((position, tag, len)));
-                }
-                Found::Skip { next } => {
-                    if position < self.plain {
-                        self.check(core, found)?;
-                    }
-                    self.position = next;
-                }
+            if position < self.plain {
+                core.check_old(&self.window, position, found)?;
             }
-        }
+            match found {
+                Found::Nothing => break false,
+                Found::Record { next, .. } if position < self.start => self.at.position = next,
+                Found::Record { .. } => break true,
+                Found::Skip { next } => self.at.position = next,
+            }
+        };
+        let position = self.at.position;
+        // The window is only moved on when `position` has come to its end, so what is near stays in it.
+        self.at.near = if position < self.plain {
+            position + u64::from(there)
+        } else if self.window.covers(position) {
+            self.window.end()
+        } else {
+            0
+        };
+        Ok(there)
     }
 
-    /// Checks what a look has found, if it stood there when the bus was opened: also what is stepped over, which says where
-    /// the next one stands, and also that it is there.
+    /// Whether a first look, at what is near, finds nothing.
+    #[inline(always)]
+    fn sees_nothing(&self, core: &Core) -> bool {
+        let At { position, near, .. } = self.at;
+        position < near
+            && core
+                .committed(&self.window, position)
+                .is_err_and(|state| !State::is_one(state))
+    }
+
+    /// Takes the next record: steps past it, but keeps it held. Nothing is lent.
+    #[inline(always)]
+    fn take(&mut self, core: &Core) -> Result<Option<Taken>, ReadError> {
+        if self.at.position < self.at.near {
+            match self.at.take(core, &self.window)? {
+                Ok(taken) => return Ok(Some(taken)),
+                Err(state) if !State::is_one(state) => return Ok(None),
+                Err(_) => {}
+            }
+        }
+        self.seek(core)
+    }
+
+    /// As [`take`](Self::take), past what is not wanted, and where nothing is near.
     #[cold]
-    fn check(&self, core: &Core, found: Found) -> Result<(), ReadError> {
-        core.check_old(&self.window, self.position, found)
+    #[inline(never)]
+    fn seek(&mut self, core: &Core) -> Result<Option<Taken>, ReadError> {
+        let there = self.reach(core)?;
+        // What was stepped over is not held.
+        self.store(core);
+        if !there {
+            return Ok(None);
+        }
+        Ok(self.at.take(core, &self.window)?.ok())
     }
 }
 
-/// A record just taken. It must go before the cursor stores a position past it; so all who call
+/// The loop over the records of a batch; it wants the registers for itself, so it is not inlined.
+#[inline(never)]
+fn read_batch(
+    core: &Core,
+    cursor: &mut Cursor,
+    max: usize,
+    mut each: impl FnMut(Record<'_>) -> bool,
+) -> Result<usize, ReadError> {
+    let mut batch = Batch {
+        core,
+        at: cursor.at,
+        cursor,
+    };
+    let mut count = 0;
+    while count < max {
+        if batch.at.position < batch.at.near {
+            if let Ok(taken) = batch.at.take(core, &batch.cursor.window)? {
+                count += 1;
+                if !each(record(&batch.cursor.window, taken)) {
+                    break;
+                }
+                continue;
+            }
+        }
+        if !batch.reach()? {
+            break;
+        }
+    }
+    batch.cursor.at = batch.at;
+    Ok(count)
+}
+
+/// A cursor's `at` while a batch is read. Its position is put back and stored at the end of the batch, also when a reader
+/// panics. The rest, if it is not put back, is what it was before: good guesses all the same, and `near`, which only
+/// `reach` changes.
+struct Batch<'a> {
+    core: &'a Core,
+    at: At,
+    cursor: &'a mut Cursor,
+}
+
+impl Batch<'_> {
+    /// See [`Cursor::reach`].
+    #[inline(always)]
+    fn reach(&mut self) -> Result<bool, ReadError> {
+        self.cursor.at = self.at;
+        let there = self.cursor.reach(self.core);
+        self.at = self.cursor.at;
+        there
+    }
+}
+
+impl Drop for Batch<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.cursor.let_go(self.core, self.at.position);
+    }
+}
+
+/// A record that a cursor has stepped past and still holds: position, tag, payload length.
+type Taken = (u64, Tag, u32);
+
+/// A record just taken, in the window in which it was. It must go before the cursor stores a position past it; so all who call
 /// this borrow the subscriber for as long as the record lives.
 #[inline]
 fn record(window: &Window, (position, tag, len): Taken) -> Record<'_> {
-    let start = window.byte(position + HEADER);
+    let start = window.byte(position);
     Record {
         position,
         tag,
-        // SAFETY: `look` found the record committed (edge 1: all its bytes were written before)
-        // and inside the ring; the slot says a position at or before it, so nobody overwrites it
-        // (edges 2 and 3) until the cursor is stored, which needs the subscriber mutably.
-        payload: unsafe { core::slice::from_raw_parts(start.as_ptr(), len as usize) },
-    }
-}
-
-/// Stores the position at the end of a batch, also when a reader panics.
-struct Batch<'a>(&'a mut Subscriber);
-
-impl Drop for Batch<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        self.0.cursor.store(&self.0.core);
+        // SAFETY: the record was found committed (edge 1: all its bytes were written before), at this position, and
+        // inside the lap, which is the window or as long; the slot says a position at or before it, so nobody
+        // overwrites it (edges 2 and 3) until the cursor is stored, which needs the subscriber mutably. Its segment
+        // stays mapped while the window, which it borrows, is there.
+        payload: unsafe {
+            core::slice::from_raw_parts(start.add(HEADER as usize).as_ptr(), len as usize)
+        },
     }
 }
 
@@ -376,7 +523,7 @@ impl Drop for Subscriber {
 impl fmt::Debug for Subscriber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscriber")
-            .field("position", &self.cursor.position)
+            .field("position", &self.cursor.at.position)
             .field("start", &self.cursor.start)
             .finish()
     }
@@ -422,6 +569,80 @@ mod tests {
                 )
             );
             assert_eq!(subscriber.position(), position);
+        }
+    }
+
+    #[test]
+    fn a_length_like_those_before_is_refused_where_it_does_not_fit() {
+        for batches in [false, true] {
+            let bus = Bus::new(BusConfig::bytes(256)).unwrap();
+            let mut publisher = bus.publisher().unwrap();
+            let mut subscriber = bus.subscribe(Start::Oldest).unwrap();
+            for _ in 0..5 {
+                publisher.try_send(TAG, &[7; 32]).unwrap();
+                assert_eq!(subscriber.poll(9, |_| ()), Ok(1));
+            }
+            // Past the ring's end, and as long as the last ones.
+            let window = &subscriber.cursor.window;
+            subscriber.core.write_meta(window, 240, TAG, 32);
+            subscriber.core.finish(window, 240, State::Committed, 0);
+            let position = 240;
+            let error = ReadError::Corrupt(Corrupt { position, len: 32 });
+            for _ in 0..2 * RETRY {
+                if batches {
+                    assert_eq!(subscriber.poll(9, |_| ()), Err(error));
+                } else {
+                    assert_eq!(subscriber.try_next().map(drop), Err(error));
+                }
+            }
+        }
+    }
+
+    /// Reads what is there: one by one, or in batches of at most so many.
+    fn read(subscriber: &mut Subscriber, max: Option<usize>, into: &mut Vec<(u64, Vec<u8>)>) {
+        let mut take = |record: &Record<'_>| into.push((record.position, record.payload.to_vec()));
+        match max {
+            None => {
+                while let Some(record) = subscriber.try_next().unwrap() {
+                    take(&record);
+                }
+            }
+            Some(max) => while subscriber.poll(max, |record| take(&record)).unwrap() > 0 {},
+        }
+    }
+
+    #[test]
+    fn runs_of_all_lengths_are_read_as_written() {
+        for (max, seed) in [None, Some(1), Some(3), Some(100)].into_iter().zip(1_u64..) {
+            let bus = Bus::new(BusConfig::bytes(1024)).unwrap();
+            let mut publisher = bus.publisher().unwrap();
+            let mut subscriber = bus.subscribe(Start::Oldest).unwrap();
+            let mut random = seed;
+            let mut next = |below: u64| {
+                random = random
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                (random >> 33) % below
+            };
+            let (mut wrote, mut found) = (Vec::new(), Vec::new());
+            for run in 0..200_u64 {
+                let len = next(200) as usize;
+                // As long as it takes to be relied on, or not.
+                for record in 0..1 + next(3) * u64::from(RETRY) {
+                    let bytes = vec![(run * 31 + record) as u8; len];
+                    while publisher.try_send(TAG, &bytes).is_err() {
+                        read(&mut subscriber, max, &mut found);
+                    }
+                    wrote.push(bytes);
+                    if next(50) == 0 {
+                        drop(publisher.try_claim(TAG, 40));
+                    }
+                }
+            }
+            read(&mut subscriber, max, &mut found);
+            assert!(found.is_sorted_by(|a, b| a.0 < b.0));
+            let found: Vec<_> = found.into_iter().map(|(_, bytes)| bytes).collect();
+            assert_eq!(found, wrote);
         }
     }
 

@@ -62,6 +62,15 @@ impl Window {
         (position ^ self.first) & self.common == 0
     }
 
+    /// The first position after those that are here; the greatest of all where all are.
+    #[inline]
+    pub(super) fn end(&self) -> u64 {
+        if self.common == 0 {
+            return u64::MAX;
+        }
+        self.first + self.mask + 1
+    }
+
     /// The byte at `position`, which the window covers. Valid for as long as the window lives; for how many bytes,
     /// and for whom, is the protocol's affair.
     #[inline]

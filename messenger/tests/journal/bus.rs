@@ -8,7 +8,7 @@ use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use messenger::bus::{
-    ClaimError, CommitError, ObserveError, Publisher, ReadError, Start, Subscriber,
+    ClaimError, CommitError, ObserveError, Publisher, ReadError, Start, Subscriber, WaitStrategy,
 };
 use messenger::journal::{Journal, JournalConfig, JournalError, LeftBy, Retention, SyncPolicy};
 
@@ -368,6 +368,51 @@ fn what_a_flipped_stamp_hides_is_damage_to_live_readers() {
             let error = observer.try_next(&mut bytes).map(drop);
             assert_eq!(error, Err(ObserveError::Read(damaged)), "flip {flip:x}");
         }
+    }
+}
+
+/// What a subscriber has seen to be there, while it waited or when it joined, is checked when it is handed out.
+#[cfg_attr(miri, ignore = "needs files")]
+#[test]
+fn what_is_damaged_after_it_was_seen_is_not_handed_out() {
+    for batches in [false, true] {
+        let dir = Dir::new("seen");
+        let journal = dir.open(quiet());
+        let mut publisher = journal.bus().publisher().unwrap();
+        for n in 0..10 {
+            publisher.send(tag(n), &[n as u8; 48]).unwrap();
+        }
+        drop(publisher);
+        journal.close().unwrap();
+
+        let journal = dir.open(quiet());
+        let mut subscriber = journal.bus().subscribe(Start::Oldest).unwrap();
+        let mut read = |max| {
+            let count = if batches {
+                subscriber.poll(max, |_| ())?
+            } else {
+                for _ in 0..max {
+                    assert!(subscriber.try_next()?.is_some());
+                }
+                max
+            };
+            subscriber.wait_until(WaitStrategy::Spin, None, || true)?;
+            Ok(count)
+        };
+        for (position, before) in [(0, 0), (4 * 64, 4)] {
+            assert_eq!(read(before), Ok(before));
+            let name = dir.join(format!("{:020}.segment", 0));
+            let file = OpenOptions::new().write(true).open(name).unwrap();
+            let write = |byte: u8| {
+                let mut file = &file;
+                file.seek(SeekFrom::Start(4096 + position + 20)).unwrap();
+                file.write_all(&[byte]).unwrap();
+            };
+            write(0xFF);
+            assert_eq!(read(1), Err(ReadError::Damaged { position }));
+            write((position / 64) as u8);
+        }
+        assert_eq!(read(6), Ok(6));
     }
 }
 
