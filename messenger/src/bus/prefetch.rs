@@ -12,7 +12,7 @@ use super::window::Window;
 /// How far ahead of its claim, in bytes, a publisher asks for the lines it will write. With
 /// records shorter than a line, a reader close behind takes back all but the very next one.
 const fn write_ahead(record: usize) -> u64 {
-    if record < 64 { 64 } else { 384 }
+    if record < 64 { 128 } else { 384 }
 }
 
 /// How far ahead of its position, in bytes, a subscriber asks for lines.
