@@ -581,6 +581,9 @@ fn open_in(path: &Path, config: JournalConfig, create: Create) -> Result<Journal
         let made = store.prepare();
         made.map_err(|lost| system("make a segment")(io::Error::other(lost)))?;
         store.flush_new.store(soon, Ordering::Relaxed);
+        if !soon {
+            store.find_pages();
+        }
     }
     let dir = Some(path.to_owned());
     start(store, control, Some(lock), dir, manifest, recovery, config)

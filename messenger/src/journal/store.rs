@@ -313,21 +313,28 @@ impl Store {
         // Through the page cache in long runs, which is faster than a page fault for each page later. What is written at once
         // may become one large page there, and a byte that is written through the mapping then makes all of it dirty: where
         // it is flushed often, the pages shall be small.
-        let run = if self.flush_new.load(Ordering::Relaxed) {
-            FLUSHED_RUN
-        } else {
-            RUN
-        };
+        let flush = self.flush_new.load(Ordering::Relaxed);
+        let run = if flush { FLUSHED_RUN } else { RUN };
         let zeros = vec![0; run.min(self.segment_bytes() as usize)];
         for _ in 0..self.segment_bytes() / zeros.len() as u64 {
             file.write_all(&zeros)?;
         }
-        if self.flush_new.load(Ordering::Relaxed) {
-            sync_file(&file, path)?;
-        }
         let region = Region::of_file(&file, self.file_bytes() as usize, true)?;
-        region.find_pages();
+        if flush {
+            // Then pages are not found for writing: that would make all of them dirty once more, and the next flush write
+            // the whole segment; after which they would have to be found again anyway.
+            sync_file(&file, path)?;
+        } else {
+            region.find_pages();
+        }
         Ok(Arc::new(region))
+    }
+
+    /// Finds the pages of the segments that are held, for what is not flushed soon.
+    pub(super) fn find_pages(&self) {
+        for region in self.segments().held.values() {
+            region.find_pages();
+        }
     }
 
     /// The segment with `base` is there, ready for claims: after a look at what the directory holds.
