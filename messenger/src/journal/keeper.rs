@@ -91,12 +91,15 @@ impl Keeper {
         }
         self.flush();
         // What is bounded shall not take much more of the disk than that, however fast it turns.
-        if self.is_bounded() || self.trimmed.elapsed() >= TRIM_EVERY {
+        let behind = self.store.behind.swap(false, Ordering::Relaxed);
+        if behind || self.is_bounded() || self.trimmed.elapsed() >= TRIM_EVERY {
             self.trimmed = Instant::now();
             // What can't be removed now is tried again.
             let _ = self.trim();
         }
-        self.store.let_go(self.tail().min(self.store.finished()));
+        if self.store.behind.load(Ordering::Relaxed) {
+            self.store.bell.ring();
+        }
     }
 
     fn tail(&self) -> u64 {

@@ -23,6 +23,9 @@ use crate::memory::{MemoryKind, Region, RegionOptions};
 /// How long a disk is left alone that has refused a segment.
 const PATIENCE: Duration = Duration::from_millis(50);
 
+/// How many segments the keeper removes at a time: each takes a flush of the directory.
+const AT_A_TIME: u32 = 64;
+
 /// How many zeros are written at once into a new segment: the more, the faster.
 const RUN: usize = 1 << 20;
 /// The same for a segment that will be flushed often.
@@ -77,6 +80,8 @@ pub(crate) struct Store {
     pub(super) flush_new: AtomicBool,
     /// Wakes the keeper.
     pub(super) bell: Bell,
+    /// Whether the keeper has left segments that could be removed.
+    pub(super) behind: AtomicBool,
     pub(super) durability: Durability,
     nowhere: Arc<Region>,
 }
@@ -125,6 +130,7 @@ impl Store {
             ahead,
             flush_new: AtomicBool::new(false),
             bell: Bell::default(),
+            behind: AtomicBool::new(false),
             durability: Durability::new(each),
             nowhere: Arc::new(Region::new(256, heap).map_err(io::Error::other)?),
         })
@@ -265,6 +271,8 @@ impl Store {
         let region = made.map_err(|error| Lost::new(base, &error))?;
         self.segments().held.insert(base, region);
         self.grew_to(base + self.segment_bytes());
+        // By who makes the next one: however late the keeper is, what is mapped does not pile up.
+        self.let_go(base.saturating_sub(self.ahead * self.segment_bytes()));
         Ok(())
     }
 
@@ -429,6 +437,7 @@ impl Store {
             // Or a loss of power could take these, and the names of those that stay.
             sync_dir(dir)?;
         }
+        let mut removed = 0;
         while *oldest < before {
             let base = *oldest;
             let mut segments = self.segments();
@@ -446,6 +455,12 @@ impl Store {
                 sync_dir(dir)?;
             }
             *oldest += self.segment_bytes();
+            removed += 1;
+            if removed == AT_A_TIME && !waited {
+                // The keeper has other things to see to, and goes on after them.
+                self.behind.store(true, Ordering::Relaxed);
+                return Ok(());
+            }
         }
         Ok(())
     }
