@@ -234,7 +234,7 @@ proptest! {
                 prop_assert!(stored(cursor.position()));
                 prop_assert_eq!(seen.unwrap().position, cursor.position());
                 if flipped.is_empty() && len.is_none() {
-                    prop_assert_eq!(Some(&cursor.position()), played.positions.last());
+                    prop_assert_eq!(Some(cursor.position()), played.positions.last().copied());
                 }
             }
             Err(error) => {
