@@ -7,6 +7,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 seeds=${1:-16}
 examples=(serde_bincode zero_copy prost)
+# Benchmarks measure time; the program is files, processes and terminals, and has no unsafe code.
+without=(--exclude messenger-benches --exclude messenger-cli)
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/miri
 
 for cargo in "cargo" "cargo +nightly"; do
@@ -14,7 +16,7 @@ for cargo in "cargo" "cargo +nightly"; do
     # Miri's own standard library; it needs rust-src.
     $cargo miri setup
     export MIRIFLAGS="${MIRIFLAGS:--Zmiri-strict-provenance}"
-    $cargo miri test --workspace --exclude messenger-benches --all-features
+    $cargo miri test --workspace "${without[@]}" --all-features
     for example in "${examples[@]}"; do
         $cargo miri run -p messenger-examples --example "$example"
     done
@@ -24,7 +26,7 @@ done
 
 echo "miri.sh: SKIPPED Miri, which is not in the toolchains here (rustup +nightly component add miri rust-src); the same code runs without it"
 export RUSTFLAGS="--cfg miri -A explicit_builtin_cfgs_in_flags"
-cargo test --quiet --workspace --exclude messenger-benches --all-features --lib --bins --tests
+cargo test --quiet --workspace "${without[@]}" --all-features --lib --bins --tests
 for example in "${examples[@]}"; do
     cargo run --quiet -p messenger-examples --example "$example"
 done

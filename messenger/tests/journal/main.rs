@@ -1,20 +1,32 @@
 //! The journal: kept, reopened, read from outside, given up.
+//!
+//! Miri has no mappings of files: it runs what can be had in memory.
 #![cfg(all(feature = "journal", feature = "bincode"))]
 
+#[cfg(not(miri))]
 mod child;
+#[cfg(not(miri))]
 mod cursors;
 mod kit;
 
 mod bus;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(miri)))]
 mod disk;
+#[cfg(not(miri))]
 mod durability;
+#[cfg(not(miri))]
 mod faults;
+#[cfg(not(miri))]
 mod flushes;
+#[cfg(not(miri))]
 mod life;
+#[cfg(not(miri))]
 mod mend;
 mod properties;
+#[cfg(not(miri))]
 mod retention;
+#[cfg(not(miri))]
 mod running;
+#[cfg(not(miri))]
 mod schemas;
 mod stress;
