@@ -22,6 +22,7 @@ mod handle;
 mod header;
 mod keeper;
 pub(crate) mod note;
+mod opening;
 mod reader;
 mod reader_state;
 mod recover;

@@ -130,7 +130,7 @@ impl Reader {
     }
 
     fn open_in(path: &Path) -> Result<Self, OpenFault> {
-        let manifest = super::handle::manifest_of(path)?;
+        let manifest = super::opening::manifest_of(path)?;
         let identity = Identity {
             id: manifest.id,
             segment_bytes: manifest.segment_bytes,

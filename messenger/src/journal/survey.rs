@@ -33,7 +33,7 @@ pub(super) struct Known {
 
 /// Finds out what the journal in `path` is.
 pub(super) fn known(path: &Path) -> Result<Known, OpenFault> {
-    let fault = match super::handle::manifest_of(path) {
+    let fault = match super::opening::manifest_of(path) {
         Ok(manifest) => {
             return Ok(Known {
                 manifest,
