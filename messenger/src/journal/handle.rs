@@ -83,7 +83,7 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`OpenError`]; [`OpenFault::Absent`] in it if there is none.
+    /// [`OpenError`]; [`OpenFault::Absent`](super::OpenFault::Absent) in it if there is none.
     pub fn open_existing(path: impl AsRef<Path>, config: JournalConfig) -> Result<Self, OpenError> {
         Self::open_as(path.as_ref(), config, Create::No)
     }
@@ -92,7 +92,7 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`OpenError`]; [`OpenFault::Exists`] in it if there is one.
+    /// [`OpenError`]; [`OpenFault::Exists`](super::OpenFault::Exists) in it if there is one.
     pub fn create(path: impl AsRef<Path>, config: JournalConfig) -> Result<Self, OpenError> {
         Self::open_as(path.as_ref(), config, Create::Must)
     }
