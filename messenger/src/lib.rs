@@ -99,6 +99,8 @@ pub mod memory;
 pub mod message;
 #[cfg(not(loom))]
 pub mod runtime;
+#[cfg(all(not(loom), feature = "shared", target_os = "linux"))]
+pub mod shared;
 mod sync;
 #[cfg(not(loom))]
 mod table;

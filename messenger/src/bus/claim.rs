@@ -69,8 +69,13 @@ impl Open {
         // First, so that a record that is out is not aborted if a waker panics.
         self.next = next;
         self.core.finish(&self.room.window, position, state, bytes);
-        if self.core.is_kept() {
-            return self.keep(position, next, state);
+        if self.core.announces() {
+            if next == self.end {
+                self.core.settle(self.room.slot);
+            }
+            if self.core.is_kept() {
+                return self.keep(position, next, state);
+            }
         }
         Ok(())
     }
@@ -78,9 +83,6 @@ impl Open {
     /// What a commit does besides on a bus that is kept.
     #[inline(never)]
     fn keep(&mut self, position: u64, next: u64, state: State) -> Result<(), NotSynced> {
-        if next == self.end {
-            self.core.settle(self.room.slot);
-        }
         // A note is nobody's, and who writes it shall not wait.
         if state == State::Note {
             return Ok(());

@@ -286,6 +286,15 @@ impl Lost {
         }
     }
 
+    /// The words of the bus say what no member writes: that it ends at `position`.
+    pub(super) fn corrupt(position: u64) -> Self {
+        Self {
+            position,
+            code: 0,
+            kind: ErrorKind::InvalidInput,
+        }
+    }
+
     /// The same over another position.
     #[cfg(not(loom))]
     pub(super) fn at(self, position: u64) -> Self {
@@ -324,6 +333,13 @@ impl Lost {
 
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.kind == ErrorKind::InvalidInput && self.code == 0 {
+            return write!(
+                f,
+                "the bus says that it ends at position {}, where none can: something wrote over its memory",
+                self.position
+            );
+        }
         write!(
             f,
             "the segment with position {} can't be had: ",

@@ -132,7 +132,7 @@ impl Format {
     /// Where the lap with `position` ends.
     #[inline]
     pub(crate) fn lap_end(&self, position: u64) -> u64 {
-        (position | (self.lap - 1)) + 1
+        (position | (self.lap - 1)).wrapping_add(1)
     }
 
     /// Where the record after one of `len` bytes begins; the length is checked, not trusted.
@@ -142,7 +142,7 @@ impl Format {
         if self.offset(position) >= self.starts(record) {
             return Err(Corrupt { position, len });
         }
-        Ok(position + record)
+        Ok(position.wrapping_add(record))
     }
 
     /// How far from its lap's start `position` is.

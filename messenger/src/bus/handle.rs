@@ -10,7 +10,7 @@ use super::shared::{Core, create};
 use super::stats::{Stats, has_reader_before, stats};
 use super::subscriber::{Start, Subscriber};
 use super::{BusConfig, BusError, JoinError, Observer, Publisher};
-use crate::sync::{AtomicU64, Ordering::Relaxed};
+use crate::sync::{AtomicU64, Ordering, Ordering::Relaxed};
 
 /// How many publishers a bus may have: [`Multi`] or [`Single`].
 #[expect(
@@ -32,16 +32,16 @@ impl PublisherKind for Single {}
 
 impl MoveTail for Multi {
     #[inline]
-    fn move_tail(tail: &AtomicU64, from: u64, to: u64) -> Result<(), u64> {
-        tail.compare_exchange_weak(from, to, Relaxed, Relaxed)
+    fn move_tail(tail: &AtomicU64, from: u64, to: u64, ordering: Ordering) -> Result<(), u64> {
+        tail.compare_exchange_weak(from, to, ordering, Relaxed)
             .map(|_| ())
     }
 }
 
 impl MoveTail for Single {
     #[inline]
-    fn move_tail(tail: &AtomicU64, _from: u64, to: u64) -> Result<(), u64> {
-        tail.store(to, Relaxed);
+    fn move_tail(tail: &AtomicU64, _from: u64, to: u64, ordering: Ordering) -> Result<(), u64> {
+        tail.store(to, ordering);
         Ok(())
     }
 }

@@ -90,7 +90,9 @@ pub(crate) type Slot = CachePadded<SlotWords>;
 pub(crate) struct SlotWords {
     /// See [`Gate`]. Written by the member that holds the slot; scanned in refreshes.
     pub(crate) gate: AtomicU64,
-    /// On a bus that outlives its process: the bytes that a publisher is about to claim, or has claimed.
+    /// The number of the process whose member holds the slot, while the gate says a position. Written by it.
+    pub(crate) owner: AtomicU32,
+    /// On a bus that outlives a process of it: the bytes that a publisher is about to claim, or has claimed.
     /// Written by the publisher that holds the slot; read after its death.
     pub(crate) intent_len: AtomicU64,
     /// On such a bus: where it does so. See [`Intent`].
@@ -119,7 +121,7 @@ impl Intent {
     }
 
     /// What a word says; one that no publisher writes says nothing.
-    #[cfg(all(not(loom), feature = "journal"))]
+    #[cfg(any(all(test, loom), all(not(loom), feature = "journal")))]
     pub(crate) const fn of(word: u64) -> Self {
         match word & KIND {
             1 => Self::Tries(word & !KIND),
@@ -129,15 +131,18 @@ impl Intent {
     }
 }
 
+/// The number of a process among those that share a bus, from 1 on; 0 on a bus of one process.
+pub(crate) type Owner = u32;
+
 /// What the word of a slot says: a kind in the four low bits, a position in the others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Gate {
     /// Nobody's.
     Free,
-    /// Somebody is about to choose a position: holds everything.
-    Joining,
-    /// A member's that holds nothing now: a publisher, or an observer between two looks.
-    Idle,
+    /// Somebody of this process is about to choose a position: holds everything.
+    Joining(Owner),
+    /// A member of this process that holds nothing now: a publisher, or an observer between two looks.
+    Idle(Owner),
     /// A subscriber that has yet to read from this position on.
     Subscriber(u64),
     /// A member that looks at the record at this position, now.
@@ -145,6 +150,9 @@ pub(crate) enum Gate {
 }
 
 const KIND: u64 = RECORD_ALIGN - 1;
+
+/// The bits of a position.
+pub(crate) const POSITION: u64 = !KIND;
 
 impl Gate {
     /// The word of a free slot.
@@ -154,8 +162,8 @@ impl Gate {
     pub(crate) const fn word(self) -> u64 {
         match self {
             Self::Free => Self::FREE,
-            Self::Joining => 1,
-            Self::Idle => 2,
+            Self::Joining(owner) => (owner as u64) << 4 | 1,
+            Self::Idle(owner) => (owner as u64) << 4 | 2,
             Self::Subscriber(position) => position | 3,
             Self::Pinned(position) => position | 4,
         }
@@ -164,13 +172,14 @@ impl Gate {
     #[inline]
     pub(crate) const fn of(word: u64) -> Self {
         let position = word & !KIND;
+        let owner = (word >> 4) as Owner;
         match word & KIND {
             0 => Self::Free,
-            2 => Self::Idle,
+            2 => Self::Idle(owner),
             3 => Self::Subscriber(position),
             4 => Self::Pinned(position),
             // Joining, or a word that no member writes: hold everything.
-            _ => Self::Joining,
+            _ => Self::Joining(owner),
         }
     }
 }
@@ -204,8 +213,10 @@ mod tests {
     fn gate_words_round_trip() {
         for gate in [
             Gate::Free,
-            Gate::Joining,
-            Gate::Idle,
+            Gate::Joining(0),
+            Gate::Joining(7),
+            Gate::Idle(0),
+            Gate::Idle(Owner::MAX),
             Gate::Subscriber(0),
             Gate::Subscriber(1 << 40),
             Gate::Pinned(0),

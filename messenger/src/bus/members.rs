@@ -1,6 +1,6 @@
 //! Members of a bus: taking a slot, joining as a subscriber, pinning, leaving.
 
-use super::layout::{Gate, Slot};
+use super::layout::{Gate, POSITION, Slot};
 use super::order;
 use super::ring::{Memory, Ring};
 use crate::sync::Ordering::Relaxed;
@@ -30,6 +30,9 @@ impl<M: Memory> Ring<M> {
                 slot.gate
                     .compare_exchange(Gate::FREE, gate.word(), order::take_slot(), Relaxed);
             if took.is_ok() {
+                fault!("slot_taken");
+                // Before the gate says a position in its place.
+                slot.owner.store(self.owner, Relaxed);
                 return Some(index);
             }
         }
@@ -38,19 +41,20 @@ impl<M: Memory> Ring<M> {
 
     /// Takes a slot that holds nothing: a publisher's, or an observer's.
     pub(crate) fn attach(&self) -> Option<usize> {
-        self.take_slot(Gate::Idle)
+        self.take_slot(Gate::Idle(self.owner))
     }
 
     /// Joins as a subscriber, which holds everything from the floor on.
     pub(crate) fn join(&self) -> Option<Joined> {
-        let slot = self.take_slot(Gate::Joining)?;
+        let slot = self.take_slot(Gate::Joining(self.owner))?;
         // Edges 8, join, and 14, retire: a refresh either sees the slot, or raised the floor that is loaded next.
         order::join_fence();
         let control = self.memory.control();
         // Edge 5, floor: the tail read after it cannot lie before it.
-        let floor = control.floor.load(order::floor_load());
-        let tail = control.tail.load(Relaxed);
+        let floor = self.floor();
+        let tail = control.tail.load(Relaxed) & POSITION;
         self.advance(slot, floor);
+        fault!("joined");
         Some(Joined { slot, floor, tail })
     }
 
@@ -68,6 +72,7 @@ impl<M: Memory> Ring<M> {
     pub(crate) fn leave(&self, slot: usize) {
         // Edge 6, leave.
         self.slot(slot).gate.store(Gate::FREE, order::leave_store());
+        fault!("left");
         self.after_room();
     }
 
@@ -81,7 +86,7 @@ impl<M: Memory> Ring<M> {
         // Edges 11, pin, and 14, retire: a refresh either sees the pin, or raised the floor that is loaded next.
         order::pin_fence();
         // Edge 5, floor.
-        let floor = self.memory.control().floor.load(order::floor_load());
+        let floor = self.floor();
         if floor <= position {
             return Ok(());
         }
@@ -92,7 +97,7 @@ impl<M: Memory> Ring<M> {
 
     /// Pins the floor, wherever it is, and says where that was.
     pub(crate) fn pin_at_floor(&self, slot: usize) -> u64 {
-        let mut floor = self.memory.control().floor.load(order::floor_load());
+        let mut floor = self.floor();
         while let Err(higher) = self.pin(slot, floor) {
             floor = higher;
         }
@@ -104,7 +109,12 @@ impl<M: Memory> Ring<M> {
         // Edge 10, unpin.
         self.slot(slot)
             .gate
-            .store(Gate::Idle.word(), order::unpin_store());
+            .store(Gate::Idle(self.owner).word(), order::unpin_store());
+    }
+
+    /// The floor: a record boundary, if nobody has written over it; a multiple of 16 whatever happens.
+    fn floor(&self) -> u64 {
+        self.memory.control().floor.load(order::floor_load()) & POSITION
     }
 
     fn slot(&self, slot: usize) -> &Slot {

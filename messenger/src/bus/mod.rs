@@ -29,6 +29,11 @@ mod layout;
 mod members;
 mod order;
 mod park;
+#[cfg(any(
+    all(test, loom),
+    all(not(loom), feature = "shared", target_os = "linux")
+))]
+mod recover;
 mod ring;
 mod room;
 mod wait;
@@ -91,6 +96,8 @@ pub use {
 #[cfg(all(not(loom), feature = "journal"))]
 pub(crate) mod kept {
     pub(crate) use super::format::Format;
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub(crate) use super::layout::MIN_CAPACITY;
     pub(crate) use super::layout::{HEADER, Intent, State, meta, meta_len, meta_tag};
     pub(crate) use super::order::{growth_load, growth_store};
     pub(crate) use super::prefetch::line_for_reading;
@@ -99,6 +106,12 @@ pub(crate) mod kept {
         Core, LastWords, Segments, last_words, over_segments, reset_words, words_len,
     };
     pub(crate) use super::window::Window;
+}
+
+/// What a bus that processes share is made of: the same protocol, over memory that is not this process's alone.
+#[cfg(all(not(loom), feature = "shared", target_os = "linux"))]
+pub(crate) mod processes {
+    pub(crate) use super::shared::{Core, alive, begin, check, over};
 }
 
 /// The alignment, in bytes, of every payload's first byte.

@@ -65,6 +65,16 @@ orderings! {
     /// Edge 13, growth: the load of that, before a member turns to a segment.
     #[cfg(any(loom, feature = "journal"))]
     growth_load = Acquire;
+    /// Edge 15, intent: what a publisher says that it tries to claim, before it moves the tail.
+    tail_move = Release;
+    /// Edge 15, intent: the load of the tail by one who then looks at intents.
+    #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
+    tail_load = Acquire;
+    /// Edge 16, settled: the stamps of a claim, before it is said to be finished.
+    settle_store = Release;
+    /// Edge 16, settled: the load of an intent, before a look at the stamps.
+    #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
+    intent_load = Acquire;
 }
 
 macro_rules! fences {

@@ -5,7 +5,9 @@
 
 use super::format::Format;
 pub(crate) use super::format::{Found, META};
-use super::layout::{Control, HEADER, Intent, MARKS, STEPS, Slot, State, meta};
+use super::layout::{
+    Control, HEADER, Intent, MARKS, Owner, RECORD_ALIGN, STEPS, Slot, State, meta,
+};
 use super::order;
 use super::park::Bed;
 use super::wait::Event;
@@ -53,10 +55,14 @@ pub(crate) trait Memory {
     fn shortcut(&self, floor: u64, start: u64) -> u64;
 }
 
+/// Positions stay before this one, for the first 146 years at 1 GB/s. What is beyond was not written by a member.
+pub(crate) const LAST: u64 = 1 << 62;
+
 /// How a bus's publishers move the tail: by compare-and-swap, or by a plain store where there
 /// is only one.
 pub(crate) trait MoveTail {
-    fn move_tail(tail: &AtomicU64, from: u64, to: u64) -> Result<(), u64>;
+    /// With `ordering` where it moves.
+    fn move_tail(tail: &AtomicU64, from: u64, to: u64, ordering: Ordering) -> Result<(), u64>;
 }
 
 /// One publisher's own memory of how far claims may go.
@@ -98,13 +104,17 @@ pub(crate) enum Uncovered {
 #[derive(Clone)]
 pub(crate) struct Ring<M> {
     pub(crate) memory: M,
-    format: Format,
+    pub(super) format: Format,
     /// How many bytes may lie between what is retained and the end of a claim.
     capacity: u64,
     /// The bytes between two marks, a power of two.
     step: u64,
-    /// A claim whose ends are less apart is in one step, and nobody else has to know of it; 0 on a bus that is kept.
+    /// A claim whose ends are less apart is in one step, and nobody else has to know of it; 0 where claims are announced.
     plain_step: u64,
+    /// The number of this process among those that share the bus; 0 where there is one only.
+    pub(super) owner: Owner,
+    /// Whether publishers say what they are about to claim, for those who outlive them.
+    announces: bool,
     /// Whether a sleeper can make the publishers' memory orderly itself (see `wait.rs`).
     pub(super) asymmetric: bool,
 }
@@ -119,9 +129,39 @@ impl<M: Memory> Ring<M> {
             capacity,
             step: capacity / STEPS,
             plain_step: capacity / STEPS,
+            owner: 0,
+            announces: false,
             asymmetric,
         };
         ring.memory.control().limit.store(capacity, Relaxed);
+        ring.init_sleepers();
+        ring
+    }
+
+    /// The protocol over memory that several processes share, of which this one has the number `owner`. Its words are there:
+    /// zero at first, but for `limit`, which is `capacity`.
+    #[cfg(any(
+        all(test, loom),
+        all(not(loom), feature = "shared", target_os = "linux")
+    ))]
+    pub(crate) fn shared(
+        memory: M,
+        capacity: u64,
+        salt: u64,
+        owner: Owner,
+        asymmetric: bool,
+    ) -> Self {
+        debug_assert!(capacity.is_power_of_two() && owner != 0);
+        let ring = Self {
+            memory,
+            format: Format::in_memory(capacity, salt),
+            capacity,
+            step: capacity / STEPS,
+            plain_step: 0,
+            owner,
+            announces: true,
+            asymmetric,
+        };
         ring.init_sleepers();
         ring
     }
@@ -134,6 +174,8 @@ impl<M: Memory> Ring<M> {
             memory,
             step: format.lap.min(capacity) / STEPS,
             plain_step: 0,
+            owner: 0,
+            announces: true,
             format,
             capacity,
             asymmetric,
@@ -149,11 +191,16 @@ impl<M: Memory> Ring<M> {
         self.capacity
     }
 
-    /// Whether the bytes of the bus outlive the process: then each record has a checksum, and each
-    /// claim is announced.
+    /// Whether the bytes of the bus outlive all its processes: then each record has a checksum.
     #[inline]
     pub(crate) fn is_kept(&self) -> bool {
         self.format.is_kept()
+    }
+
+    /// Whether the bus outlives this process: then each claim is announced.
+    #[inline]
+    pub(crate) fn announces(&self) -> bool {
+        cfg!(any(loom, feature = "journal")) && self.announces
     }
 
     /// Bytes in a row: of the ring, or of a segment.
@@ -190,9 +237,10 @@ impl<M: Memory> Ring<M> {
     ) -> Result<u64, NoRoom> {
         let tail_word = &self.memory.control().tail;
         let tail = tail_word.load(Relaxed);
-        let end = tail + bytes;
+        // (What others may have written over is checked in `claim_on`, to which such a bus always goes.)
+        let end = tail.wrapping_add(bytes);
         let plain = end <= room.limit && (tail ^ end) < self.plain_step;
-        if plain && T::move_tail(tail_word, tail, end).is_ok() {
+        if plain && T::move_tail(tail_word, tail, end, Relaxed).is_ok() {
             return Ok(tail);
         }
         self.claim_on::<T>(room, bytes)
@@ -204,6 +252,9 @@ impl<M: Memory> Ring<M> {
         let tail_word = &self.memory.control().tail;
         let mut tail = tail_word.load(Relaxed);
         loop {
+            if tail > LAST || tail % RECORD_ALIGN != 0 {
+                return Err(NoRoom::Lost(Lost::corrupt(tail)));
+            }
             let end = tail + bytes;
             if end > room.limit {
                 self.more_room(room, end)?;
@@ -211,7 +262,7 @@ impl<M: Memory> Ring<M> {
                 continue;
             }
             let moved = if (tail ^ end) < self.plain_step {
-                T::move_tail(tail_word, tail, end)
+                T::move_tail(tail_word, tail, end, Relaxed)
             } else {
                 self.claim_across::<T>(room, tail, end)?
             };
@@ -222,7 +273,7 @@ impl<M: Memory> Ring<M> {
         }
     }
 
-    /// Moves the tail from `tail` to `end`, on a bus that is kept after saying so.
+    /// Moves the tail from `tail` to `end`, after saying so where claims are announced.
     /// The inner error is the tail to go on with.
     fn take<T: MoveTail>(
         &self,
@@ -246,35 +297,58 @@ impl<M: Memory> Ring<M> {
                 });
             }
         }
-        if !self.is_kept() {
-            return Ok(T::move_tail(tail_word, tail, end));
+        if !self.announces() {
+            return Ok(T::move_tail(tail_word, tail, end, Relaxed));
         }
-        let slot = &self.memory.slots()[room.slot];
-        slot.intent_len.store(end - tail, Relaxed);
-        // Release: whoever finds the intent finds its length, and the tail as it was moved after.
+        self.try_intent(room.slot, tail, end - tail);
+        let moved = self.take_announced::<T>(tail, end);
+        self.know_intent(room.slot, tail, moved.is_ok());
+        Ok(moved)
+    }
+
+    /// The publisher in `slot` says that it has seen the tail at `tail`, and is about to claim `bytes` from there.
+    #[inline]
+    pub(crate) fn try_intent(&self, slot: usize, tail: u64, bytes: u64) {
+        let slot = &self.memory.slots()[slot];
+        slot.intent_len.store(bytes, Relaxed);
+        // Release: whoever finds the intent finds its length.
         let tries = Intent::Tries(tail).word();
         slot.intent.store(tries, Ordering::Release);
         fault!("intent");
         // The intent is there when the tail moves, also for the compiler.
         core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
-        let moved = T::move_tail(tail_word, tail, end);
-        fault!("claimed");
-        if moved.is_ok() {
-            let owns = Intent::Owns(tail).word();
-            slot.intent.store(owns, Ordering::Release);
-            fault!("owned");
-        }
-        Ok(moved)
     }
 
-    /// On a bus that is kept: all of the claim of the publisher in `slot` is finished.
+    /// Moves the tail after an intent.
+    #[inline]
+    pub(crate) fn take_announced<T: MoveTail>(&self, tail: u64, end: u64) -> Result<(), u64> {
+        // Edge 15, intent: whoever sees the tail moved sees what was said before.
+        let moved = T::move_tail(&self.memory.control().tail, tail, end, order::tail_move());
+        fault!("claimed");
+        moved
+    }
+
+    /// The publisher in `slot` says whether it got what it tried to claim from `tail` on.
+    #[inline]
+    pub(crate) fn know_intent(&self, slot: usize, tail: u64, got: bool) {
+        let intent = if got {
+            Intent::Owns(tail)
+        } else {
+            Intent::None
+        };
+        let slot = &self.memory.slots()[slot];
+        slot.intent.store(intent.word(), Ordering::Release);
+        fault!("owned");
+    }
+
+    /// Where claims are announced: all of the claim of the publisher in `slot` is finished.
     #[inline]
     pub(crate) fn settle(&self, slot: usize) {
-        if self.is_kept() {
-            // Release: the stamps come before.
+        if self.announces() {
+            // Edge 16, settled: the stamps come before.
             let none = Intent::None.word();
             let slot = &self.memory.slots()[slot];
-            slot.intent.store(none, Ordering::Release);
+            slot.intent.store(none, order::settle_store());
             fault!("settled");
         }
     }
@@ -331,15 +405,29 @@ impl<M: Memory> Ring<M> {
     /// `bytes` bytes of it from its second word on are covered by its checksum.
     #[inline]
     pub(crate) fn finish(&self, window: &M::Window, position: u64, state: State, bytes: u64) {
-        let mut stamp = self.format.stamp(position, state);
-        if self.is_kept() {
-            stamp ^= self.sealed(window, position, bytes);
-        }
+        let stamp = self.stamp_of(window, position, state, bytes);
         // Edge 1, commit: from here on a reader may see the header and the payload.
         let word = self.memory.stamp(window, position);
         word.store(stamp, order::finish_store());
         fault!("finished");
         self.after_finish();
+    }
+
+    /// The stamp of a claimed record that has become `state`; see [`finish`](Self::finish).
+    #[inline]
+    pub(super) fn stamp_of(
+        &self,
+        window: &M::Window,
+        position: u64,
+        state: State,
+        bytes: u64,
+    ) -> u64 {
+        let stamp = self.format.stamp(position, state);
+        if self.is_kept() {
+            stamp ^ self.sealed(window, position, bytes)
+        } else {
+            stamp
+        }
     }
 
     /// What the checksum of a record makes of its stamp.

@@ -60,7 +60,7 @@ impl<M: Memory> Ring<M> {
             Some(least) => self.boundary(wanted, least),
             None => self.walk(room, wanted),
         };
-        if finished + self.capacity() < end {
+        if finished.saturating_add(self.capacity()) < end {
             // Not enough: the looks of one who waits shall not disturb those it waits for.
             return;
         }
@@ -74,7 +74,7 @@ impl<M: Memory> Ring<M> {
         }
         let least = scan.held.map_or(finished, |held| held.min(finished));
         // Edge 3, limit: all who read before `least` did so before this.
-        let limit = grown.min(least + self.capacity());
+        let limit = grown.min(least.saturating_add(self.capacity()));
         let before = fetch_max(&control.limit, limit, order::limit_store());
         // What another refresher's limit certifies is only ours after its edge 3.
         room.limit = room.limit.max(limit);
@@ -125,8 +125,8 @@ impl<M: Memory> Ring<M> {
         for slot in self.memory.slots().iter().take(used) {
             // Edges 2, 6, 9, 10: the member's reads come before what we allow.
             match Gate::of(slot.gate.load(order::scan_load())) {
-                Gate::Free | Gate::Idle => {}
-                Gate::Joining => scan.joining = true,
+                Gate::Free | Gate::Idle(_) => {}
+                Gate::Joining(_) => scan.joining = true,
                 Gate::Subscriber(p) => {
                     scan.subscriber = least(scan.subscriber, p);
                     scan.held = least(scan.held, p);

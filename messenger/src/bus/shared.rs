@@ -10,6 +10,8 @@ use std::sync::Arc;
 use super::format::Format;
 #[cfg(feature = "journal")]
 use super::layout::Intent;
+#[cfg(all(feature = "shared", target_os = "linux"))]
+use super::layout::Owner;
 use super::layout::{Control, MIN_CAPACITY, Slot};
 use super::park::{Bed, barrier};
 use super::registry::Registry;
@@ -152,6 +154,79 @@ pub(crate) fn over_segments(
 ) -> Core {
     let view = View::new(region, at, members, Bytes::Segments(segments));
     Ring::kept(view, capacity, format, barrier::available())
+}
+
+/// A bus whose words and whose ring lie at `control` and `ring` bytes in `region`, aligned, and which other processes use too. This
+/// one has the number `owner` there.
+#[cfg(all(feature = "shared", target_os = "linux"))]
+pub(crate) fn over(
+    region: &Arc<Region>,
+    (control, ring): (usize, usize),
+    (members, capacity): (usize, u64),
+    salt: u64,
+    owner: Owner,
+) -> Core {
+    assert!(ring + capacity as usize <= region.len());
+    let bytes = Bytes::Ring { at: ring, capacity };
+    let view = View::new(Arc::clone(region), control, members, bytes);
+    Ring::shared(view, capacity, salt, owner, barrier::available())
+}
+
+/// Makes the words of a shared bus, all zero, those of a fresh one. Nobody else uses them yet.
+#[cfg(all(feature = "shared", target_os = "linux"))]
+pub(crate) fn begin(core: &Core) {
+    let control = core.memory.control();
+    control.limit.store(core.capacity(), Relaxed);
+}
+
+/// Whether the words of a bus can be those that its members write, whatever they do meanwhile. `Err`: which can't, and what it is.
+#[cfg(all(feature = "shared", target_os = "linux"))]
+pub(crate) fn check(core: &Core) -> Result<(), (&'static str, u64)> {
+    use super::layout::{Gate, POSITION};
+    use super::ring::LAST;
+    let control = core.memory.control();
+    let read = |word: &AtomicU64| word.load(crate::sync::Ordering::Acquire);
+    // Each grows, and is at most as far as the next one (the floor: less a ring's length), so each is read before the next.
+    let before = read(&control.floor);
+    let (tail, limit, floor) = (
+        read(&control.tail),
+        read(&control.limit),
+        read(&control.floor),
+    );
+    for (what, position) in [("floor", floor), ("tail", tail), ("limit", limit)] {
+        if position > LAST || position & !POSITION != 0 {
+            return Err((what, position));
+        }
+    }
+    if before > tail {
+        return Err(("floor", before));
+    }
+    if tail > limit {
+        return Err(("tail", tail));
+    }
+    if limit > floor + core.capacity() {
+        return Err(("limit", limit));
+    }
+    if control.slots_used.load(Relaxed) as usize > core.memory.slots().len() {
+        return Err(("number of slots", control.slots_used.load(Relaxed).into()));
+    }
+    for slot in core.memory.slots() {
+        let word = read(&slot.gate);
+        let is_sound = match Gate::of(word) {
+            Gate::Subscriber(at) | Gate::Pinned(at) => at <= read(&control.tail),
+            gate => gate.word() == word,
+        };
+        if !is_sound {
+            return Err(("slot", word));
+        }
+    }
+    Ok(())
+}
+
+/// The same bus, and while a clone of it is there, `life` lives.
+#[cfg(all(feature = "shared", target_os = "linux"))]
+pub(crate) fn alive(core: Core, life: Arc<dyn Any + Send + Sync>) -> Core {
+    core.alive(life)
 }
 
 #[cfg(feature = "journal")]

@@ -52,7 +52,7 @@ pub(super) fn stats(core: &Core) -> Stats {
                 members += 1;
                 positions.push((slot, position));
             }
-            Gate::Joining | Gate::Idle | Gate::Pinned(_) => members += 1,
+            Gate::Joining(_) | Gate::Idle(_) | Gate::Pinned(_) => members += 1,
         }
     }
     let tail = control.tail.load(Relaxed);

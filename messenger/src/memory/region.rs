@@ -113,6 +113,14 @@ impl Region {
         })
     }
 
+    /// Keeps the mapping from children that are forked: it is not theirs. A refusal changes nothing for this process.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub(crate) fn keep_from_children(&self) {
+        if let Owner::Mapping(mapping) = &self.owner {
+            let _ = mapping.advise(Advice::DontFork);
+        }
+    }
+
     /// Has the system find all pages for writing now. A refusal costs time at their first use, and nothing else.
     #[cfg(all(feature = "journal", target_os = "linux"))]
     pub(crate) fn find_pages(&self) {

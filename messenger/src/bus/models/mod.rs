@@ -20,7 +20,7 @@ use super::park::Bed;
 use super::ring::{Found, Memory, MoveTail, NoRoom, Ring, Room, Uncovered};
 use super::wait::Event;
 use super::{Lost, MessageId, SourceId, Tag};
-use crate::sync::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use crate::sync::{AtomicU32, AtomicU64, Ordering, Ordering::Relaxed};
 
 const CAPACITY: u64 = 64;
 const RECORD: u64 = 16;
@@ -133,6 +133,7 @@ fn control() -> Control {
 fn free_slots(slots: usize) -> Vec<Slot> {
     let free = || SlotWords {
         gate: AtomicU64::new(Gate::FREE),
+        owner: AtomicU32::new(0),
         intent_len: word(),
         intent: word(),
     };
@@ -143,8 +144,8 @@ fn free_slots(slots: usize) -> Vec<Slot> {
 struct ByCas;
 
 impl MoveTail for ByCas {
-    fn move_tail(tail: &AtomicU64, from: u64, to: u64) -> Result<(), u64> {
-        tail.compare_exchange(from, to, Relaxed, Relaxed)
+    fn move_tail(tail: &AtomicU64, from: u64, to: u64, ordering: Ordering) -> Result<(), u64> {
+        tail.compare_exchange(from, to, ordering, Relaxed)
             .map(|_| ())
     }
 }

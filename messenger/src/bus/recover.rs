@@ -1,0 +1,192 @@
+//! Finishing what a dead process has begun, on a bus that others share with it. See `docs/bus.md`, "Death".
+
+use super::layout::{Gate, HEADER, Intent, Owner, RECORD_ALIGN, State};
+use super::order;
+use super::ring::{Found, LAST, META, Memory, Ring};
+use super::{MessageId, SourceId, Tag};
+use crate::sync::Ordering::Relaxed;
+
+/// What somebody said of a claim from the position that is looked at.
+#[derive(Clone, Copy)]
+struct Candidate {
+    len: u64,
+    owns: bool,
+    dead: bool,
+}
+
+impl<M: Memory> Ring<M> {
+    /// The process whose member holds `slot`, if one does.
+    pub(crate) fn owner_of(&self, slot: usize) -> Option<Owner> {
+        let slot = &self.memory.slots()[slot];
+        match Gate::of(slot.gate.load(order::scan_load())) {
+            Gate::Free => None,
+            Gate::Joining(owner) | Gate::Idle(owner) => Some(owner),
+            // Written before the gate said a position.
+            Gate::Subscriber(_) | Gate::Pinned(_) => Some(slot.owner.load(Relaxed)),
+        }
+    }
+
+    /// Finishes the claim that a dead publisher has left in `slot`; `own` is the slot of the caller's that pins. `dead` says
+    /// of which processes it was known before this call that they are dead. `false`: it can't be told yet whose claim it is, since a
+    /// live publisher is about to find out.
+    ///
+    /// Can be done again, also by another process, whenever it was broken off. One at a time does it for a slot.
+    pub(crate) fn finish_for(
+        &self,
+        window: &mut M::Window,
+        (own, slot): (usize, usize),
+        dead: &impl Fn(Owner) -> bool,
+    ) -> bool {
+        let words = &self.memory.slots()[slot];
+        let len = words.intent_len.load(Relaxed);
+        let intent = Intent::of(words.intent.load(order::intent_load()));
+        let (Intent::Tries(position) | Intent::Owns(position)) = intent else {
+            return true;
+        };
+        if self.may_be_claim(position, len) {
+            let pinned = self.pin_at_floor(own);
+            let known = match intent {
+                Intent::Owns(_) => {
+                    self.abort_unfinished(window, position.max(pinned), position + len);
+                    true
+                }
+                // Before the floor all is finished, whosever it was.
+                _ => pinned > position || self.judge(window, position, len, dead),
+            };
+            self.unpin(own);
+            if !known {
+                return false;
+            }
+        }
+        words.intent.store(Intent::None.word(), Relaxed);
+        fault!("hole_settled");
+        true
+    }
+
+    /// Whether a member can have said that it claims `len` bytes from `position` on.
+    fn may_be_claim(&self, position: u64, len: u64) -> bool {
+        let room = self.format.lap_end(position).wrapping_sub(position);
+        position <= LAST && len >= HEADER && len % RECORD_ALIGN == 0 && len <= room
+    }
+
+    /// Whether nothing is finished at `position`, which is pinned.
+    fn is_open(&self, window: &mut M::Window, position: u64) -> bool {
+        matches!(self.look(window, position), Ok(Found::Nothing))
+    }
+
+    /// A dead publisher said that it tries to claim `len` bytes from `position` on, which is pinned: finds out whether it got
+    /// them, and then aborts them. `false`: that can't be known yet.
+    fn judge(
+        &self,
+        window: &mut M::Window,
+        position: u64,
+        len: u64,
+        dead: &impl Fn(Owner) -> bool,
+    ) -> bool {
+        // Edge 15, intent: before the tail came to where it is, each who moved it said so.
+        let tail = self.memory.control().tail.load(order::tail_load());
+        if tail <= position || !self.is_open(window, position) {
+            return true;
+        }
+        let Some((mut candidates, begun)) = self.candidates(position, dead) else {
+            return false;
+        };
+        if candidates.iter().any(|c| c.owns) {
+            return true;
+        }
+        candidates.sort_unstable_by_key(|c| c.len);
+        let all_dead = candidates.iter().all(|c| c.dead);
+        // A claim ends where the tail stood at some time, so where another was begun or finished. The least such end is that of
+        // the claim at `position`: there is none inside it. (What is looked at here is no live publisher's: the
+        // claim is a dead one's, and the true end is found before any that lies beyond.)
+        let found = candidates.iter().map(|c| c.len).find(|&len| {
+            let end = position + len;
+            end == tail
+                || begun.contains(&end)
+                || (all_dead && end < tail && !self.is_open(window, end))
+        });
+        let Some(found) = found else {
+            return false;
+        };
+        // A live one that had got it may have finished it meanwhile, and gone on.
+        if !self.is_open(window, position) || found != len {
+            return true;
+        }
+        if candidates.iter().any(|c| !c.dead && c.len == len) {
+            return false;
+        }
+        self.abort_unfinished(window, position, position + len);
+        true
+    }
+
+    /// What all publishers say of claims from `position` on, and from where on those are that they say anything else of.
+    /// `None`: one of them goes on just now.
+    fn candidates(
+        &self,
+        position: u64,
+        dead: &impl Fn(Owner) -> bool,
+    ) -> Option<(Vec<Candidate>, Vec<u64>)> {
+        let (mut candidates, mut begun) = (Vec::new(), Vec::new());
+        let used = self.memory.control().slots_used.load(Relaxed) as usize;
+        for (index, slot) in self.memory.slots().iter().take(used).enumerate() {
+            // Edge 16, settled: what it says no more is finished.
+            let word = slot.intent.load(order::intent_load());
+            let (at, owns) = match Intent::of(word) {
+                Intent::None => continue,
+                Intent::Tries(at) => (at, false),
+                Intent::Owns(at) => (at, true),
+            };
+            if at != position {
+                begun.push(at);
+                continue;
+            }
+            let len = slot.intent_len.load(Relaxed);
+            // After the intent: if the slot has another owner by now, it is a live one.
+            let dead = self.owner_of(index).is_some_and(dead);
+            if slot.intent.load(order::intent_load()) != word {
+                return None;
+            }
+            candidates.push(Candidate { len, owns, dead });
+        }
+        Some((candidates, begun))
+    }
+
+    /// Aborts what is not finished of the claimed bytes from `position`, a record boundary, to `end`. They are pinned.
+    fn abort_unfinished(&self, window: &mut M::Window, mut position: u64, end: u64) {
+        while position < end {
+            match self.look(window, position) {
+                Ok(Found::Record { next, .. } | Found::Skip { next }) => position = next,
+                Ok(Found::Nothing) => {
+                    self.abort_for(window, position, end);
+                    return;
+                }
+                // Something wrote over it; who reads it is told.
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// As `abort`, where another process may be doing the same.
+    fn abort_for(&self, window: &M::Window, position: u64, end: u64) {
+        let tag = Tag::new(SourceId::new(0), MessageId::new(0));
+        let stamp = self.memory.stamp(window, position);
+        let before = stamp.load(Relaxed);
+        self.write_meta(window, position, tag, (end - position - HEADER) as u32);
+        fault!("hole_meta");
+        let aborted = self.stamp_of(window, position, State::Aborted, META);
+        // Edge 1, commit, of the length; whoever was first has written the same.
+        let was_open = stamp.compare_exchange(before, aborted, order::finish_store(), Relaxed);
+        if was_open.is_ok() {
+            self.memory.control().aborted.fetch_add(1, Relaxed);
+        }
+        fault!("hole_stamped");
+    }
+
+    /// Gives back the slot of a dead member, whose claim is finished.
+    pub(crate) fn free_slot(&self, slot: usize) {
+        // Edge 6, leave; what the dead one did came before, as the kernel says.
+        let gate = &self.memory.slots()[slot].gate;
+        gate.store(Gate::FREE, order::leave_store());
+        fault!("slot_freed");
+    }
+}

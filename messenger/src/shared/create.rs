@@ -1,0 +1,133 @@
+//! Making a bus's file, so that nobody ever sees half of it, and removing one.
+
+use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{
+    AtFlags, CWD, FallocateFlags, Gid, Mode, OFlags, fallocate, fchmod, fchown, ftruncate, linkat,
+    openat,
+};
+use rustix::io::Errno;
+
+use super::desk::now;
+use super::error::{SharedError, SharedFault};
+use super::layout::{Header, Parts, Words};
+use super::lock;
+use super::options::SharedOptions;
+use super::presence::{Looked, Presence, core_of, look_at, map, users};
+use crate::bus::processes;
+use crate::memory::Region;
+
+/// Makes the bus whose file is to be at `path`.
+pub(super) fn create(options: &SharedOptions, path: &Path) -> Result<Arc<Presence>, SharedError> {
+    loop {
+        let made = make(options, path)?;
+        if let Some(presence) = Presence::create(options, path, made, |file| link(file, path))? {
+            return Ok(presence);
+        }
+        match remove(path, options.trusts_others) {
+            // It may have gone by itself.
+            Ok(()) => {}
+            Err(error) => match error.fault() {
+                SharedFault::Absent => {}
+                SharedFault::InUse { processes } => {
+                    let processes = processes.clone();
+                    return Err(SharedError::new(path, SharedFault::Exists { processes }));
+                }
+                _ => return Err(error),
+            },
+        }
+    }
+}
+
+/// A file without a name: whatever happens before it has one, nothing is left of it.
+fn make(options: &SharedOptions, path: &Path) -> Result<(File, Words, Header), SharedError> {
+    let system = |tried| move |e: Errno| SharedError::system(path, tried, e);
+    let sizes = options.sizes()?;
+    let parts = Parts::new(sizes);
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let mode = Mode::from_raw_mode(options.mode);
+    let file = openat(CWD, &options.directory, flags, mode)
+        .map_err(system("making a file in its directory"))?;
+    // As asked, whatever the process's mask.
+    fchmod(&file, mode).map_err(system("setting its permissions"))?;
+    if let Some(group) = options.group {
+        fchown(&file, None, Some(Gid::from_raw(group))).map_err(system("setting its group"))?;
+    }
+    let len = parts.len as u64;
+    ftruncate(&file, len).map_err(system("setting its length"))?;
+    // All of it, now: a file system that is full later would end the process that touches the next page.
+    fallocate(&file, FallocateFlags::empty(), 0, len).map_err(system("taking its memory"))?;
+    let file = File::from(file);
+    let region = Region::of_file(&file, parts.len, true)
+        .map_err(|e| SharedError::system(path, "mapping its file", e))?;
+    region.keep_from_children();
+    let words = Words::new(Arc::new(region));
+    let header = Header {
+        sizes,
+        salt: RandomState::new().hash_one(now()) | 1 << 63,
+        created: now(),
+        removes: options.removes,
+    };
+    words.begin(&header);
+    processes::begin(&core_of(&words, &parts, &header, 1));
+    Ok((file, words, header))
+}
+
+/// Gives a file its name, if nothing has it yet. Says whether it did.
+fn link(file: &File, path: &Path) -> Result<bool, SharedError> {
+    fault!("before_link");
+    let itself = format!("/proc/self/fd/{}", file.as_raw_fd());
+    match linkat(CWD, itself, CWD, path, AtFlags::SYMLINK_FOLLOW) {
+        Ok(()) => Ok(true),
+        Err(Errno::EXIST) => Ok(false),
+        Err(error) => Err(SharedError::system(path, "naming its file", error)),
+    }
+}
+
+/// Removes a bus that nobody uses.
+pub(super) fn remove(path: &Path, trusts_others: bool) -> Result<(), SharedError> {
+    let error = |fault| SharedError::new(path, fault);
+    let system = |tried| move |e: std::io::Error| SharedError::system(path, tried, e);
+    let looked = look_at(path, |file| {
+        let meta = file.metadata().map_err(system("looking at its file"))?;
+        let user = rustix::process::geteuid().as_raw();
+        if meta.uid() != user && !trusts_others {
+            let (owner, mode) = (meta.uid(), meta.mode() & 0o777);
+            return Err(error(SharedFault::Foreign { owner, user, mode }));
+        }
+        let mapped = map(file, meta.len(), path);
+        if let Err(not_a_bus) = &mapped {
+            if matches!(not_a_bus.fault(), SharedFault::NotABus) {
+                return mapped.map(|_| ());
+            }
+        }
+        let _door = lock::door(file).map_err(system("waiting for the door"))?;
+        if lock::anyone(file).map_err(system("asking who uses it"))? {
+            let processes = mapped.map_or_else(
+                |_| Vec::new(),
+                |(header, words)| users(file, &words, &Parts::new(header.sizes)),
+            );
+            return Err(error(SharedFault::InUse { processes }));
+        }
+        let named = path.symlink_metadata();
+        if named.is_ok_and(|named| (named.dev(), named.ino()) == (meta.dev(), meta.ino())) {
+            if let Ok((_, words)) = &mapped {
+                words.set_removed();
+            }
+            std::fs::remove_file(path).map_err(system("removing its file"))?;
+        }
+        Ok(())
+    })?;
+    match looked {
+        Looked::There(()) => Ok(()),
+        Looked::Here(presence) => {
+            let processes = presence.desk().processes();
+            Err(error(SharedFault::InUse { processes }))
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! What can go wrong with a shared bus.
+
+use core::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::process::Process;
+use crate::bus::JoinError;
+use crate::journal::{SchemaConflict, SchemaTextError};
+
+/// A shared bus could not be made, opened or removed, or something not be said on it.
+#[derive(Debug)]
+pub struct SharedError {
+    path: PathBuf,
+    fault: SharedFault,
+}
+
+/// What is wrong.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SharedFault {
+    /// The name is none.
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// The system refused something.
+    System {
+        /// What was tried.
+        tried: &'static str,
+        /// What it said.
+        source: io::Error,
+    },
+    /// There is no bus of this name.
+    Absent,
+    /// There is one already, and processes use it.
+    Exists {
+        /// They.
+        processes: Vec<Process>,
+    },
+    /// It was to be removed while processes use it.
+    InUse {
+        /// They.
+        processes: Vec<Process>,
+    },
+    /// What lies there is not a file of its own: a directory, a symbolic link, a device.
+    NotAFile,
+    /// It belongs to somebody else, or others may write it.
+    Foreign {
+        /// The user whose it is.
+        owner: u32,
+        /// This process's user.
+        user: u32,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// It does not begin as a shared bus does.
+    NotABus,
+    /// It is written in a version that this build does not know.
+    Version {
+        /// The version.
+        found: u32,
+        /// The one that this build knows.
+        known: u32,
+    },
+    /// What it says of itself can't be.
+    Damaged {
+        /// What.
+        what: &'static str,
+        /// The number that was found.
+        found: u64,
+    },
+    /// A size that was asked for is out of range.
+    Size {
+        /// Of what.
+        what: &'static str,
+        /// What was asked for.
+        asked: u64,
+        /// The least that can be had.
+        least: u64,
+        /// The most that can be had.
+        most: u64,
+    },
+    /// As many processes use it as it has places for.
+    Processes {
+        /// How many.
+        places: usize,
+    },
+    /// No member could be attached.
+    Join(JoinError),
+    /// An id means something else to those who came before.
+    Conflict(SchemaConflict),
+    /// What the bus says of ids and tables can't be read.
+    Schema(SchemaTextError),
+    /// What is to be said of ids and tables is too long.
+    SchemaFull {
+        /// Its length in bytes.
+        len: usize,
+        /// The bytes that the bus has for it.
+        room: usize,
+    },
+    /// The worker runs already.
+    WorkerRuns {
+        /// The table and the worker.
+        worker: String,
+        /// Where.
+        process: Process,
+    },
+    /// There is no place left for another worker's position.
+    Workers {
+        /// How many there are.
+        places: usize,
+    },
+    /// The name of a table and a worker is longer than the bus has room for.
+    WorkerName {
+        /// The table and the worker.
+        worker: String,
+        /// The longest, in bytes.
+        most: usize,
+    },
+}
+
+impl SharedError {
+    pub(super) fn new(path: &Path, fault: SharedFault) -> Self {
+        Self {
+            path: path.to_owned(),
+            fault,
+        }
+    }
+
+    pub(super) fn system(path: &Path, tried: &'static str, source: impl Into<io::Error>) -> Self {
+        let source = source.into();
+        Self::new(path, SharedFault::System { tried, source })
+    }
+
+    /// The file of the bus, or the directory in which it was to be.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub fn fault(&self) -> &SharedFault {
+        &self.fault
+    }
+}
+
+impl fmt::Display for SharedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the shared bus {}: {}", self.path.display(), self.fault)
+    }
+}
+
+impl core::error::Error for SharedError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match &self.fault {
+            SharedFault::System { source, .. } => Some(source),
+            SharedFault::Conflict(conflict) => Some(conflict),
+            SharedFault::Schema(error) => Some(error),
+            SharedFault::Join(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for SharedFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name { name } => write!(
+                f,
+                "`{}` is no name of a bus: take 1 to 100 of the letters a to z and A to Z, digits, `-`, `_` and `.`",
+                name.escape_debug()
+            ),
+            Self::System { tried, source } if source.kind() == io::ErrorKind::StorageFull => {
+                write!(
+                    f,
+                    "{tried}: {source}; make the bus shorter, or its file system larger"
+                )
+            }
+            Self::System { tried, source } => write!(f, "{tried}: {source}"),
+            Self::Absent => f.write_str("there is none; create it first, or use `open_or_create`"),
+            Self::Exists { processes } => write!(
+                f,
+                "there is one already, used by {}; open it, or take another name",
+                List(processes)
+            ),
+            Self::InUse { processes } => {
+                write!(f, "it is used by {}; end them first", List(processes))
+            }
+            Self::NotAFile => f.write_str(
+                "what lies there is no plain file, and links are not followed: remove it, or take another name",
+            ),
+            Self::Foreign { owner, user, mode } => write!(
+                f,
+                "it belongs to the user {owner} with the permissions {mode:03o}, and this process is the user {user}'s: who can write it \
+                 can do harm here. If all of them are trusted, say so: `SharedOptions::trust_others`"
+            ),
+            Self::NotABus => f.write_str("what lies there is no bus: it does not begin as one does"),
+            Self::Version { found, known } => write!(
+                f,
+                "it is written in version {found}, and this build knows {known}: use the same version of the library in all processes"
+            ),
+            Self::Damaged { what, found } => write!(
+                f,
+                "its {what} can't be {found}: something wrote over it; `create` replaces it once nobody uses it"
+            ),
+            Self::Size {
+                what,
+                asked,
+                least,
+                most,
+            } => write!(f, "{asked} {what} were asked for: ask for {least} to {most}"),
+            Self::Processes { places } => write!(
+                f,
+                "all its {places} places for processes are taken; end one, or create it with more: `SharedOptions::processes`"
+            ),
+            Self::Join(error) => error.fmt(f),
+            Self::Conflict(conflict) => conflict.fmt(f),
+            Self::Schema(error) => write!(f, "what it says of ids and tables can't be read: {error}"),
+            Self::SchemaFull { len, room } => write!(
+                f,
+                "what there is to say of ids and tables takes {len} bytes, and the bus has {room} for it; create it with more: \
+                 `SharedOptions::schema_bytes`"
+            ),
+            Self::WorkerRuns { worker, process } => write!(
+                f,
+                "the worker `{worker}` runs already, in {process}: run it in one process only, or stop it there first"
+            ),
+            Self::Workers { places } => write!(
+                f,
+                "the positions of {places} workers are kept on it, and there is no place for more; create it with more: \
+                 `SharedOptions::workers`"
+            ),
+            Self::WorkerName { worker, most } => write!(
+                f,
+                "the name `{worker}` of a table and its worker takes {} bytes, and there are {most} for it",
+                worker.len()
+            ),
+        }
+    }
+}
+
+/// Several processes in a row.
+struct List<'a>(&'a [Process]);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, process) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(", ")?;
+            }
+            process.fmt(f)?;
+        }
+        if self.0.is_empty() {
+            f.write_str("nobody")?;
+        }
+        Ok(())
+    }
+}

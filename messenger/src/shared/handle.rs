@@ -1,0 +1,296 @@
+//! A shared bus as its users hold it.
+
+use core::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+
+use super::create;
+use super::desk::lock_of;
+use super::error::{SharedError, SharedFault};
+use super::layout::{Parts, Words};
+use super::lock;
+use super::name::{DIRECTORY, name_of, path_of};
+use super::options::SharedOptions;
+use super::presence::{Looked, Presence, hold_house, look_at, map, users};
+use super::process::{Membership, Process};
+use super::seat::Seat;
+use crate::bus::Bus;
+use crate::bus::processes;
+use crate::journal::{Schema, SchemaConflict};
+
+/// A bus that several processes share, in memory, under a name. Clones are the same bus; a process leaves it when the last
+/// clone and the last member have gone.
+///
+/// [`bus`](Self::bus) has the publishers, subscribers and observers, which are those of any bus. Any process may be killed at any
+/// instant: the others are told by the kernel, finish what it had begun, and go on.
+///
+/// # Trust
+///
+/// Whoever can write the file of a bus is trusted to keep to its protocol: he can make all who use it misbehave, up to undefined
+/// behaviour where a record is read in place. So the file is for this user only unless [`SharedOptions::mode`] says otherwise, a bus of another user
+/// is not opened unless [`SharedOptions::trust_others`] is set, and links are not followed. What a file says of itself is checked before
+/// it is used.
+///
+/// # Forks
+///
+/// A child that was made by `fork` alone, without `exec`, has no part in the bus: its memory is not there in the child, and touching it ends
+/// it.
+///
+/// ```
+/// use messenger::bus::{MessageId, SourceId, Start, Tag};
+/// use messenger::shared::SharedBus;
+///
+/// let name = format!("example-{}", std::process::id());
+/// let here = SharedBus::create(&name, 1 << 16)?;
+/// // Another process does this.
+/// let there = SharedBus::open(&name)?;
+///
+/// let mut subscriber = there.bus().subscribe(Start::Oldest)?;
+/// here.bus().publisher()?.send(Tag::new(SourceId::new(1), MessageId::new(1)), b"hello")?;
+/// assert_eq!(subscriber.try_next()?.map(|r| r.payload().to_vec()), Some(b"hello".to_vec()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct SharedBus {
+    bus: Bus,
+    name: String,
+    presence: Arc<Presence>,
+}
+
+impl SharedBus {
+    /// Makes the bus `name`, with a ring of at least `bytes` bytes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`SharedOptions::create`].
+    pub fn create(name: &str, bytes: usize) -> Result<Self, SharedError> {
+        Self::options().bytes(bytes).create(name)
+    }
+
+    /// Opens the bus `name`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`SharedOptions::open`].
+    pub fn open(name: &str) -> Result<Self, SharedError> {
+        Self::options().open(name)
+    }
+
+    /// Opens the bus `name`, or makes it, with a ring of at least `bytes` bytes, if there is none.
+    ///
+    /// # Errors
+    ///
+    /// As for [`SharedOptions::open_or_create`].
+    pub fn open_or_create(name: &str, bytes: usize) -> Result<Self, SharedError> {
+        Self::options().bytes(bytes).open_or_create(name)
+    }
+
+    /// More to choose from.
+    pub fn options() -> SharedOptions {
+        SharedOptions::default()
+    }
+
+    /// Removes the bus `name`, which nobody uses.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedError`]: there is none, somebody uses it, it belongs to somebody else, or the system refuses.
+    pub fn remove(name: &str) -> Result<(), SharedError> {
+        Self::remove_in(Path::new(DIRECTORY), name)
+    }
+
+    /// Removes the bus `name` in `directory`, which nobody uses.
+    ///
+    /// # Errors
+    ///
+    /// As for [`remove`](Self::remove).
+    pub fn remove_in(directory: &Path, name: &str) -> Result<(), SharedError> {
+        create::remove(&path_of(directory, name)?, false)
+    }
+
+    pub(super) fn create_with(options: &SharedOptions, name: &str) -> Result<Self, SharedError> {
+        let path = path_of(&options.directory, name)?;
+        Self::over(name, create::create(options, &path)?)
+    }
+
+    pub(super) fn open_with(options: &SharedOptions, name: &str) -> Result<Self, SharedError> {
+        let path = path_of(&options.directory, name)?;
+        Self::over(name, Presence::open(options, &path)?)
+    }
+
+    pub(super) fn open_or_create_with(
+        options: &SharedOptions,
+        name: &str,
+    ) -> Result<Self, SharedError> {
+        loop {
+            match Self::open_with(options, name) {
+                Err(error) if matches!(error.fault(), SharedFault::Absent) => {}
+                opened => return opened,
+            }
+            match Self::create_with(options, name) {
+                Err(error) if matches!(error.fault(), SharedFault::Exists { .. }) => {}
+                created => return created,
+            }
+        }
+    }
+
+    /// Each opening maps the file anew, as other processes do.
+    fn over(name: &str, presence: Arc<Presence>) -> Result<Self, SharedError> {
+        let desk = presence.desk();
+        let (header, words) = map(&desk.file, desk.parts.len as u64, &desk.path)?;
+        let core = super::presence::core_of(&words, &desk.parts, &header, desk.place.owner());
+        let life = Arc::clone(&presence);
+        Ok(Self {
+            bus: Bus::of(processes::alive(core, life)),
+            name: name.to_owned(),
+            presence,
+        })
+    }
+
+    /// The bus.
+    #[must_use]
+    pub fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.presence.desk().path
+    }
+
+    /// The processes that use it now, this one among them.
+    #[must_use]
+    pub fn processes(&self) -> Vec<Process> {
+        self.presence.desk().processes()
+    }
+
+    /// Who comes, leaves and dies from now on.
+    ///
+    /// A death is told when its affairs are settled: what the dead process had begun is finished, and what it held is free.
+    #[must_use]
+    pub fn membership(&self) -> Receiver<Membership> {
+        let (to, from) = channel();
+        lock_of(&self.presence.desk().listeners).push(to);
+        from
+    }
+
+    /// The workers that have run on it: up to where each has handled everything, and who runs it now.
+    #[must_use]
+    pub fn workers(&self) -> Vec<(String, Option<u64>, Option<Process>)> {
+        self.presence.desk().workers()
+    }
+
+    /// Which ids mean what on it, and the tables that have run on it.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedError`] if it can't be read.
+    pub fn schema(&self) -> Result<Schema, SharedError> {
+        let desk = self.presence.desk();
+        let _here = hold_house();
+        let _door = lock::door(&desk.file).map_err(|e| desk.system("waiting for the door", e))?;
+        read_schema(&desk.words, &desk.parts, &desk.path)
+    }
+
+    /// Takes in what a program brings: its ids, and its tables.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedError`] if an id means something else to those who came before, or there is no room for it. Then nothing was
+    /// taken in.
+    pub fn admit(&self, program: &Schema) -> Result<(), SharedError> {
+        let desk = self.presence.desk();
+        let error = |fault| SharedError::new(&desk.path, fault);
+        let _here = hold_house();
+        let _door = lock::door(&desk.file).map_err(|e| desk.system("waiting for the door", e))?;
+        let mut schema = read_schema(&desk.words, &desk.parts, &desk.path)?;
+        let new = schema.admit(program);
+        if !new.map_err(|conflict: SchemaConflict| error(SharedFault::Conflict(conflict)))? {
+            return Ok(());
+        }
+        let text = schema.to_string();
+        let (len, room) = (text.len(), desk.parts.sizes.schema);
+        if len > room {
+            return Err(error(SharedFault::SchemaFull { len, room }));
+        }
+        desk.words.set_schema(&desk.parts, text.as_bytes());
+        Ok(())
+    }
+
+    /// Takes the seat of `worker`.
+    pub(crate) fn seat(&self, worker: &str) -> Result<Seat, SharedError> {
+        Seat::take(&self.presence, worker)
+    }
+}
+
+fn read_schema(words: &Words, parts: &Parts, path: &Path) -> Result<Schema, SharedError> {
+    let error = |fault| SharedError::new(path, fault);
+    let bytes = words.schema(parts).map_err(error)?;
+    let text = String::from_utf8_lossy(&bytes);
+    text.parse().map_err(|e| error(SharedFault::Schema(e)))
+}
+
+impl fmt::Debug for SharedBus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedBus")
+            .field("name", &self.name)
+            .field("path", &self.path())
+            .field("bus", &self.bus)
+            .finish()
+    }
+}
+
+/// A bus that lies in a directory, as one sees it who does not use it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// Who uses it; nobody, if all have died.
+    pub processes: Result<Vec<Process>, std::sync::Arc<SharedError>>,
+}
+
+impl SharedBus {
+    /// The buses in `directory`, by name. Looking changes nothing, and disturbs nobody.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedError`] if the directory can't be read.
+    pub fn list(directory: &Path) -> Result<Vec<Listed>, SharedError> {
+        let failed = |e| SharedError::system(directory, "listing the directory", e);
+        let mut all = Vec::new();
+        for entry in std::fs::read_dir(directory).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let file = entry.file_name();
+            let Some(name) = file.to_str().and_then(name_of) else {
+                continue;
+            };
+            let path = entry.path();
+            let looked = look_at(&path, |file| {
+                let meta = file.metadata();
+                let meta =
+                    meta.map_err(|e| SharedError::system(&path, "looking at its file", e))?;
+                let (header, words) = map(file, meta.len(), &path)?;
+                Ok(users(file, &words, &Parts::new(header.sizes)))
+            });
+            let processes = match looked {
+                Ok(Looked::There(processes)) => Ok(processes),
+                Ok(Looked::Here(presence)) => Ok(presence.desk().processes()),
+                Err(error) if matches!(error.fault(), SharedFault::Absent) => continue,
+                Err(error) => Err(Arc::new(error)),
+            };
+            let name = name.to_owned();
+            all.push(Listed { name, processes });
+        }
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(all)
+    }
+}

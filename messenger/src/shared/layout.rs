@@ -1,0 +1,345 @@
+//! What lies where in the file of a shared bus. See `docs/shared.md`, "The file".
+//!
+//! Every word is read and written atomically, and whatever is read is checked: others write here.
+
+use core::ptr::NonNull;
+use std::sync::Arc;
+
+use super::error::SharedFault;
+use super::options::Sizes;
+use crate::bus::kept::{MIN_CAPACITY, words_len};
+use crate::memory::Region;
+use crate::sync::{AtomicU64, Ordering};
+use Ordering::{Acquire, Relaxed, Release};
+
+/// The first word of the file: `mgr-bus` and a number that a machine of the other byte order reads otherwise.
+const MAGIC: u64 = u64::from_le_bytes(*b"mgr-bus\x01");
+/// The format's version.
+pub(super) const VERSION: u32 = 1;
+
+const PAGE: usize = 4096;
+/// The bytes of an entry of a process or a worker.
+const ENTRY: usize = 256;
+/// The words of a text in an entry.
+const TEXT: usize = 24;
+/// The longest text in an entry, in bytes.
+pub(super) const LONGEST: usize = TEXT * 8;
+
+/// The words of the first page. All but the last three never change, and are covered by `CHECK`.
+mod word {
+    pub(super) const MAGIC: usize = 0;
+    pub(super) const VERSION: usize = 1;
+    pub(super) const LEN: usize = 2;
+    pub(super) const CAPACITY: usize = 3;
+    pub(super) const MEMBERS: usize = 4;
+    pub(super) const PROCESSES: usize = 5;
+    pub(super) const WORKERS: usize = 6;
+    pub(super) const SCHEMA: usize = 7;
+    pub(super) const SALT: usize = 8;
+    pub(super) const CREATED: usize = 9;
+    pub(super) const REMOVES: usize = 10;
+    pub(super) const CHECK: usize = 11;
+    /// Not 0: the file has no name any more, and nobody may come.
+    pub(super) const REMOVED: usize = 16;
+    /// Which half of the schema's part counts, in the top bit, and how many bytes it has.
+    pub(super) const SCHEMA_LEN: usize = 17;
+}
+
+/// How many processes can have a place: with more, a look at all of them takes too long.
+pub(super) const MOST_PROCESSES: u64 = 1024;
+pub(super) const MOST_WORKERS: u64 = 4096;
+pub(super) const MOST_SCHEMA: u64 = 1 << 24;
+pub(super) const MOST_BYTES: u64 = 1 << 46;
+
+/// The place of a process among those that use a bus.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) struct Place(u16);
+
+impl Place {
+    pub(super) fn new(index: usize) -> Self {
+        debug_assert!((index as u64) < MOST_PROCESSES);
+        Self(index as u16)
+    }
+
+    pub(super) fn index(self) -> u16 {
+        self.0
+    }
+
+    /// The number by which slots say whose they are: from 1 on.
+    pub(super) fn owner(self) -> u32 {
+        u32::from(self.0) + 1
+    }
+
+    /// The place with that number, if a place can have it.
+    pub(super) fn of(owner: u32) -> Option<Self> {
+        let index = owner.checked_sub(1)?;
+        (u64::from(index) < MOST_PROCESSES).then_some(Self(index as u16))
+    }
+}
+
+/// Where the parts begin, as offsets in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Parts {
+    pub(super) sizes: Sizes,
+    processes: usize,
+    workers: usize,
+    schema: usize,
+    /// Where the words of the bus begin: `Control`, then the slots.
+    pub(super) control: usize,
+    pub(super) ring: usize,
+    pub(super) len: usize,
+}
+
+impl Parts {
+    pub(super) fn new(sizes: Sizes) -> Self {
+        let page = |at: usize| at.next_multiple_of(PAGE);
+        let processes = PAGE;
+        let workers = processes + sizes.processes * ENTRY;
+        let schema = page(workers + sizes.workers * ENTRY);
+        let control = page(schema + 2 * sizes.schema);
+        let ring = page(control + words_len(sizes.members));
+        Self {
+            sizes,
+            processes,
+            workers,
+            schema,
+            control,
+            ring,
+            len: ring + sizes.capacity as usize,
+        }
+    }
+}
+
+/// What the first page says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Header {
+    pub(super) sizes: Sizes,
+    pub(super) salt: u64,
+    pub(super) created: u64,
+    /// Whether the file goes when the last process leaves.
+    pub(super) removes: bool,
+}
+
+/// The words of a file that is mapped.
+#[derive(Clone)]
+pub(super) struct Words {
+    region: Arc<Region>,
+    base: NonNull<u8>,
+}
+
+// SAFETY: the pointer leads into the region that is held beside it, and all access by it is atomic.
+unsafe impl Send for Words {}
+// SAFETY: as above.
+unsafe impl Sync for Words {}
+
+impl Words {
+    /// The words of a region whose base is aligned to a page; it is as long as the first page at least.
+    pub(super) fn new(region: Arc<Region>) -> Self {
+        assert!(region.len() >= PAGE);
+        let base = region.base();
+        Self { region, base }
+    }
+
+    pub(super) fn region(&self) -> &Arc<Region> {
+        &self.region
+    }
+
+    fn word(&self, at: usize) -> &AtomicU64 {
+        assert!(at % 8 == 0 && at + 8 <= self.region.len());
+        // SAFETY: inside the region and aligned, as just checked; all who use the words before the ring's do so atomically, and
+        // the region lives as long as `self`.
+        unsafe { AtomicU64::from_ptr(self.base.add(at).cast().as_ptr()) }
+    }
+
+    fn first(&self, word: usize) -> &AtomicU64 {
+        self.word(word * 8)
+    }
+
+    /// Writes the first page of a file that nobody else has yet.
+    pub(super) fn begin(&self, header: &Header) {
+        let Header { sizes, salt, .. } = *header;
+        let len = Parts::new(sizes).len as u64;
+        for (word, value) in [
+            (word::MAGIC, MAGIC),
+            (word::VERSION, VERSION.into()),
+            (word::LEN, len),
+            (word::CAPACITY, sizes.capacity),
+            (word::MEMBERS, sizes.members as u64),
+            (word::PROCESSES, sizes.processes as u64),
+            (word::WORKERS, sizes.workers as u64),
+            (word::SCHEMA, sizes.schema as u64),
+            (word::SALT, salt),
+            (word::CREATED, header.created),
+            (word::REMOVES, header.removes.into()),
+        ] {
+            self.first(word).store(value, Relaxed);
+        }
+        self.first(word::CHECK).store(self.check(), Release);
+    }
+
+    fn check(&self) -> u64 {
+        let mut sum = 0;
+        for word in 0..word::CHECK {
+            let value = self.first(word).load(Relaxed);
+            sum = crc32c::crc32c_append(sum, &value.to_le_bytes());
+        }
+        sum.into()
+    }
+
+    /// Reads the first page of a file of `len` bytes.
+    pub(super) fn header(&self, len: u64) -> Result<Header, SharedFault> {
+        let get = |word| self.first(word).load(Acquire);
+        if get(word::MAGIC) != MAGIC {
+            return Err(SharedFault::NotABus);
+        }
+        if get(word::VERSION) != u64::from(VERSION) {
+            let found = u32::try_from(get(word::VERSION)).unwrap_or(u32::MAX);
+            let known = VERSION;
+            return Err(SharedFault::Version { found, known });
+        }
+        let damaged = |what, found| Err(SharedFault::Damaged { what, found });
+        if get(word::CHECK) != self.check() {
+            return damaged("first page's checksum", get(word::CHECK));
+        }
+        let bounds = [
+            ("capacity", word::CAPACITY, MIN_CAPACITY, MOST_BYTES),
+            ("number of members", word::MEMBERS, 2, u16::MAX.into()),
+            ("number of processes", word::PROCESSES, 1, MOST_PROCESSES),
+            ("number of workers", word::WORKERS, 0, MOST_WORKERS),
+            ("room for a schema", word::SCHEMA, 0, MOST_SCHEMA),
+        ];
+        for (what, word, least, most) in bounds {
+            if !(least..=most).contains(&get(word)) {
+                return damaged(what, get(word));
+            }
+        }
+        let sizes = Sizes {
+            capacity: get(word::CAPACITY),
+            members: get(word::MEMBERS) as usize,
+            processes: get(word::PROCESSES) as usize,
+            workers: get(word::WORKERS) as usize,
+            schema: get(word::SCHEMA) as usize,
+        };
+        if !sizes.capacity.is_power_of_two() {
+            return damaged("capacity", sizes.capacity);
+        }
+        if sizes.schema % 8 != 0 {
+            return damaged("room for a schema", sizes.schema as u64);
+        }
+        if get(word::LEN) != len || Parts::new(sizes).len as u64 != len {
+            return damaged("length", len);
+        }
+        Ok(Header {
+            sizes,
+            salt: get(word::SALT),
+            created: get(word::CREATED),
+            removes: get(word::REMOVES) != 0,
+        })
+    }
+
+    pub(super) fn is_removed(&self) -> bool {
+        self.first(word::REMOVED).load(Acquire) != 0
+    }
+
+    pub(super) fn set_removed(&self) {
+        self.first(word::REMOVED).store(1, Release);
+    }
+
+    /// The entry of a process.
+    pub(super) fn process(&self, parts: &Parts, place: Place) -> Entry<'_> {
+        assert!(usize::from(place.index()) < parts.sizes.processes);
+        let at = parts.processes + usize::from(place.index()) * ENTRY;
+        Entry { words: self, at }
+    }
+
+    /// The entry of a worker.
+    pub(super) fn worker(&self, parts: &Parts, index: usize) -> Entry<'_> {
+        assert!(index < parts.sizes.workers);
+        let at = parts.workers + index * ENTRY;
+        Entry { words: self, at }
+    }
+
+    /// The bytes of the schema. The caller holds the door.
+    pub(super) fn schema(&self, parts: &Parts) -> Result<Vec<u8>, SharedFault> {
+        let said = self.first(word::SCHEMA_LEN).load(Acquire);
+        let (half, len) = ((said >> 63) as usize, said & !(1 << 63));
+        if len > parts.sizes.schema as u64 {
+            let what = "schema's length";
+            return Err(SharedFault::Damaged { what, found: len });
+        }
+        Ok(self.text(parts.schema + half * parts.sizes.schema, len as usize))
+    }
+
+    /// Replaces the bytes of the schema, which fit; all of them at once, whenever this process dies. The caller holds the door.
+    pub(super) fn set_schema(&self, parts: &Parts, bytes: &[u8]) {
+        assert!(bytes.len() <= parts.sizes.schema);
+        let half = 1 - (self.first(word::SCHEMA_LEN).load(Relaxed) >> 63);
+        self.set_text(parts.schema + half as usize * parts.sizes.schema, bytes);
+        fault!("schema_written");
+        let said = half << 63 | bytes.len() as u64;
+        self.first(word::SCHEMA_LEN).store(said, Release);
+    }
+
+    fn text(&self, at: usize, len: usize) -> Vec<u8> {
+        let words = (0..len.div_ceil(8)).map(|i| self.word(at + i * 8).load(Relaxed));
+        let mut bytes: Vec<u8> = words.flat_map(u64::to_le_bytes).collect();
+        bytes.truncate(len);
+        bytes
+    }
+
+    fn set_text(&self, at: usize, bytes: &[u8]) {
+        for (index, chunk) in bytes.chunks(8).enumerate() {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            let word = u64::from_le_bytes(word);
+            self.word(at + index * 8).store(word, Relaxed);
+        }
+    }
+}
+
+/// What is said of a process, or of a worker: four words and a text.
+#[derive(Clone, Copy)]
+pub(super) struct Entry<'a> {
+    words: &'a Words,
+    at: usize,
+}
+
+impl<'a> Entry<'a> {
+    /// Says what the entry is, and since which time it is that; written last.
+    pub(super) fn state(&self) -> &'a AtomicU64 {
+        self.words.word(self.at)
+    }
+
+    /// Of a process: its number, as it sees it itself. Of a worker: the process that runs it.
+    pub(super) fn whose(&self) -> &'a AtomicU64 {
+        self.words.word(self.at + 8)
+    }
+
+    /// Of a process: when it came, in nanoseconds since 1970. Of a worker: up to where it has handled everything.
+    pub(super) fn at(&self) -> &'a AtomicU64 {
+        self.words.word(self.at + 16)
+    }
+
+    fn text_len(&self) -> &'a AtomicU64 {
+        self.words.word(self.at + 24)
+    }
+
+    /// The name.
+    pub(super) fn name(&self) -> String {
+        let len = self.text_len().load(Relaxed).min(LONGEST as u64);
+        let bytes = self.words.text(self.at + 32, len as usize);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Sets the name, or as much of it as fits.
+    pub(super) fn set_name(&self, name: &str) {
+        let mut len = name.len().min(LONGEST);
+        while !name.is_char_boundary(len) {
+            len -= 1;
+        }
+        self.words.set_text(self.at + 32, &name.as_bytes()[..len]);
+        self.text_len().store(len as u64, Relaxed);
+    }
+}
+
+const _: () = assert!(32 + LONGEST <= ENTRY && word::SCHEMA_LEN * 8 < PAGE);

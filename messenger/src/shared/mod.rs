@@ -1,0 +1,35 @@
+//! A bus that several processes share, any of which may die at any instant.
+//!
+//! ```no_run
+//! use messenger::shared::SharedBus;
+//!
+//! // One process makes it, or whoever comes first does.
+//! let shared = SharedBus::open_or_create("prices", 1 << 20)?;
+//! let mut publisher = shared.bus().publisher()?;
+//! // Who has come, left or died since, told when nothing of it is left to do.
+//! for change in shared.membership().try_iter() {
+//!     println!("{change}");
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! What stands in the file, and what is done when a process dies, stands in `docs/shared.md`. Linux only.
+
+mod create;
+mod desk;
+mod error;
+mod handle;
+mod layout;
+mod lock;
+mod name;
+mod options;
+mod presence;
+mod process;
+mod seat;
+mod watcher;
+
+pub use error::{SharedError, SharedFault};
+pub use handle::{Listed, SharedBus};
+pub use options::SharedOptions;
+pub use process::{Cause, Change, Membership, Process};
+pub(crate) use seat::Seat;

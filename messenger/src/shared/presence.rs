@@ -1,0 +1,401 @@
+//! That this process is on a bus: once for each bus, however often it opens it.
+//!
+//! All its locks on a bus's file go when it closes any descriptor of it. So opening and leaving are done under one lock of the
+//! process, a bus that is open already is found by its file's identity before the file is opened again, and the one descriptor is closed last.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use super::desk::{self, Desk, Stand, lock_of};
+use super::error::{SharedError, SharedFault};
+use super::layout::{Header, Parts, Place, Words};
+use super::lock;
+use super::options::SharedOptions;
+use super::process::Process;
+use super::watcher::Watcher;
+use crate::bus::processes::{self, Core};
+use crate::memory::Region;
+use crate::sync::Ordering::{Acquire, Relaxed};
+
+/// Which file it is.
+type Identity = (u64, u64);
+
+type House = Vec<(Identity, Weak<Presence>)>;
+
+/// The buses that this process has open.
+static HOUSE: Mutex<House> = Mutex::new(House::new());
+
+/// Keeps all other threads of this process from coming, leaving, and whatever else is done by the door.
+pub(super) fn hold_house() -> impl Drop {
+    lock_of(&HOUSE)
+}
+
+/// What a look at a file of a bus finds.
+pub(super) enum Looked<T> {
+    /// This process uses it itself.
+    Here(Arc<Presence>),
+    /// It does not.
+    There(T),
+}
+
+/// Has `look` look at the file at `path`, unless this process uses the bus itself: then it may not be opened again.
+pub(super) fn look_at<T>(
+    path: &Path,
+    look: impl FnOnce(&File) -> Result<T, SharedError>,
+) -> Result<Looked<T>, SharedError> {
+    let error = |fault| SharedError::new(path, fault);
+    let system = |source| SharedError::system(path, "opening its file", source);
+    loop {
+        let house = lock_of(&HOUSE);
+        let meta = match path.symlink_metadata() {
+            Ok(meta) => meta,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                return Err(error(SharedFault::Absent));
+            }
+            Err(e) => return Err(system(e)),
+        };
+        if !meta.is_file() {
+            return Err(error(SharedFault::NotAFile));
+        }
+        match find(&house, (meta.dev(), meta.ino())) {
+            Known::Here(presence) => {
+                // Before the presence may go, which takes the house.
+                drop(house);
+                return Ok(Looked::Here(presence));
+            }
+            Known::Leaving => {
+                drop(house);
+                std::thread::yield_now();
+                continue;
+            }
+            Known::Not => {}
+        }
+        let file = match open_file(path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(e) => return Err(system(e)),
+        };
+        let opened = file.metadata().map_err(system)?;
+        if !matches!(find(&house, (opened.dev(), opened.ino())), Known::Not) {
+            core::mem::forget(file);
+            continue;
+        }
+        return look(&file).map(Looked::There);
+    }
+}
+
+/// How often a process that finds no place looks again, a millisecond apart: the dead may be about to be found.
+const LOOKS: usize = 200;
+
+/// This process on a bus. Whoever holds one may use the bus; the last one leaves.
+pub(crate) struct Presence {
+    /// Taken when it goes.
+    desk: Option<Arc<Desk>>,
+    watcher: Option<Watcher>,
+    identity: Identity,
+}
+
+/// What came of an attempt to come.
+enum Attempt {
+    Done(Arc<Presence>),
+    /// The file has gone, or another has come in its place.
+    Moved,
+    /// All places are taken, some perhaps by the dead.
+    Crowded(SharedFault),
+}
+
+impl Presence {
+    pub(super) fn desk(&self) -> &Arc<Desk> {
+        match &self.desk {
+            Some(desk) => desk,
+            None => unreachable!("it goes with the presence"),
+        }
+    }
+
+    /// Comes to the bus whose file is at `path`.
+    pub(super) fn open(options: &SharedOptions, path: &Path) -> Result<Arc<Self>, SharedError> {
+        let mut looks = 0;
+        loop {
+            match Self::try_open(options, path)? {
+                Attempt::Done(presence) => return Ok(presence),
+                Attempt::Moved => std::thread::yield_now(),
+                Attempt::Crowded(fault) if looks >= LOOKS => {
+                    return Err(SharedError::new(path, fault));
+                }
+                Attempt::Crowded(_) => std::thread::sleep(Duration::from_millis(1)),
+            }
+            looks += 1;
+        }
+    }
+
+    fn try_open(options: &SharedOptions, path: &Path) -> Result<Attempt, SharedError> {
+        let mut house = lock_of(&HOUSE);
+        let error = |fault| SharedError::new(path, fault);
+        let system = |tried, source: std::io::Error| SharedError::system(path, tried, source);
+        let meta = match path.symlink_metadata() {
+            Ok(meta) => meta,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                return Err(error(SharedFault::Absent));
+            }
+            Err(e) => return Err(system("looking for its file", e)),
+        };
+        if !meta.is_file() {
+            return Err(error(SharedFault::NotAFile));
+        }
+        let identity = (meta.dev(), meta.ino());
+        match find(&house, identity) {
+            Known::Here(presence) => return Ok(Attempt::Done(presence)),
+            Known::Leaving => return Ok(Attempt::Moved),
+            Known::Not => {}
+        }
+        let file = match open_file(path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Attempt::Moved),
+            Err(e) if e.raw_os_error() == Some(libc::ELOOP) => {
+                return Err(error(SharedFault::NotAFile));
+            }
+            Err(e) => return Err(system("opening its file", e)),
+        };
+        let meta = match file.metadata() {
+            Ok(meta) => meta,
+            Err(e) => return Err(system("looking at its file", e)),
+        };
+        if (meta.dev(), meta.ino()) != identity {
+            if !matches!(find(&house, (meta.dev(), meta.ino())), Known::Not) {
+                // It was replaced between the two looks by one that is open here: closing it would give up the locks there.
+                core::mem::forget(file);
+            }
+            return Ok(Attempt::Moved);
+        }
+        if !meta.is_file() {
+            return Err(error(SharedFault::NotAFile));
+        }
+        let user = rustix::process::geteuid().as_raw();
+        if meta.uid() != user && !options.trusts_others {
+            let (owner, mode) = (meta.uid(), meta.mode() & 0o777);
+            return Err(error(SharedFault::Foreign { owner, user, mode }));
+        }
+        let (header, words) = map(&file, meta.len(), path)?;
+        let parts = Parts::new(header.sizes);
+        let door = lock::door(&file).map_err(|e| system("waiting for the door", e))?;
+        if words.is_removed() {
+            return Ok(Attempt::Moved);
+        }
+        let places = || (0..parts.sizes.processes).map(Place::new);
+        let held = |place| !matches!(lock::holder(&file, place), Ok(lock::Holder::Nobody));
+        if !places().any(held) {
+            // All who were here are dead or gone.
+            let core = core_of(&words, &parts, &header, STALE);
+            check(&core, path)?;
+            desk::settle_stale(&words, &parts, &core);
+        }
+        let Some(place) = places().find(|&place| take_place(&file, &words, &parts, place)) else {
+            let places = parts.sizes.processes;
+            return Ok(Attempt::Crowded(SharedFault::Processes { places }));
+        };
+        drop(door);
+        let core = core_of(&words, &parts, &header, place.owner());
+        check(&core, path)?;
+        let entry = words.process(&parts, place);
+        desk::enter(&entry, &name_of(options));
+        let Some(own) = core.attach() else {
+            desk::go(&entry);
+            let members = parts.sizes.members;
+            let full = crate::bus::JoinError::NoFreeSlot { members };
+            return Ok(Attempt::Crowded(SharedFault::Join(full)));
+        };
+        let presence = Self::begin(
+            identity,
+            Desk::new(
+                (path.to_owned(), file),
+                (words, parts, header.removes),
+                (core, place, own),
+            ),
+        );
+        house.push((identity, Arc::downgrade(&presence)));
+        Ok(Attempt::Done(presence))
+    }
+
+    /// Makes the bus of `file`, which has no name yet and whose words are there, and gives it the name by `link`.
+    pub(super) fn create(
+        options: &SharedOptions,
+        path: &Path,
+        (file, words, header): (File, Words, Header),
+        link: impl FnOnce(&File) -> Result<bool, SharedError>,
+    ) -> Result<Option<Arc<Self>>, SharedError> {
+        let mut house = lock_of(&HOUSE);
+        let parts = Parts::new(header.sizes);
+        let place = Place::new(0);
+        let system = |tried, source: std::io::Error| SharedError::system(path, tried, source);
+        let meta = file
+            .metadata()
+            .map_err(|e| system("looking at its file", e))?;
+        let locked = lock::try_place(&file, place).map_err(|e| system("locking its file", e))?;
+        debug_assert!(locked, "nobody else has it");
+        let core = core_of(&words, &parts, &header, place.owner());
+        desk::enter(&words.process(&parts, place), &name_of(options));
+        let Some(own) = core.attach() else {
+            let members = parts.sizes.members;
+            let full = crate::bus::JoinError::NoFreeSlot { members };
+            return Err(SharedError::new(path, SharedFault::Join(full)));
+        };
+        // From here on others find it, whole.
+        if !link(&file)? {
+            return Ok(None);
+        }
+        fault!("linked");
+        let identity = (meta.dev(), meta.ino());
+        let presence = Self::begin(
+            identity,
+            Desk::new(
+                (path.to_owned(), file),
+                (words, parts, header.removes),
+                (core, place, own),
+            ),
+        );
+        house.push((identity, Arc::downgrade(&presence)));
+        Ok(Some(presence))
+    }
+
+    fn begin(identity: Identity, desk: Desk) -> Arc<Self> {
+        desk.poke();
+        let desk = Arc::new(desk);
+        let watcher = Watcher::start(&desk);
+        Arc::new(Self {
+            desk: Some(desk),
+            watcher,
+            identity,
+        })
+    }
+}
+
+/// The number under which stale things are settled: that of no place.
+const STALE: u32 = u32::MAX;
+
+fn open_file(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path)
+}
+
+fn name_of(options: &SharedOptions) -> String {
+    options.process_name.clone().unwrap_or_else(|| {
+        let program = std::env::args_os().next().unwrap_or_default();
+        let name = Path::new(&program).file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    })
+}
+
+/// What this process has to do with a bus.
+enum Known {
+    Not,
+    Here(Arc<Presence>),
+    /// It is leaving, and waits for the house.
+    Leaving,
+}
+
+fn find(house: &House, identity: Identity) -> Known {
+    match house.iter().find(|(known, _)| *known == identity) {
+        None => Known::Not,
+        Some((_, presence)) => presence.upgrade().map_or(Known::Leaving, Known::Here),
+    }
+}
+
+/// Maps a bus's file of `len` bytes, after a look at its first page.
+pub(super) fn map(file: &File, len: u64, path: &Path) -> Result<(Header, Words), SharedError> {
+    let system = |source| SharedError::system(path, "mapping its file", source);
+    if len < 4096 {
+        return Err(SharedError::new(path, SharedFault::NotABus));
+    }
+    let first = Region::of_file(file, 4096, true).map_err(system)?;
+    let header = Words::new(Arc::new(first)).header(len);
+    let header = header.map_err(|fault| SharedError::new(path, fault))?;
+    let whole = Region::of_file(file, len as usize, true).map_err(system)?;
+    whole.keep_from_children();
+    Ok((header, Words::new(Arc::new(whole))))
+}
+
+/// The bus in a file, as the process with the number `owner` uses it.
+pub(super) fn core_of(words: &Words, parts: &Parts, header: &Header, owner: u32) -> Core {
+    processes::over(
+        words.region(),
+        (parts.control, parts.ring),
+        (parts.sizes.members, parts.sizes.capacity),
+        header.salt,
+        owner,
+    )
+}
+
+fn check(core: &Core, path: &Path) -> Result<(), SharedError> {
+    processes::check(core)
+        .map_err(|(what, found)| SharedError::new(path, SharedFault::Damaged { what, found }))
+}
+
+/// Takes a place if it is free. The caller holds the door.
+pub(super) fn take_place(file: &File, words: &Words, parts: &Parts, place: Place) -> bool {
+    let state = words.process(parts, place).state();
+    let is_free = || {
+        matches!(
+            Stand::of(state.load(Acquire)),
+            Stand::Empty | Stand::Settled
+        )
+    };
+    if !is_free() || !matches!(lock::try_place(file, place), Ok(true)) {
+        return false;
+    }
+    if is_free() {
+        return true;
+    }
+    // It can only fail for want of memory for a split range, and this range is whole.
+    let _ = lock::leave_place(file, place);
+    false
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        // First the watcher, which may be waiting for the house.
+        self.watcher = None;
+        let mut house = lock_of(&HOUSE);
+        if let Some(desk) = self.desk.take() {
+            let door = lock::door(&desk.file);
+            desk.leave();
+            let others = desk
+                .places()
+                .any(|place| place != desk.place && desk.lives(place));
+            if desk.removes && !others && door.is_ok() {
+                desk.words.set_removed();
+                fault!("before_unlink");
+                let named = desk.path.symlink_metadata();
+                if named.is_ok_and(|meta| (meta.dev(), meta.ino()) == self.identity) {
+                    // Where it is refused the file stays, and is stale.
+                    let _ = std::fs::remove_file(&desk.path);
+                }
+            }
+            desk.poke();
+            drop(door);
+            // The file is closed here, and with it the place is free.
+            drop(desk);
+        }
+        house.retain(|(_, presence)| presence.strong_count() > 0);
+    }
+}
+
+/// All that use the bus in `file`, as one sees them who does not use it itself.
+pub(super) fn users(file: &File, words: &Words, parts: &Parts) -> Vec<Process> {
+    let places = (0..parts.sizes.processes).map(Place::new);
+    let here = places.filter_map(|place| {
+        let entry = words.process(parts, place);
+        let state = entry.state().load(Relaxed);
+        let Ok(lock::Holder::Process(pid)) = lock::holder(file, place) else {
+            return None;
+        };
+        let is_here = Stand::of(state) == Stand::Here;
+        is_here.then(|| desk::read_process(&entry, place, pid.unsigned_abs()))
+    });
+    here.collect()
+}

@@ -1,0 +1,151 @@
+//! Up to where each worker has got: on the bus, so that whoever runs it next goes on there.
+
+use core::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::desk::Desk;
+use super::error::{SharedError, SharedFault};
+use super::layout::{LONGEST, Place};
+use super::lock;
+use super::presence::{Presence, hold_house};
+use super::process::Process;
+use crate::sync::Ordering::{Acquire, Relaxed, Release};
+
+/// No position has been said yet.
+const NONE: u64 = u64::MAX;
+
+/// A worker's seat on a shared bus: this process runs it, and no other does.
+pub(crate) struct Seat {
+    presence: Arc<Presence>,
+    index: usize,
+    /// What was said last.
+    said: u64,
+}
+
+impl Seat {
+    /// Takes the seat of `worker`; the same name is the same worker, in whatever process.
+    pub(super) fn take(presence: &Arc<Presence>, worker: &str) -> Result<Self, SharedError> {
+        let desk = presence.desk();
+        let fault = |fault| SharedError::new(&desk.path, fault);
+        if worker.len() > LONGEST {
+            let (worker, most) = (worker.to_owned(), LONGEST);
+            return Err(fault(SharedFault::WorkerName { worker, most }));
+        }
+        let mut looks = 0;
+        loop {
+            // Of one that has just died the watcher may not have heard.
+            desk.settle_all();
+            match Self::try_take(presence, worker) {
+                // Another process may be settling the affairs of the dead one.
+                Err(error)
+                    if looks < 20 && matches!(error.fault(), SharedFault::WorkerRuns { .. }) =>
+                {
+                    looks += 1;
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                taken => return taken,
+            }
+        }
+    }
+
+    fn try_take(presence: &Arc<Presence>, worker: &str) -> Result<Self, SharedError> {
+        let desk = presence.desk();
+        let fault = |fault| SharedError::new(&desk.path, fault);
+        let _here = hold_house();
+        let _door = lock::door(&desk.file).map_err(|e| desk.system("waiting for the door", e))?;
+        let places = desk.parts.sizes.workers;
+        let entries = || (0..places).map(|index| desk.words.worker(&desk.parts, index));
+        let known = entries().position(|e| e.state().load(Acquire) != 0 && e.name() == worker);
+        let free = || entries().position(|e| e.state().load(Acquire) == 0);
+        let Some(index) = known.or_else(free) else {
+            return Err(fault(SharedFault::Workers { places }));
+        };
+        let entry = desk.words.worker(&desk.parts, index);
+        if known.is_none() {
+            entry.set_name(worker);
+            entry.at().store(NONE, Relaxed);
+            entry.whose().store(0, Relaxed);
+            fault!("seat_named");
+            entry.state().store(1, Release);
+        }
+        if let Some(process) = runner(desk, entry.whose().load(Acquire)) {
+            let worker = worker.to_owned();
+            return Err(fault(SharedFault::WorkerRuns { worker, process }));
+        }
+        entry.whose().store(desk.place.owner().into(), Release);
+        fault!("seat_taken");
+        Ok(Self {
+            presence: Arc::clone(presence),
+            index,
+            said: entry.at().load(Acquire),
+        })
+    }
+
+    /// Up to where the worker has handled everything, if it has run before.
+    pub(crate) fn position(&self) -> Option<u64> {
+        (self.said != NONE).then_some(self.said)
+    }
+
+    /// Says that the worker has handled everything before `position`.
+    #[inline]
+    pub(crate) fn store(&mut self, position: u64) {
+        if self.said != position {
+            self.said = position;
+            let desk = self.presence.desk();
+            let entry = desk.words.worker(&desk.parts, self.index);
+            entry.at().store(position, Release);
+        }
+    }
+}
+
+/// The process that runs a worker, by its number.
+fn runner(desk: &Desk, owner: u64) -> Option<Process> {
+    let place = Place::of(u32::try_from(owner).ok()?)?;
+    if usize::from(place.index()) >= desk.parts.sizes.processes || !desk.lives(place) {
+        return None;
+    }
+    Some(desk.process_in(place)?.1)
+}
+
+impl Desk {
+    /// Frees the seats of a dead process.
+    pub(super) fn free_seats(&self, place: Place) {
+        for index in 0..self.parts.sizes.workers {
+            let entry = self.words.worker(&self.parts, index);
+            let owner = u64::from(place.owner());
+            // If it is another's by now, it stays so.
+            let _ = (entry.whose()).compare_exchange(owner, 0, Release, Relaxed);
+        }
+    }
+
+    /// The workers that have run on the bus, up to where they have got, and who runs them.
+    pub(super) fn workers(&self) -> Vec<(String, Option<u64>, Option<Process>)> {
+        (0..self.parts.sizes.workers)
+            .map(|index| self.words.worker(&self.parts, index))
+            .filter(|entry| entry.state().load(Acquire) != 0)
+            .map(|entry| {
+                let at = entry.at().load(Acquire);
+                let process = runner(self, entry.whose().load(Acquire));
+                (entry.name(), (at != NONE).then_some(at), process)
+            })
+            .collect()
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let desk = self.presence.desk();
+        let entry = desk.words.worker(&desk.parts, self.index);
+        entry.whose().store(0, Release);
+    }
+}
+
+impl fmt::Debug for Seat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seat")
+            .field("index", &self.index)
+            .field("position", &self.position())
+            .finish()
+    }
+}
