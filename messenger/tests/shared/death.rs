@@ -1,0 +1,171 @@
+//! Processes that are killed, and what the others see of it.
+
+use std::io::Read;
+use std::time::Duration;
+
+use messenger::bus::{Start, WaitStrategy};
+use messenger::shared::{Cause, Change, SharedBus};
+
+use crate::kit::{Other, TAG, forever, fresh, role, say, until};
+
+/// What a child does; a test that does nothing in the parent.
+#[test]
+fn child_process() {
+    let Some((role, name)) = role() else { return };
+    let bus = SharedBus::open(&name).unwrap();
+    let mut publisher = bus.bus().publisher().unwrap();
+    match role.as_str() {
+        // Dies with a claim that is half filled.
+        "claims" => {
+            let mut claim = publisher.claim(TAG, 100).unwrap();
+            claim.writer().put(&[1; 50]).unwrap();
+            say("claimed");
+            forever();
+        }
+        // The same, and goes on when it is told to.
+        "pauses" => {
+            let mut claim = publisher.claim(TAG, 5).unwrap();
+            say("claimed");
+            std::io::stdin().read_exact(&mut [0]).unwrap();
+            claim.writer().put(b"late!").unwrap();
+            claim.commit().unwrap();
+            say("committed");
+            forever();
+        }
+        "subscribes" => {
+            let _subscriber = bus.bus().subscribe(Start::Oldest).unwrap();
+            say("subscribed");
+            forever();
+        }
+        "sleeps" => {
+            let mut subscriber = bus.bus().subscribe(Start::Newest).unwrap();
+            say("sleeps");
+            let record = subscriber.next(WaitStrategy::BlockNow).unwrap();
+            say(record.payload().len());
+            forever();
+        }
+        "leaves" => {}
+        other => panic!("no role {other}"),
+    }
+}
+
+#[test]
+fn a_half_filled_claim_of_a_dead_process_is_aborted() {
+    let name = fresh();
+    let bus = SharedBus::create(&name, 1 << 12).unwrap();
+    let membership = bus.membership();
+    let mut subscriber = bus.bus().subscribe(Start::Oldest).unwrap();
+    let mut other = Other::start("claims", &name);
+    assert_eq!(other.line(), "claimed");
+    let mut publisher = bus.bus().publisher().unwrap();
+    publisher.send(TAG, b"behind it").unwrap();
+    assert!(
+        subscriber.try_next().unwrap().is_none(),
+        "the claim is open"
+    );
+    assert_eq!(bus.processes().len(), 2);
+    other.child.kill().unwrap();
+    let waited = until("the record behind the hole", || {
+        subscriber.try_next().unwrap().is_some()
+    });
+    println!("the reader waited {waited:?}");
+    let told: Vec<_> = (0..2)
+        .map(|_| membership.recv_timeout(Duration::from_secs(10)).unwrap())
+        .collect();
+    assert_eq!(told[0].change, Change::Joined);
+    let cause = Some(Cause::Signal(9));
+    assert_eq!(told[1].change, Change::Died { cause });
+    assert_eq!(told[1].process.pid, other.child.id());
+    assert_eq!(bus.bus().stats().aborted, 1);
+    assert_eq!(bus.processes().len(), 1);
+    // The subscriber, the publisher, and this process itself.
+    assert_eq!(bus.bus().stats().members, 3);
+}
+
+#[test]
+fn a_stopped_writer_is_not_robbed() {
+    let name = fresh();
+    let bus = SharedBus::create(&name, 1 << 12).unwrap();
+    let mut subscriber = bus.bus().subscribe(Start::Oldest).unwrap();
+    let mut other = Other::start("pauses", &name);
+    assert_eq!(other.line(), "claimed");
+    other.signal("-STOP");
+    bus.bus().publisher().unwrap().send(TAG, b"next").unwrap();
+    let wait = Duration::from_secs(10);
+    let seen = subscriber.next_timeout(WaitStrategy::Block, wait).unwrap();
+    assert!(seen.is_none(), "nobody knows what it will write");
+    other.signal("-CONT");
+    std::io::Write::write_all(&mut other.child.stdin.take().unwrap(), b"!").unwrap();
+    let record = subscriber.next(WaitStrategy::Block).unwrap();
+    assert_eq!(record.payload(), b"late!");
+    assert_eq!(
+        subscriber.next(WaitStrategy::Block).unwrap().payload(),
+        b"next"
+    );
+}
+
+#[test]
+fn a_dead_subscriber_holds_nobody_back() {
+    let name = fresh();
+    let bus = SharedBus::create(&name, 1 << 12).unwrap();
+    let mut publisher = bus.bus().publisher().unwrap();
+    let mut other = Other::start("subscribes", &name);
+    assert_eq!(other.line(), "subscribed");
+    while publisher.try_send(TAG, &[0; 100]).is_ok() {}
+    let waiting = std::thread::spawn(move || {
+        let begun = std::time::Instant::now();
+        publisher.send(TAG, &[0; 100]).unwrap();
+        begun.elapsed()
+    });
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(!waiting.is_finished());
+    other.kill();
+    let waited = waiting.join().unwrap();
+    println!("the publisher waited {waited:?}");
+}
+
+#[test]
+fn a_sleeper_in_another_process_is_woken() {
+    let name = fresh();
+    let bus = SharedBus::create(&name, 1 << 12).unwrap();
+    let mut publisher = bus.bus().publisher().unwrap();
+    let mut other = Other::start("sleeps", &name);
+    assert_eq!(other.line(), "sleeps");
+    std::thread::sleep(Duration::from_millis(100));
+    publisher.send(TAG, &[1; 7]).unwrap();
+    assert_eq!(other.line(), "7");
+}
+
+#[test]
+fn who_leaves_is_told_of() {
+    let name = fresh();
+    let bus = SharedBus::create(&name, 1 << 12).unwrap();
+    let membership = bus.membership();
+    let mut other = Other::start("leaves", &name);
+    other.child.wait().unwrap();
+    let mut next = || {
+        membership
+            .recv_timeout(Duration::from_secs(10))
+            .unwrap()
+            .change
+    };
+    assert_eq!((next(), next()), (Change::Joined, Change::Left));
+}
+
+#[test]
+fn what_all_left_behind_is_settled_by_who_comes() {
+    let name = fresh();
+    let bus = SharedBus::create(&name, 1 << 12).unwrap();
+    bus.bus().publisher().unwrap().send(TAG, b"before").unwrap();
+    let mut other = Other::start("claims", &name);
+    assert_eq!(other.line(), "claimed");
+    drop(bus);
+    other.kill();
+    let bus = SharedBus::open(&name).unwrap();
+    assert_eq!(bus.bus().stats().members, 1);
+    assert_eq!(bus.bus().stats().aborted, 1);
+    let mut subscriber = bus.bus().subscribe(Start::Oldest).unwrap();
+    bus.bus().publisher().unwrap().send(TAG, b"after").unwrap();
+    assert_eq!(subscriber.try_next().unwrap().unwrap().payload(), b"before");
+    assert_eq!(subscriber.try_next().unwrap().unwrap().payload(), b"after");
+}

@@ -1,0 +1,101 @@
+//! What the tests share: names that nobody else has, and children that are other processes.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use messenger::bus::{MessageId, SourceId, Tag};
+
+/// By which a child is told what to do: `role name`.
+const ROLE: &str = "MESSENGER_SHARED_ROLE";
+
+pub(crate) const TAG: Tag = Tag::new(SourceId::new(1), MessageId::new(2));
+
+/// The name of a bus that no other test has.
+pub(crate) fn fresh() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("test-{}-{count}", std::process::id())
+}
+
+/// Waits until `there` says so; says how long that took.
+pub(crate) fn until(what: &str, mut there: impl FnMut() -> bool) -> Duration {
+    let begun = Instant::now();
+    while !there() {
+        assert!(begun.elapsed().as_secs() < 30, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_micros(50));
+    }
+    begun.elapsed()
+}
+
+/// A child process, which is killed when this goes.
+pub(crate) struct Other {
+    pub(crate) child: Child,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Other {
+    /// Starts a child that does `role`, one of those in `death.rs`, with the bus `name`.
+    pub(crate) fn start(role: &str, name: &str) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["death::child_process", "--exact", "--nocapture", "--quiet"])
+            .env(ROLE, format!("{role} {name}"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Self { child, lines }
+    }
+
+    /// The next line that the child says with [`say`].
+    pub(crate) fn line(&mut self) -> String {
+        loop {
+            let mut line = String::new();
+            let read = self.lines.read_line(&mut line).unwrap();
+            assert!(read > 0, "the child ended and said nothing");
+            // What the test harness says stands before it.
+            if let Some((_, said)) = line.split_once("> ") {
+                return said.trim_end().to_owned();
+            }
+        }
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
+        assert!(sent.success());
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Says something to the parent.
+pub(crate) fn say(what: impl std::fmt::Display) {
+    println!("\n> {what}");
+}
+
+/// What this process is to do, if it is a child.
+pub(crate) fn role() -> Option<(String, String)> {
+    let told = std::env::var(ROLE).ok()?;
+    let (role, name) = told.split_once(' ').unwrap();
+    Some((role.to_owned(), name.to_owned()))
+}
+
+/// Sleeps until it is killed.
+pub(crate) fn forever() -> ! {
+    loop {
+        std::thread::sleep(Duration::from_secs(60));
+    }
+}

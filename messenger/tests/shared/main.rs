@@ -1,0 +1,7 @@
+//! A bus that processes share: how it is made, opened and removed, and what is done when a process dies.
+#![cfg(all(feature = "shared", target_os = "linux", not(miri)))]
+
+mod kit;
+
+mod death;
+mod names;

@@ -1,0 +1,101 @@
+//! Names, files, and who may open them.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+use messenger::bus::Start;
+use messenger::shared::{SharedBus, SharedFault};
+
+use crate::kit::{TAG, fresh};
+
+#[test]
+fn who_opens_it_gets_what_others_send() {
+    let name = fresh();
+    let here = SharedBus::create(&name, 1 << 12).unwrap();
+    let there = SharedBus::open(&name).unwrap();
+    let mut subscriber = there.bus().subscribe(Start::Oldest).unwrap();
+    here.bus().publisher().unwrap().send(TAG, b"hello").unwrap();
+    let record = subscriber.try_next().unwrap().unwrap();
+    assert_eq!(record.payload(), b"hello");
+    assert_eq!(here.processes().len(), 1, "both are this process");
+}
+
+#[test]
+fn there_is_one_of_a_name() {
+    let name = fresh();
+    let error = SharedBus::open(&name).unwrap_err();
+    assert!(matches!(error.fault(), SharedFault::Absent), "{error}");
+    let bus = SharedBus::open_or_create(&name, 1 << 12).unwrap();
+    let error = SharedBus::create(&name, 1 << 12).unwrap_err();
+    let SharedFault::Exists { processes } = error.fault() else {
+        panic!("{error}");
+    };
+    assert_eq!(processes[0].pid, std::process::id());
+    let error = SharedBus::remove(&name).unwrap_err();
+    assert!(
+        matches!(error.fault(), SharedFault::InUse { .. }),
+        "{error}"
+    );
+    let path = bus.path().to_owned();
+    assert!(path.exists());
+    drop(bus);
+    assert!(!path.exists(), "it goes with its last user");
+}
+
+#[test]
+fn one_that_is_kept_has_its_records_later() {
+    let name = fresh();
+    let options = SharedBus::options().keep(true);
+    let bus = options.create(&name).unwrap();
+    bus.bus().publisher().unwrap().send(TAG, b"kept").unwrap();
+    drop(bus);
+    let bus = SharedBus::open(&name).unwrap();
+    let mut subscriber = bus.bus().subscribe(Start::Oldest).unwrap();
+    assert_eq!(subscriber.try_next().unwrap().unwrap().payload(), b"kept");
+    drop((bus, subscriber));
+    SharedBus::remove(&name).unwrap();
+    let error = SharedBus::remove(&name).unwrap_err();
+    assert!(matches!(error.fault(), SharedFault::Absent), "{error}");
+}
+
+#[test]
+fn members_keep_it_when_the_handle_goes() {
+    let name = fresh();
+    let bus = SharedBus::create(&name, 1 << 12).unwrap();
+    let path = bus.path().to_owned();
+    let mut publisher = bus.bus().publisher().unwrap();
+    drop(bus);
+    publisher.send(TAG, b"still").unwrap();
+    assert!(path.exists());
+    drop(publisher);
+    assert!(!path.exists());
+}
+
+#[test]
+fn permissions_are_as_asked() {
+    let name = fresh();
+    let bus = SharedBus::create(&name, 1 << 12).unwrap();
+    assert_eq!(bus.path().metadata().unwrap().mode() & 0o777, 0o600);
+    let other = fresh();
+    let bus = SharedBus::options().mode(0o664).create(&other).unwrap();
+    assert_eq!(bus.path().metadata().unwrap().mode() & 0o777, 0o664);
+}
+
+#[test]
+fn what_is_no_bus_is_refused_and_left_alone() {
+    let name = fresh();
+    let path = std::path::Path::new("/dev/shm").join(format!("messenger.{name}"));
+    std::fs::write(&path, vec![7; 8192]).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    for error in [
+        SharedBus::open(&name).unwrap_err(),
+        SharedBus::create(&name, 1 << 12).unwrap_err(),
+        SharedBus::remove(&name).unwrap_err(),
+    ] {
+        assert!(matches!(error.fault(), SharedFault::NotABus), "{error}");
+    }
+    std::fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+    let error = SharedBus::open(&name).unwrap_err();
+    assert!(matches!(error.fault(), SharedFault::NotAFile), "{error}");
+    std::fs::remove_file(&path).unwrap();
+}
