@@ -101,7 +101,7 @@ impl Bus<Multi> {
     }
 }
 
-#[cfg(feature = "journal")]
+#[cfg(any(test, feature = "journal"))]
 impl Bus<Multi> {
     /// A bus over memory that is there.
     pub(crate) fn of(core: Core) -> Self {

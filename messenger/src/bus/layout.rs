@@ -70,7 +70,7 @@ pub(crate) struct Control {
     pub(crate) slots_used: AtomicU32,
     /// Record boundaries, the first in each part of the ring, left by claims that crossed.
     pub(crate) marks: CachePadded<[AtomicU64; MARKS]>,
-    /// Who sleeps or pays for fences; see `wait.rs`. Written only around sleeping.
+    /// Flags: whether somebody may sleep, and whether publishers fence; see `wait.rs`. Written only around sleeping.
     pub(crate) sleepers: CachePadded<AtomicU64>,
     /// Bumped before those who wait for records are woken.
     pub(crate) data_epoch: AtomicU32,
@@ -97,6 +97,9 @@ pub(crate) struct SlotWords {
     pub(crate) intent_len: AtomicU64,
     /// On such a bus: where it does so. See [`Intent`].
     pub(crate) intent: AtomicU64,
+    /// 1 while publishers fence for the member, else 0; see `enrol.rs`. Written by the member that holds the slot, or
+    /// who finds it dead; read when another no longer needs their fences.
+    pub(crate) enrolled: AtomicU32,
 }
 
 /// What a publisher has said of the claim it is making, in the low bits of the word of its position.

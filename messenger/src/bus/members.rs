@@ -68,12 +68,17 @@ impl<M: Memory> Ring<M> {
         self.after_room();
     }
 
-    /// Gives a slot back.
+    /// Gives a slot back. Last of all it may run wakers, which may panic.
     pub(crate) fn leave(&self, slot: usize) {
+        // While the slot is still the caller's.
+        let withdrawn = self.withdraw(slot);
         // Edge 6, leave.
         self.slot(slot).gate.store(Gate::FREE, order::leave_store());
         fault!("left");
         self.after_room();
+        if withdrawn {
+            self.settle_fenced();
+        }
     }
 
     /// Holds `position` while it is looked at. `Err(floor)`: it is before the floor, and may be

@@ -22,6 +22,7 @@
 //!
 //! The protocol, its states and its happens-before edges are described in `docs/bus.md`.
 
+mod enrol;
 mod error;
 mod format;
 mod ids;

@@ -128,7 +128,7 @@ impl Observer {
         mut stop: impl FnMut() -> bool,
     ) -> Result<Option<Observed>, ObserveError> {
         if wait == WaitStrategy::BlockNow && !self.enrolled {
-            self.enrolled = self.core.enrol();
+            self.enrolled = self.core.enrol(self.slot);
         }
         let core = self.core.clone();
         let enrolled = self.enrolled;
@@ -156,9 +156,6 @@ impl Drop for Pin<'_> {
 
 impl Drop for Observer {
     fn drop(&mut self) {
-        if self.enrolled {
-            self.core.withdraw();
-        }
         self.core.leave(self.slot);
     }
 }

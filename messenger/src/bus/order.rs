@@ -59,6 +59,10 @@ orderings! {
     pin_store = Release;
     /// Edge 10, unpin: the reads under a pin, before it goes.
     unpin_store = Release;
+    /// Edge 12, epoch: a sleeper's load of the epoch, and a task's waker, before the announcement.
+    announce_store = Release;
+    /// Edge 12, epoch: a waker's load of the announcement, before it bumps the epoch.
+    announce_load = Acquire;
     /// Edge 13, growth: a segment, before there are said to be some up to its end.
     #[cfg(any(loom, feature = "journal"))]
     growth_store = Release;
@@ -101,4 +105,10 @@ fences! {
     sleep_fence;
     /// Edge 12, wake: between a commit (or an advance) and the look for sleepers.
     wake_fence;
+    /// Edge 12, enrol: between a slot that says that its member is enrolled and the publishers' flag.
+    enrol_fence;
+    /// Edge 12, enrol: between clearing the publishers' flag and the last look at the slots.
+    settle_fence;
+    /// Edge 12, enrol: between a slot that says so no more and the first look at the others.
+    withdraw_fence;
 }

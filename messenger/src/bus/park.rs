@@ -9,18 +9,43 @@ use std::task::Waker;
 
 use crate::sync::AtomicU32;
 
+/// Whose threads share a bus's memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reach {
+    /// Those of this process.
+    Process,
+    /// Those of some processes.
+    #[cfg_attr(
+        any(loom, not(any(test, all(feature = "shared", target_os = "linux")))),
+        expect(dead_code, reason = "only a shared bus has them")
+    )]
+    Processes,
+}
+
 #[cfg(all(target_os = "linux", not(miri), not(loom)))]
 mod system {
     use rustix::thread::futex;
     use rustix::thread::futex::Timespec;
 
-    use super::{AtomicU32, Duration};
+    use super::{AtomicU32, Duration, Reach};
 
     /// Where the sleepers of one word wait.
-    #[derive(Debug, Default)]
-    pub(crate) struct Parker;
+    #[derive(Debug)]
+    pub(crate) struct Parker {
+        flags: futex::Flags,
+    }
 
     impl Parker {
+        pub(crate) fn new(reach: Reach) -> Self {
+            let flags = match reach {
+                // Found by its address, which is quicker.
+                Reach::Process => futex::Flags::PRIVATE,
+                // By what is mapped there.
+                Reach::Processes => futex::Flags::empty(),
+            };
+            Self { flags }
+        }
+
         /// Sleeps while `word` is `seen`, for `timeout` at the most. May return early.
         pub(crate) fn wait(&self, word: &AtomicU32, seen: u32, timeout: Option<Duration>) {
             let timeout = timeout.map(|t| Timespec {
@@ -28,30 +53,42 @@ mod system {
                 tv_nsec: t.subsec_nanos().into(),
             });
             // Each outcome (woken, changed, timed out, interrupted) sends the caller to look again.
-            let _ = futex::wait(word, futex::Flags::PRIVATE, seen, timeout.as_ref());
+            let _ = futex::wait(word, self.flags, seen, timeout.as_ref());
         }
 
         /// Wakes all who sleep on `word`, which has changed.
         pub(crate) fn wake_all(&self, word: &AtomicU32) {
             // It can only fail on a bad address or flag, and both are ours.
-            let _ = futex::wake(word, futex::Flags::PRIVATE, i32::MAX as u32);
+            let _ = futex::wake(word, self.flags, i32::MAX as u32);
         }
     }
 }
 
 #[cfg(not(all(target_os = "linux", not(miri), not(loom))))]
 mod system {
-    use super::{AtomicU32, Duration};
-    use crate::sync::{self, Condvar, Ordering::Relaxed};
+    use super::{AtomicU32, Duration, Reach};
+    use crate::sync::{Condvar, Mutex, Ordering::Relaxed};
+
+    /// How long one sleeps whom another process cannot wake.
+    const UNWOKEN_SLEEP: Duration = Duration::from_millis(1);
 
     /// Where the sleepers of one word wait.
-    #[derive(Debug, Default)]
+    #[derive(Debug)]
     pub(crate) struct Parker {
-        lock: sync::Mutex<()>,
+        lock: Mutex<()>,
         changed: Condvar,
+        reach: Reach,
     }
 
     impl Parker {
+        pub(crate) fn new(reach: Reach) -> Self {
+            Self {
+                lock: Mutex::new(()),
+                changed: Condvar::new(),
+                reach,
+            }
+        }
+
         /// Sleeps while `word` is `seen`, for `timeout` at the most. May return early.
         pub(crate) fn wait(&self, word: &AtomicU32, seen: u32, timeout: Option<Duration>) {
             let Ok(guard) = self.lock.lock() else { return };
@@ -60,6 +97,10 @@ mod system {
             if word.load(Relaxed) != seen {
                 return;
             }
+            let timeout = match self.reach {
+                Reach::Process => timeout,
+                Reach::Processes => Some(timeout.unwrap_or(UNWOKEN_SLEEP).min(UNWOKEN_SLEEP)),
+            };
             match timeout {
                 Some(timeout) => drop(self.changed.wait_timeout(guard, timeout)),
                 None => drop(self.changed.wait(guard)),
@@ -77,10 +118,19 @@ mod system {
 pub(crate) use system::Parker;
 
 /// Where those sleep who wait for one kind of event: threads on the word, tasks by their wakers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Bed {
     pub(crate) parker: Parker,
     pub(crate) wakers: Wakers,
+}
+
+impl Bed {
+    pub(crate) fn new(reach: Reach) -> Self {
+        Self {
+            parker: Parker::new(reach),
+            wakers: Wakers::default(),
+        }
+    }
 }
 
 /// The wakers of the tasks of this process that wait, by the slot of their member.
@@ -117,37 +167,159 @@ impl Wakers {
     }
 }
 
-/// The costly half of a lopsided fence: makes the memory of every running thread of this
-/// process orderly, so that the threads themselves need only keep the compiler from reordering.
-#[cfg(all(target_os = "linux", not(miri), not(loom)))]
-pub(crate) mod barrier {
-    use std::sync::OnceLock;
+/// A lopsided fence. Its costly half makes the memory of all running threads orderly, so that the other half, which
+/// they pass at each step, need only keep the compiler from reordering.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Barrier {
+    /// There is no such thing: every publisher pays for a fence of its own.
+    None,
+    /// For the threads of this process.
+    Process,
+    /// For the threads of all processes that ask for this one.
+    Processes,
+    /// For models: a lock stands in for the kernel's call. Between two light halves it orders more than there is, so
+    /// only one thread may pass them.
+    #[cfg(loom)]
+    Model,
+}
 
-    use rustix::thread::{MembarrierCommand, membarrier, membarrier_query};
-
-    /// Whether [`everywhere`] works here. Asks the kernel once.
-    pub(crate) fn available() -> bool {
-        static REGISTERED: OnceLock<bool> = OnceLock::new();
-        *REGISTERED.get_or_init(|| {
-            membarrier_query().contains_command(MembarrierCommand::PrivateExpedited)
-                && membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok()
-        })
-    }
-
-    /// A full fence on every running thread. `false`: the kernel refused.
-    pub(crate) fn everywhere() -> bool {
-        membarrier(MembarrierCommand::PrivateExpedited).is_ok()
+impl Barrier {
+    /// The light half.
+    #[inline(always)]
+    pub(crate) fn light(self) {
+        core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
+        #[cfg(loom)]
+        if self == Self::Model {
+            // As in the costly half: whoever of the two comes second sees what the other wrote before it.
+            drop(MODEL.lock());
+        }
     }
 }
 
-/// Where there is no such thing, every publisher pays for a fence of its own.
+#[cfg(loom)]
+loom::lazy_static! {
+    static ref MODEL: loom::sync::Mutex<()> = loom::sync::Mutex::new(());
+}
+
+#[cfg(all(target_os = "linux", not(miri), not(loom)))]
+mod kernel {
+    use std::sync::OnceLock;
+
+    use rustix::thread::MembarrierCommand::{
+        GlobalExpedited, PrivateExpedited, RegisterGlobalExpedited, RegisterPrivateExpedited,
+    };
+    use rustix::thread::{MembarrierCommand, membarrier, membarrier_query};
+
+    use super::{Barrier, Reach};
+
+    impl Barrier {
+        /// The one for memory that is shared so, or `None` if the kernel has none. Asks it once for each.
+        pub(crate) fn over(reach: Reach) -> Self {
+            static PROCESS: OnceLock<bool> = OnceLock::new();
+            static PROCESSES: OnceLock<bool> = OnceLock::new();
+            let registered = |call, register| {
+                membarrier_query().contains_command(call) && membarrier(register).is_ok()
+            };
+            let (there, barrier) = match reach {
+                Reach::Process => (
+                    PROCESS.get_or_init(|| registered(PrivateExpedited, RegisterPrivateExpedited)),
+                    Self::Process,
+                ),
+                Reach::Processes => (
+                    PROCESSES.get_or_init(|| registered(GlobalExpedited, RegisterGlobalExpedited)),
+                    Self::Processes,
+                ),
+            };
+            if *there { barrier } else { Self::None }
+        }
+
+        /// The costly half: a full fence on every running thread. `false`: the kernel refused.
+        pub(crate) fn everywhere(self) -> bool {
+            let call: MembarrierCommand = match self {
+                Self::None => return false,
+                Self::Process => PrivateExpedited,
+                Self::Processes => GlobalExpedited,
+            };
+            membarrier(call).is_ok()
+        }
+    }
+}
+
 #[cfg(not(all(target_os = "linux", not(miri), not(loom))))]
-pub(crate) mod barrier {
-    pub(crate) fn available() -> bool {
-        false
+impl Barrier {
+    #[cfg(not(loom))]
+    pub(crate) fn over(_: Reach) -> Self {
+        Self::None
     }
 
-    pub(crate) fn everywhere() -> bool {
+    pub(crate) fn everywhere(self) -> bool {
+        #[cfg(loom)]
+        if self == Self::Model {
+            drop(MODEL.lock());
+            return true;
+        }
         false
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_has_changed_is_not_slept_on() {
+        for reach in [Reach::Process, Reach::Processes] {
+            let word = AtomicU32::new(1);
+            Parker::new(reach).wait(&word, 0, None);
+        }
+    }
+
+    #[test]
+    fn a_barrier_that_is_there_fences() {
+        for reach in [Reach::Process, Reach::Processes] {
+            let barrier = Barrier::over(reach);
+            assert_eq!(barrier.everywhere(), barrier != Barrier::None, "{reach:?}");
+        }
+    }
+
+    /// Two mappings of one file stand for two processes: the same word at two addresses.
+    #[cfg(all(target_os = "linux", not(miri)))]
+    #[test]
+    fn a_parker_between_processes_wakes_by_another_mapping() {
+        use crate::sync::Ordering::Relaxed;
+        use memmap2::MmapRaw;
+        use std::time::Instant;
+
+        let path = std::env::temp_dir().join(format!("messenger-park-{}", std::process::id()));
+        let file = std::fs::File::options()
+            .create_new(true)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .unwrap();
+        std::fs::remove_file(&path).unwrap();
+        file.set_len(4096).unwrap();
+        let (here, there) = (
+            MmapRaw::map_raw(&file).unwrap(),
+            MmapRaw::map_raw(&file).unwrap(),
+        );
+        // SAFETY: both mappings are aligned to pages, as long as this at least, and outlive the references; the word is
+        // only used as an atomic.
+        let word = |map: &MmapRaw| unsafe { &*map.as_ptr().cast::<AtomicU32>() };
+        let start = Instant::now();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let parker = Parker::new(Reach::Processes);
+                parker.wait(word(&here), 0, Some(Duration::from_secs(20)));
+            });
+            std::thread::sleep(Duration::from_millis(50));
+            // Woken on what it sleeps on, not by the value.
+            word(&there).store(1, Relaxed);
+            Parker::new(Reach::Processes).wake_all(word(&there));
+        });
+        assert!(
+            start.elapsed() < Duration::from_secs(10),
+            "it slept on until its time was over"
+        );
     }
 }

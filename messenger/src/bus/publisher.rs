@@ -304,7 +304,7 @@ impl<K: PublisherKind> Publisher<K> {
         mut stop: impl FnMut() -> bool,
     ) -> Result<(), ClaimError> {
         if self.wait == WaitStrategy::BlockNow && !self.enrolled {
-            self.enrolled = self.open.core.enrol();
+            self.enrolled = self.open.core.enrol(self.open.room.slot);
         }
         let Open { core, room, .. } = &mut self.open;
         let found = core.wait(
@@ -328,26 +328,19 @@ impl<K: PublisherKind> Publisher<K> {
 }
 
 /// A publisher that goes, however that ends.
-struct Leaving<'a> {
-    enrolled: bool,
-    open: &'a mut Open,
-}
+struct Leaving<'a>(&'a mut Open);
 
 impl Drop for Leaving<'_> {
     fn drop(&mut self) {
-        self.open.core.leave(self.open.room.slot);
-        if self.enrolled {
-            self.open.core.withdraw();
-        }
+        self.0.core.leave(self.0.room.slot);
     }
 }
 
 impl<K: PublisherKind> Drop for Publisher<K> {
     fn drop(&mut self) {
         // Also if a waker panics in the abort of what was left open. After it: until then the slot says what is claimed.
-        let (enrolled, open) = (self.enrolled, &mut self.open);
-        let leaving = Leaving { enrolled, open };
-        leaving.open.close();
+        let leaving = Leaving(&mut self.open);
+        leaving.0.close();
     }
 }
 

@@ -182,8 +182,10 @@ impl<M: Memory> Ring<M> {
         fault!("hole_stamped");
     }
 
-    /// Gives back the slot of a dead member, whose claim is finished.
+    /// Gives back the slot of a dead member, whose claim is finished. `mend_sleepers` has to follow.
     pub(crate) fn free_slot(&self, slot: usize) {
+        self.withdraw(slot);
+        fault!("slot_withdrawn");
         // Edge 6, leave; what the dead one did came before, as the kernel says.
         let gate = &self.memory.slots()[slot].gate;
         gate.store(Gate::FREE, order::leave_store());

@@ -1,5 +1,5 @@
 //! The protocol's fast paths: claim, finish, look. The slow ones are in `room.rs` (floor and
-//! limit), `members.rs` (join, leave, pin) and `wait.rs` (sleep and wake).
+//! limit), `members.rs` (join, leave, pin), `wait.rs` (sleep and wake) and `enrol.rs` (who is fenced for).
 //!
 //! The text is written once, over [`Memory`], and serves the mapping, the heap and loom.
 
@@ -9,7 +9,7 @@ use super::layout::{
     Control, HEADER, Intent, MARKS, Owner, RECORD_ALIGN, STEPS, Slot, State, meta,
 };
 use super::order;
-use super::park::Bed;
+use super::park::{Barrier, Bed};
 use super::wait::Event;
 use super::{Lost, ReadError, Tag};
 use crate::sync::{AtomicU64, Ordering, Ordering::Relaxed};
@@ -116,12 +116,12 @@ pub(crate) struct Ring<M> {
     /// Whether publishers say what they are about to claim, for those who outlive them.
     announces: bool,
     /// Whether a sleeper can make the publishers' memory orderly itself (see `wait.rs`).
-    pub(super) asymmetric: bool,
+    pub(super) barrier: Barrier,
 }
 
 impl<M: Memory> Ring<M> {
     /// The protocol over fresh memory: zeroed, with `capacity` bytes of ring, a power of two.
-    pub(crate) fn init(memory: M, capacity: u64, salt: u64, asymmetric: bool) -> Self {
+    pub(crate) fn init(memory: M, capacity: u64, salt: u64, barrier: Barrier) -> Self {
         debug_assert!(capacity.is_power_of_two());
         let ring = Self {
             memory,
@@ -131,7 +131,7 @@ impl<M: Memory> Ring<M> {
             plain_step: capacity / STEPS,
             owner: 0,
             announces: false,
-            asymmetric,
+            barrier,
         };
         ring.memory.control().limit.store(capacity, Relaxed);
         ring.init_sleepers();
@@ -149,7 +149,7 @@ impl<M: Memory> Ring<M> {
         capacity: u64,
         salt: u64,
         owner: Owner,
-        asymmetric: bool,
+        barrier: Barrier,
     ) -> Self {
         debug_assert!(capacity.is_power_of_two() && owner != 0);
         let ring = Self {
@@ -160,7 +160,7 @@ impl<M: Memory> Ring<M> {
             plain_step: 0,
             owner,
             announces: true,
-            asymmetric,
+            barrier,
         };
         ring.init_sleepers();
         ring
@@ -169,7 +169,7 @@ impl<M: Memory> Ring<M> {
     /// The protocol over segments that outlive the process. Of the shared words, the tail and the floor have been set,
     /// all others are zero.
     #[cfg(any(all(test, loom), all(not(loom), feature = "journal")))]
-    pub(crate) fn kept(memory: M, capacity: u64, format: Format, asymmetric: bool) -> Self {
+    pub(crate) fn kept(memory: M, capacity: u64, format: Format, barrier: Barrier) -> Self {
         let ring = Self {
             memory,
             step: format.lap.min(capacity) / STEPS,
@@ -178,7 +178,7 @@ impl<M: Memory> Ring<M> {
             announces: true,
             format,
             capacity,
-            asymmetric,
+            barrier,
         };
         let control = ring.memory.control();
         control.limit.store(control.tail.load(Relaxed), Relaxed);

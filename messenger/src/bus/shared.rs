@@ -13,7 +13,7 @@ use super::layout::Intent;
 #[cfg(all(feature = "shared", target_os = "linux"))]
 use super::layout::Owner;
 use super::layout::{Control, MIN_CAPACITY, Slot};
-use super::park::{Bed, barrier};
+use super::park::{Barrier, Bed, Reach};
 use super::registry::Registry;
 use super::ring::{Found, Memory, Ring, Uncovered};
 use super::wait::Event;
@@ -128,8 +128,13 @@ pub(super) fn create(config: &BusConfig) -> Result<Core, BusError> {
         at: ring_at,
         capacity,
     };
-    let view = View::new(Arc::new(region), 0, members, bytes);
-    Ok(Ring::init(view, capacity, salt, barrier::available()))
+    let view = View::new(Arc::new(region), 0, members, bytes, Reach::Process);
+    Ok(Ring::init(
+        view,
+        capacity,
+        salt,
+        Barrier::over(Reach::Process),
+    ))
 }
 
 /// The bytes that the shared words of a bus with so many member slots take: `Control`, then the slots.
@@ -152,8 +157,14 @@ pub(crate) fn over_segments(
     capacity: u64,
     format: Format,
 ) -> Core {
-    let view = View::new(region, at, members, Bytes::Segments(segments));
-    Ring::kept(view, capacity, format, barrier::available())
+    let view = View::new(
+        region,
+        at,
+        members,
+        Bytes::Segments(segments),
+        Reach::Process,
+    );
+    Ring::kept(view, capacity, format, Barrier::over(Reach::Process))
 }
 
 /// A bus whose words and whose ring lie at `control` and `ring` bytes in `region`, aligned, and which other processes use too. This
@@ -168,8 +179,15 @@ pub(crate) fn over(
 ) -> Core {
     assert!(ring + capacity as usize <= region.len());
     let bytes = Bytes::Ring { at: ring, capacity };
-    let view = View::new(Arc::clone(region), control, members, bytes);
-    Ring::shared(view, capacity, salt, owner, barrier::available())
+    let view = View::new(
+        Arc::clone(region),
+        control,
+        members,
+        bytes,
+        Reach::Processes,
+    );
+    let barrier = Barrier::over(Reach::Processes);
+    Ring::shared(view, capacity, salt, owner, barrier)
 }
 
 /// Makes the words of a shared bus, all zero, those of a fresh one. Nobody else uses them yet.
@@ -288,7 +306,7 @@ pub(crate) struct LastWords {
 /// Reads the shared words that lie `at` bytes into `region`.
 #[cfg(feature = "journal")]
 pub(crate) fn last_words(region: &Arc<Region>, at: usize, members: usize) -> LastWords {
-    let view = View::new(Arc::clone(region), at, members, Bytes::None);
+    let view = View::new(Arc::clone(region), at, members, Bytes::None, Reach::Process);
     let intents = view.slots().iter().map(|slot| {
         let len = slot.intent_len.load(Relaxed);
         (Intent::of(slot.intent.load(Relaxed)), len)
@@ -305,7 +323,7 @@ pub(crate) fn last_words(region: &Arc<Region>, at: usize, members: usize) -> Las
 /// attached. Nobody else uses the region.
 #[cfg(feature = "journal")]
 pub(crate) fn reset_words(region: &Arc<Region>, at: usize, members: usize, floor: u64, tail: u64) {
-    let view = View::new(Arc::clone(region), at, members, Bytes::None);
+    let view = View::new(Arc::clone(region), at, members, Bytes::None, Reach::Process);
     let words = view.control.cast::<AtomicU64>();
     for word in 0..words_len(members) / size_of::<AtomicU64>() {
         // SAFETY: the words lie inside the region, as `View::new` has checked, and are atomics, some of them halves of one.
@@ -316,7 +334,7 @@ pub(crate) fn reset_words(region: &Arc<Region>, at: usize, members: usize, floor
 }
 
 impl View {
-    fn new(region: Arc<Region>, at: usize, members: usize, bytes: Bytes) -> Self {
+    fn new(region: Arc<Region>, at: usize, members: usize, bytes: Bytes, reach: Reach) -> Self {
         assert!(at % REGION_ALIGN == 0 && at + words_len(members) <= region.len());
         // SAFETY: both lie inside the region, as just checked.
         let (control, slots) = unsafe {
@@ -330,8 +348,8 @@ impl View {
             shared: Arc::new(Shared {
                 region,
                 bytes,
-                data: Bed::default(),
-                room: Bed::default(),
+                data: Bed::new(reach),
+                room: Bed::new(reach),
                 registry: Registry::default(),
             }),
         }

@@ -266,7 +266,7 @@ impl Subscriber {
             if !self.cursor.ready(&self.core)? {
                 return Ok(Poll::Pending);
             }
-            self.core.deregister(self.cursor.slot);
+            drop(self.core.deregister(self.cursor.slot));
         }
         match self.cursor.take(&self.core)? {
             Some(taken) => Ok(Poll::Ready(record(&self.cursor.window, taken))),
@@ -282,7 +282,7 @@ impl Subscriber {
 
     fn enrol(&mut self) -> bool {
         if !self.enrolled {
-            self.enrolled = self.core.enrol();
+            self.enrolled = self.core.enrol(self.cursor.slot);
         }
         self.enrolled
     }
@@ -511,12 +511,10 @@ fn record(window: &Window, (position, tag, len): Taken) -> Record<'_> {
 
 impl Drop for Subscriber {
     fn drop(&mut self) {
-        // First of all, so that nobody waits for it if a waker panics in its drop.
+        // Taken while the slot is ours, or the next owner's might go instead; dropped last, so that nobody waits for it if
+        // that panics.
+        let _waker = self.core.deregister(self.cursor.slot);
         self.core.leave(self.cursor.slot);
-        if self.enrolled {
-            self.core.withdraw();
-        }
-        self.core.deregister(self.cursor.slot);
     }
 }
 

@@ -6,13 +6,16 @@
 //! where the kernel can fence all threads at once the sleeper asks for that and the publisher
 //! pays one load. That call takes microseconds while others run, so those who sleep at once
 //! (`BlockNow`, async) enrol instead: while one is enrolled, publishers fence.
+//!
+//! A process may be stopped or killed at any instruction here, so nobody is counted. All that a sleeper leaves is a flag,
+//! which is taken down by the next who has woken all. Who is enrolled stands in the slots: `enrol.rs`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::order;
-use super::park::barrier;
+use super::park::Barrier;
 use super::ring::{Memory, Ring};
 use crate::sync::{AtomicU32, Ordering::Relaxed};
 
@@ -51,22 +54,27 @@ pub(crate) enum Event {
     Room,
 }
 
-/// `sleepers` holds three counts of 20 bits: who sleeps for data, who for room, and who enrolled.
-/// A member counts twice at the most, and there are fewer than 2^16 of them.
-const DATA: u64 = 1;
-const ROOM: u64 = 1 << 20;
-const ENROLLED: u64 = 1 << 40;
-const COUNT: u64 = (1 << 20) - 1;
+/// The flags of `sleepers`. Somebody may sleep for a record. Set by who goes to sleep, cleared by who has woken all.
+pub(super) const DATA: u64 = 1;
+/// The same, for room.
+pub(super) const ROOM: u64 = 1 << 1;
+/// Publishers fence: some slot may say that its member is enrolled.
+pub(super) const FENCED: u64 = 1 << 2;
+/// Publishers fence, for ever: somebody has no lopsided fence.
+pub(super) const ALWAYS: u64 = 1 << 3;
+/// The other bits change with each announcement, so that one who has woken all sees whether another has come since.
+pub(super) const TURN: u64 = 1 << 4;
 
 /// How often `Block` looks before it sleeps; each look costs a pause of some 10 ns or more.
 const SPINS: u32 = 1000;
 /// How often it then lets other threads run.
 const YIELDS: u32 = 4;
-/// The longest sleep when the kernel, asked to fence all threads, refuses after having agreed.
-const UNFENCED_SLEEP: Duration = Duration::from_millis(1);
+/// When the kernel, asked to fence all threads, refuses after having agreed: the longest sleep, and after how long
+/// what was stored before is taken to be seen.
+pub(super) const UNFENCED_SLEEP: Duration = Duration::from_millis(1);
 
 impl Event {
-    const fn unit(self) -> u64 {
+    const fn flag(self) -> u64 {
         match self {
             Self::Data => DATA,
             Self::Room => ROOM,
@@ -75,20 +83,14 @@ impl Event {
 }
 
 impl<M: Memory> Ring<M> {
-    /// Where no lopsided fence is to be had, publishers fence from the start.
-    pub(super) fn init_sleepers(&self) {
-        if !self.asymmetric {
-            self.memory.control().sleepers.store(ENROLLED, Relaxed);
-        }
-    }
-
     /// Wakes who waits for the record just finished; one load while nobody sleeps.
     #[inline]
     pub(super) fn after_finish(&self) {
         // Edge 12, wake: the processor's part is played by the sleeper's call, or in `wake`.
-        core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
-        if self.memory.control().sleepers.load(Relaxed) != 0 {
-            self.wake(true);
+        self.barrier.light();
+        if self.memory.control().sleepers.load(Relaxed) & (TURN - 1) != 0 {
+            // A finished record makes room too, on a bus without subscribers.
+            self.wake(DATA | ROOM);
         }
     }
 
@@ -96,46 +98,53 @@ impl<M: Memory> Ring<M> {
     #[inline]
     pub(crate) fn after_room(&self) {
         // Edge 12, as above.
-        core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
-        if self.memory.control().sleepers.load(Relaxed) & !COUNT != 0 {
-            self.wake(false);
+        self.barrier.light();
+        if self.memory.control().sleepers.load(Relaxed) & (ROOM | FENCED | ALWAYS) != 0 {
+            self.wake(ROOM);
         }
     }
 
     #[cold]
-    fn wake(&self, data: bool) {
-        // Edge 12, wake: after this, either we see the sleeper or it sees what we wrote.
+    fn wake(&self, flags: u64) {
+        let sleepers = &self.memory.control().sleepers;
+        // Edge 12, wake: after this, either we see the sleeper or it sees what we wrote. And epoch: whoever we see has
+        // read the epoch of before our bump.
         order::wake_fence();
-        let sleepers = self.memory.control().sleepers.load(Relaxed);
-        // A finished record makes room too, on a bus without subscribers. Threads first: a waker
-        // is foreign code, and may panic.
-        if sleepers & (COUNT * ROOM) != 0 {
-            self.rouse(Event::Room);
+        let seen = sleepers.load(order::announce_load());
+        if seen & flags == 0 {
+            return;
         }
-        if data && sleepers & (COUNT * DATA) != 0 {
-            self.rouse(Event::Data);
+        let mut wakers = Vec::new();
+        for event in [Event::Room, Event::Data] {
+            if seen & flags & event.flag() != 0 {
+                wakers.append(&mut self.rouse(event));
+            }
         }
+        // Only now, so that another wakes in our place if we are stopped before; and only if nobody was announced since, who
+        // may sleep on the bumped epoch. The flag that stays for that costs one wake in vain.
+        let _ = sleepers.compare_exchange(seen, seen & !flags, Relaxed, Relaxed);
+        // Last of all: a waker is foreign code, and may panic.
+        wake_each(wakers);
     }
 
     /// Sends all who sleep, for whatever, to look again, also at what the caller wrote before.
     pub(crate) fn rouse_all(&self) {
         // Edge 12, wake: a sleeper that reads the bumped epoch sees what was written before it.
         order::wake_fence();
-        self.rouse(Event::Room);
-        self.rouse(Event::Data);
+        let mut wakers = self.rouse(Event::Room);
+        wakers.append(&mut self.rouse(Event::Data));
+        wake_each(wakers);
     }
 
-    /// Sends all who sleep for `event` to look again. Comes after a fence.
-    fn rouse(&self, event: Event) {
+    /// Sends the threads that sleep for `event` to look again; gives the wakers of the tasks. Comes after a fence.
+    #[must_use]
+    fn rouse(&self, event: Event) -> Vec<(usize, Waker)> {
         let epoch = self.epoch(event);
         // Relaxed: the fences of edge 12 order the bump and the sleeper's reading of it.
         epoch.fetch_add(1, Relaxed);
         let bed = self.memory.bed(event);
         bed.parker.wake_all(epoch);
-        let wakers = bed.wakers.take_all();
-        let count = wakers.len() as u64 * event.unit();
-        self.memory.control().sleepers.fetch_sub(count, Relaxed);
-        wake_each(wakers);
+        bed.wakers.take_all()
     }
 
     fn epoch(&self, event: Event) -> &AtomicU32 {
@@ -146,71 +155,41 @@ impl<M: Memory> Ring<M> {
         }
     }
 
-    /// Has `waker` woken at the next record, in place of the last one of `slot`; with the fence
-    /// of edge 12, so look again after this.
+    /// Has `waker` woken at the next record, in place of the last one of `slot`, whose member is enrolled; with the
+    /// fence of edge 12, so look again after this.
     pub(crate) fn register(&self, slot: usize, waker: &Waker) {
         let waker = waker.clone();
-        let sleepers = &self.memory.control().sleepers;
-        // Counted before it can be woken, and so uncounted, or the count would lack one for a
-        // while, and a publisher pass over a thread that sleeps.
-        sleepers.fetch_add(Event::Data.unit(), Relaxed);
+        // Before the announcement, so that who sees that takes this one, too.
         let old = self.memory.bed(Event::Data).wakers.register(slot, waker);
-        if old.is_some() {
-            sleepers.fetch_sub(Event::Data.unit(), Relaxed);
+        self.announce(Event::Data, true);
+        drop(old);
+    }
+
+    /// Takes the waker of `slot` back, if it is still there. While the slot is the caller's, as the next owner's waker
+    /// would go instead; and foreign code, so drop it when no harm is done by its panic.
+    pub(crate) fn deregister(&self, slot: usize) -> Option<Waker> {
+        self.memory.bed(Event::Data).wakers.deregister(slot)
+    }
+
+    /// Announces one who waits for `event`, with the fence of edge 12. `false`: the fence failed, so sleep only briefly.
+    pub(super) fn announce(&self, event: Event, enrolled: bool) -> bool {
+        let sleepers = &self.memory.control().sleepers;
+        let mut seen = sleepers.load(Relaxed);
+        loop {
+            let word = seen.wrapping_add(TURN) | event.flag();
+            // Edge 12, epoch.
+            match sleepers.compare_exchange_weak(seen, word, order::announce_store(), Relaxed) {
+                Ok(_) => break,
+                Err(now) => seen = now,
+            }
         }
-        // Edge 12, sleep: an async reader is enrolled, so publishers fence too.
+        // Edge 12, sleep: for the publishers that fence.
         order::sleep_fence();
+        // And for those that don't.
+        enrolled || self.barrier == Barrier::None || self.barrier.everywhere()
     }
 
-    /// Takes the waker of `slot` back, if it is still there.
-    pub(crate) fn deregister(&self, slot: usize) {
-        let old = self.memory.bed(Event::Data).wakers.deregister(slot);
-        if old.is_some() {
-            self.memory
-                .control()
-                .sleepers
-                .fetch_sub(Event::Data.unit(), Relaxed);
-        }
-    }
-
-    /// Makes publishers fence until [`withdraw`](Self::withdraw). `false`: the kernel refused,
-    /// and nothing has changed.
-    pub(crate) fn enrol(&self) -> bool {
-        self.memory.control().sleepers.fetch_add(ENROLLED, Relaxed);
-        // Whoever publishes after this sees the enrolment.
-        let seen = !self.asymmetric || barrier::everywhere();
-        if !seen {
-            self.withdraw();
-        }
-        seen
-    }
-
-    /// Takes an enrolment back.
-    pub(crate) fn withdraw(&self) {
-        self.memory.control().sleepers.fetch_sub(ENROLLED, Relaxed);
-    }
-
-    /// Announces one who waits for `event`, until the guard goes, with the fence of edge 12.
-    pub(crate) fn announce(&self, event: Event, enrolled: bool) -> Announced<'_, M> {
-        self.memory
-            .control()
-            .sleepers
-            .fetch_add(event.unit(), Relaxed);
-        // Edge 12, sleep.
-        let fenced = if enrolled || !self.asymmetric {
-            order::sleep_fence();
-            true
-        } else {
-            barrier::everywhere()
-        };
-        Announced {
-            ring: self,
-            event,
-            fenced,
-        }
-    }
-
-    /// Sleeps until `attempt` gives something, or the deadline passes.
+    /// Sleeps until `attempt`, which has just given nothing, gives something, or the deadline passes.
     pub(crate) fn sleep<T>(
         &self,
         event: Event,
@@ -220,21 +199,25 @@ impl<M: Memory> Ring<M> {
     ) -> Option<T> {
         let word = self.epoch(event);
         loop {
-            // Read before the announcement: a bump after this sends us to look again.
-            let epoch = word.load(Relaxed);
-            let announced = self.announce(event, enrolled);
-            if let Some(found) = attempt() {
-                return Some(found);
-            }
             let mut timeout = match deadline.map(|d| d.checked_duration_since(Instant::now())) {
                 Some(None) => return None,
                 Some(left) => left,
                 None => None,
             };
-            if !announced.fenced {
+            // Edge 12, epoch: before the announcement, so that who sees that bumps what is slept on.
+            let epoch = word.load(Relaxed);
+            let fenced = self.announce(event, enrolled);
+            if let Some(found) = attempt() {
+                return Some(found);
+            }
+            if !fenced {
                 timeout = Some(timeout.map_or(UNFENCED_SLEEP, |t| t.min(UNFENCED_SLEEP)));
             }
             self.memory.bed(event).parker.wait(word, epoch, timeout);
+            // Before it is announced again: the flag stays, and costs who wakes a call to the kernel.
+            if let Some(found) = attempt() {
+                return Some(found);
+            }
         }
     }
 
@@ -247,7 +230,11 @@ impl<M: Memory> Ring<M> {
         deadline: Option<Instant>,
         attempt: &mut impl FnMut() -> Option<T>,
     ) -> Option<T> {
-        if strategy != WaitStrategy::BlockNow {
+        if strategy == WaitStrategy::BlockNow {
+            if let Some(found) = attempt() {
+                return Some(found);
+            }
+        } else {
             let mut turn = 0_u32;
             loop {
                 if let Some(found) = attempt() {
@@ -285,20 +272,50 @@ fn wake_each(wakers: Vec<(usize, Waker)>) {
     }
 }
 
-/// One who is announced as a sleeper.
-pub(crate) struct Announced<'a, M: Memory> {
-    ring: &'a Ring<M>,
-    event: Event,
-    /// Whether edge 12 holds: if not, sleep only briefly.
-    fenced: bool,
-}
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::super::shared::{Core, create};
+    use super::super::{Bus, BusConfig, MessageId, SourceId, Start, Tag};
+    use super::*;
 
-impl<M: Memory> Drop for Announced<'_, M> {
-    fn drop(&mut self) {
-        self.ring
-            .memory
-            .control()
-            .sleepers
-            .fetch_sub(self.event.unit(), Relaxed);
+    const TAG: Tag = Tag::new(SourceId::new(1), MessageId::new(1));
+
+    fn bus() -> (Core, Bus) {
+        let core = create(&BusConfig::bytes(4096)).unwrap();
+        (core.clone(), Bus::of(core))
+    }
+
+    fn sleepers(core: &Core) -> u64 {
+        core.memory.control().sleepers.load(Relaxed) & (DATA | ROOM)
+    }
+
+    #[test]
+    fn who_finds_something_at_once_announces_nothing() {
+        let (core, bus) = bus();
+        let mut publisher = bus.publisher().unwrap();
+        let mut subscriber = bus.subscribe(Start::Oldest).unwrap();
+        publisher.send(TAG, b"there").unwrap();
+        assert_eq!(
+            subscriber.wait_until(WaitStrategy::BlockNow, None, || false),
+            Ok(true)
+        );
+        assert_eq!(sleepers(&core), 0);
+    }
+
+    #[test]
+    fn one_who_waited_in_vain_costs_one_wake() {
+        let (core, bus) = bus();
+        let mut publisher = bus.publisher().unwrap();
+        let mut subscriber = bus.subscribe(Start::Oldest).unwrap();
+        let timeout = Duration::from_millis(1);
+        let nothing = subscriber.next_timeout(WaitStrategy::BlockNow, timeout);
+        assert!(matches!(nothing, Ok(None)));
+        assert_eq!(sleepers(&core), DATA);
+        for _ in 0..10 {
+            publisher.send(TAG, b"more").unwrap();
+        }
+        assert_eq!(sleepers(&core), 0);
+        let wakes = core.memory.control().data_epoch.load(Relaxed);
+        assert_eq!(wakes, 1);
     }
 }

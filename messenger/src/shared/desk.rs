@@ -216,7 +216,7 @@ impl Desk {
         if settled {
             fault!("before_rouse");
             // One who died between a commit and the wake leaves sleepers, and so does room that is free now.
-            self.core.rouse_all();
+            self.core.mend_sleepers();
             self.poke();
         }
         rest
@@ -328,7 +328,7 @@ pub(super) fn settle_stale(words: &Words, parts: &Parts, core: &Core) {
             state.store(Stand::Settled.in_place_of(before), Release);
         }
     }
-    core.rouse_all();
+    core.mend_sleepers();
 }
 
 pub(super) fn lock_of<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -6,17 +6,21 @@
 //! is the record's position, so that a wrong read fails an assertion.
 
 mod commit;
+mod enrol;
 mod join;
 mod observe;
 mod room;
 mod segments;
 mod sleep;
 
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 
 use super::layout::{Control, Gate, Slot, SlotWords, State};
-use super::park::Bed;
+use super::park::{Barrier, Bed, Reach};
 use super::ring::{Found, Memory, MoveTail, NoRoom, Ring, Room, Uncovered};
 use super::wait::Event;
 use super::{Lost, MessageId, SourceId, Tag};
@@ -81,11 +85,28 @@ impl Memory for Model {
     }
 
     fn bed(&self, event: Event) -> &Bed {
+        if KILLED.with(Cell::get) {
+            // No panic, which would be printed for each schedule.
+            resume_unwind(Box::new(()));
+        }
         match event {
             Event::Data => &self.0.data,
             Event::Room => &self.0.room,
         }
     }
+}
+
+loom::thread_local! {
+    /// Whether the thread is killed where it turns to a bed.
+    static KILLED: Cell<bool> = Cell::new(false);
+}
+
+/// Runs `step` up to where a bed is needed: after an epoch is bumped, and before anybody is woken.
+fn killed_at_the_bed(step: impl FnOnce()) {
+    KILLED.with(|killed| killed.set(true));
+    // Nothing on the way does anything as it unwinds, so this is as good as a kill.
+    let _ = catch_unwind(AssertUnwindSafe(step));
+    KILLED.with(|killed| killed.set(false));
 }
 
 fn index(position: u64) -> usize {
@@ -97,6 +118,15 @@ type Bus = Ring<Model>;
 /// A fresh bus. With `fences`, publishers fence and look for sleepers at each step, as they must
 /// where the kernel cannot fence for them; without, those fences do not hide a missing one.
 fn bus(slots: usize, fences: bool) -> Bus {
+    let barrier = if fences {
+        Barrier::None
+    } else {
+        Barrier::Process
+    };
+    bus_with(slots, barrier)
+}
+
+fn bus_with(slots: usize, barrier: Barrier) -> Bus {
     let words = Words {
         control: control(),
         slots: free_slots(slots),
@@ -104,10 +134,10 @@ fn bus(slots: usize, fences: bool) -> Bus {
         // A stale one says a length that would lead past the next record.
         metas: (0..4).map(|_| AtomicU64::new(RECORD)).collect(),
         payloads: (0..4).map(|_| UnsafeCell::new(u64::MAX)).collect(),
-        data: Bed::default(),
-        room: Bed::default(),
+        data: Bed::new(Reach::Process),
+        room: Bed::new(Reach::Process),
     };
-    Ring::init(Model(Arc::new(words)), CAPACITY, 0x5EED, !fences)
+    Ring::init(Model(Arc::new(words)), CAPACITY, 0x5EED, barrier)
 }
 
 fn word() -> AtomicU64 {
@@ -136,6 +166,7 @@ fn free_slots(slots: usize) -> Vec<Slot> {
         owner: AtomicU32::new(0),
         intent_len: word(),
         intent: word(),
+        enrolled: AtomicU32::new(0),
     };
     (0..slots).map(|_| free().into()).collect()
 }

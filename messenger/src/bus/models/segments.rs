@@ -10,7 +10,7 @@ use loom::thread;
 use super::{ByCas, Event, Found, RECORD, TAG, check, control, free_slots, word};
 use crate::bus::format::Format;
 use crate::bus::layout::{Control, Slot, State};
-use crate::bus::park::Bed;
+use crate::bus::park::{Barrier, Bed, Reach};
 use crate::bus::ring::{Memory, NoRoom, Ring, Room, Uncovered};
 use crate::bus::{Lost, order};
 use crate::sync::AtomicU64;
@@ -153,14 +153,19 @@ fn bus_of(slots: usize, ready: u64, fences: bool, looks_for_files: bool) -> Bus 
         grown: word(),
         oldest: Mutex::new(0),
         looks_for_files,
-        data: Bed::default(),
-        room: Bed::default(),
+        data: Bed::new(Reach::Process),
+        room: Bed::new(Reach::Process),
     }));
     for _ in 0..ready {
         model.prepare();
     }
     let whole = 1 << 20;
-    Ring::kept(model, whole, Format::kept(SEGMENT, whole, 0x5EED), !fences)
+    let barrier = if fences {
+        Barrier::None
+    } else {
+        Barrier::Process
+    };
+    Ring::kept(model, whole, Format::kept(SEGMENT, whole, 0x5EED), barrier)
 }
 
 struct Publisher {

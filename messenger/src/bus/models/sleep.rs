@@ -1,8 +1,11 @@
 //! Edge 12: nobody sleeps through what it waits for. A lost wake-up is a deadlock to loom.
 
+use loom::sync::Arc;
 use loom::thread;
 
-use super::{Event, Found, Publisher, RECORD, bus, check, step};
+use super::{Bus, Event, Found, Publisher, RECORD, bus, check, killed_at_the_bed, step};
+use crate::bus::ring::Memory;
+use crate::bus::wait::DATA;
 use crate::sync::{AtomicU32, Ordering::Relaxed};
 
 /// A reader sleeps for a record.
@@ -132,7 +135,7 @@ fn sleep_beside_a_pin() {
 fn rouse_all_shows_what_was_written() {
     check(3, || {
         let bus = bus(2, true);
-        let stop = loom::sync::Arc::new(AtomicU32::new(0));
+        let stop = Arc::new(AtomicU32::new(0));
         let sleeper = {
             let (bus, stop) = (bus.clone(), stop.clone());
             thread::spawn(move || {
@@ -143,6 +146,110 @@ fn rouse_all_shows_what_was_written() {
         };
         stop.store(1, Relaxed);
         bus.rouse_all();
+        sleeper.join().expect("no panic");
+    });
+}
+
+/// Sleeps for data until `word` is 1.
+fn sleep_until(bus: &Bus, word: &Arc<AtomicU32>) -> thread::JoinHandle<()> {
+    let (bus, word) = (bus.clone(), word.clone());
+    thread::spawn(move || {
+        bus.sleep(Event::Data, true, None, &mut || {
+            (word.load(Relaxed) == 1).then_some(())
+        });
+    })
+}
+
+/// Two who wait for different things share the flag and the epoch, and each is woken, whoever clears the flag.
+#[test]
+fn two_sleepers_and_two_wakers() {
+    check(2, || {
+        let bus = bus(2, true);
+        let words = [(); 2].map(|()| Arc::new(AtomicU32::new(0)));
+        let sleepers = [0, 1].map(|i| sleep_until(&bus, &words[i]));
+        let waker = {
+            let (bus, word) = (bus.clone(), words[0].clone());
+            thread::spawn(move || {
+                word.store(1, Relaxed);
+                bus.after_finish();
+            })
+        };
+        words[1].store(1, Relaxed);
+        bus.after_finish();
+        waker.join().expect("no panic");
+        for sleeper in sleepers {
+            sleeper.join().expect("no panic");
+        }
+    });
+}
+
+/// A sleeper that was killed after it announced itself costs one wake, not one for each record.
+#[test]
+fn a_dead_sleeper_costs_one_wake() {
+    check(3, || {
+        let bus = bus(2, true);
+        let mut publisher = Publisher::new(&bus);
+        let dead = {
+            let bus = bus.clone();
+            thread::spawn(move || {
+                bus.announce(Event::Data, true);
+            })
+        };
+        publisher.try_publish().expect("room");
+        dead.join().expect("no panic");
+        let control = bus.memory.control();
+        publisher.try_publish().expect("room");
+        assert_eq!(control.sleepers.load(Relaxed) & DATA, 0);
+        let wakes = control.data_epoch.load(Relaxed);
+        assert_eq!(wakes, 1);
+        publisher.try_publish().expect("room");
+        assert_eq!(control.data_epoch.load(Relaxed), wakes);
+    });
+}
+
+/// One who wakes for a dead sleeper wakes the living beside it.
+#[test]
+fn a_dead_sleeper_takes_nobody_along() {
+    check(3, || {
+        let bus = bus(2, true);
+        let word = Arc::new(AtomicU32::new(0));
+        bus.announce(Event::Data, true);
+        let sleeper = sleep_until(&bus, &word);
+        bus.after_finish();
+        word.store(1, Relaxed);
+        bus.after_finish();
+        sleeper.join().expect("no panic");
+    });
+}
+
+/// One is stopped as it wakes: the next who publishes wakes in its place.
+#[test]
+fn a_stopped_waker_keeps_nobody_asleep() {
+    check(3, || {
+        let bus = bus(2, true);
+        let word = Arc::new(AtomicU32::new(0));
+        let sleeper = sleep_until(&bus, &word);
+        let stopped = {
+            let bus = bus.clone();
+            thread::spawn(move || killed_at_the_bed(|| bus.after_finish()))
+        };
+        word.store(1, Relaxed);
+        bus.after_finish();
+        sleeper.join().expect("no panic");
+        stopped.join().expect("no panic");
+    });
+}
+
+/// One is killed as it wakes, and nobody publishes any more.
+#[test]
+fn a_dead_waker_is_made_good() {
+    check(3, || {
+        let bus = bus(2, true);
+        let word = Arc::new(AtomicU32::new(0));
+        let sleeper = sleep_until(&bus, &word);
+        word.store(1, Relaxed);
+        killed_at_the_bed(|| bus.after_finish());
+        bus.mend_sleepers();
         sleeper.join().expect("no panic");
     });
 }
