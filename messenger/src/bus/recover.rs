@@ -182,6 +182,15 @@ impl<M: Memory> Ring<M> {
         fault!("hole_stamped");
     }
 
+    /// The slot of a dead subscriber goes on holding what it holds, for `owner`.
+    pub(crate) fn hand_over(&self, slot: usize, owner: Owner) {
+        let slot = &self.memory.slots()[slot];
+        // A slot that says no position holds nothing, or everything: neither is to stay.
+        if let Gate::Subscriber(_) = Gate::of(slot.gate.load(order::scan_load())) {
+            slot.owner.store(owner, Relaxed);
+        }
+    }
+
     /// Gives back the slot of a dead member, whose claim is finished. `mend_sleepers` has to follow.
     pub(crate) fn free_slot(&self, slot: usize) {
         self.withdraw(slot);

@@ -114,6 +114,12 @@ impl Subscriber {
         self.cursor.at.position
     }
 
+    /// Its slot on the bus.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub(crate) fn slot(&self) -> usize {
+        self.cursor.slot
+    }
+
     /// The first position from which on it is given records.
     #[must_use]
     pub fn start(&self) -> u64 {

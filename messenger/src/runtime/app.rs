@@ -9,6 +9,8 @@ use std::time::Duration;
 use super::control::{Control, Sending, Watch};
 use super::counters::Tally;
 use super::describe::AppInfo;
+#[cfg(feature = "journal")]
+use super::describe::WorkerInfo;
 use super::failure::Failure;
 use super::gate::Gate;
 use super::ground::{Ground, On};
@@ -20,6 +22,8 @@ use super::start_error::StartError;
 use super::thread::{self, Start as ThreadStart};
 use super::trace;
 use super::worker::Worker;
+#[cfg(feature = "journal")]
+use crate::bus::Subscriber;
 use crate::bus::{Bus, Start};
 
 /// A routing table: what `messenger!` makes of one.
@@ -116,6 +120,30 @@ impl<A: App> Builder<A> {
     pub fn only(mut self, workers: impl IntoIterator<Item = WorkerId<A>>) -> Self {
         self.only = Some(workers.into_iter().collect());
         self
+    }
+
+    /// Runs the workers with these names, and not the others of the table: for those who are told on a command line which.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::NoWorker`] if the table has no worker of such a name.
+    pub fn only_named<N: AsRef<str>>(
+        self,
+        names: impl IntoIterator<Item = N>,
+    ) -> Result<Self, StartError> {
+        let find = |name: N| {
+            let name = name.as_ref();
+            let index = A::INFO.workers.iter().position(|it| it.name == name);
+            index
+                .map(|index| WorkerId::new(index as u16))
+                .ok_or_else(|| StartError::NoWorker {
+                    app: A::INFO.name,
+                    name: name.to_owned(),
+                    workers: A::INFO.workers.iter().map(|it| it.name).collect(),
+                })
+        };
+        let workers: Result<Vec<_>, _> = names.into_iter().map(find).collect();
+        Ok(self.only(workers?))
     }
 
     /// Where on the bus the workers begin; with the first record after the start unless told.
@@ -221,7 +249,12 @@ impl<A: App> Builder<A> {
             #[cfg(feature = "journal")]
             let (subscriber, way) = match &plan {
                 Some(plan) => plan.join(A::INFO.name, A::INFO.workers[worker])?,
-                None => (control.bus.subscribe(self.start)?, Way::Bus),
+                None => join::<A>(
+                    &self.ground,
+                    &control.bus,
+                    A::INFO.workers[worker],
+                    self.start,
+                )?,
             };
             #[cfg(not(feature = "journal"))]
             let (subscriber, way) = (control.bus.subscribe(self.start)?, ());
@@ -315,6 +348,16 @@ impl<A: App> Builder<A> {
             On::Journal(journal) => Ok(journal.bus().clone()),
             #[cfg(feature = "journal")]
             On::Files(path) => Err(StartError::ReadOnly { path: path.clone() }),
+            #[cfg(all(feature = "shared", target_os = "linux"))]
+            On::Shared(shared) => {
+                if self.beginning == Beginning::Restored {
+                    return Err(StartError::NotKept { what: "restored" });
+                }
+                shared
+                    .admit(&crate::journal::Schema::from(A::INFO))
+                    .map_err(StartError::Shared)?;
+                Ok(shared.bus().clone())
+            }
         }
     }
 
@@ -351,6 +394,22 @@ impl<A: App> fmt::Debug for Builder<A> {
             .field("only", &self.only)
             .finish_non_exhaustive()
     }
+}
+
+/// Attaches a worker to what it runs on.
+#[cfg(feature = "journal")]
+fn join<A: App>(
+    ground: &Ground,
+    bus: &Bus,
+    worker: &WorkerInfo,
+    start: Start,
+) -> Result<(Subscriber, Way), StartError> {
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    if let On::Shared(shared) = &ground.0 {
+        return super::split::join::<A>(shared, worker, start);
+    }
+    let _ = (ground, worker);
+    Ok((bus.subscribe(start)?, Way::Bus))
 }
 
 /// Gives a worker its thread.

@@ -7,8 +7,10 @@ use std::path::PathBuf;
 use crate::bus::Bus;
 #[cfg(feature = "journal")]
 use crate::journal::{Journal, Reader};
+#[cfg(all(feature = "shared", target_os = "linux"))]
+use crate::shared::SharedBus;
 
-/// What a table runs on: a [`Bus`], or, with the feature `journal`, a `&Journal`. Or what it is only
+/// What a table runs on: a [`Bus`], or, with the feature `journal`, a `&Journal`, or, with the feature `shared`, a `&SharedBus`. Or what it is only
 /// replayed on: a `&Reader`, which can't be written to.
 ///
 /// Nobody makes one by hand: whatever takes a ground takes any of these.
@@ -20,6 +22,8 @@ pub(crate) enum On {
     Journal(Journal),
     #[cfg(feature = "journal")]
     Files(PathBuf),
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    Shared(SharedBus),
 }
 
 impl From<Bus> for Ground {
@@ -32,6 +36,13 @@ impl From<Bus> for Ground {
 impl From<&Journal> for Ground {
     fn from(journal: &Journal) -> Self {
         Self(On::Journal(journal.clone()))
+    }
+}
+
+#[cfg(all(feature = "shared", target_os = "linux"))]
+impl From<&SharedBus> for Ground {
+    fn from(bus: &SharedBus) -> Self {
+        Self(On::Shared(bus.clone()))
     }
 }
 
@@ -51,6 +62,8 @@ impl fmt::Debug for Ground {
             On::Journal(journal) => journal.fmt(f),
             #[cfg(feature = "journal")]
             On::Files(path) => f.debug_tuple("Files").field(path).finish(),
+            #[cfg(all(feature = "shared", target_os = "linux"))]
+            On::Shared(bus) => bus.fmt(f),
         }
     }
 }

@@ -37,6 +37,8 @@ mod kept;
 mod link;
 #[cfg(feature = "tokio")]
 mod mailbox;
+#[cfg(feature = "journal")]
+mod mark;
 mod names;
 mod options;
 mod outbox;
@@ -62,6 +64,8 @@ mod running;
 #[cfg(feature = "journal")]
 mod schema;
 mod spill;
+#[cfg(all(feature = "shared", target_os = "linux"))]
+mod split;
 mod start_error;
 mod subscribe;
 mod supervise;

@@ -172,6 +172,8 @@ impl<A: App> Builder<A> {
             On::Files(path) => Some(path.clone()),
             On::Journal(journal) => journal.path().map(Into::into),
             On::Bus(_) => None,
+            #[cfg(all(feature = "shared", target_os = "linux"))]
+            On::Shared(_) => None,
         };
         let path = path.ok_or(StartError::NotKept { what: "replayed" })?;
         let reader = Reader::open(&path).map_err(StartError::Open)?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::app::App;
 use super::describe::WorkerInfo;
 use super::gate::Gate;
+use super::mark::Mark;
 use super::past::{self, Life, Past, name_of};
 use super::rehearsal::Findings;
 use super::rehearse::{Course, Track};
@@ -14,7 +15,7 @@ use super::runner::Runner;
 use super::start_error::StartError;
 use super::worker::Worker;
 use crate::bus::{Start, Subscriber};
-use crate::journal::{Cursor, Journal, Reader, Schema};
+use crate::journal::{Journal, Reader, Schema};
 
 /// With what a run begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,13 +34,13 @@ pub(crate) enum Way {
     Bus,
     /// On a journal.
     Journal {
-        cursor: Option<Place>,
+        mark: Option<Mark>,
         restores: Option<Box<Restores>>,
     },
+    /// On a bus that processes share.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    Shared(Mark),
 }
-
-/// Where a worker says how far it has got, and in which journal.
-pub(crate) type Place = Box<(Cursor, Journal)>;
 
 /// What a worker has when the table is restored.
 pub(crate) struct Restores {
@@ -106,7 +107,7 @@ impl Plan {
         worker: &WorkerInfo,
     ) -> Result<(Subscriber, Way), StartError> {
         let mut start = self.start;
-        let mut cursor = None;
+        let mut mark = None;
         let mut is_new = false;
         match self.beginning {
             Beginning::Anew => {}
@@ -120,17 +121,17 @@ impl Plan {
                     start = Start::At(opened.position().min(self.journal.bus().tail()));
                 }
                 is_new = !known;
-                cursor = Some(Box::new((opened, self.journal.clone())));
+                mark = Some(Mark::Cursor(Box::new((opened, self.journal.clone()))));
             }
             Beginning::Restored => start = Start::Newest,
         }
         let subscriber = self.journal.bus().subscribe(start)?;
-        if let (true, Some((cursor, _))) = (is_new, cursor.as_deref_mut()) {
+        if let (true, Some(mark)) = (is_new, &mut mark) {
             // Else, if this start failed, the next one would begin where the oldest record stands.
-            { cursor.store(subscriber.start()) }.map_err(StartError::Cursor)?;
+            { mark.store(subscriber.start()) }.map_err(StartError::Cursor)?;
         }
         let restores = None;
-        Ok((subscriber, Way::Journal { cursor, restores }))
+        Ok((subscriber, Way::Journal { mark, restores }))
     }
 
     /// Whether a table of this name has been admitted before with a worker of that name.
@@ -179,8 +180,8 @@ impl Plan {
                 findings: Arc::clone(&self.findings),
                 patience: self.patience,
             }));
-            let cursor = None;
-            *way = Way::Journal { cursor, restores };
+            let mark = None;
+            *way = Way::Journal { mark, restores };
         }
         Ok(())
     }
@@ -189,10 +190,16 @@ impl Plan {
 impl<W: Worker> Runner<W> {
     /// Does what comes before the worker is live. `None`: another worker has said why there will be no start.
     pub(crate) fn get_ready(&mut self, way: Way, gate: &Gate) -> Result<Option<Ready>, StartError> {
-        let Way::Journal { cursor, restores } = way else {
-            return Ok(Some(Ready::Made));
+        let (mark, restores) = match way {
+            Way::Bus => return Ok(Some(Ready::Made)),
+            #[cfg(all(feature = "shared", target_os = "linux"))]
+            Way::Shared(mark) => {
+                self.mark = Some(mark);
+                return Ok(Some(Ready::Made));
+            }
+            Way::Journal { mark, restores } => (mark, restores),
         };
-        self.cursor = cursor;
+        self.mark = mark;
         let mut lived = None;
         if let Some(mut restores) = restores {
             lived = self.live_again(&mut restores)?;

@@ -1,7 +1,8 @@
-//! What a live worker leaves in its journal, and in its cursor, for those who come after it.
+//! What a live worker leaves in its journal, and where it says how far it has got, for those who come after it.
 
 use super::app::App;
 use super::failure::{Failure, FailureKind};
+use super::mark::Mark;
 use super::past::name_of;
 use super::runner::Runner;
 use super::timers::Timer;
@@ -28,19 +29,19 @@ impl<W: Worker> Runner<W> {
     #[cold]
     pub(super) fn keep_position(&mut self) {
         let position = self.reached();
-        let Some((cursor, _)) = self.cursor.as_deref_mut() else {
+        let Some(mark) = &mut self.mark else {
             return;
         };
-        if !self.link.spill.is_empty() || cursor.position() == position {
+        if !self.link.spill.is_empty() {
             return;
         }
-        if let Err(error) = cursor.store(position) {
+        if let Err(error) = mark.store(position) {
             self.give_up_cursor(error);
         }
     }
 
     fn give_up_cursor(&mut self, error: crate::journal::CursorError) {
-        self.cursor = None;
+        self.mark = None;
         self.link.control.fail(Failure {
             worker: W::INFO.name,
             handler: None,
@@ -51,12 +52,17 @@ impl<W: Worker> Runner<W> {
 
     /// The worker ends: what its handlers send when they are told so is not compared.
     pub(super) fn keep_end(&mut self) {
-        if !self.link.kept.on || self.link.kept.rehearsal.is_some() {
+        let is_kept = self.link.kept.on && self.link.kept.rehearsal.is_none();
+        if !is_kept && self.mark.is_none() {
             return;
         }
         self.link.flush();
         self.keep_position();
-        if let Some((cursor, journal)) = self.cursor.as_deref_mut() {
+        if !is_kept {
+            return;
+        }
+        if let Some(Mark::Cursor(place)) = &mut self.mark {
+            let (cursor, journal) = &mut **place;
             // First what was sent: a cursor that outlives it in a loss of power would pass over what it was the answer to.
             let synced = journal.sync().map(|_| cursor.sync());
             match synced {

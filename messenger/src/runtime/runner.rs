@@ -25,9 +25,9 @@ pub(crate) struct Runner<W: Worker> {
     pub(super) worker: W,
     pub(super) link: Link,
     pub(super) subscriber: Subscriber,
-    /// Where the worker says how far it has got, for the next process.
+    /// Where the worker says how far it has got, for who runs it next.
     #[cfg(feature = "journal")]
-    pub(crate) cursor: Option<super::restore::Place>,
+    pub(super) mark: Option<super::mark::Mark>,
     pub(super) config: Arc<<W::App as App>::Config>,
     pub(super) clock: Clock,
     passed: u64,
@@ -82,7 +82,7 @@ impl<W: Worker> Runner<W> {
             link,
             subscriber,
             #[cfg(feature = "journal")]
-            cursor: None,
+            mark: None,
             config,
             clock,
             passed: 0,
@@ -155,7 +155,7 @@ impl<W: Worker> Runner<W> {
                 self.hold();
             }
             #[cfg(feature = "journal")]
-            if self.cursor.is_some() {
+            if self.mark.is_some() {
                 self.keep_position();
             }
             self.clock.turn(polled == 0);

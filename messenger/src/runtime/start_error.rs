@@ -20,6 +20,15 @@ pub enum StartError {
         /// The table's name.
         app: &'static str,
     },
+    /// The table has no worker of this name.
+    NoWorker {
+        /// The table's name.
+        app: &'static str,
+        /// The name.
+        name: String,
+        /// Those that it has.
+        workers: Vec<&'static str>,
+    },
     /// A constructor or an `on_start` failed, or a worker could not be put on its core; or a failure stopped the run while it
     /// was restored.
     Failed(Box<Failure>),
@@ -68,6 +77,19 @@ pub enum StartError {
         /// The handler's name.
         handler: &'static str,
     },
+    /// The table, or a worker of it, can't be had on the shared bus.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    Shared(crate::shared::SharedError),
+    /// What a worker was to go on with, after another process, is not retained any more.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    Missed {
+        /// The worker's name.
+        worker: &'static str,
+        /// Up to where the worker had handled everything.
+        position: u64,
+        /// The oldest position that is retained.
+        oldest: u64,
+    },
     /// A handler does something else now than what the journal has of it.
     #[cfg(feature = "journal")]
     Diverged(Box<super::Divergence>),
@@ -96,6 +118,11 @@ impl fmt::Display for StartError {
             Self::NoWorkers { app } => write!(
                 f,
                 "no worker of `{app}` is to run: give `only` at least one of its workers, such as `{app}::NAME`"
+            ),
+            Self::NoWorker { app, name, workers } => write!(
+                f,
+                "`{app}` has no worker `{name}`: it has {}",
+                workers.join(", ")
             ),
             Self::Failed(failure) => failure.fmt(f),
             #[cfg(feature = "journal")]
@@ -133,6 +160,20 @@ impl fmt::Display for StartError {
                 "handler `{handler}` of worker `{worker}` is async: when its task sends is not for the journal to say, so the table can be \
                  neither restored nor replayed; choose the other workers with `only`"
             ),
+            #[cfg(all(feature = "shared", target_os = "linux"))]
+            Self::Shared(error) => error.fmt(f),
+            #[cfg(all(feature = "shared", target_os = "linux"))]
+            Self::Missed {
+                worker,
+                position,
+                oldest,
+            } => write!(
+                f,
+                "the worker `{worker}` has handled everything up to position {position}, and the oldest record on the bus stands at {oldest}: \
+                 {} bytes of it are lost to it. Make the bus longer, or hold them for it (`SharedOptions::hold_for_workers`); to go on \
+                 without them, forget where it was (`SharedBus::forget_worker`)",
+                oldest - position
+            ),
             #[cfg(feature = "journal")]
             Self::Diverged(divergence) => write!(
                 f,
@@ -153,6 +194,8 @@ impl std::error::Error for StartError {
             Self::Journal(error) => Some(error),
             #[cfg(feature = "journal")]
             Self::Cursor(error) => Some(error),
+            #[cfg(all(feature = "shared", target_os = "linux"))]
+            Self::Shared(error) => Some(error),
             _ => None,
         }
     }

@@ -72,6 +72,7 @@ fn make(options: &SharedOptions, path: &Path) -> Result<(File, Words, Header), S
         salt: RandomState::new().hash_one(now()) | 1 << 63,
         created: now(),
         removes: options.removes,
+        hold: u64::try_from(options.hold.as_nanos()).unwrap_or(u64::MAX),
     };
     words.begin(&header);
     processes::begin(&core_of(&words, &parts, &header, 1));

@@ -4,12 +4,12 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
 
 use super::error::SharedError;
-use super::layout::{Entry, Parts, Place, Words};
+use super::layout::{Entry, Header, Parts, Place, Words};
 use super::lock::{self, Holder};
 use super::process::{Change, Membership, Process};
 use crate::bus::kept::{Memory, Window};
@@ -83,6 +83,7 @@ pub(super) struct Desk {
     pub(super) words: Words,
     pub(super) parts: Parts,
     pub(super) removes: bool,
+    pub(super) hold: u64,
     pub(super) core: Core,
     pub(super) place: Place,
     /// The member slot by which it pins what it looks at.
@@ -96,6 +97,8 @@ pub(super) struct Desk {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Rest {
     Nothing,
+    /// Something is held for so long.
+    Within(Duration),
     /// Somebody is dead, and has something that can't be settled yet.
     Soon,
 }
@@ -103,7 +106,7 @@ pub(super) enum Rest {
 impl Desk {
     pub(super) fn new(
         (path, file): (PathBuf, File),
-        (words, parts, removes): (Words, Parts, bool),
+        (words, parts, header): (Words, Parts, Header),
         (core, place, own): (Core, Place, usize),
     ) -> Self {
         let settling = Mutex::new(core.memory.window());
@@ -112,7 +115,8 @@ impl Desk {
             file,
             words,
             parts,
-            removes,
+            removes: header.removes,
+            hold: header.hold,
             core,
             place,
             own,
@@ -213,6 +217,11 @@ impl Desk {
             let _ = lock::leave_place(&self.file, place);
         }
         drop(window);
+        let (freed, left) = self.free_held();
+        settled |= freed;
+        if let (Rest::Nothing, Some(left)) = (rest, left) {
+            rest = Rest::Within(left);
+        }
         if settled {
             fault!("before_rouse");
             // One who died between a commit and the wake leaves sleepers, and so does room that is free now.
@@ -247,7 +256,7 @@ impl Desk {
         if !all {
             return false;
         }
-        self.free_seats(place);
+        self.free_seats(place, self.hold);
         for slot in his() {
             core.free_slot(slot);
         }
@@ -308,6 +317,9 @@ pub(super) fn read_process(entry: &Entry<'_>, place: Place, pid: u32) -> Process
     Process::new(place.index().into(), pid, own, entry.name(), since)
 }
 
+/// The number by which slots say that they are held for a worker that has still to come.
+pub(super) const HELD: u32 = u32::MAX - 1;
+
 /// Settles what all have left on a bus that nobody uses; the caller holds the door.
 pub(super) fn settle_stale(words: &Words, parts: &Parts, core: &Core) {
     let mut window = core.memory.window();
@@ -319,7 +331,9 @@ pub(super) fn settle_stale(words: &Words, parts: &Parts, core: &Core) {
         core.free_slot(slot);
     }
     for worker in 0..parts.sizes.workers {
-        words.worker(parts, worker).whose().store(0, Release);
+        let entry = words.worker(parts, worker);
+        entry.whose().store(0, Release);
+        entry.slot().store(0, Release);
     }
     for place in (0..parts.sizes.processes).map(Place::new) {
         let state = words.process(parts, place).state();

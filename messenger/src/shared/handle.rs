@@ -188,6 +188,19 @@ impl SharedBus {
         self.presence.desk().workers()
     }
 
+    /// Forgets up to where a worker has got, `Table.worker` by name, so that it begins anew. Says whether it was known.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedError`] if it runs.
+    pub fn forget_worker(&self, worker: &str) -> Result<bool, SharedError> {
+        if !self.workers().iter().any(|(name, ..)| name == worker) {
+            return Ok(false);
+        }
+        self.seat(worker)?.forget();
+        Ok(true)
+    }
+
     /// Which ids mean what on it, and the tables that have run on it.
     ///
     /// # Errors
@@ -225,7 +238,7 @@ impl SharedBus {
         Ok(())
     }
 
-    /// Takes the seat of `worker`.
+    /// Takes the seat of `worker`: the same name is the same worker, in whatever process.
     pub(crate) fn seat(&self, worker: &str) -> Result<Seat, SharedError> {
         Seat::take(&self.presence, worker)
     }

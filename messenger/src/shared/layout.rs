@@ -20,12 +20,14 @@ pub(super) const VERSION: u32 = 1;
 const PAGE: usize = 4096;
 /// The bytes of an entry of a process or a worker.
 const ENTRY: usize = 256;
+/// Where the text of an entry begins, after its words.
+const TEXT_AT: usize = 48;
 /// The words of a text in an entry.
 const TEXT: usize = 24;
 /// The longest text in an entry, in bytes.
 pub(super) const LONGEST: usize = TEXT * 8;
 
-/// The words of the first page. All but the last three never change, and are covered by `CHECK`.
+/// The words of the first page. Those before `CHECK` never change, and are covered by it.
 mod word {
     pub(super) const MAGIC: usize = 0;
     pub(super) const VERSION: usize = 1;
@@ -38,7 +40,8 @@ mod word {
     pub(super) const SALT: usize = 8;
     pub(super) const CREATED: usize = 9;
     pub(super) const REMOVES: usize = 10;
-    pub(super) const CHECK: usize = 11;
+    pub(super) const HOLD: usize = 11;
+    pub(super) const CHECK: usize = 12;
     /// Not 0: the file has no name any more, and nobody may come.
     pub(super) const REMOVED: usize = 16;
     /// Which half of the schema's part counts, in the top bit, and how many bytes it has.
@@ -118,6 +121,8 @@ pub(super) struct Header {
     pub(super) created: u64,
     /// Whether the file goes when the last process leaves.
     pub(super) removes: bool,
+    /// For how many nanoseconds the slot of a dead worker is held for the next one.
+    pub(super) hold: u64,
 }
 
 /// The words of a file that is mapped.
@@ -171,6 +176,7 @@ impl Words {
             (word::SALT, salt),
             (word::CREATED, header.created),
             (word::REMOVES, header.removes.into()),
+            (word::HOLD, header.hold),
         ] {
             self.first(word).store(value, Relaxed);
         }
@@ -234,6 +240,7 @@ impl Words {
             salt: get(word::SALT),
             created: get(word::CREATED),
             removes: get(word::REMOVES) != 0,
+            hold: get(word::HOLD),
         })
     }
 
@@ -320,14 +327,24 @@ impl<'a> Entry<'a> {
         self.words.word(self.at + 16)
     }
 
-    fn text_len(&self) -> &'a AtomicU64 {
+    /// Of a worker: the slot of its subscriber, plus one; 0: none.
+    pub(super) fn slot(&self) -> &'a AtomicU64 {
         self.words.word(self.at + 24)
+    }
+
+    /// Of a worker that died: until when its slot is held for the next one, see [`Desk::now`](super::desk::Desk::now).
+    pub(super) fn until(&self) -> &'a AtomicU64 {
+        self.words.word(self.at + 32)
+    }
+
+    fn text_len(&self) -> &'a AtomicU64 {
+        self.words.word(self.at + 40)
     }
 
     /// The name.
     pub(super) fn name(&self) -> String {
         let len = self.text_len().load(Relaxed).min(LONGEST as u64);
-        let bytes = self.words.text(self.at + 32, len as usize);
+        let bytes = self.words.text(self.at + TEXT_AT, len as usize);
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
@@ -337,9 +354,10 @@ impl<'a> Entry<'a> {
         while !name.is_char_boundary(len) {
             len -= 1;
         }
-        self.words.set_text(self.at + 32, &name.as_bytes()[..len]);
+        self.words
+            .set_text(self.at + TEXT_AT, &name.as_bytes()[..len]);
         self.text_len().store(len as u64, Relaxed);
     }
 }
 
-const _: () = assert!(32 + LONGEST <= ENTRY && word::SCHEMA_LEN * 8 < PAGE);
+const _: () = assert!(TEXT_AT + LONGEST <= ENTRY && word::SCHEMA_LEN * 8 < PAGE);

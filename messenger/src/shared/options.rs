@@ -1,6 +1,7 @@
 //! What a shared bus is to be like, and where.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::error::{SharedError, SharedFault};
 use super::handle::SharedBus;
@@ -30,6 +31,7 @@ pub struct SharedOptions {
     pub(super) removes: bool,
     pub(super) trusts_others: bool,
     pub(super) process_name: Option<String>,
+    pub(super) hold: Duration,
     bytes: u64,
     members: u64,
     processes: u64,
@@ -56,6 +58,7 @@ impl Default for SharedOptions {
             removes: true,
             trusts_others: false,
             process_name: None,
+            hold: Duration::ZERO,
             bytes: 1 << 20,
             members: 64,
             processes: 64,
@@ -121,6 +124,16 @@ impl SharedOptions {
     /// who open it later; [`SharedBus::remove`] removes it.
     pub fn keep(mut self, keep: bool) -> Self {
         self.removes = !keep;
+        self
+    }
+
+    /// For how long the records that a dead worker has still to read are held for the one that takes its place; not at all unless
+    /// told. While they are held a full bus stays full: its publishers wait.
+    ///
+    /// Without it the next worker goes on where the dead one had got if that is still retained, as it is until somebody needs the
+    /// room, and else its start fails with [`StartError::Missed`](crate::runtime::StartError::Missed).
+    pub fn hold_for_workers(mut self, time: Duration) -> Self {
+        self.hold = time;
         self
     }
 

@@ -211,7 +211,7 @@ impl Presence {
             identity,
             Desk::new(
                 (path.to_owned(), file),
-                (words, parts, header.removes),
+                (words, parts, header),
                 (core, place, own),
             ),
         );
@@ -252,7 +252,7 @@ impl Presence {
             identity,
             Desk::new(
                 (path.to_owned(), file),
-                (words, parts, header.removes),
+                (words, parts, header),
                 (core, place, own),
             ),
         );

@@ -4,12 +4,13 @@ use core::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::desk::Desk;
+use super::desk::{Desk, HELD};
 use super::error::{SharedError, SharedFault};
-use super::layout::{LONGEST, Place};
+use super::layout::{Entry, LONGEST, Place};
 use super::lock;
 use super::presence::{Presence, hold_house};
 use super::process::Process;
+use crate::bus::Subscriber;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
 
 /// No position has been said yet.
@@ -66,6 +67,7 @@ impl Seat {
             entry.set_name(worker);
             entry.at().store(NONE, Relaxed);
             entry.whose().store(0, Relaxed);
+            entry.slot().store(0, Relaxed);
             fault!("seat_named");
             entry.state().store(1, Release);
         }
@@ -85,6 +87,29 @@ impl Seat {
     /// Up to where the worker has handled everything, if it has run before.
     pub(crate) fn position(&self) -> Option<u64> {
         (self.said != NONE).then_some(self.said)
+    }
+
+    /// Forgets up to where it has got.
+    pub(super) fn forget(mut self) {
+        self.store(NONE);
+    }
+
+    /// Says which slot the worker's subscriber has, by which it holds what it has still to read; what was held for it until now is not any
+    /// more.
+    pub(crate) fn sit(&mut self, subscriber: &Subscriber) -> Result<(), SharedError> {
+        let presence = Arc::clone(&self.presence);
+        let desk = presence.desk();
+        let _here = hold_house();
+        let _door = lock::door(&desk.file).map_err(|e| desk.system("waiting for the door", e))?;
+        let entry = desk.words.worker(&desk.parts, self.index);
+        // First, or nobody would know of it if this process died.
+        desk.free_held_slot(&entry);
+        fault!("seat_unheld");
+        entry.slot().store(subscriber.slot() as u64 + 1, Release);
+        if self.said == NONE {
+            self.store(subscriber.start());
+        }
+        Ok(())
     }
 
     /// Says that the worker has handled everything before `position`.
@@ -109,14 +134,64 @@ fn runner(desk: &Desk, owner: u64) -> Option<Process> {
 }
 
 impl Desk {
-    /// Frees the seats of a dead process.
-    pub(super) fn free_seats(&self, place: Place) {
+    /// Frees the seats of a dead process. What its workers have still to read is held for `hold` nanoseconds.
+    pub(super) fn free_seats(&self, place: Place, hold: u64) {
+        let owner = u64::from(place.owner());
         for index in 0..self.parts.sizes.workers {
             let entry = self.words.worker(&self.parts, index);
-            let owner = u64::from(place.owner());
+            if entry.whose().load(Acquire) != owner {
+                continue;
+            }
+            if let Some(slot) = self.slot_of(&entry) {
+                if hold > 0 && self.core.owner_of(slot) == Some(place.owner()) {
+                    entry.until().store(clock().saturating_add(hold), Relaxed);
+                    self.core.hand_over(slot, HELD);
+                    fault!("seat_held");
+                }
+            }
             // If it is another's by now, it stays so.
             let _ = (entry.whose()).compare_exchange(owner, 0, Release, Relaxed);
         }
+    }
+
+    fn slot_of(&self, entry: &Entry<'_>) -> Option<usize> {
+        let slot = (entry.slot().load(Acquire) as usize).checked_sub(1)?;
+        (slot < self.parts.sizes.members).then_some(slot)
+    }
+
+    /// Frees the slot that is held for a worker, if one is. The caller holds the door.
+    fn free_held_slot(&self, entry: &Entry<'_>) -> bool {
+        let held = (self.slot_of(entry)).filter(|&slot| self.core.owner_of(slot) == Some(HELD));
+        if let Some(slot) = held {
+            self.core.free_slot(slot);
+        }
+        held.is_some()
+    }
+
+    /// Frees what has been held for long enough. Says whether there was any, and for how long the next is held.
+    pub(super) fn free_held(&self) -> (bool, Option<Duration>) {
+        let (mut freed, mut next) = (false, None::<u64>);
+        if self.hold == 0 {
+            return (freed, None);
+        }
+        for index in 0..self.parts.sizes.workers {
+            let entry = self.words.worker(&self.parts, index);
+            let held =
+                || (self.slot_of(&entry)).is_some_and(|s| self.core.owner_of(s) == Some(HELD));
+            if !held() {
+                continue;
+            }
+            let left = entry.until().load(Relaxed).saturating_sub(clock());
+            if left > 0 {
+                next = Some(next.map_or(left, |next| next.min(left)));
+                continue;
+            }
+            let _here = hold_house();
+            if let Ok(_door) = lock::door(&self.file) {
+                freed |= self.free_held_slot(&entry);
+            }
+        }
+        (freed, next.map(Duration::from_nanos))
     }
 
     /// The workers that have run on the bus, up to where they have got, and who runs them.
@@ -137,8 +212,15 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let desk = self.presence.desk();
         let entry = desk.words.worker(&desk.parts, self.index);
+        entry.slot().store(0, Relaxed);
         entry.whose().store(0, Release);
     }
+}
+
+/// The system's clock of nanoseconds, the same for all processes.
+fn clock() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
 impl fmt::Debug for Seat {

@@ -158,6 +158,8 @@ impl Watch {
     fn sleep(&mut self, stop: &OwnedFd, rest: Rest) -> bool {
         let mut wait = match rest {
             Rest::Soon => Some(SOON),
+            // (Rounded up, or the last look would come a little too early.)
+            Rest::Within(left) => Some(left + SOON),
             Rest::Nothing => None,
         };
         let mut within =
@@ -251,7 +253,7 @@ fn cause(pidfd: &OwnedFd) -> Option<Cause> {
 
 fn timespec(time: Duration) -> Timespec {
     Timespec {
-        tv_sec: 0,
+        tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: time.subsec_nanos().into(),
     }
 }
