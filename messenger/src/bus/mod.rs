@@ -39,6 +39,8 @@ mod ring;
 mod room;
 mod wait;
 
+#[cfg(all(not(loom), feature = "shared", target_os = "linux"))]
+mod bell;
 #[cfg(not(loom))]
 mod claim;
 #[cfg(not(loom))]

@@ -4,7 +4,7 @@
 //! variable of this process stand in for it.
 
 use core::time::Duration;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use crate::sync::AtomicU32;
@@ -121,14 +121,14 @@ pub(crate) use system::Parker;
 #[derive(Debug)]
 pub(crate) struct Bed {
     pub(crate) parker: Parker,
-    pub(crate) wakers: Wakers,
+    pub(crate) wakers: Arc<Wakers>,
 }
 
 impl Bed {
     pub(crate) fn new(reach: Reach) -> Self {
         Self {
             parker: Parker::new(reach),
-            wakers: Wakers::default(),
+            wakers: Arc::default(),
         }
     }
 }

@@ -25,6 +25,9 @@ pub(crate) trait Memory {
     /// Where those sleep who wait for `event`.
     fn bed(&self, event: Event) -> &Bed;
 
+    /// Has the tasks of this process woken from now on also by what other processes do.
+    fn listen(&self) {}
+
     /// A window to begin with, wherever it is.
     fn window(&self) -> Self::Window;
     /// Moves `window` to where `position` is in it, if it is not.

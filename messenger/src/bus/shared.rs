@@ -6,6 +6,8 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
+#[cfg(all(feature = "shared", target_os = "linux"))]
+use super::bell::Bell;
 #[cfg(feature = "journal")]
 use super::format::Format;
 #[cfg(feature = "journal")]
@@ -28,11 +30,15 @@ use crate::sync::Ordering::Relaxed;
 pub(crate) struct Shared {
     /// Where the shared words are, and a ring's bytes. Held for its drop, too: `View`s point into it.
     region: Arc<Region>,
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    reach: Reach,
     /// Where the records are.
     bytes: Bytes,
     data: Bed,
     room: Bed,
     registry: Registry,
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    bell: Bell,
 }
 
 /// Where a bus's records lie.
@@ -347,10 +353,14 @@ impl View {
             life: None,
             shared: Arc::new(Shared {
                 region,
+                #[cfg(all(feature = "shared", target_os = "linux"))]
+                reach,
                 bytes,
                 data: Bed::new(reach),
                 room: Bed::new(reach),
                 registry: Registry::default(),
+                #[cfg(all(feature = "shared", target_os = "linux"))]
+                bell: Bell::default(),
             }),
         }
     }
@@ -406,6 +416,21 @@ impl Memory for View {
         match event {
             Event::Data => &self.shared.data,
             Event::Room => &self.shared.room,
+        }
+    }
+
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    fn listen(&self) {
+        let shared = &self.shared;
+        if shared.reach == Reach::Processes {
+            // A view for the thread: without what the members have, and so not ended by them.
+            let at = self.control.as_ptr().addr() - shared.region.base().as_ptr().addr();
+            let view = || {
+                let region = Arc::clone(&shared.region);
+                Self::new(region, at, self.slots.len(), Bytes::None, shared.reach)
+            };
+            // Without a thread a task is woken by what this process publishes, and by its next look.
+            let _ = shared.bell.listen(&shared.data.wakers, view);
         }
     }
 

@@ -158,6 +158,7 @@ impl<M: Memory> Ring<M> {
     /// Has `waker` woken at the next record, in place of the last one of `slot`, whose member is enrolled; with the
     /// fence of edge 12, so look again after this.
     pub(crate) fn register(&self, slot: usize, waker: &Waker) {
+        self.memory.listen();
         let waker = waker.clone();
         // Before the announcement, so that who sees that takes this one, too.
         let old = self.memory.bed(Event::Data).wakers.register(slot, waker);
@@ -260,7 +261,7 @@ impl<M: Memory> Ring<M> {
 }
 
 /// Wakes all, also those after one that panics; passes the first panic on at the end.
-fn wake_each(wakers: Vec<(usize, Waker)>) {
+pub(super) fn wake_each(wakers: Vec<(usize, Waker)>) {
     let mut panicked = None;
     for (_, waker) in wakers {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {

@@ -13,6 +13,8 @@ use messenger::bus::{
 #[cfg(feature = "journal")]
 use messenger::journal::{Journal, JournalConfig};
 use messenger::memory::MemoryKind;
+#[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
+use messenger::shared::SharedBus;
 
 /// Where a bus has its bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,6 +26,10 @@ pub(crate) enum Place {
     /// The same in files, which are of 4 KiB at least, so that there are many laps of the bound in each.
     #[cfg(all(feature = "journal", not(miri)))]
     Files,
+    /// In a file that processes share. The first publisher, and all readers, look at it through mappings of their own, as two
+    /// processes do.
+    #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
+    Shared,
 }
 
 /// What a test runs on.
@@ -48,6 +54,7 @@ impl Setup {
 
     /// How many members a bus has that nobody has attached: the keeper of a journal is one.
     pub(crate) fn own_members(self) -> usize {
+        // So is a process on a bus that it shares.
         usize::from(!matches!(self.place, Place::Ring(_)))
     }
 
@@ -79,6 +86,8 @@ impl Setup {
                 DIRS.with_borrow_mut(|dirs| dirs.push(dir));
                 bus
             }
+            #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
+            Place::Shared => shared(bytes, members).0,
         }
     }
 
@@ -106,10 +115,45 @@ impl Setup {
         rounds(if spins { full / 10 } else { full })
     }
 
+    /// Whether tasks are woken by a thread of their own process, a little after the publisher's call: the publisher is another process.
+    pub(crate) fn wakes_late(self) -> bool {
+        #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
+        return self.place == Place::Shared;
+        #[cfg(not(all(feature = "shared", target_os = "linux", not(miri))))]
+        false
+    }
+
+    /// What a waker does has come about: at once, or soon.
+    pub(crate) fn woken(self, there: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while self.wakes_late() && !there() && begun.elapsed().as_secs() < 30 {
+            thread::yield_now();
+        }
+        assert!(there(), "whoever waited was not woken, or too often");
+    }
+
     /// Whether who waits in this way sleeps in the kernel.
     pub(crate) fn sleeps(self) -> bool {
         matches!(self.wait, WaitStrategy::Block | WaitStrategy::BlockNow)
     }
+}
+
+/// A bus in a file that processes share, and a publisher that has another mapping of it.
+#[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
+fn shared(bytes: usize, members: usize) -> (Bus, Publisher<Multi>) {
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let name = format!(
+        "contract-{}-{}",
+        std::process::id(),
+        COUNT.fetch_add(1, Relaxed)
+    );
+    let options = SharedBus::options().bytes(bytes).members(members + 1);
+    let here = options.create(&name).unwrap();
+    let there = options.open(&name).unwrap();
+    let publisher = there.bus().publisher().unwrap();
+    (here.bus().clone(), publisher)
 }
 
 /// A bus of many publishers, or of one.
@@ -126,6 +170,10 @@ pub(crate) trait Kind: PublisherKind + Send + Sync {
 
 impl Kind for Multi {
     fn make(setup: Setup, bytes: usize, members: usize) -> (Bus<Self>, Publisher<Self>) {
+        #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
+        if setup.place == Place::Shared {
+            return shared(bytes, members);
+        }
         let bus = setup.any_number(bytes, members);
         let publisher = bus.publisher().unwrap();
         (bus, publisher)

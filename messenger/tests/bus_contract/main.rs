@@ -67,6 +67,13 @@ macro_rules! contract {
                 setup! { files_block_now: crate::FILES, BlockNow, Multi; $($tests)* }
             }
         }
+        #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
+        mod shared {
+            setup! { shared_spin: crate::kit::Place::Shared, Spin, Multi; $($tests)* }
+            setup! { shared_yield: crate::kit::Place::Shared, Yield, Multi; $($tests)* }
+            setup! { shared_block: crate::kit::Place::Shared, Block, Multi; $($tests)* }
+            setup! { shared_block_now: crate::kit::Place::Shared, BlockNow, Multi; $($tests)* }
+        }
         // All else; under Miri each wait and each kind once is enough.
         #[cfg(not(miri))]
         mod more {

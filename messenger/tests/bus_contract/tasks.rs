@@ -106,7 +106,7 @@ pub(crate) fn a_stream_gives_the_subscriber_back<K: Kind>(setup: Setup) {
             .is_pending()
     );
     publisher.send(tag(1), b"both").unwrap();
-    assert_eq!(count.get(), 1);
+    setup.woken(|| count.get() == 1);
     assert_eq!(subscriber.next(setup.wait).unwrap().payload(), b"both");
 }
 
@@ -123,7 +123,7 @@ pub(crate) fn a_task_that_moved_is_woken_where_it_is<K: Kind>(setup: Setup) {
         );
     }
     publisher.send(tag(1), b"one").unwrap();
-    assert_eq!((here.get(), there.get()), (0, 1));
+    setup.woken(|| (here.get(), there.get()) == (0, 1));
     publisher.send(tag(1), b"two").unwrap();
     assert_eq!(
         (here.get(), there.get()),
@@ -139,7 +139,7 @@ pub(crate) fn a_task_that_moved_is_woken_where_it_is<K: Kind>(setup: Setup) {
     }
     assert!(subscriber.poll_next(&mut task).unwrap().is_pending());
     publisher.send(tag(1), b"three").unwrap();
-    assert_eq!((here.get(), there.get()), (1, 1));
+    setup.woken(|| (here.get(), there.get()) == (1, 1));
 }
 
 pub(crate) fn a_dropped_task_is_not_woken<K: Kind>(setup: Setup) {
@@ -200,7 +200,12 @@ pub(crate) fn a_waker_that_panics_takes_no_record_back<K: Kind>(setup: Setup) {
             .is_pending()
     );
     let sent = catch_unwind(AssertUnwindSafe(|| publisher.send(tag(1), b"committed")));
-    assert!(sent.is_err(), "the panic is the publisher's");
+    // (Of a bus that others publish on, too, it is that of the thread which wakes for them.)
+    assert_eq!(
+        sent.is_err(),
+        !setup.wakes_late(),
+        "the panic is the publisher's"
+    );
     publisher.send(tag(1), b"and the next").unwrap();
     assert_eq!(take(&mut subscriber).unwrap().payload, b"committed");
     assert_eq!(take(&mut subscriber).unwrap().payload, b"and the next");
@@ -216,7 +221,7 @@ pub(crate) fn a_waker_that_panics_takes_no_record_back<K: Kind>(setup: Setup) {
     let aborted = catch_unwind(AssertUnwindSafe(|| {
         drop(publisher.claim(tag(1), 4).unwrap())
     }));
-    assert!(aborted.is_err());
+    assert_eq!(aborted.is_err(), !setup.wakes_late());
     drop(publisher);
     assert_eq!(bus.stats().aborted, 1);
     assert_eq!(
@@ -254,7 +259,7 @@ pub(crate) fn a_waker_may_drop_a_subscriber<K: Kind>(setup: Setup) {
         let mut subscriber = bus.subscribe(Start::Newest).unwrap();
         look(&mut subscriber, holder());
         publisher.send(tag(1), b"go").unwrap();
-        assert_eq!(bus.stats().members, setup.own_members() + 2);
+        setup.woken(|| bus.stats().members == setup.own_members() + 2);
         assert_eq!(take(&mut subscriber).unwrap().payload, b"go");
     });
     work.finish();
