@@ -17,6 +17,7 @@
 
 mod create;
 mod desk;
+mod doorbell;
 mod error;
 mod handle;
 mod layout;
@@ -28,6 +29,7 @@ mod process;
 mod seat;
 mod watcher;
 
+pub use doorbell::Doorbell;
 pub use error::{SharedError, SharedFault};
 pub use handle::{Listed, SharedBus};
 pub use options::SharedOptions;

@@ -1,10 +1,11 @@
 //! Processes that are killed, and what the others see of it.
 
 use std::io::Read;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use messenger::bus::{Start, WaitStrategy};
-use messenger::shared::{Cause, Change, SharedBus};
+use messenger::shared::{Cause, Change, Doorbell, SharedBus};
 
 use crate::kit::{Other, TAG, forever, fresh, role, say, until};
 
@@ -43,6 +44,10 @@ fn child_process() {
             let record = subscriber.next(WaitStrategy::BlockNow).unwrap();
             say(record.payload().len());
             forever();
+        }
+        "sends" => {
+            std::io::stdin().read_exact(&mut [0]).unwrap();
+            publisher.send(TAG, b"ding").unwrap();
         }
         "leaves" => {}
         other => panic!("no role {other}"),
@@ -136,6 +141,36 @@ fn a_sleeper_in_another_process_is_woken() {
     assert_eq!(other.line(), "7");
 }
 
+/// What an event loop does: it waits for a descriptor, and for nothing else.
+#[test]
+fn a_doorbell_rings_for_what_another_process_sends() {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let name = fresh();
+    let bus = SharedBus::create(&name, 1 << 12).unwrap();
+    let mut subscriber = bus.bus().subscribe(Start::Oldest).unwrap();
+    let doorbell = Doorbell::new().unwrap();
+    let waker = doorbell.waker();
+    let mut task = Context::from_waker(&waker);
+    let rings = |wait: Duration| {
+        let mut fds = [PollFd::new(&doorbell, PollFlags::IN)];
+        let wait = Timespec::try_from(wait).unwrap();
+        poll(&mut fds, Some(&wait)).unwrap() == 1
+    };
+    let mut other = Other::start("sends", &name);
+    for _ in 0..2 {
+        assert!(subscriber.poll_next(&mut task).unwrap().is_pending());
+        assert!(!rings(Duration::from_millis(50)));
+    }
+    std::io::Write::write_all(&mut other.child.stdin.take().unwrap(), b"!").unwrap();
+    assert!(rings(Duration::from_secs(20)));
+    doorbell.clear().unwrap();
+    let Poll::Ready(record) = subscriber.poll_next(&mut task).unwrap() else {
+        panic!("it rang for nothing");
+    };
+    assert_eq!(record.payload(), b"ding");
+    assert!(!rings(Duration::ZERO), "it was cleared");
+}
+
 #[test]
 fn who_leaves_is_told_of() {
     let name = fresh();
@@ -143,7 +178,7 @@ fn who_leaves_is_told_of() {
     let membership = bus.membership();
     let mut other = Other::start("leaves", &name);
     other.child.wait().unwrap();
-    let mut next = || {
+    let next = || {
         membership
             .recv_timeout(Duration::from_secs(10))
             .unwrap()
