@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-for features in "" bincode postcard prost zero_copy tokio tracing svg journal fault bincode,zero_copy; do
+for features in "" bincode postcard prost zero_copy tokio tracing svg journal shared fault bincode,zero_copy; do
     echo "features: ${features:-none}"
     cargo clippy --quiet -p messenger --all-targets --no-default-features --features "$features" -- -D warnings
 done

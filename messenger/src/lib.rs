@@ -69,7 +69,7 @@
 //! For two threads and one queue a channel is less to learn. Handlers send and forget: a program that is calls which wait for
 //! results is better written as functions. Every handler has its place in the table: this is no pool for work that any free
 //! thread may take. The bus has a fixed size: when it is full, publishers wait, fail, or spill up to a limit; a journal grows, as long as
-//! the disk lets it. And it is a bus of one process: others only read its journal.
+//! the disk lets it. Processes share a bus in memory; a journal has one that writes, and others only read it.
 //!
 //! # Features
 //!
@@ -80,6 +80,7 @@
 //! | `postcard` | | `codec = postcard`: serde, compact |
 //! | `prost` | | `codec = prost`: protobuf |
 //! | `journal` | | a bus in files, which survives and can be replayed |
+//! | `shared` | | a bus that processes share, any of which may die at any instant; with `journal`; Linux only |
 //! | `tokio` | | async handlers |
 //! | `tracing` | | events of the runtime |
 //! | `svg` | | the routes as a picture |
