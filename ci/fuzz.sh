@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Opens and reads journals whose files say anything, for a minute; `ci/fuzz.sh 3600` for an hour. Seeds are made anew each time;
+# Opens and uses journals and shared buses whose files say anything, a minute each; `ci/fuzz.sh 3600` for an hour each. Seeds are made anew each time;
 # what the fuzzer found interesting stays in fuzz/corpus. Needs cargo-fuzz and a nightly toolchain.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,3 +17,6 @@ cargo run --quiet --manifest-path fuzz/Cargo.toml --target-dir fuzz/target/seeds
 # The process keeps what it maps; and one input is a handful of small files.
 cargo +nightly fuzz run journal_open -- -max_total_time="$seconds" -max_len=40000 -timeout=20 -rss_limit_mb=4096 -print_final_stats=1
 ls fuzz/corpus/journal_open | wc -l | sed 's/$/ inputs in the corpus/'
+mkdir -p fuzz/corpus/shared_open
+cargo +nightly fuzz run shared_open -- -max_total_time="$seconds" -max_len=201 -timeout=20 -rss_limit_mb=4096 -print_final_stats=1
+ls fuzz/corpus/shared_open | wc -l | sed 's/$/ inputs in the corpus/'
