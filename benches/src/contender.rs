@@ -64,13 +64,13 @@ fn rest(hints: u32) {
 }
 
 /// The end that writes payloads of `N` bytes.
-pub(crate) trait Writer<const N: usize>: Send {
+pub(crate) trait Writer<const N: usize> {
     /// Writes `count` records with the sequence numbers from `first` on, waiting for room.
     fn write(&mut self, first: u64, count: u64, idle: &mut Idle);
 }
 
 /// The end that reads them.
-pub(crate) trait Reader<const N: usize>: Send {
+pub(crate) trait Reader<const N: usize> {
     /// Hands over what is there, at least one record, or returns 0; one that blocks waits for it.
     fn read(&mut self, each: impl FnMut(&[u8; N])) -> usize;
 }
@@ -78,9 +78,9 @@ pub(crate) trait Reader<const N: usize>: Send {
 /// A bus, queue or channel with payloads of `N` bytes.
 pub(crate) trait Contender<const N: usize> {
     /// Its writing end.
-    type W: Writer<N>;
+    type W: Writer<N> + Send;
     /// Its reading end.
-    type R: Reader<N>;
+    type R: Reader<N> + Send;
 
     /// Makes one with `ring` bytes for records. With several readers each gets every record.
     fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>);

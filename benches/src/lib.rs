@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod contender;
+mod link;
 mod log;
 mod machine;
 mod ours;
@@ -12,6 +13,8 @@ mod rivals;
 mod run;
 mod sample;
 mod scratch;
+mod second;
+mod tally;
 mod work;
 
 use std::path::Path;
@@ -30,6 +33,8 @@ const USAGE: &str = "arguments:
   report                    write RESULTS.md and plots/ again from raw.tsv
   sample WORK SIZE WHO MILLISECONDS PATIENCE
                             one sample, as the driver runs it; also for a profiler
+  second WORK SIZE WHO CORE PID DIRECTORY
+                            the second process of a sample, as the first, PID, starts it
   count WHO RECORDS         one thread writes and reads so many records of 64 bytes, nothing else:
                             for a profiler that counts instructions
 files are written below $MESSENGER_BENCHES_DIR, or the system's directory for temporary files";
@@ -50,6 +55,7 @@ pub fn main() -> ExitCode {
         ["report"] => report_again(),
         ["count", who, records] => number(records).and_then(|n| catalogue::count(who, n)),
         ["sample", work, size, who, time, patience] => sample_of(work, size, who, time, patience),
+        ["second", work, size, who, core, first, at] => second_of(work, size, who, core, first, at),
         _ => Err(USAGE.to_owned()),
     };
     match done {
@@ -143,4 +149,21 @@ fn sample_of(work: &str, size: &str, who: &str, time: &str, patience: &str) -> R
     let time = Duration::from_millis(number(time)?);
     let patience = Duration::from_millis(number(patience)?);
     sample::run(&cell, time, patience)
+}
+
+fn second_of(
+    work: &str,
+    size: &str,
+    who: &str,
+    core: &str,
+    first: &str,
+    at: &str,
+) -> Result<(), String> {
+    let cell = Cell {
+        work,
+        size: number(size)? as usize,
+        who,
+    };
+    second::begin(number(core)? as usize, number(first)?)?;
+    cell.second(Path::new(at))
 }

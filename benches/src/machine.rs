@@ -126,7 +126,7 @@ pub(crate) struct Ticks {
     all: u64,
     /// By other guests of the same hardware.
     stolen: u64,
-    /// By this process.
+    /// By this process, and those of its children that it has waited for.
     own: u64,
 }
 
@@ -150,9 +150,8 @@ impl Ticks {
             .and_then(|stat| {
                 let rest = stat.rsplit_once(')')?.1.to_owned();
                 let mut times = rest.split_whitespace().skip(11);
-                let user: u64 = times.next()?.parse().ok()?;
-                let system: u64 = times.next()?.parse().ok()?;
-                Some(user + system)
+                // In user mode, in the kernel, and both of the children that are gone.
+                (0..4).try_fold(0, |sum, _| Some(sum + times.next()?.parse::<u64>().ok()?))
             })
             .unwrap_or(0);
         Self {

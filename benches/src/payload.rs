@@ -49,6 +49,14 @@ fn sum(bytes: &[u8]) -> u64 {
         .fold(0_u64, |sum, eight| sum.wrapping_add(word(eight)))
 }
 
+/// The sum of the payload with this sequence number.
+#[inline(always)]
+const fn sum_of<const N: usize>(seq: u64) -> u64 {
+    let words = (N / 8) as u64;
+    seq.wrapping_mul(words)
+        .wrapping_add(words.wrapping_mul(words - 1) / 2)
+}
+
 /// Sums every payload and checks that none is torn, lost, repeated or out of order.
 ///
 /// `WRITERS` of them, each with its own sequence.
@@ -76,11 +84,8 @@ impl<const WRITERS: usize> Checker<WRITERS> {
                 "payloads are whole words: they carry a sequence number"
             );
         }
-        let words = (N / 8) as u64;
         let seq = word(bytes);
-        let expected = seq
-            .wrapping_mul(words)
-            .wrapping_add(words.wrapping_mul(words - 1) / 2);
+        let expected = sum_of::<N>(seq);
         let writer = if WRITERS == 1 {
             0
         } else {
@@ -111,6 +116,11 @@ impl<const WRITERS: usize> Checker<WRITERS> {
         }
     }
 
+    /// How many records of the first writer came so far.
+    pub(crate) fn came(&self) -> u64 {
+        self.next[0] - first_of(0)
+    }
+
     /// Whether every writer has said that it is done, or something was wrong.
     #[inline(always)]
     pub(crate) fn is_done(&self) -> bool {
@@ -130,6 +140,51 @@ impl<const WRITERS: usize> Checker<WRITERS> {
     }
 }
 
+/// Sums what payloads come of one writer's, and checks that none is torn, repeated or out of order; some may be missed.
+#[derive(Default)]
+pub(crate) struct Glimpses {
+    next: u64,
+    came: u64,
+    bad: Option<String>,
+}
+
+impl Glimpses {
+    /// Takes the next payload.
+    #[inline(always)]
+    pub(crate) fn take<const N: usize>(&mut self, bytes: &[u8; N]) {
+        let seq = word(bytes);
+        let whole = sum(bytes) == sum_of::<N>(seq);
+        if !whole || seq < self.next {
+            self.bad.get_or_insert_with(|| {
+                let what = if whole {
+                    "repeated or out of order"
+                } else {
+                    "torn"
+                };
+                format!(
+                    "record {seq:#x} where {:#x} or later was expected: {what}",
+                    self.next
+                )
+            });
+        }
+        self.next = seq + 1;
+        self.came += 1;
+    }
+
+    /// How many came.
+    ///
+    /// # Errors
+    ///
+    /// What was wrong with the first bad record, or that there was none at all.
+    pub(crate) fn finish(self) -> Result<u64, String> {
+        match (self.bad, self.came) {
+            (Some(bad), _) => Err(bad),
+            (None, 0) => Err("one of those who look on saw no record".to_owned()),
+            (None, came) => Ok(came),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,6 +200,25 @@ mod tests {
         checker.take(&filled::<64>(stop_at(first_of(1) + 2)));
         assert!(checker.is_done());
         assert_eq!(checker.finish(), Ok(3));
+    }
+
+    #[test]
+    fn who_looks_on_may_miss_records_but_gets_them_whole_and_in_order() {
+        let seen = |seqs: &[u64]| {
+            let mut glimpses = Glimpses::default();
+            for &seq in seqs {
+                glimpses.take(&filled::<64>(seq));
+            }
+            glimpses.finish()
+        };
+        assert_eq!(seen(&[3, 4, 90, stop_at(91)]), Ok(4));
+        assert!(seen(&[3, 4, 4]).unwrap_err().contains("repeated"));
+        assert!(seen(&[]).unwrap_err().contains("no record"));
+        let mut torn = filled::<64>(7);
+        torn[60] ^= 1;
+        let mut glimpses = Glimpses::default();
+        glimpses.take(&torn);
+        assert!(glimpses.finish().unwrap_err().contains("torn"));
     }
 
     #[test]

@@ -137,7 +137,12 @@ fn take(cell: &Cell<'_>, options: &Options, samples: &mut Samples) -> std::io::R
         await_quiet(options.patience);
     }
     // A sample that fails or is killed leaves its files: they go with the directory they are in.
-    let scratch = Scratch::new().map_err(std::io::Error::other)?;
+    let scratch = if cell.has_two_processes() {
+        Scratch::in_memory()
+    } else {
+        Scratch::new()
+    };
+    let scratch = scratch.map_err(std::io::Error::other)?;
     let (variable, path) = handed_on(&scratch);
     let mut child = Command::new(std::env::current_exe()?)
         .env(variable, path)

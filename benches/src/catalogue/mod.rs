@@ -1,7 +1,9 @@
 //! Who takes part in what.
 
 mod logs;
+mod processes;
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::contender::Contender;
@@ -13,6 +15,7 @@ use crate::work::{
 };
 
 pub(crate) use logs::{APPENDS, BATCH, GROUPS, REPLAYS};
+pub(crate) use processes::{LARGE_SIZES, SMALL_SIZES};
 
 /// Makes the list of names of a field of contenders, and the function that picks one by name.
 macro_rules! field {
@@ -183,19 +186,37 @@ impl Cell<'_> {
         matches!(
             self.work,
             "1-1" | "2-1" | "1-2" | "spinning" | "waiting" | "asleep"
-        ) || self.work == "floor" && matches!(self.who, "cache-line hop" | "park and unpark")
+        ) || self.has_two_processes()
+            || self.work == "floor" && matches!(self.who, "cache-line hop" | "park and unpark")
     }
 
     /// What the main figure is: its key, and whether more is better.
     pub(crate) fn figure(&self) -> (&'static str, bool) {
         match self.work {
             "1-1" | "2-1" | "1-2" => ("mps", true),
+            "ipc-1-1" => ("mps", true),
+            "ipc-in-place" => ("gbs", true),
+            "ipc-spinning" | "ipc-asleep" => ("p50", false),
             "append" | "replay" | "replay-large" | "sync" => ("mps", true),
             "group" => ("kps", true),
             "spinning" | "waiting" | "asleep" | "publish" => ("p50", false),
             "memory" => ("bytes", false),
             _ => ("ns", false),
         }
+    }
+
+    /// Whether the sample's process starts a second one.
+    pub(crate) fn has_two_processes(&self) -> bool {
+        self.work.starts_with("ipc-")
+    }
+
+    /// What the second process of a sample does: they meet in the directory `at`.
+    ///
+    /// # Errors
+    ///
+    /// What was wrong with the records, or with the cell.
+    pub(crate) fn second(&self, at: &Path) -> Result<(), String> {
+        (processes::sides(self)?.far)(self, at)
     }
 
     /// Measures.
@@ -219,6 +240,7 @@ impl Cell<'_> {
             "1-1" => self.sized(on, (1, 1)),
             "2-1" => self.sized(on, (2, 1)),
             "1-2" => self.sized(on, (1, 2)),
+            _ if self.has_two_processes() => (processes::sides(self)?.near)(self, on),
             other => logs::measure(self, on)
                 .unwrap_or_else(|| Err(format!("there is no work {other:?} of this size"))),
         }
@@ -313,5 +335,6 @@ pub(crate) fn all() -> Vec<Cell<'static>> {
         }
     }
     cells.extend(logs::all());
+    cells.extend(processes::all());
     cells
 }

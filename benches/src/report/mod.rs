@@ -2,6 +2,7 @@
 
 mod logs;
 mod plot;
+mod processes;
 mod table;
 mod targets;
 

@@ -57,6 +57,30 @@ pub(crate) fn all(figures: &Figures<'_>, cells: &[Cell<'_>]) -> Vec<(String, Str
             "group",
             "Each record synced, 64 bytes: thousand records per second, more is better",
         ),
+        (
+            "ipc-spinning",
+            "Between processes, one way, 64 bytes, spinning: median in ns, less is better",
+        ),
+        (
+            "ipc-asleep",
+            "Between processes, one way, 64 bytes, sleeping at once: median in ns, less is better",
+        ),
+        (
+            "ipc-1-1",
+            "From process to process: million records per second, more is better",
+        ),
+        (
+            "ipc-in-place",
+            "From process to process, written in place: GB/s, more is better",
+        ),
+        (
+            "ipc-observed",
+            "Observers in another process: the publisher's ns per record, less is better",
+        ),
+        (
+            "ipc-gating",
+            "Subscribers in another process: the publisher's ns per record, less is better",
+        ),
     ];
     titles
         .iter()
@@ -96,6 +120,8 @@ fn chart(figures: &Figures<'_>, title: &str, cells: &[&Cell<'_>]) -> Option<Stri
             let unit = match cells[0].work {
                 "delivery" => "routes",
                 "group" => "publishers",
+                "ipc-observed" => "observers",
+                "ipc-gating" => "subscribers",
                 _ => "bytes",
             };
             let _ = writeln!(

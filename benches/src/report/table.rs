@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Figures, Spread, logs, targets};
+use super::{Figures, Spread, logs, processes, targets};
 use crate::catalogue::{Cell, SIZES};
 use crate::machine::Machine;
 use crate::probe::NEAR_HOP_NS;
@@ -66,6 +66,7 @@ pub(crate) fn document(
     routing(&mut text, figures, cells);
     program(&mut text, figures, cells);
     logs::section(&mut text, figures, cells);
+    processes::section(&mut text, figures, cells);
     memory(&mut text, figures, cells);
     failed(&mut text, samples);
     targets::table(&mut text, figures, cells);

@@ -1,14 +1,17 @@
 //! The rivals, each set up as its own documentation says is fastest.
 
+mod calls;
 mod channels;
 mod disruptors;
 mod files;
+mod iceoryx;
 mod lock;
 mod mapping;
 mod rings;
 mod stores;
 mod wal;
 
+pub(crate) use calls::{Calls, NamedPipe, UnixSocket};
 pub(crate) use channels::{
     CrossbeamBlock, CrossbeamBoxed, CrossbeamSpin, KanalBlock, StdBound, StdUnbound,
 };
@@ -16,6 +19,7 @@ pub(crate) use disruptors::{
     DisruptorMulti, DisruptorMultiFan, DisruptorSingle, DisruptorSingleFan,
 };
 pub(crate) use files::{Buffered, BufferedReplay, FlushAndSync, MappedReplay, Unbuffered};
+pub(crate) use iceoryx::{Iceoryx, IceoryxCrowd};
 pub(crate) use lock::MutexQueue;
 pub(crate) use mapping::Mapping;
 pub(crate) use rings::{RtrbChunks, RtrbFan, RtrbOne, ThingBufRing};

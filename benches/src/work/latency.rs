@@ -12,7 +12,7 @@ use crate::machine::pin;
 use crate::payload::{Checker, stop_at};
 
 /// At most so many round trips in a sample.
-const MOST: usize = 4 << 20;
+pub(super) const MOST: usize = 4 << 20;
 
 /// One-way time is half of a round trip.
 pub(crate) struct PingPong;
@@ -74,7 +74,7 @@ impl Job for PingPong {
 
 /// Waits for one record.
 #[inline(always)]
-fn turn<const N: usize>(reader: &mut impl Reader<N>, checker: &mut Checker<1>) {
+pub(super) fn turn<const N: usize>(reader: &mut impl Reader<N>, checker: &mut Checker<1>) {
     while reader.read(|bytes| checker.take(bytes)) == 0 {}
 }
 

@@ -10,7 +10,7 @@ use crate::machine::pin;
 use crate::payload::{Checker, first_of, stop_at};
 
 /// Records between two looks at the clock.
-const STRETCH: u64 = 256;
+pub(super) const STRETCH: u64 = 256;
 
 /// `writers` threads on the first core, `readers` on the second; each reader gets every record.
 pub(crate) struct Throughput {
@@ -110,7 +110,7 @@ fn write_until<const N: usize>(
     writer.write(stop_at(seq), 1, &mut idle);
 }
 
-fn read_all<const WRITERS: usize, const N: usize>(
+pub(super) fn read_all<const WRITERS: usize, const N: usize>(
     reader: &mut impl Reader<N>,
     mut idle: Idle,
 ) -> Result<u64, String> {

@@ -2,6 +2,7 @@
 
 mod bus;
 mod journal;
+mod processes;
 
 use std::fmt::Write as _;
 
@@ -114,9 +115,13 @@ fn best(
 pub(crate) fn table(text: &mut String, figures: &Figures<'_>, cells: &[Cell<'static>]) {
     *text += "\n## Targets\n\nWhat messenger is meant to reach, as ratios of the medians above: M/s, or ns. Each side \
         is the best of its modes. Rows without a target are shown for fairness. What a table of 1000 routes costs to \
-        compile is measured by `ci/compile-cost.sh`.\n\n\
+        compile is measured by `ci/compile-cost.sh`; how long a writer that is killed keeps the others waiting, by the tests that kill.\n\n\
         | work | ours | against | ratio | target | |\n|---|---|---|---:|---:|---|\n";
-    for &(what, ours, theirs, meant) in bus::TARGETS.iter().chain(journal::TARGETS) {
+    let all = bus::TARGETS
+        .iter()
+        .chain(journal::TARGETS)
+        .chain(processes::TARGETS);
+    for &(what, ours, theirs, meant) in all {
         let more_is_better = !matches!(meant, Meant::AtMost(_));
         let (Some(ours), Some(theirs)) = (
             best(figures, cells, ours, more_is_better),

@@ -1,0 +1,106 @@
+//! Who takes part in the work between two processes.
+
+use super::Cell;
+use crate::log::Done;
+#[cfg(false)]
+use crate::ours;
+use crate::rivals::*;
+use crate::work::{
+    OBSERVERS, STREAMED, SUBSCRIBERS, Sides, ping_pong, read_by_many, streamed, unread_by_many,
+};
+
+/// Makes the list of names of a field, and the function that finds what the two processes do with one of them.
+macro_rules! field {
+    ($list:ident, $pick:ident: $($(#[$when:meta])? $name:literal => $job:ident of $between:ty,)*) => {
+        const $list: &[&str] = &[$($(#[$when])? $name),*];
+
+        fn $pick<const N: usize>(who: &str) -> Done<Sides> {
+            match who {
+                $($(#[$when])? $name => Ok($job::<$between, N>()),)*
+                _ => Err(format!("{who:?} is none of {:?}", $list)),
+            }
+        }
+    };
+}
+
+field! { SPINNING, spinning:
+    #[cfg(false)] "messenger shared" => ping_pong of ours::Between<ours::OneByOne>,
+    "iceoryx2" => ping_pong of Iceoryx<false>,
+    "Unix stream socket, spinning" => ping_pong of Calls<UnixSocket<false>, false, true>,
+    "named pipe, spinning" => ping_pong of Calls<NamedPipe, false, true>,
+}
+
+field! { ASLEEP, asleep:
+    #[cfg(false)] "messenger shared" => ping_pong of ours::Between<ours::Asleep>,
+    "iceoryx2" => ping_pong of Iceoryx<true>,
+    "named pipe" => ping_pong of Calls<NamedPipe, false, false>,
+    "Unix stream socket" => ping_pong of Calls<UnixSocket<false>, false, false>,
+    "Unix packet socket" => ping_pong of Calls<UnixSocket<true>, false, false>,
+}
+
+field! { SMALL, small:
+    #[cfg(false)] "messenger shared" => streamed of ours::Between<ours::Singly>,
+    #[cfg(false)] "messenger shared, batches" => streamed of ours::Between<ours::Batches>,
+    "iceoryx2" => streamed of Iceoryx<false>,
+    "named pipe" => streamed of Calls<NamedPipe, false, false>,
+    "named pipe, batches" => streamed of Calls<NamedPipe, true, false>,
+    "Unix stream socket" => streamed of Calls<UnixSocket<false>, false, false>,
+    "Unix stream socket, batches" => streamed of Calls<UnixSocket<false>, true, false>,
+    "Unix packet socket" => streamed of Calls<UnixSocket<true>, false, false>,
+}
+
+// What one call carries is what one record is.
+field! { LARGE, large:
+    #[cfg(false)] "messenger shared" => streamed of ours::Between<ours::Singly>,
+    "iceoryx2" => streamed of Iceoryx<false>,
+    "named pipe" => streamed of Calls<NamedPipe, false, false>,
+    "Unix stream socket" => streamed of Calls<UnixSocket<false>, false, false>,
+}
+
+field! { OBSERVED, observed:
+    #[cfg(false)] "messenger shared, attached" => unread_by_many of ours::Observed,
+    #[cfg(false)] "messenger shared, reading" => read_by_many of ours::Observed,
+    "iceoryx2, attached" => unread_by_many of IceoryxCrowd<true>,
+    "iceoryx2, reading" => read_by_many of IceoryxCrowd<true>,
+}
+
+field! { GATED, gated:
+    #[cfg(false)] "messenger shared" => read_by_many of ours::Gated,
+    "iceoryx2" => read_by_many of IceoryxCrowd<false>,
+}
+
+/// The sizes of the two kinds of streams, in bytes.
+pub(crate) const SMALL_SIZES: &[usize] = STREAMED.split_at(2).0;
+/// Those whose payloads are written in place, where there is one.
+pub(crate) const LARGE_SIZES: &[usize] = STREAMED.split_at(2).1;
+
+/// All of them.
+pub(super) fn all() -> impl Iterator<Item = Cell<'static>> {
+    let fields = [
+        ("ipc-spinning", &[64][..], SPINNING),
+        ("ipc-asleep", &[64], ASLEEP),
+        ("ipc-1-1", SMALL_SIZES, SMALL),
+        ("ipc-in-place", LARGE_SIZES, LARGE),
+        ("ipc-observed", OBSERVERS, OBSERVED),
+        ("ipc-gating", SUBSCRIBERS, GATED),
+    ];
+    fields.into_iter().flat_map(|(work, sizes, field)| {
+        let cells = move |&size| field.iter().map(move |&who| Cell { work, size, who });
+        sizes.iter().flat_map(cells)
+    })
+}
+
+/// What the two processes do for one of them.
+pub(super) fn sides(cell: &Cell<'_>) -> Done<Sides> {
+    match (cell.work, cell.size) {
+        ("ipc-spinning", 64) => spinning::<64>(cell.who),
+        ("ipc-asleep", 64) => asleep::<64>(cell.who),
+        ("ipc-1-1", 64) => small::<64>(cell.who),
+        ("ipc-1-1", 1024) => small::<1024>(cell.who),
+        ("ipc-in-place", 65536) => large::<65536>(cell.who),
+        ("ipc-in-place", 4194304) => large::<{ 4 << 20 }>(cell.who),
+        ("ipc-observed", _) => observed::<64>(cell.who),
+        ("ipc-gating", _) => gated::<64>(cell.who),
+        (work, size) => Err(format!("there is no work {work:?} of size {size}")),
+    }
+}

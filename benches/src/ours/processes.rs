@@ -1,0 +1,238 @@
+//! messenger's bus between processes.
+
+use std::marker::PhantomData;
+
+use messenger::bus::{Multi, ObserveError, Observer, Publisher, Start, Subscriber, WaitStrategy};
+use messenger::shared::SharedBus;
+
+use super::bus::{Batched, Nexts, Polls, Singly as Claims, Waiting, Waits, whole};
+use crate::contender::{Idle, Reader, Writer};
+use crate::link::{Crowd, Link, Place};
+use crate::log::{Done, text};
+use crate::sample::fail;
+
+/// The slots of a bus that are none of the readers': its publisher's, and some to spare.
+const SPARE: usize = 8;
+
+fn made(place: &Place, readers: usize) -> Done<SharedBus> {
+    let options = SharedBus::options().bytes(place.ring).members(readers + SPARE);
+    let options = options.directory(place.directory());
+    options.create(&place.name()).map_err(text)
+}
+
+fn found(place: &Place) -> Done<SharedBus> {
+    let options = SharedBus::options().directory(place.directory());
+    options.open(&place.name()).map_err(text)
+}
+
+/// An end, and the bus that is open as long as there is one.
+pub(crate) struct Held<T>(T, #[expect(dead_code, reason = "holds the bus open")] SharedBus);
+
+impl<const N: usize, T: Writer<N>> Writer<N> for Held<T> {
+    #[inline(always)]
+    fn write(&mut self, first: u64, count: u64, idle: &mut Idle) {
+        self.0.write(first, count, idle);
+    }
+}
+
+impl<const N: usize, T: Reader<N>> Reader<N> for Held<T> {
+    #[inline(always)]
+    fn read(&mut self, each: impl FnMut(&[u8; N])) -> usize {
+        self.0.read(each)
+    }
+}
+
+/// How one writes and reads.
+pub(crate) trait Mode<const N: usize> {
+    type W: Writer<N>;
+    type R: Reader<N>;
+    fn writer(publisher: Publisher) -> Self::W;
+    fn reader(subscriber: Subscriber, ring: usize) -> Self::R;
+}
+
+/// One claim per record; reads all that is there.
+pub(crate) struct Singly;
+
+impl<const N: usize> Mode<N> for Singly {
+    type W = Claims<Multi>;
+    type R = Polls;
+
+    fn writer(publisher: Publisher) -> Self::W {
+        Claims(publisher)
+    }
+
+    fn reader(subscriber: Subscriber, ring: usize) -> Self::R {
+        Polls::new::<N>(ring)(subscriber)
+    }
+}
+
+/// One claim for many records; reads all that is there.
+pub(crate) struct Batches;
+
+impl<const N: usize> Mode<N> for Batches {
+    type W = Batched<Multi>;
+    type R = Polls;
+
+    fn writer(publisher: Publisher) -> Self::W {
+        Batched(publisher)
+    }
+
+    fn reader(subscriber: Subscriber, ring: usize) -> Self::R {
+        Polls::new::<N>(ring)(subscriber)
+    }
+}
+
+/// One claim per record; reads record by record.
+pub(crate) struct OneByOne;
+
+impl<const N: usize> Mode<N> for OneByOne {
+    type W = Claims<Multi>;
+    type R = Nexts;
+
+    fn writer(publisher: Publisher) -> Self::W {
+        Claims(publisher)
+    }
+
+    fn reader(subscriber: Subscriber, _: usize) -> Self::R {
+        Nexts(subscriber)
+    }
+}
+
+/// Sleeps at once.
+pub(crate) struct Asleep;
+
+impl<const N: usize> Mode<N> for Asleep {
+    type W = Waiting;
+    type R = Waits;
+
+    fn writer(mut publisher: Publisher) -> Self::W {
+        publisher.set_wait(WaitStrategy::BlockNow);
+        Waiting(publisher)
+    }
+
+    fn reader(subscriber: Subscriber, _: usize) -> Self::R {
+        Waits(subscriber, WaitStrategy::BlockNow)
+    }
+}
+
+/// A bus between two processes.
+pub(crate) struct Between<M> {
+    bus: SharedBus,
+    ring: usize,
+    mode: PhantomData<M>,
+}
+
+impl<M> Between<M> {
+    fn writer<const N: usize>(bus: SharedBus) -> Done<Held<M::W>>
+    where
+        M: Mode<N>,
+    {
+        let publisher = bus.bus().publisher().map_err(text)?;
+        Ok(Held(M::writer(publisher), bus))
+    }
+
+    fn reader<const N: usize>(bus: SharedBus, ring: usize) -> Done<Held<M::R>>
+    where
+        M: Mode<N>,
+    {
+        let subscriber = bus.bus().subscribe(Start::Oldest).map_err(text)?;
+        Ok(Held(M::reader(subscriber, ring), bus))
+    }
+}
+
+impl<M: Mode<N>, const N: usize> Link<N> for Between<M> {
+    type W = Held<M::W>;
+    type R = Held<M::R>;
+
+    fn make(place: &Place) -> Done<Self> {
+        Ok(Self {
+            bus: made(place, 1)?,
+            ring: place.ring,
+            mode: PhantomData,
+        })
+    }
+
+    fn near_writer(self) -> Done<Self::W> {
+        Self::writer::<N>(self.bus)
+    }
+
+    fn near_reader(self) -> Done<Self::R> {
+        Self::reader::<N>(self.bus, self.ring)
+    }
+
+    fn far_writer(place: &Place) -> Done<Self::W> {
+        Self::writer::<N>(found(place)?)
+    }
+
+    fn far_reader(place: &Place) -> Done<Self::R> {
+        Self::reader::<N>(found(place)?, place.ring)
+    }
+}
+
+fn publisher(place: &Place, members: usize) -> Done<Held<Claims<Multi>>> {
+    let bus = made(place, members)?;
+    let publisher = bus.bus().publisher().map_err(text)?;
+    Ok(Held(Claims(publisher), bus))
+}
+
+/// Subscribers, which the publisher waits for.
+pub(crate) struct Gated;
+
+impl<const N: usize> Crowd<N> for Gated {
+    type W = Held<Claims<Multi>>;
+    type R = Polls;
+    const GATES: bool = true;
+
+    fn make(place: &Place, members: usize) -> Done<Self::W> {
+        publisher(place, members)
+    }
+
+    fn members(place: &Place, members: usize) -> Done<Vec<Self::R>> {
+        let bus = found(place)?;
+        let reads = Polls::new::<N>(place.ring);
+        (0..members)
+            .map(|_| Ok(reads(bus.bus().subscribe(Start::Oldest).map_err(text)?)))
+            .collect()
+    }
+}
+
+/// Observers, which nobody waits for.
+pub(crate) struct Observed;
+
+/// One of them, and its copy of a record.
+pub(crate) struct Observes(Observer, Vec<u8>);
+
+impl<const N: usize> Reader<N> for Observes {
+    #[inline(always)]
+    fn read(&mut self, each: impl FnMut(&[u8; N])) -> usize {
+        let Self(observer, copy) = self;
+        match observer.try_next(copy) {
+            Ok(Some(_)) => {
+                whole(copy, each);
+                1
+            }
+            Ok(None) | Err(ObserveError::Lagged { .. }) => 0,
+            Err(error) => fail(&error.to_string()),
+        }
+    }
+}
+
+impl<const N: usize> Crowd<N> for Observed {
+    type W = Held<Claims<Multi>>;
+    type R = Observes;
+    const GATES: bool = false;
+
+    fn make(place: &Place, members: usize) -> Done<Self::W> {
+        publisher(place, members)
+    }
+
+    fn members(place: &Place, members: usize) -> Done<Vec<Self::R>> {
+        let bus = found(place)?;
+        (0..members)
+            .map(|_| {
+                let observer = bus.bus().observe(Start::Newest).map_err(text)?;
+                Ok(Observes(observer, Vec::with_capacity(N)))
+            })
+            .collect()
+    }
+}
