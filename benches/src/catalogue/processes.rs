@@ -2,7 +2,6 @@
 
 use super::Cell;
 use crate::log::Done;
-#[cfg(false)]
 use crate::ours;
 use crate::rivals::*;
 use crate::work::{
@@ -11,12 +10,12 @@ use crate::work::{
 
 /// Makes the list of names of a field, and the function that finds what the two processes do with one of them.
 macro_rules! field {
-    ($list:ident, $pick:ident: $($(#[$when:meta])? $name:literal => $job:ident of $between:ty,)*) => {
-        const $list: &[&str] = &[$($(#[$when])? $name),*];
+    ($list:ident, $pick:ident: $($name:literal => $job:ident of $between:ty,)*) => {
+        const $list: &[&str] = &[$($name),*];
 
         fn $pick<const N: usize>(who: &str) -> Done<Sides> {
             match who {
-                $($(#[$when])? $name => Ok($job::<$between, N>()),)*
+                $($name => Ok($job::<$between, N>()),)*
                 _ => Err(format!("{who:?} is none of {:?}", $list)),
             }
         }
@@ -24,14 +23,14 @@ macro_rules! field {
 }
 
 field! { SPINNING, spinning:
-    #[cfg(false)] "messenger shared" => ping_pong of ours::Between<ours::OneByOne>,
+    "messenger shared" => ping_pong of ours::Between<ours::OneByOne>,
     "iceoryx2" => ping_pong of Iceoryx<false>,
     "Unix stream socket, spinning" => ping_pong of Calls<UnixSocket<false>, false, true>,
     "named pipe, spinning" => ping_pong of Calls<NamedPipe, false, true>,
 }
 
 field! { ASLEEP, asleep:
-    #[cfg(false)] "messenger shared" => ping_pong of ours::Between<ours::Asleep>,
+    "messenger shared" => ping_pong of ours::Between<ours::Asleep>,
     "iceoryx2" => ping_pong of Iceoryx<true>,
     "named pipe" => ping_pong of Calls<NamedPipe, false, false>,
     "Unix stream socket" => ping_pong of Calls<UnixSocket<false>, false, false>,
@@ -39,8 +38,8 @@ field! { ASLEEP, asleep:
 }
 
 field! { SMALL, small:
-    #[cfg(false)] "messenger shared" => streamed of ours::Between<ours::Singly>,
-    #[cfg(false)] "messenger shared, batches" => streamed of ours::Between<ours::Batches>,
+    "messenger shared" => streamed of ours::Between<ours::Singly>,
+    "messenger shared, batches" => streamed of ours::Between<ours::Batches>,
     "iceoryx2" => streamed of Iceoryx<false>,
     "named pipe" => streamed of Calls<NamedPipe, false, false>,
     "named pipe, batches" => streamed of Calls<NamedPipe, true, false>,
@@ -51,21 +50,21 @@ field! { SMALL, small:
 
 // What one call carries is what one record is.
 field! { LARGE, large:
-    #[cfg(false)] "messenger shared" => streamed of ours::Between<ours::Singly>,
+    "messenger shared" => streamed of ours::Between<ours::Singly>,
     "iceoryx2" => streamed of Iceoryx<false>,
     "named pipe" => streamed of Calls<NamedPipe, false, false>,
     "Unix stream socket" => streamed of Calls<UnixSocket<false>, false, false>,
 }
 
 field! { OBSERVED, observed:
-    #[cfg(false)] "messenger shared, attached" => unread_by_many of ours::Observed,
-    #[cfg(false)] "messenger shared, reading" => read_by_many of ours::Observed,
+    "messenger shared, attached" => unread_by_many of ours::Observed,
+    "messenger shared, reading" => read_by_many of ours::Observed,
     "iceoryx2, attached" => unread_by_many of IceoryxCrowd<true>,
     "iceoryx2, reading" => read_by_many of IceoryxCrowd<true>,
 }
 
 field! { GATED, gated:
-    #[cfg(false)] "messenger shared" => read_by_many of ours::Gated,
+    "messenger shared" => read_by_many of ours::Gated,
     "iceoryx2" => read_by_many of IceoryxCrowd<false>,
 }
 

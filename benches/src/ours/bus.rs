@@ -104,7 +104,7 @@ impl<const N: usize, K: PublisherKind + Send> Writer<N> for Singly<K> {
 }
 
 /// One claim for many records.
-pub(crate) struct Batched<K: PublisherKind>(Publisher<K>);
+pub(crate) struct Batched<K: PublisherKind>(pub(super) Publisher<K>);
 
 impl<const N: usize, K: PublisherKind + Send> Writer<N> for Batched<K> {
     #[inline(always)]
@@ -141,7 +141,7 @@ fn put_run<const N: usize>(mut run: Reservation<'_>, first: u64, count: u64) {
 }
 
 /// Waits for room as the bus does by default.
-pub(crate) struct Waiting(Publisher);
+pub(crate) struct Waiting(pub(super) Publisher);
 
 impl<const N: usize> Writer<N> for Waiting {
     #[inline(always)]
@@ -187,7 +187,7 @@ impl<const N: usize> Reader<N> for Polls {
 }
 
 /// Takes record by record.
-pub(crate) struct Nexts(Subscriber);
+pub(crate) struct Nexts(pub(super) Subscriber);
 
 impl<const N: usize> Reader<N> for Nexts {
     #[inline(always)]
@@ -204,7 +204,7 @@ impl<const N: usize> Reader<N> for Nexts {
 }
 
 /// Takes record by record, waiting as the bus does.
-pub(crate) struct Waits(Subscriber, WaitStrategy);
+pub(crate) struct Waits(pub(super) Subscriber, pub(super) WaitStrategy);
 
 impl<const N: usize> Reader<N> for Waits {
     #[inline(always)]

@@ -6,16 +6,18 @@ use messenger::bus::{Multi, ObserveError, Observer, Publisher, Start, Subscriber
 use messenger::shared::SharedBus;
 
 use super::bus::{Batched, Nexts, Polls, Singly as Claims, Waiting, Waits, whole};
-use crate::contender::{Idle, Reader, Writer};
+use crate::contender::{Reader, Writer};
 use crate::link::{Crowd, Link, Place};
 use crate::log::{Done, text};
 use crate::sample::fail;
 
-/// The slots of a bus that are none of the readers': its publisher's, and some to spare.
+/// The slots of a bus that are none of its readers': the publisher's, one of each process, and some to spare.
 const SPARE: usize = 8;
 
 fn made(place: &Place, readers: usize) -> Done<SharedBus> {
-    let options = SharedBus::options().bytes(place.ring).members(readers + SPARE);
+    let options = SharedBus::options()
+        .bytes(place.ring)
+        .members(readers + SPARE);
     let options = options.directory(place.directory());
     options.create(&place.name()).map_err(text)
 }
@@ -23,23 +25,6 @@ fn made(place: &Place, readers: usize) -> Done<SharedBus> {
 fn found(place: &Place) -> Done<SharedBus> {
     let options = SharedBus::options().directory(place.directory());
     options.open(&place.name()).map_err(text)
-}
-
-/// An end, and the bus that is open as long as there is one.
-pub(crate) struct Held<T>(T, #[expect(dead_code, reason = "holds the bus open")] SharedBus);
-
-impl<const N: usize, T: Writer<N>> Writer<N> for Held<T> {
-    #[inline(always)]
-    fn write(&mut self, first: u64, count: u64, idle: &mut Idle) {
-        self.0.write(first, count, idle);
-    }
-}
-
-impl<const N: usize, T: Reader<N>> Reader<N> for Held<T> {
-    #[inline(always)]
-    fn read(&mut self, each: impl FnMut(&[u8; N])) -> usize {
-        self.0.read(each)
-    }
 }
 
 /// How one writes and reads.
@@ -123,26 +108,26 @@ pub(crate) struct Between<M> {
 }
 
 impl<M> Between<M> {
-    fn writer<const N: usize>(bus: SharedBus) -> Done<Held<M::W>>
+    fn writer<const N: usize>(bus: &SharedBus) -> Done<M::W>
     where
         M: Mode<N>,
     {
         let publisher = bus.bus().publisher().map_err(text)?;
-        Ok(Held(M::writer(publisher), bus))
+        Ok(M::writer(publisher))
     }
 
-    fn reader<const N: usize>(bus: SharedBus, ring: usize) -> Done<Held<M::R>>
+    fn reader<const N: usize>(bus: &SharedBus, ring: usize) -> Done<M::R>
     where
         M: Mode<N>,
     {
         let subscriber = bus.bus().subscribe(Start::Oldest).map_err(text)?;
-        Ok(Held(M::reader(subscriber, ring), bus))
+        Ok(M::reader(subscriber, ring))
     }
 }
 
 impl<M: Mode<N>, const N: usize> Link<N> for Between<M> {
-    type W = Held<M::W>;
-    type R = Held<M::R>;
+    type W = M::W;
+    type R = M::R;
 
     fn make(place: &Place) -> Done<Self> {
         Ok(Self {
@@ -153,33 +138,33 @@ impl<M: Mode<N>, const N: usize> Link<N> for Between<M> {
     }
 
     fn near_writer(self) -> Done<Self::W> {
-        Self::writer::<N>(self.bus)
+        Self::writer::<N>(&self.bus)
     }
 
     fn near_reader(self) -> Done<Self::R> {
-        Self::reader::<N>(self.bus, self.ring)
+        Self::reader::<N>(&self.bus, self.ring)
     }
 
     fn far_writer(place: &Place) -> Done<Self::W> {
-        Self::writer::<N>(found(place)?)
+        Self::writer::<N>(&found(place)?)
     }
 
     fn far_reader(place: &Place) -> Done<Self::R> {
-        Self::reader::<N>(found(place)?, place.ring)
+        Self::reader::<N>(&found(place)?, place.ring)
     }
 }
 
-fn publisher(place: &Place, members: usize) -> Done<Held<Claims<Multi>>> {
+fn publisher(place: &Place, members: usize) -> Done<Claims<Multi>> {
     let bus = made(place, members)?;
     let publisher = bus.bus().publisher().map_err(text)?;
-    Ok(Held(Claims(publisher), bus))
+    Ok(Claims(publisher))
 }
 
 /// Subscribers, which the publisher waits for.
 pub(crate) struct Gated;
 
 impl<const N: usize> Crowd<N> for Gated {
-    type W = Held<Claims<Multi>>;
+    type W = Claims<Multi>;
     type R = Polls;
     const GATES: bool = true;
 
@@ -218,7 +203,7 @@ impl<const N: usize> Reader<N> for Observes {
 }
 
 impl<const N: usize> Crowd<N> for Observed {
-    type W = Held<Claims<Multi>>;
+    type W = Claims<Multi>;
     type R = Observes;
     const GATES: bool = false;
 
