@@ -96,6 +96,11 @@ pub(super) fn door(file: &File) -> io::Result<Door<'_>> {
     Ok(Door(file))
 }
 
+/// Holds the door among processes, if nobody does.
+pub(super) fn try_door(file: &File) -> io::Result<Option<Door<'_>>> {
+    Ok(try_lock(file, DOOR)?.then_some(Door(file)))
+}
+
 /// The door, held until it goes.
 pub(super) struct Door<'a>(&'a File);
 

@@ -6,7 +6,7 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, TryLockError, Weak};
 use std::time::Duration;
 
 use super::desk::{self, Desk, Stand, lock_of};
@@ -31,6 +31,15 @@ static HOUSE: Mutex<House> = Mutex::new(House::new());
 /// Keeps all other threads of this process from coming, leaving, and whatever else is done by the door.
 pub(super) fn hold_house() -> impl Drop {
     lock_of(&HOUSE)
+}
+
+/// The same, if none does so now.
+pub(super) fn try_hold_house() -> Option<impl Drop> {
+    match HOUSE.try_lock() {
+        Ok(house) => Some(house),
+        Err(TryLockError::Poisoned(house)) => Some(house.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
 }
 
 /// What a look at a file of a bus finds.

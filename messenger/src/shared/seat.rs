@@ -8,7 +8,7 @@ use super::desk::{Desk, HELD};
 use super::error::{SharedError, SharedFault};
 use super::layout::{Entry, LONGEST, Place};
 use super::lock;
-use super::presence::{Presence, hold_house};
+use super::presence::{Presence, hold_house, try_hold_house};
 use super::process::Process;
 use crate::bus::Subscriber;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
@@ -186,9 +186,11 @@ impl Desk {
                 next = Some(next.map_or(left, |next| next.min(left)));
                 continue;
             }
-            let _here = hold_house();
-            if let Ok(_door) = lock::door(&self.file) {
-                freed |= self.free_held_slot(&entry);
+            // Who holds the door may be stopped, and this thread has more to do.
+            let here = try_hold_house();
+            match here.as_ref().map(|_| lock::try_door(&self.file)) {
+                Some(Ok(Some(_door))) => freed |= self.free_held_slot(&entry),
+                _ => next = Some(0),
             }
         }
         (freed, next.map(Duration::from_nanos))
