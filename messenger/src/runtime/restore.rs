@@ -195,6 +195,7 @@ impl<W: Worker> Runner<W> {
             #[cfg(all(feature = "shared", target_os = "linux"))]
             Way::Shared(mark) => {
                 self.mark = Some(mark);
+                self.copy = Some(super::aligned::AlignedBytes::default());
                 return Ok(Some(Ready::Made));
             }
             Way::Journal { mark, restores } => (mark, restores),

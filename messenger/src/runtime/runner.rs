@@ -28,6 +28,9 @@ pub(crate) struct Runner<W: Worker> {
     /// Where the worker says how far it has got, for who runs it next.
     #[cfg(feature = "journal")]
     pub(super) mark: Option<super::mark::Mark>,
+    /// Where each record is copied before it is looked at, on a bus that other processes write, too: what is checked is then what is handled.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub(super) copy: Option<super::aligned::AlignedBytes>,
     pub(super) config: Arc<<W::App as App>::Config>,
     pub(super) clock: Clock,
     passed: u64,
@@ -83,6 +86,8 @@ impl<W: Worker> Runner<W> {
             subscriber,
             #[cfg(feature = "journal")]
             mark: None,
+            #[cfg(all(feature = "shared", target_os = "linux"))]
+            copy: None,
             config,
             clock,
             passed: 0,
@@ -179,6 +184,8 @@ impl<W: Worker> Runner<W> {
             clock,
             passed,
             stride,
+            #[cfg(all(feature = "shared", target_os = "linux"))]
+            copy,
             ..
         } = self;
         link.turn_to(Call::Handle);
@@ -189,7 +196,18 @@ impl<W: Worker> Runner<W> {
             let position = record.position();
             match W::find(record.tag()) {
                 None => *passed += 1,
-                Some(route) => take(worker, link, clock, route, position, record.payload()),
+                Some(route) => {
+                    let payload = record.payload();
+                    #[cfg(all(feature = "shared", target_os = "linux"))]
+                    let payload = match copy {
+                        Some(copy) => {
+                            copy.copy_from(payload);
+                            copy.as_slice()
+                        }
+                        None => payload,
+                    };
+                    take(worker, link, clock, route, position, payload);
+                }
             }
             position < end && link.spill.is_empty()
         })?;
