@@ -65,6 +65,7 @@ impl<M: Memory> Ring<M> {
         self.slot(slot)
             .gate
             .store(Gate::Subscriber(position).word(), order::position_store());
+        fault!("advanced");
         self.after_room();
     }
 
@@ -88,6 +89,7 @@ impl<M: Memory> Ring<M> {
         self.slot(slot)
             .gate
             .store(Gate::Pinned(position).word(), order::pin_store());
+        fault!("pinned");
         // Edges 11, pin, and 14, retire: a refresh either sees the pin, or raised the floor that is loaded next.
         order::pin_fence();
         // Edge 5, floor.

@@ -447,6 +447,7 @@ impl<M: Memory> Ring<M> {
         let tag = Tag::new(super::SourceId::new(0), super::MessageId::new(0));
         self.write_meta(window, position, tag, (end - position - HEADER) as u32);
         self.memory.control().aborted.fetch_add(1, Relaxed);
+        fault!("abort_counted");
         self.finish(window, position, State::Aborted, META);
     }
 

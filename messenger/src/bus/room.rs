@@ -66,6 +66,7 @@ impl<M: Memory> Ring<M> {
         }
         // Edge 5, floor.
         fetch_max(&control.floor, finished, order::floor_store());
+        fault!("floor_raised");
         // Edges 8 and 11: whoever the scan below misses sees the floor just raised.
         order::refresh_fence();
         let scan = self.scan();
@@ -76,6 +77,7 @@ impl<M: Memory> Ring<M> {
         // Edge 3, limit: all who read before `least` did so before this.
         let limit = grown.min(least.saturating_add(self.capacity()));
         let before = fetch_max(&control.limit, limit, order::limit_store());
+        fault!("limit_raised");
         // What another refresher's limit certifies is only ours after its edge 3.
         room.limit = room.limit.max(limit);
         if before > limit {

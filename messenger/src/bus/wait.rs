@@ -120,6 +120,7 @@ impl<M: Memory> Ring<M> {
                 wakers.append(&mut self.rouse(event));
             }
         }
+        fault!("woken");
         // Only now, so that another wakes in our place if we are stopped before; and only if nobody was announced since, who
         // may sleep on the bumped epoch. The flag that stays for that costs one wake in vain.
         let _ = sleepers.compare_exchange(seen, seen & !flags, Relaxed, Relaxed);
@@ -142,6 +143,7 @@ impl<M: Memory> Ring<M> {
         let epoch = self.epoch(event);
         // Relaxed: the fences of edge 12 order the bump and the sleeper's reading of it.
         epoch.fetch_add(1, Relaxed);
+        fault!("epoch_bumped");
         let bed = self.memory.bed(event);
         bed.parker.wake_all(epoch);
         bed.wakers.take_all()
@@ -184,6 +186,7 @@ impl<M: Memory> Ring<M> {
                 Err(now) => seen = now,
             }
         }
+        fault!("announced");
         // Edge 12, sleep: for the publishers that fence.
         order::sleep_fence();
         // And for those that don't.

@@ -18,7 +18,7 @@ use super::error::{SharedError, SharedFault};
 use super::layout::{Header, Parts, Words};
 use super::lock;
 use super::options::SharedOptions;
-use super::presence::{Looked, Presence, core_of, look_at, map, users};
+use super::presence::{Looked, Presence, core_of, is_named, look_at, map, users};
 use crate::bus::processes;
 use crate::memory::Region;
 
@@ -115,8 +115,7 @@ pub(super) fn remove(path: &Path, trusts_others: bool) -> Result<(), SharedError
             );
             return Err(error(SharedFault::InUse { processes }));
         }
-        let named = path.symlink_metadata();
-        if named.is_ok_and(|named| (named.dev(), named.ino()) == (meta.dev(), meta.ino())) {
+        if is_named(path, (meta.dev(), meta.ino())) {
             if let Ok((_, words)) = &mapped {
                 words.set_removed();
             }

@@ -191,6 +191,10 @@ impl Presence {
         let parts = Parts::new(header.sizes);
         let door = lock::door(&file).map_err(|e| system("waiting for the door", e))?;
         if words.is_removed() {
+            // Who did that has died before the name was gone, or was refused; or it is gone by now.
+            if is_named(path, identity) {
+                std::fs::remove_file(path).map_err(|e| system("removing its file", e))?;
+            }
             return Ok(Attempt::Moved);
         }
         let places = || (0..parts.sizes.processes).map(Place::new);
@@ -315,6 +319,12 @@ fn find(house: &House, identity: Identity) -> Known {
     }
 }
 
+/// Whether `path` is a name of this file.
+pub(super) fn is_named(path: &Path, file: Identity) -> bool {
+    let named = path.symlink_metadata();
+    named.is_ok_and(|named| (named.dev(), named.ino()) == file)
+}
+
 /// Maps a bus's file of `len` bytes, after a look at its first page.
 pub(super) fn map(file: &File, len: u64, path: &Path) -> Result<(Header, Words), SharedError> {
     let system = |source| SharedError::system(path, "mapping its file", source);
@@ -379,9 +389,8 @@ impl Drop for Presence {
             if desk.removes && !others && door.is_ok() {
                 desk.words.set_removed();
                 fault!("before_unlink");
-                let named = desk.path.symlink_metadata();
-                if named.is_ok_and(|meta| (meta.dev(), meta.ino()) == self.identity) {
-                    // Where it is refused the file stays, and is stale.
+                if is_named(&desk.path, self.identity) {
+                    // Where it is refused the file stays, and who comes next is told so.
                     let _ = std::fs::remove_file(&desk.path);
                 }
             }

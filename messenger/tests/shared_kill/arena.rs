@@ -1,0 +1,287 @@
+//! Victims on a bus on which three survivors publish and read, one after the other and two at a time.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use messenger::shared::SharedBus;
+
+use crate::kit::{Acks, Dir, PUBLISHERS, Rng, SURVIVORS, cases, first_seed, now};
+use crate::points::{POINTS, SETTLING, chosen};
+use crate::stall::{Stalls, summary};
+use crate::survivor::{Orders, Other, Report, Survivor};
+use crate::victim::{NAME, Plan, Role, options};
+
+/// How many kills one bus sees.
+const RUN: u64 = 250;
+/// How many victims there are at a time.
+const AT_A_TIME: u64 = 2;
+/// How many more there are that only settle what others have left, and die in that.
+const SETTLERS: u64 = 2;
+/// The members that are there when all victims have gone: three of each survivor, and one of each process.
+const MEMBERS: usize = 3 * 3 + 2;
+
+/// What all buses have come to.
+#[derive(Default)]
+struct Sum {
+    kills: Vec<u64>,
+    records: u64,
+    of_victims: u64,
+    longest: Vec<u64>,
+    /// The same, around moments at which nobody was killed.
+    usual: Vec<u64>,
+    at_points: BTreeMap<&'static str, u64>,
+}
+
+/// One test at a time: what is left at the end is counted.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How many threads of this process watch a bus.
+pub(crate) fn watchers() -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm"));
+    tasks
+        .filter_map(|task| name(task.ok()?).ok())
+        .filter(|name| name.starts_with("messenger-watc"))
+        .count()
+}
+
+/// How many descriptors of files in `dir` this process has.
+pub(crate) fn descriptors(dir: &Path) -> usize {
+    let all = std::fs::read_dir("/proc/self/fd").unwrap();
+    all.filter_map(|fd| std::fs::read_link(fd.ok()?.path()).ok())
+        .filter(|path| path.starts_with(dir))
+        .count()
+}
+
+/// Waits until `there` says so.
+pub(crate) fn until(what: &str, mut there: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !there() {
+        assert!(begun.elapsed().as_secs() < 10, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
+/// A bus with its victims.
+struct Arena<'a> {
+    dir: &'a Dir,
+    victims: AtomicU64,
+    failed: AtomicBool,
+    wanted: u64,
+    sum: &'a Mutex<Sum>,
+}
+
+impl Arena<'_> {
+    /// Starts one victim after the other, and sees to it that it dies.
+    fn kill(&self, mut rng: Rng, settles: bool) {
+        loop {
+            let number = self.victims.fetch_add(1, SeqCst);
+            if number >= self.wanted || self.failed.load(SeqCst) {
+                return;
+            }
+            let plan = Plan {
+                dir: self.dir.to_path_buf(),
+                number,
+                seed: rng.next(),
+                role: if settles { Role::Settles } else { Role::Lives },
+            };
+            let fault = match rng.below(8) {
+                0 => None,
+                _ if settles => Some(chosen(&SETTLING, &mut rng)),
+                _ => Some(chosen(&POINTS, &mut rng)),
+            };
+            let patience = match fault {
+                None => Duration::from_micros(2000 + rng.below(20_000)),
+                Some(_) if settles => Duration::from_millis(200),
+                Some(_) => Duration::from_millis(40),
+            };
+            self.one_kill(&plan, fault, patience);
+        }
+    }
+
+    fn one_kill(&self, plan: &Plan, fault: Option<(&'static str, u64)>, patience: Duration) {
+        let died = plan.run(fault, patience);
+        let mut sum = self.sum.lock().unwrap();
+        sum.kills.push(died.at);
+        if let Some(point) = died.point {
+            *sum.at_points.entry(point).or_default() += 1;
+        }
+    }
+}
+
+/// Says so if its thread panics.
+struct Failing<'a>(&'a AtomicBool);
+
+impl Drop for Failing<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(true, SeqCst);
+        }
+    }
+}
+
+fn one_bus(seed: u64, kills: u64, sum: &Mutex<Sum>) {
+    let dir = Dir::new("shared-kill");
+    let bus = options(&dir).create(NAME).unwrap();
+    let mut rng = Rng(seed);
+    let orders = Orders::new();
+    let survivors = [0, 1].map(|number| Survivor::new(&bus, number, rng.next()));
+    // It publishes as soon as it is there.
+    let mut other = Other::start(&dir, 2, rng.next());
+    let arena = Arena {
+        dir: &dir,
+        victims: AtomicU64::new(0),
+        failed: AtomicBool::new(false),
+        wanted: kills,
+        sum,
+    };
+    let mut quiet_moments = Vec::new();
+    let reports: Vec<Report> = std::thread::scope(|scope| {
+        let (quiet, quieted) = mpsc::channel();
+        let (arena, orders) = (&arena, &orders);
+        let running = survivors.map(|survivor| {
+            let quiet = quiet.clone();
+            scope.spawn(move || {
+                let _failing = Failing(&arena.failed);
+                survivor.run(orders, || quiet.send(()).unwrap())
+            })
+        });
+        drop(quiet);
+        // Whatever fails here, the survivors end.
+        let told = catch_unwind(AssertUnwindSafe(|| {
+            quiet_moments.extend((0..100).map(|_| {
+                std::thread::sleep(Duration::from_millis(2));
+                now()
+            }));
+            std::thread::scope(|scope| {
+                for number in 0..AT_A_TIME + SETTLERS {
+                    let rng = Rng(rng.next());
+                    scope.spawn(move || {
+                        let _failing = Failing(&arena.failed);
+                        arena.kill(rng, number >= AT_A_TIME);
+                    });
+                }
+            });
+            assert!(other.lives());
+            until("the dead are settled", || settled(&bus));
+            orders.only_read();
+            other.only_read();
+            for _ in 0..2 {
+                quieted.recv().expect("a survivor has failed");
+            }
+            bus.bus().tail()
+        }));
+        orders.read_to(*told.as_ref().unwrap_or(&0));
+        if told.is_err() {
+            orders.read_to(0);
+        }
+        let mut reports: Vec<Report> = Vec::new();
+        for running in running {
+            match running.join() {
+                Ok(report) => reports.push(report),
+                Err(panic) => resume_unwind(panic),
+            }
+        }
+        match told {
+            Ok(end) => reports.push(other.read_to(end)),
+            Err(panic) => resume_unwind(panic),
+        }
+        reports
+    });
+    compare(&dir, kills, &reports);
+    until("the other survivor has left", || bus.processes().len() == 1);
+    assert_eq!(bus.bus().stats().members, 1, "{:?}", bus.bus().stats());
+    assert_eq!(watchers(), 1);
+    std::fs::remove_file(dir.join("acks")).unwrap();
+    drop(bus);
+    assert_eq!(watchers(), 0);
+    assert_eq!(descriptors(&dir), 0);
+    assert_eq!(dir.files(), [] as [std::path::PathBuf; 0]);
+    let mut sum = sum.lock().unwrap();
+    let since = sum.longest.len();
+    sum.records += reports[0].seen.records;
+    let sent: u64 = reports.iter().map(|report| report.sent).sum();
+    sum.of_victims += reports[0].seen.records - sent;
+    let stalls = Stalls::of(reports.into_iter().flat_map(|report| report.stalls));
+    let around = stalls.around(&sum.kills[since..]);
+    sum.longest.extend(around);
+    sum.usual.extend(stalls.around(&quiet_moments));
+}
+
+/// Whether only the survivors are left.
+fn settled(bus: &SharedBus) -> bool {
+    bus.processes().len() == 2 && bus.bus().stats().members == MEMBERS
+}
+
+/// Whether all survivors have seen the same, and all that was committed.
+fn compare(dir: &Dir, victims: u64, reports: &[Report]) {
+    let saw = |report: &Report| (report.seen.records, report.seen.hash);
+    for report in &reports[1..] {
+        assert_eq!(saw(report), saw(&reports[0]), "they saw another order");
+    }
+    for report in &reports[..2] {
+        let next = |number| report.seen.next.get(&number).copied().unwrap_or(0);
+        for (number, report) in (0..).zip(reports) {
+            assert_eq!(next(SURVIVORS + number), report.sent);
+        }
+        let acks = Acks::open(&dir.join("acks"));
+        for number in 0..victims * PUBLISHERS {
+            let (acked, seen) = (acks.get(number), next(number));
+            // One that was committed, and its process killed before it could tell.
+            assert!(
+                seen == acked || seen == acked + 1,
+                "of {number} {acked} were committed, and {seen} seen"
+            );
+        }
+    }
+}
+
+#[test]
+fn nothing_is_lost_and_nobody_held_up_by_a_kill() {
+    let _alone = alone();
+    let wanted = cases("MESSENGER_SHARED_KILLS", 2000);
+    let begun = Instant::now();
+    let sum = Mutex::new(Sum::default());
+    let mut seed = first_seed();
+    loop {
+        let done = sum.lock().unwrap().kills.len() as u64;
+        if done >= wanted {
+            break;
+        }
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            one_bus(seed, RUN.min(wanted - done), &sum);
+        }));
+        if let Err(panic) = ran {
+            eprintln!("MESSENGER_SEED={seed}");
+            resume_unwind(panic);
+        }
+        seed += 1;
+    }
+    let mut sum = sum.into_inner().unwrap();
+    println!(
+        "{} kills in {:?}; {} records, {} of them of victims; the longest stall of a survivor around each: {}; \
+         around moments without one: {}; at points: {:?}",
+        sum.kills.len(),
+        begun.elapsed(),
+        sum.records,
+        sum.of_victims,
+        summary(&mut sum.longest),
+        summary(&mut sum.usual),
+        sum.at_points,
+    );
+    if wanted >= 2000 {
+        for (point, _) in POINTS.iter().chain(&SETTLING) {
+            assert!(
+                sum.at_points.contains_key(point),
+                "nobody was killed at {point}"
+            );
+        }
+    }
+}

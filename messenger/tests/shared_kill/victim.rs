@@ -1,0 +1,358 @@
+//! The process that is killed. It is this test binary, run again.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use messenger::bus::{Claim, ClaimError, Observer, Publisher, Start, Subscriber, WaitStrategy};
+use messenger::bus::{ObserveError, record_len};
+use messenger::shared::{SharedBus, SharedOptions};
+
+use crate::kit::{Acks, PUBLISHERS, Rng, Seen, again, now, payload, said, tag};
+
+/// The bus of all trials.
+pub(crate) const NAME: &str = "bus";
+/// Small, so that room has to be found all the time.
+pub(crate) const BYTES: usize = 4096;
+/// Few, so that each is had by many, one after the other.
+const MEMBERS: usize = 40;
+const PROCESSES: usize = 8;
+
+const VARIABLE: &str = "MESSENGER_SHARED_VICTIM";
+
+/// What a victim does, all of it in one line of text.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) dir: PathBuf,
+    /// Which of all victims it is.
+    pub(crate) number: u64,
+    pub(crate) seed: u64,
+    pub(crate) role: Role,
+}
+
+/// How a victim died.
+pub(crate) struct Death {
+    /// When, in nanoseconds since 1970.
+    pub(crate) at: u64,
+    /// At which point, if it was killed by that.
+    pub(crate) point: Option<&'static str>,
+}
+
+/// What kind of a victim it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Role {
+    /// It publishes and reads, comes and leaves.
+    Lives,
+    /// As `Lives`, and makes the bus where there is none.
+    Makes,
+    /// It comes, and settles what others have left.
+    Settles,
+}
+
+const ROLES: [Role; 3] = [Role::Lives, Role::Makes, Role::Settles];
+
+pub(crate) fn options(dir: &Path) -> SharedOptions {
+    SharedBus::options()
+        .directory(dir)
+        .bytes(BYTES)
+        .members(MEMBERS)
+        .processes(PROCESSES)
+        .workers(4)
+        .schema_bytes(256)
+}
+
+impl Plan {
+    /// Starts a victim, to be killed at `fault`, if that is given.
+    pub(crate) fn start(&self, fault: Option<(&str, u64)>) -> Child {
+        let Self {
+            number,
+            seed,
+            role,
+            dir,
+        } = self;
+        let text = format!("{number} {seed} {} {}", *role as usize, dir.display());
+        let mut command: Command = again("victim::lives_until_it_is_killed", VARIABLE, text);
+        if let Some((name, time)) = fault {
+            command.env("MESSENGER_FAULT", format!("{name}:{time}"));
+        }
+        command.spawn().unwrap()
+    }
+
+    /// Runs a victim until it is dead: by `fault`, or after `patience`.
+    pub(crate) fn run(&self, fault: Option<(&'static str, u64)>, patience: Duration) -> Death {
+        let mut child = self.start(fault);
+        let begun = Instant::now();
+        let mut killed = None;
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            if begun.elapsed() > patience && killed.is_none() {
+                killed = Some(now());
+                child.kill().unwrap();
+            }
+            std::thread::sleep(Duration::from_micros(300));
+        };
+        let at = killed.unwrap_or_else(now);
+        let is_killed = status.signal() == Some(9);
+        assert!(is_killed, "{fault:?}, {self:?}: {}", said(&mut child));
+        let point = fault.filter(|_| killed.is_none()).map(|(point, _)| point);
+        Death { at, point }
+    }
+
+    fn told() -> Option<Self> {
+        let text = std::env::var(VARIABLE).ok()?;
+        let mut words = text.splitn(4, ' ');
+        let mut number = || words.next().and_then(|word| word.parse().ok());
+        let (number, seed, role) = (number()?, number()?, ROLES[number()? as usize]);
+        let dir = words.next()?.into();
+        Some(Self {
+            dir,
+            number,
+            seed,
+            role,
+        })
+    }
+}
+
+/// Where its half filled claims kill it, as the points of the library do.
+struct HalfFilled(u64);
+
+impl HalfFilled {
+    fn chosen() -> Self {
+        let chosen = std::env::var("MESSENGER_FAULT").unwrap_or_default();
+        let time = chosen.strip_prefix("half_filled:");
+        Self(time.and_then(|t| t.parse().ok()).unwrap_or(u64::MAX))
+    }
+
+    fn hit(&mut self) {
+        self.0 -= 1;
+        if self.0 == 0 {
+            let _ = rustix::process::kill_process(
+                rustix::process::getpid(),
+                rustix::process::Signal::KILL,
+            );
+            std::process::abort();
+        }
+    }
+}
+
+/// Does nothing but in a child.
+#[test]
+fn lives_until_it_is_killed() {
+    let Some(plan) = Plan::told() else { return };
+    let mut victim = Victim {
+        acks: Acks::open(&plan.dir.join("acks")),
+        rng: Rng(plan.seed),
+        first: plan.number * PUBLISHERS,
+        next: [0; PUBLISHERS as usize],
+        half_filled: HalfFilled::chosen(),
+    };
+    loop {
+        let options = options(&plan.dir);
+        match plan.role {
+            Role::Lives => victim.visit(&options.open(NAME).unwrap()),
+            Role::Makes => victim.visit(&options.open_or_create(NAME).unwrap()),
+            Role::Settles => {
+                let _bus = options.open(NAME).unwrap();
+                std::thread::sleep(Duration::from_secs(60));
+            }
+        }
+    }
+}
+
+struct Victim {
+    acks: Acks,
+    rng: Rng,
+    /// The number of its first publisher.
+    first: u64,
+    next: [u64; PUBLISHERS as usize],
+    half_filled: HalfFilled,
+}
+
+/// For how long it waits, for room or for records.
+const WAIT: Duration = Duration::from_millis(1);
+
+impl Victim {
+    /// From an opening of the bus to leaving it.
+    fn visit(&mut self, bus: &SharedBus) {
+        let rng = &mut self.rng;
+        let mut publishers: Vec<_> = (0..1 + rng.below(PUBLISHERS))
+            .map(|_| publisher(bus, rng))
+            .collect();
+        let mut readers: Vec<Reader> = Vec::new();
+        let turns = 1 + rng.below(80);
+        for _ in 0..turns {
+            let which = self.rng.below(publishers.len() as u64) as usize;
+            match self.rng.below(24) {
+                0..=9 => self.send(&mut publishers[which], which),
+                10..=13 => self.batch(&mut publishers[which], which),
+                14 => {
+                    let len = self.rng.below(200) as usize;
+                    if let Some(claim) = had(publishers[which].claim_timeout(tag(0, 0), len, WAIT))
+                    {
+                        if self.rng.one_in(2) {
+                            drop(claim);
+                        } else {
+                            // Aborted by what the publisher does next.
+                            std::mem::forget(claim);
+                        }
+                    }
+                }
+                15 => publishers[which] = publisher(bus, &mut self.rng),
+                16 | 17 if readers.len() < 2 => {
+                    let start = self.rng.pick(&[Start::Oldest, Start::Newest]);
+                    let subscriber = bus.bus().subscribe(start).unwrap();
+                    readers.push(Reader::new(Kind::Subscriber(subscriber)));
+                }
+                18 if readers.len() < 2 => {
+                    let observer = bus.bus().observe(Start::Newest).unwrap();
+                    readers.push(Reader::new(Kind::Observer(observer)));
+                }
+                19 => drop(readers.pop()),
+                20 => {
+                    let wait = self
+                        .rng
+                        .pick(&[WaitStrategy::Block, WaitStrategy::BlockNow]);
+                    if let Some(reader) = readers.last_mut() {
+                        reader.wait(wait);
+                    }
+                }
+                21 => std::thread::sleep(Duration::from_micros(self.rng.below(300))),
+                _ => {}
+            }
+            readers.iter_mut().for_each(Reader::read);
+        }
+    }
+
+    fn number(&self, which: usize) -> u64 {
+        self.first + which as u64
+    }
+
+    fn committed(&mut self, which: usize) {
+        self.next[which] += 1;
+        self.acks.set(self.number(which), self.next[which]);
+    }
+
+    fn send(&mut self, publisher: &mut Publisher, which: usize) {
+        let (number, next) = (self.number(which), self.next[which]);
+        let bytes = payload(number, next, publisher.max_payload());
+        let claim = publisher.claim_timeout(tag(number, next), bytes.len(), WAIT);
+        if let Some(claim) = had(claim) {
+            self.fill(claim, &bytes);
+            self.committed(which);
+        }
+    }
+
+    fn fill(&mut self, mut claim: Claim<'_>, bytes: &[u8]) {
+        let half = bytes.len() / 2;
+        claim.writer().put(&bytes[..half]).unwrap();
+        self.half_filled.hit();
+        claim.writer().put(&bytes[half..]).unwrap();
+        claim.commit().unwrap();
+    }
+
+    /// Several records in one run, of which some room may be left.
+    fn batch(&mut self, publisher: &mut Publisher, which: usize) {
+        let longest = publisher.max_payload();
+        let wanted = 100 + self.rng.below(longest as u64 - 100) as usize;
+        let Some(mut run) = had(publisher.try_reserve(wanted)) else {
+            return;
+        };
+        loop {
+            let (number, next) = (self.number(which), self.next[which]);
+            let bytes = payload(number, next, longest);
+            if record_len(bytes.len()) > run.remaining() || self.rng.one_in(8) {
+                return;
+            }
+            let claim = run.claim(tag(number, next), bytes.len()).unwrap();
+            self.fill(claim, &bytes);
+            self.committed(which);
+        }
+    }
+}
+
+/// What was claimed, if there was room.
+fn had<T>(claimed: Result<T, ClaimError>) -> Option<T> {
+    match claimed {
+        Ok(claim) => Some(claim),
+        Err(ClaimError::Timeout { .. } | ClaimError::Full { .. }) => None,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn publisher(bus: &SharedBus, rng: &mut Rng) -> Publisher {
+    let mut publisher = bus.bus().publisher().unwrap();
+    publisher.set_wait(rng.pick(&[
+        WaitStrategy::Yield,
+        WaitStrategy::Block,
+        WaitStrategy::BlockNow,
+    ]));
+    publisher
+}
+
+enum Kind {
+    Subscriber(Subscriber),
+    Observer(Observer),
+}
+
+/// One who reads, and checks what he sees from where he joined.
+struct Reader {
+    kind: Kind,
+    seen: Seen,
+    payload: Vec<u8>,
+}
+
+impl Reader {
+    fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            seen: Seen::default(),
+            payload: Vec::new(),
+        }
+    }
+
+    fn wait(&mut self, wait: WaitStrategy) {
+        let deadline = Some(Instant::now() + WAIT);
+        if let Kind::Subscriber(subscriber) = &mut self.kind {
+            subscriber.wait_until(wait, deadline, || false).unwrap();
+        }
+    }
+
+    fn read(&mut self) {
+        let longest = BYTES / 4;
+        let Self {
+            kind,
+            seen,
+            payload,
+        } = self;
+        match kind {
+            Kind::Subscriber(subscriber) => {
+                let took = subscriber.poll(20, |record| {
+                    seen.take(
+                        record.position(),
+                        record.tag(),
+                        record.payload(),
+                        longest,
+                        true,
+                    );
+                });
+                took.unwrap();
+            }
+            Kind::Observer(observer) => glance(observer, payload, seen, 5),
+        }
+    }
+}
+
+/// Has an observer look at some records.
+pub(crate) fn glance(observer: &mut Observer, payload: &mut Vec<u8>, seen: &mut Seen, most: usize) {
+    for _ in 0..most {
+        match observer.try_next(payload) {
+            Ok(Some(record)) => seen.glance(record.position, record.tag, payload, BYTES / 4),
+            Ok(None) => return,
+            Err(ObserveError::Lagged { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
