@@ -68,3 +68,24 @@ impl Tally {
         self.word().load(Ordering::Acquire) == OVER
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scratch::Scratch;
+
+    #[test]
+    fn both_sides_see_the_count_and_the_end() {
+        let scratch = Scratch::new().unwrap();
+        assert!(Tally::open(scratch.path()).is_err(), "nothing is there");
+        let here = Tally::make(scratch.path()).unwrap();
+        let there = Tally::open(scratch.path()).unwrap();
+        there.set(7);
+        here.wait(7);
+        assert!(!there.is_over());
+        here.end();
+        assert!(there.is_over());
+        File::create(scratch.path().join("tally")).unwrap();
+        assert!(Tally::open(scratch.path()).is_err(), "it is empty");
+    }
+}

@@ -120,8 +120,7 @@ fn chart(figures: &Figures<'_>, title: &str, cells: &[&Cell<'_>]) -> Option<Stri
             let unit = match cells[0].work {
                 "delivery" => "routes",
                 "group" => "publishers",
-                "ipc-observed" => "observers",
-                "ipc-gating" => "subscribers",
+                "ipc-observed" | "ipc-gating" => "attached",
                 _ => "bytes",
             };
             let _ = writeln!(
