@@ -47,6 +47,8 @@ pub struct Open {}
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, Message)]
 #[message(id = Mid::Batch, codec = bincode)]
 pub struct Batch {
+    /// Counts the batches, from 1.
+    pub number: u64,
     /// Whether no other follows.
     pub last: bool,
 }

@@ -24,6 +24,7 @@ const BATCH: usize = 512;
 pub struct Feed {
     reader: Reader<BufReader<File>>,
     tally: Tally,
+    batches: u64,
 }
 
 impl Feed {
@@ -37,6 +38,7 @@ impl Feed {
         Ok(Self {
             reader: Reader::new(BufReader::new(file)),
             tally: Tally::default(),
+            batches: 0,
         })
     }
 
@@ -50,7 +52,7 @@ impl Feed {
                 }
                 Ok(None) => {
                     out.send(&self.tally)?;
-                    return out.send(&Batch { last: true });
+                    return self.end(true, out);
                 }
                 Err(error) => {
                     self.tally.malformed += 1;
@@ -60,7 +62,13 @@ impl Feed {
                 }
             }
         }
-        out.send(&Batch { last: false })
+        self.end(false, out)
+    }
+
+    fn end(&mut self, last: bool, out: &mut Outbox<'_, Self>) -> Result {
+        self.batches += 1;
+        let number = self.batches;
+        out.send(&Batch { number, last })
     }
 }
 
@@ -87,8 +95,12 @@ impl Handle<Open> for Feed {
     }
 }
 
+/// The desk has seen a batch. One that died and came again may say so twice.
 impl Handle<Batch> for Feed {
     fn handle(&mut self, m: &Batch, out: &mut Outbox<'_, Self>) -> Result {
-        if m.last { Ok(()) } else { self.batch(out) }
+        if m.last || m.number < self.batches {
+            return Ok(());
+        }
+        self.batch(out)
     }
 }

@@ -3,12 +3,14 @@
 mod book;
 mod desk;
 mod feed;
+mod kept_desk;
 mod risk;
 mod signal;
 
 pub use book::Book;
-pub use desk::Desk;
+pub use desk::{Count, Desk, Figures};
 pub use feed::Feed;
+pub use kept_desk::KeptDesk;
 pub use risk::{Limits, Risk};
 pub use signal::{CLIP, Signal};
 

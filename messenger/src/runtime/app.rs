@@ -88,6 +88,7 @@ pub struct Builder<A: App> {
     pub(super) ground: Ground,
     pub(super) config: A::Config,
     only: Option<Vec<WorkerId<A>>>,
+    outside: bool,
     start: Start,
     pub(super) patience: Duration,
     pub(super) watch: Option<Watch>,
@@ -105,6 +106,7 @@ impl<A: App> Builder<A> {
             ground: ground.into(),
             config,
             only: None,
+            outside: false,
             start: Start::Newest,
             patience: Duration::from_secs(10),
             watch: None,
@@ -144,6 +146,15 @@ impl<A: App> Builder<A> {
         };
         let workers: Result<Vec<_>, _> = names.into_iter().map(find).collect();
         Ok(self.only(workers?))
+    }
+
+    /// Runs no worker: for a process that sends from outside, or listens, while others run the workers of the table on the same bus.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    #[must_use]
+    pub fn outside(mut self) -> Self {
+        self.only = Some(Vec::new());
+        self.outside = true;
+        self
     }
 
     /// Where on the bus the workers begin; with the first record after the start unless told.
@@ -380,7 +391,7 @@ impl<A: App> Builder<A> {
         };
         workers.sort_unstable();
         workers.dedup();
-        if workers.is_empty() || workers.iter().any(|&worker| worker >= all) {
+        if workers.is_empty() && !self.outside || workers.iter().any(|&worker| worker >= all) {
             return Err(StartError::NoWorkers { app: A::INFO.name });
         }
         Ok(workers)

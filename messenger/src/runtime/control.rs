@@ -95,6 +95,10 @@ impl Control {
         );
         if stopped.is_ok() {
             trace::stopping(self.cut_off());
+            // Where no worker runs there is none that could say so.
+            if *self.sending() == 0 {
+                self.ended.store(true, Ordering::Release);
+            }
             self.bus.wake_all();
         }
     }
