@@ -13,6 +13,10 @@ use crate::kit::{Other, TAG, forever, fresh, role, say, until};
 #[test]
 fn child_process() {
     let Some((role, name)) = role() else { return };
+    #[cfg(feature = "zero_copy")]
+    if let Some(workers) = role.strip_prefix("table:") {
+        return crate::table::child(workers, &name);
+    }
     let bus = SharedBus::open(&name).unwrap();
     let mut publisher = bus.bus().publisher().unwrap();
     match role.as_str() {

@@ -1,5 +1,7 @@
 //! What the tests share: names that nobody else has, and children that are other processes.
 
+#[cfg(feature = "zero_copy")]
+use std::io::Read;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -91,6 +93,12 @@ pub(crate) fn role() -> Option<(String, String)> {
     let told = std::env::var(ROLE).ok()?;
     let (role, name) = told.split_once(' ').unwrap();
     Some((role.to_owned(), name.to_owned()))
+}
+
+/// Waits until the parent says something, or is dead.
+#[cfg(feature = "zero_copy")]
+pub(crate) fn wait_for_a_byte() {
+    let _ = std::io::stdin().read_exact(&mut [0]);
 }
 
 /// Sleeps until it is killed.

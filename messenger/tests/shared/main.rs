@@ -5,3 +5,5 @@ mod kit;
 
 mod death;
 mod names;
+#[cfg(feature = "zero_copy")]
+mod table;

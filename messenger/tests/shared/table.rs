@@ -1,0 +1,544 @@
+//! A table whose workers run in several processes, each of which goes on where the one before had got.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use messenger::bus::Start;
+use messenger::shared::{SharedBus, SharedFault};
+use messenger::{
+    Handle, Handler, Lifecycle, Message, Outbox, Result, Running, StartError, messenger,
+};
+
+use crate::kit::{Other, fresh, say, until, wait_for_a_byte};
+
+/// What is to be doubled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Message)]
+#[message(id = 1, codec = zero_copy)]
+#[repr(C)]
+struct Single {
+    n: u64,
+}
+
+/// Twice a number, and so long that a few fill a ring.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Message)]
+#[message(id = 2, codec = zero_copy)]
+#[repr(C)]
+struct Double {
+    twice: u64,
+    filling: [u64; 7],
+}
+
+/// The test.
+#[derive(Handler)]
+#[handler(id = 1, sends(Single))]
+struct Boss;
+
+#[derive(Handler)]
+#[handler(id = 2, lifecycle, sends(Double))]
+struct Doubler {
+    log: Log,
+    /// How long each turn of its loop takes besides.
+    pause: Duration,
+    /// How many answers it gives to each.
+    answers: u64,
+}
+
+#[derive(Handler)]
+#[handler(id = 3)]
+struct Listener {
+    log: Log,
+}
+
+impl Handle<Single> for Doubler {
+    fn handle(&mut self, m: &Single, out: &mut Outbox<'_, Self>) -> Result {
+        self.log.add(m.n);
+        let (twice, filling) = (2 * m.n, [0; 7]);
+        for _ in 0..self.answers {
+            out.send(&Double { twice, filling })?;
+        }
+        Ok(())
+    }
+}
+
+impl Lifecycle for Doubler {
+    fn on_loop(&mut self, _: &mut Outbox<'_, Self>) -> Result {
+        if !self.pause.is_zero() {
+            thread::sleep(self.pause);
+        }
+        Ok(())
+    }
+}
+
+impl Handle<Double> for Listener {
+    fn handle(&mut self, m: &Double, _: &mut Outbox<'_, Self>) -> Result {
+        self.log.add(m.twice);
+        Ok(())
+    }
+}
+
+messenger! {
+    Split(config: Config);
+    First:
+        handlers: [ doubler: Doubler = config.doubler() ]
+        routes: [ Boss, Single: [doubler] ]
+    Second:
+        handlers: [ listener: Listener = Listener { log: Log::open(&config.dir.join("second")) } ]
+        routes: [ Doubler, Double: [listener] ]
+    outside: [ Boss ]
+}
+
+/// Where the workers' logs are, and how the first one behaves.
+#[derive(Clone)]
+struct Config {
+    dir: PathBuf,
+    pause: Duration,
+    answers: u64,
+}
+
+impl Config {
+    fn doubler(&self) -> Doubler {
+        Doubler {
+            log: Log::open(&self.dir.join("first")),
+            pause: self.pause,
+            answers: self.answers,
+        }
+    }
+}
+
+/// The numbers that a handler got, in a file that survives its process.
+struct Log(File);
+
+impl Log {
+    fn open(path: &Path) -> Self {
+        Self(
+            OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(path)
+                .unwrap(),
+        )
+    }
+
+    fn add(&mut self, n: u64) {
+        self.0.write_all(&n.to_le_bytes()).unwrap();
+    }
+
+    fn read(path: &Path) -> Vec<u64> {
+        let bytes = std::fs::read(path).unwrap_or_default();
+        assert_eq!(bytes.len() % 8, 0);
+        let number = |bytes: &[u8]| bytes.iter().rfold(0, |n, byte| n << 8 | u64::from(*byte));
+        bytes.chunks(8).map(number).collect()
+    }
+}
+
+/// A process that runs some workers, in the words of the one that started it: `bus dir pause answers`.
+pub(crate) fn child(workers: &str, rest: &str) {
+    let rest: Vec<&str> = rest.split(' ').collect();
+    let [name, dir, pause, answers] = rest[..] else {
+        panic!("{rest:?}");
+    };
+    let bus = SharedBus::open(name).unwrap();
+    let config = Config {
+        dir: dir.into(),
+        pause: Duration::from_millis(pause.parse().unwrap()),
+        answers: answers.parse().unwrap(),
+    };
+    let builder = Split::builder(&bus, config).only_named(workers.split('+'));
+    match builder.and_then(|builder| builder.start(Start::Oldest).run()) {
+        Ok(running) => {
+            say("runs");
+            wait_for_a_byte();
+            let report = running.stop().unwrap();
+            assert!(report.failures.is_empty(), "{report}");
+            say("stopped");
+        }
+        Err(error) => say(error),
+    }
+}
+
+/// A bus, the directory of the logs, and the process that sends.
+struct Place {
+    bus: SharedBus,
+    running: Option<Running<Split>>,
+    config: Config,
+}
+
+impl Place {
+    fn new(bytes: usize, hold: Duration) -> Self {
+        let options = SharedBus::options().bytes(bytes).hold_for_workers(hold);
+        let bus = options.create(&fresh()).unwrap();
+        let dir = std::env::temp_dir().join(format!("messenger-{}", bus.name()));
+        std::fs::create_dir(&dir).unwrap();
+        let (pause, answers) = (Duration::ZERO, 1);
+        let config = Config {
+            dir,
+            pause,
+            answers,
+        };
+        let running = Split::builder(&bus, config.clone())
+            .outside()
+            .run()
+            .unwrap();
+        let running = Some(running);
+        Self {
+            bus,
+            running,
+            config,
+        }
+    }
+
+    fn running(&self) -> &Running<Split> {
+        self.running.as_ref().unwrap()
+    }
+
+    /// Starts a process that runs `workers`; says what it says first.
+    fn start(&self, workers: &str) -> (Other, String) {
+        let Config {
+            dir,
+            pause,
+            answers,
+        } = &self.config;
+        let (name, dir, pause) = (self.bus.name(), dir.display(), pause.as_millis());
+        let role = format!("table:{workers}");
+        let mut other = Other::start(&role, &format!("{name} {dir} {pause} {answers}"));
+        let said = other.line();
+        (other, said)
+    }
+
+    fn run(&self, workers: &str) -> Other {
+        let (other, said) = self.start(workers);
+        assert_eq!(said, "runs");
+        other
+    }
+
+    /// Sends these numbers, from a thread.
+    fn send(&self, numbers: core::ops::RangeInclusive<u64>) -> thread::JoinHandle<()> {
+        let mut publisher = self.running().publisher::<Boss>().unwrap();
+        thread::spawn(move || {
+            for n in numbers {
+                publisher.send(&Single { n }).unwrap();
+            }
+        })
+    }
+
+    fn log(&self, worker: &str) -> Vec<u64> {
+        Log::read(&self.config.dir.join(worker))
+    }
+
+    /// Waits until this worker has got `last`.
+    fn wait(&self, worker: &str, last: u64) -> Vec<u64> {
+        until("the last number", || self.log(worker).last() == Some(&last));
+        self.log(worker)
+    }
+
+    /// Up to where the first worker has handled everything.
+    fn position(&self) -> Option<u64> {
+        let workers = self.bus.workers();
+        workers
+            .into_iter()
+            .find(|w| w.0 == "Split.First")
+            .unwrap()
+            .1
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.running = None;
+        let _ = std::fs::remove_dir_all(&self.config.dir);
+    }
+}
+
+/// Stops a process in good order.
+fn stop(mut other: Other) {
+    other.child.stdin.take().unwrap().write_all(b"!").unwrap();
+    assert_eq!(other.line(), "stopped");
+    assert!(other.child.wait().unwrap().success());
+}
+
+/// That `log` has all numbers up to `last`, each `times` its own, and goes back at most `kills` times.
+fn complete(log: &[u64], last: u64, times: u64, kills: usize) {
+    let back = log.windows(2).filter(|pair| pair[1] < pair[0]).count();
+    assert!(back <= kills, "it went back {back} times");
+    let mut log = log.to_vec();
+    log.sort_unstable();
+    log.dedup();
+    let all: Vec<u64> = (1..=last).map(|n| n * times).collect();
+    let missing: Vec<_> = all
+        .iter()
+        .filter(|n| log.binary_search(n).is_err())
+        .collect();
+    assert!(missing.is_empty(), "missing: {missing:?}");
+    assert_eq!(log.len(), all.len());
+}
+
+const HOLD: Duration = Duration::from_secs(20);
+
+#[test]
+fn a_table_runs_in_two_processes() {
+    let place = Place::new(1 << 16, HOLD);
+    let (first, second) = (place.run("First"), place.run("Second"));
+    place.send(1..=1000).join().unwrap();
+    place.wait("second", 2000);
+    stop(first);
+    stop(second);
+    complete(&place.log("first"), 1000, 1, 0);
+    complete(&place.log("second"), 1000, 2, 0);
+    assert_eq!(place.log("second").len(), 1000);
+}
+
+#[test]
+fn a_worker_runs_in_one_process_only() {
+    let place = Place::new(1 << 16, HOLD);
+    let first = place.run("First");
+    let here = Split::builder(&place.bus, place.config.clone());
+    let error = here.only([Split::SECOND, Split::FIRST]).run().unwrap_err();
+    let text = error.to_string();
+    let StartError::Shared(error) = error else {
+        panic!("{text}");
+    };
+    let SharedFault::WorkerRuns { worker, process } = error.fault() else {
+        panic!("{text}");
+    };
+    assert_eq!(
+        (worker.as_str(), process.pid),
+        ("Split.First", first.child.id())
+    );
+    // Nothing is left of the attempt.
+    let _second = place.run("Second");
+    stop(first);
+    let _first = place.run("First");
+    let (_, said) = place.start("First");
+    assert!(said.contains("`Split.First` runs already"), "{said}");
+}
+
+#[test]
+fn after_a_graceful_stop_each_record_is_handled_once() {
+    let place = Place::new(1 << 20, Duration::ZERO);
+    let _second = place.run("Second");
+    let sending = place.send(1..=4000);
+    for _ in 0..5 {
+        let first = place.run("First");
+        thread::sleep(Duration::from_millis(2));
+        stop(first);
+    }
+    sending.join().unwrap();
+    let _first = place.run("First");
+    let all: Vec<u64> = (1..=4000).collect();
+    assert_eq!(place.wait("first", 4000), all);
+    let twice: Vec<u64> = (1..=4000).map(|n| 2 * n).collect();
+    assert_eq!(place.wait("second", 8000), twice);
+}
+
+/// Kills the first worker's process again and again, on a ring that is always full.
+fn nothing_is_missing(pause: Duration, numbers: u64) {
+    const KILLS: usize = 20;
+    let mut place = Place::new(1 << 12, HOLD);
+    place.config.pause = pause;
+    let _second = place.run("Second");
+    let sending = place.send(1..=numbers);
+    for kill in 0..KILLS {
+        let mut first = place.run("First");
+        thread::sleep(Duration::from_micros(kill as u64 * 617 % 5000));
+        first.kill();
+    }
+    let _first = place.run("First");
+    sending.join().unwrap();
+    let first = place.wait("first", numbers);
+    let second = place.wait("second", 2 * numbers);
+    println!(
+        "{} of {numbers} were handled again",
+        first.len() as u64 - numbers
+    );
+    complete(&first, numbers, 1, KILLS);
+    complete(&second, numbers, 2, KILLS);
+}
+
+#[test]
+fn after_a_kill_nothing_is_missing() {
+    nothing_is_missing(Duration::ZERO, 40_000);
+}
+
+#[test]
+fn after_a_kill_between_a_batch_and_its_position_nothing_is_missing() {
+    nothing_is_missing(Duration::from_millis(2), 2000);
+}
+
+#[test]
+fn who_was_lapped_is_told_what_is_lost() {
+    let place = Place::new(1 << 12, Duration::ZERO);
+    let mut first = place.run("First");
+    place.send(1..=10).join().unwrap();
+    place.wait("first", 10);
+    first.kill();
+    let position = place.position().unwrap();
+    place.send(11..=1000).join().unwrap();
+    let run = || {
+        let builder = Split::builder(&place.bus, place.config.clone());
+        builder.only([Split::FIRST]).run()
+    };
+    let error = run().unwrap_err();
+    let text = error.to_string();
+    let StartError::Missed {
+        worker,
+        position: from,
+        oldest,
+    } = error
+    else {
+        panic!("{text}");
+    };
+    assert_eq!((worker, from), ("First", position));
+    assert!(oldest > position);
+    let lost = format!("{} bytes of it are lost", oldest - position);
+    assert!(text.contains(&lost), "{text}");
+    // It may not have stored the last batch when it died, but it had begun with the first.
+    assert!(position <= place.bus.bus().tail());
+
+    assert!(!place.bus.forget_worker("Split.Third").unwrap());
+    assert!(place.bus.forget_worker("Split.First").unwrap());
+    assert_eq!(place.position(), None);
+    let running = run().unwrap();
+    let error = place.bus.forget_worker("Split.First").unwrap_err();
+    assert!(
+        matches!(error.fault(), SharedFault::WorkerRuns { .. }),
+        "{error}"
+    );
+    place.send(1001..=1001).join().unwrap();
+    let log = place.wait("first", 1001);
+    assert_eq!(log.last_chunk(), Some(&[10, 1001]), "it began anew");
+    running.stop().unwrap();
+}
+
+#[test]
+fn what_is_held_is_held_for_so_long() {
+    const SHORT: Duration = Duration::from_millis(400);
+    let place = Place::new(1 << 12, SHORT);
+    let mut first = place.run("First");
+    place.send(1..=10).join().unwrap();
+    place.wait("first", 10);
+    first.kill();
+    let begun = Instant::now();
+    // More than the ring has room for, and nobody reads.
+    place.send(11..=1000).join().unwrap();
+    let waited = begun.elapsed();
+    println!("held for {SHORT:?}: the publisher waited {waited:?}");
+    assert!(waited >= SHORT - Duration::from_millis(20), "{waited:?}");
+    assert!(waited < SHORT + Duration::from_secs(2), "{waited:?}");
+    let (_, said) = place.start("First");
+    assert!(said.contains("bytes of it are lost"), "{said}");
+}
+
+#[test]
+fn what_waits_in_a_spill_is_sent_by_the_next_process() {
+    let mut place = Place::new(1 << 12, HOLD);
+    place.config.answers = 10;
+    let slow = place.running().subscribe_gating::<(Double,)>(Start::Newest);
+    let mut slow = slow.unwrap();
+    let mut first = place.run("First");
+    let sending = place.send(1..=400);
+    let mut got = Vec::new();
+    let wait = Duration::from_secs(10);
+    let mut kills = 0;
+    while got.last() != Some(&800) {
+        let double = slow.next_timeout(wait).unwrap().expect("the next answer");
+        let double = double.get::<Double>().unwrap().unwrap();
+        got.push(double.twice);
+        if got.len() % 100 == 0 && kills < 10 {
+            // The ring is full of answers by now.
+            thread::sleep(Duration::from_millis(5));
+            first.kill();
+            kills += 1;
+            first = place.run("First");
+        }
+    }
+    sending.join().unwrap();
+    assert_eq!(kills, 10);
+    complete(&got, 400, 2, kills);
+}
+
+/// A handler whose id another one has in the first table.
+#[derive(Handler)]
+#[handler(id = 2)]
+struct Stranger;
+
+impl Handle<Single> for Stranger {
+    fn handle(&mut self, _: &Single, _: &mut Outbox<'_, Self>) -> Result {
+        Ok(())
+    }
+}
+
+messenger! {
+    Clash();
+    Only:
+        handlers: [ stranger: Stranger = Stranger ]
+        routes: [ Boss, Single: [stranger] ]
+    outside: [ Boss ]
+}
+
+#[test]
+fn tables_that_mean_other_things_by_an_id_do_not_meet() {
+    let place = Place::new(1 << 16, HOLD);
+    let first = place.run("First");
+    for _ in 0..2 {
+        let error = Clash::builder(&place.bus).run().unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("Doubler") && text.contains("Stranger"),
+            "{text}"
+        );
+        println!("{text}");
+    }
+    stop(first);
+    // Also when nobody who knows is here any more.
+    let bus = SharedBus::options().keep(true).create(&fresh()).unwrap();
+    Split::builder(&bus, place.config.clone())
+        .run()
+        .unwrap()
+        .stop()
+        .unwrap();
+    let name = bus.name().to_owned();
+    drop(bus);
+    let bus = SharedBus::open(&name).unwrap();
+    let error = Clash::builder(&bus).run().unwrap_err();
+    let StartError::Shared(shared) = &error else {
+        panic!("{error}");
+    };
+    assert!(
+        matches!(shared.fault(), SharedFault::Conflict(_)),
+        "{error}"
+    );
+    drop(bus);
+    SharedBus::remove(&name).unwrap();
+}
+
+#[test]
+fn a_worker_that_the_table_has_not_got_is_named() {
+    let place = Place::new(1 << 12, HOLD);
+    let builder = Split::builder(&place.bus, place.config.clone());
+    let error = builder.only_named(["First", "Thrid"]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`Split` has no worker `Thrid`: it has First, Second"
+    );
+    let (_, said) = place.start("Thrid");
+    assert_eq!(said, error.to_string());
+    // To choose none is no way to run none.
+    let builder = Split::builder(&place.bus, place.config.clone());
+    let error = builder.only([]).run().unwrap_err();
+    assert!(matches!(error, StartError::NoWorkers { .. }), "{error}");
+}
+
+#[test]
+fn who_runs_no_worker_is_told_of_the_stop() {
+    let place = Place::new(1 << 12, HOLD);
+    let mut listens = place.running().subscribe::<(Double,)>().unwrap();
+    let stopper = place.running().stopper();
+    let waiting = thread::spawn(move || listens.next().unwrap().is_none());
+    thread::sleep(Duration::from_millis(50));
+    assert!(!waiting.is_finished());
+    stopper.stop();
+    assert!(waiting.join().unwrap());
+}
