@@ -6,15 +6,15 @@ use std::sync::mpsc::Sender;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
-
+use super::ear::{Ear, Heard};
 use super::error::SharedError;
 use super::layout::{Entry, Header, Parts, Place, Words};
 use super::lock::{self, Holder};
 use super::process::{Change, Membership, Process};
 use crate::bus::kept::{Memory, Window};
 use crate::bus::processes::Core;
-use crate::sync::Ordering::{Acquire, Relaxed, Release};
+use crate::sync::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use crate::sync::fence;
 
 /// What the state of an entry says, in its three low bits. The next one says whether who had it before died; above them stands a number
 /// that grows with each process that has it.
@@ -34,8 +34,13 @@ const STAND: u64 = 7;
 const DIED_BEFORE: u64 = 8;
 const NEXT: u64 = 16;
 
+/// How many processes have had the place before the one whose state this is, about.
+pub(super) fn turn_of(state: u64) -> u64 {
+    state / NEXT
+}
+
 /// The state of the process that takes a place after another, which left it in the state `before`.
-fn taken_after(before: u64) -> u64 {
+pub(super) fn taken_after(before: u64) -> u64 {
     let died = match Stand::of(before) {
         Stand::Settled => DIED_BEFORE,
         _ => 0,
@@ -85,6 +90,7 @@ pub(super) struct Desk {
     pub(super) removes: bool,
     pub(super) hold: u64,
     pub(super) core: Core,
+    pub(super) ear: Ear,
     pub(super) place: Place,
     /// The member slot by which it pins what it looks at.
     own: usize,
@@ -107,7 +113,7 @@ impl Desk {
     pub(super) fn new(
         (path, file): (PathBuf, File),
         (words, parts, header): (Words, Parts, Header),
-        (core, place, own): (Core, Place, usize),
+        (core, ear, place, own): (Core, Ear, Place, usize),
     ) -> Self {
         let settling = Mutex::new(core.memory.window());
         Self {
@@ -118,6 +124,7 @@ impl Desk {
             removes: header.removes,
             hold: header.hold,
             core,
+            ear,
             place,
             own,
             settling,
@@ -139,18 +146,21 @@ impl Desk {
         go(&self.entry(self.place));
     }
 
-    /// Has all processes look who is there: their watchers are told when the file is touched.
+    /// Has all other processes look who is there.
     pub(super) fn poke(&self) {
-        let now = Timespec {
-            tv_sec: 0,
-            tv_nsec: UTIME_NOW,
-        };
-        let times = Timestamps {
-            last_access: now,
-            last_modification: now,
-        };
-        // Where it is refused they learn of it by their next look.
-        let _ = futimens(&self.file, &times);
+        // Of two that come at once, each has said that it is here before it looks for the other, so one of them sees it.
+        fence(SeqCst);
+        for place in self.places().filter(|&place| place != self.place) {
+            let state = self.entry(place).state().load(Acquire);
+            if Stand::of(state) != Stand::Here || self.ear.tell(place, turn_of(state)) == Heard::Yes
+            {
+                continue;
+            }
+            // One that is dying is settled; one that lives, and can't hear, has to look by itself, and so have we for him.
+            if self.lives(place) && self.entry(place).state().load(Acquire) == state {
+                self.words.deaf().store(1, Relaxed);
+            }
+        }
     }
 
     /// Whether the process in `place` lives, as far as can be told: of one that can't be asked about it is taken to.
@@ -293,14 +303,13 @@ impl Desk {
     }
 }
 
-/// Says that this process is in `place`, which it has locked.
-pub(super) fn enter(entry: &Entry<'_>, name: &str) {
+/// Says that this process is in the place of `entry`, which it has locked, and has `state` there.
+pub(super) fn enter(entry: &Entry<'_>, state: u64, name: &str) {
     entry.set_name(name);
     entry.whose().store(std::process::id().into(), Relaxed);
     entry.at().store(now(), Relaxed);
     fault!("entered");
-    let before = entry.state().load(Relaxed);
-    entry.state().store(taken_after(before), Release);
+    entry.state().store(state, Release);
     fault!("place_taken");
 }
 

@@ -46,6 +46,8 @@ mod word {
     pub(super) const REMOVED: usize = 16;
     /// Which half of the schema's part counts, in the top bit, and how many bytes it has.
     pub(super) const SCHEMA_LEN: usize = 17;
+    /// Not 0: some process could not be told something, so all look again now and then.
+    pub(super) const DEAF: usize = 18;
 }
 
 /// How many processes can have a place: with more, a look at all of them takes too long.
@@ -252,6 +254,11 @@ impl Words {
         self.first(word::REMOVED).store(1, Release);
     }
 
+    /// Whether some process could not be told something.
+    pub(super) fn deaf(&self) -> &AtomicU64 {
+        self.first(word::DEAF)
+    }
+
     /// The entry of a process.
     pub(super) fn process(&self, parts: &Parts, place: Place) -> Entry<'_> {
         assert!(usize::from(place.index()) < parts.sizes.processes);
@@ -360,4 +367,4 @@ impl<'a> Entry<'a> {
     }
 }
 
-const _: () = assert!(TEXT_AT + LONGEST <= ENTRY && word::SCHEMA_LEN * 8 < PAGE);
+const _: () = assert!(TEXT_AT + LONGEST <= ENTRY && word::DEAF * 8 < PAGE);

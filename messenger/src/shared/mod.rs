@@ -18,6 +18,7 @@
 mod create;
 mod desk;
 mod doorbell;
+mod ear;
 mod error;
 mod handle;
 mod layout;

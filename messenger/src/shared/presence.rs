@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, TryLockError, Weak};
 use std::time::Duration;
 
 use super::desk::{self, Desk, Stand, lock_of};
+use super::ear::{Ear, Identity};
 use super::error::{SharedError, SharedFault};
-use super::layout::{Header, Parts, Place, Words};
+use super::layout::{Entry, Header, Parts, Place, Words};
 use super::lock;
 use super::options::SharedOptions;
 use super::process::Process;
@@ -19,9 +20,6 @@ use super::watcher::Watcher;
 use crate::bus::processes::{self, Core};
 use crate::memory::Region;
 use crate::sync::Ordering::{Acquire, Relaxed};
-
-/// Which file it is.
-type Identity = (u64, u64);
 
 type House = Vec<(Identity, Weak<Presence>)>;
 
@@ -213,7 +211,7 @@ impl Presence {
         let core = core_of(&words, &parts, &header, place.owner());
         check(&core, path)?;
         let entry = words.process(&parts, place);
-        desk::enter(&entry, &name_of(options));
+        let ear = come(identity, place, &entry, options);
         let Some(own) = core.attach() else {
             desk::go(&entry);
             let members = parts.sizes.members;
@@ -225,7 +223,7 @@ impl Presence {
             Desk::new(
                 (path.to_owned(), file),
                 (words, parts, header),
-                (core, place, own),
+                (core, ear, place, own),
             ),
         );
         house.push((identity, Arc::downgrade(&presence)));
@@ -249,7 +247,8 @@ impl Presence {
         let locked = lock::try_place(&file, place).map_err(|e| system("locking its file", e))?;
         debug_assert!(locked, "nobody else has it");
         let core = core_of(&words, &parts, &header, place.owner());
-        desk::enter(&words.process(&parts, place), &name_of(options));
+        let identity = (meta.dev(), meta.ino());
+        let ear = come(identity, place, &words.process(&parts, place), options);
         let Some(own) = core.attach() else {
             let members = parts.sizes.members;
             let full = crate::bus::JoinError::NoFreeSlot { members };
@@ -260,13 +259,12 @@ impl Presence {
             return Ok(None);
         }
         fault!("linked");
-        let identity = (meta.dev(), meta.ino());
         let presence = Self::begin(
             identity,
             Desk::new(
                 (path.to_owned(), file),
                 (words, parts, header),
-                (core, place, own),
+                (core, ear, place, own),
             ),
         );
         house.push((identity, Arc::downgrade(&presence)));
@@ -294,6 +292,14 @@ fn open_file(path: &Path) -> std::io::Result<File> {
         .write(true)
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
         .open(path)
+}
+
+/// Says that this process is in `place`, and listens from before that on.
+fn come(bus: Identity, place: Place, entry: &Entry<'_>, options: &SharedOptions) -> Ear {
+    let state = desk::taken_after(entry.state().load(Acquire));
+    let ear = Ear::new(bus, place, desk::turn_of(state));
+    desk::enter(entry, state, &name_of(options));
+    ear
 }
 
 fn name_of(options: &SharedOptions) -> String {

@@ -1,33 +1,32 @@
 //! The thread that learns from the kernel who has come, gone or died, and settles what the dead have left.
 //!
-//! It sleeps until the file of the bus is closed by somebody who could write it, which the kernel also does for the dead, or is touched, as those do
-//! who come and go, or a process that it can see has ended.
+//! It sleeps until a process that it can see has ended (a `pidfd` tells), or somebody who has come, left or settled tells it to look. Besides it looks
+//! now and then: seldom if all can be seen and heard, often if not all.
 
-use core::mem::MaybeUninit;
 use std::collections::HashMap;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
-use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, waitid};
 
 use super::desk::{Desk, Rest, Stand, has_died};
 use super::layout::Place;
 use super::lock::{self, Holder};
 use super::process::{Cause, Change, Process};
-use crate::sync::Ordering::Acquire;
+use crate::sync::Ordering::{Acquire, Relaxed};
 
 /// When something is to be settled that can't be yet.
 const SOON: Duration = Duration::from_millis(1);
-/// Where somebody can be watched by one means only. (A child that it forked keeps the file open; then its death closes nothing.)
-const NOW_AND_THEN: Duration = Duration::from_millis(100);
-/// Where nobody can be watched.
+/// Where all can be seen and heard: somebody might still come whom this one can't hear, as from another network namespace.
+const SELDOM: Duration = Duration::from_millis(200);
+/// Where somebody can't be seen or heard: a process in another namespace.
 const OFTEN: Duration = Duration::from_millis(5);
-/// From the closing of a dead process's files until its parent can be told how it ended.
-const ENDING: Duration = Duration::from_millis(10);
+/// From the closing of a dead process's files until its parent can be told how it ended: what it had open is let go
+/// meanwhile, for which the kernel may wait.
+const ENDING: Duration = Duration::from_secs(1);
 
 /// The thread, which ends when this goes.
 pub(super) struct Watcher {
@@ -74,18 +73,26 @@ struct Known {
     ended: bool,
 }
 
+/// A child of this process that has died, and not ended yet.
+struct Ending {
+    process: Process,
+    pidfd: OwnedFd,
+    /// Until then its end is waited for.
+    until: Instant,
+}
+
 struct Watch {
     desk: Arc<Desk>,
-    inotify: Option<OwnedFd>,
     known: HashMap<Place, Known>,
+    ending: Vec<Ending>,
 }
 
 impl Watch {
     fn new(desk: &Arc<Desk>) -> Self {
         Self {
-            inotify: watch_file(desk),
             desk: Arc::clone(desk),
             known: HashMap::new(),
+            ending: Vec::new(),
         }
     }
 
@@ -112,19 +119,51 @@ impl Watch {
                 continue;
             }
             if let Some(known) = self.known.remove(&place) {
-                let change = if has_died(known.state, state) {
-                    let cause = known.pidfd.as_ref().and_then(cause);
-                    Change::Died { cause }
+                if has_died(known.state, state) {
+                    self.tell_death(known);
                 } else {
-                    Change::Left
-                };
-                desk.tell(known.process, change);
+                    desk.tell(known.process, Change::Left);
+                }
             }
             if Stand::of(state) == Stand::Here {
                 self.meet(place);
             }
         }
+        self.tell_ends();
         rest
+    }
+
+    fn tell_death(&mut self, Known { process, pidfd, .. }: Known) {
+        let cause = match pidfd {
+            None => None,
+            Some(pidfd) => match end_of(&pidfd) {
+                End::Known(cause) => cause,
+                End::ToCome => {
+                    let until = Instant::now() + ENDING;
+                    self.ending.push(Ending {
+                        process,
+                        pidfd,
+                        until,
+                    });
+                    return;
+                }
+            },
+        };
+        self.desk.tell(process, Change::Died { cause });
+    }
+
+    /// Tells of those of whom it is known by now how they have ended, or who take too long.
+    fn tell_ends(&mut self) {
+        let desk = &self.desk;
+        self.ending.retain(|ending| {
+            let cause = match end_of(&ending.pidfd) {
+                End::Known(cause) => cause,
+                End::ToCome if Instant::now() < ending.until => return true,
+                End::ToCome => None,
+            };
+            desk.tell(ending.process.clone(), Change::Died { cause });
+            false
+        });
     }
 
     fn meet(&mut self, place: Place) {
@@ -156,31 +195,32 @@ impl Watch {
 
     /// Sleeps until there is something to look at. `true`: the thread is to end.
     fn sleep(&mut self, stop: &OwnedFd, rest: Rest) -> bool {
-        let mut wait = match rest {
-            Rest::Soon => Some(SOON),
-            // (Rounded up, or the last look would come a little too early.)
-            Rest::Within(left) => Some(left + SOON),
-            Rest::Nothing => None,
-        };
-        let mut within =
-            |limit: Duration| wait = Some(wait.map_or(limit, |w: Duration| w.min(limit)));
-        if self.inotify.is_none() {
-            within(OFTEN);
-        }
+        let desk = &self.desk;
         let blind =
-            |(&place, known): (&Place, &Known)| place != self.desk.place && known.pidfd.is_none();
-        // One that has ended by its descriptor, and still has the file: it will be gone in a moment.
-        if self.known.values().any(|known| known.ended) {
-            within(SOON);
-        } else if self.known.iter().any(blind) {
-            within(NOW_AND_THEN);
-        }
-        let timeout = wait.map(timespec);
+            |(&place, known): (&Place, &Known)| place != desk.place && known.pidfd.is_none();
+        let deaf = desk.ear.fd().is_none() || desk.words.deaf().load(Relaxed) != 0;
+        let usual = if deaf || self.known.iter().any(blind) {
+            OFTEN
+        } else {
+            SELDOM
+        };
+        let wait = match rest {
+            Rest::Soon => SOON,
+            // One that has ended, and still has its place: others are settling for it.
+            _ if self.known.values().any(|known| known.ended) => SOON,
+            // (Rounded up, or the last look would come a little too early.)
+            Rest::Within(left) => usual.min(left + SOON),
+            Rest::Nothing => usual,
+        };
         let mut places = Vec::with_capacity(self.known.len());
         let mut fds = Vec::with_capacity(self.known.len() + 2);
         fds.push(PollFd::new(stop, PollFlags::IN));
-        if let Some(inotify) = &self.inotify {
-            fds.push(PollFd::new(inotify, PollFlags::IN));
+        let ear = desk.ear.fd();
+        if let Some(ear) = &ear {
+            fds.push(PollFd::new(ear, PollFlags::IN));
+        }
+        for ending in &self.ending {
+            fds.push(PollFd::new(&ending.pidfd, PollFlags::IN));
         }
         let others = fds.len();
         for (&place, known) in &self.known {
@@ -189,7 +229,7 @@ impl Watch {
                 fds.push(PollFd::new(pidfd, PollFlags::IN));
             }
         }
-        if poll(&mut fds, timeout.as_ref()).is_err() {
+        if poll(&mut fds, Some(&timespec(wait))).is_err() {
             return false;
         }
         let stopped = !fds[0].revents().is_empty();
@@ -203,52 +243,33 @@ impl Watch {
                 known.ended = true;
             }
         }
-        if let Some(inotify) = &self.inotify {
-            drain(inotify);
-        }
+        self.desk.ear.drain();
         stopped
     }
 }
 
-/// Has the kernel tell when the file is closed or touched.
-fn watch_file(desk: &Desk) -> Option<OwnedFd> {
-    let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok()?;
-    // Not by its path, which may be another's by now.
-    let itself = format!("/proc/self/fd/{}", desk.file.as_raw_fd());
-    let what = WatchFlags::CLOSE_WRITE | WatchFlags::ATTRIB;
-    inotify::add_watch(&inotify, itself, what).ok()?;
-    Some(inotify)
+/// How a process has ended.
+enum End {
+    /// `None`: the kernel tells only its parent.
+    Known(Option<Cause>),
+    /// It is a child of this one, and closes its files a moment before it has ended.
+    ToCome,
 }
 
-/// Takes all that the kernel has told.
-fn drain(inotify: &OwnedFd) {
-    let mut buffer = [MaybeUninit::uninit(); 1024];
-    let mut reader = inotify::Reader::new(inotify, &mut buffer);
-    while let Ok(event) = reader.next() {
-        debug_assert!(event.events() != ReadFlags::empty());
-    }
-}
-
-/// How a child of this process ended; its parent can still wait for it.
-fn cause(pidfd: &OwnedFd) -> Option<Cause> {
-    let look = || {
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        waitid(WaitId::PidFd(pidfd.as_fd()), options)
+/// How a process has ended that has died, as its parent can still wait for it.
+fn end_of(pidfd: &OwnedFd) -> End {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    let status = match waitid(WaitId::PidFd(pidfd.as_fd()), options) {
+        Ok(Some(status)) => status,
+        Ok(None) => return End::ToCome,
+        // Another's child.
+        Err(_) => return End::Known(None),
     };
-    // Another's child is an error. One's own closes its files a moment before it has ended.
-    let status = match look().ok()? {
-        Some(status) => status,
-        None => {
-            let mut ended = [PollFd::new(pidfd, PollFlags::IN)];
-            poll(&mut ended, Some(&timespec(ENDING))).ok()?;
-            look().ok()??
-        }
-    };
-    match (status.terminating_signal(), status.exit_status()) {
+    End::Known(match (status.terminating_signal(), status.exit_status()) {
         (Some(signal), _) => Some(Cause::Signal(signal)),
         (None, Some(code)) => Some(Cause::Exit(code)),
         (None, None) => None,
-    }
+    })
 }
 
 fn timespec(time: Duration) -> Timespec {
