@@ -202,9 +202,9 @@ impl<K: PublisherKind> Bus<K> {
         self.core.step()
     }
 
-    /// Whether some subscriber has yet to read what stands before `position`.
-    pub(crate) fn has_reader_before(&self, position: u64) -> bool {
-        has_reader_before(&self.core, position)
+    /// Whether some subscriber, but for that in the slot `except`, has yet to read what stands before `position`.
+    pub(crate) fn has_reader_before(&self, position: u64, except: usize) -> bool {
+        has_reader_before(&self.core, position, except)
     }
 
     /// Says what ids mean to one who attaches; holds until the registration is dropped.

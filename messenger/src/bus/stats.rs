@@ -76,10 +76,11 @@ pub(super) fn stats(core: &Core) -> Stats {
 }
 
 /// Whether some subscriber holds records before `position`.
-pub(super) fn has_reader_before(core: &Core, position: u64) -> bool {
+pub(super) fn has_reader_before(core: &Core, position: u64, except: usize) -> bool {
     // Relaxed: a hint, asked for again and again.
     let used = core.memory.control().slots_used.load(Relaxed) as usize;
-    core.memory.slots().iter().take(used).any(|slot| {
+    let slots = core.memory.slots().iter().take(used).enumerate();
+    (slots.filter(|(index, _)| *index != except)).any(|(_, slot)| {
         matches!(Gate::of(slot.gate.load(Relaxed)), Gate::Subscriber(held) if held < position)
     })
 }

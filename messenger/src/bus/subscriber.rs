@@ -45,6 +45,8 @@ struct Cursor {
     /// Records before this one are before the start, or were there before the bus was opened: then their checksums are
     /// looked at.
     plain: u64,
+    /// What is read stays held until it is let go of by name.
+    holds: bool,
     window: Window,
 }
 
@@ -96,6 +98,7 @@ impl Subscriber {
             stored: joined.floor,
             start,
             plain: start.max(core.memory.opened_at()),
+            holds: false,
             window: core.memory.window(),
         };
         // Lets go of what it does not want, also if it is never asked for a record. An error
@@ -115,9 +118,26 @@ impl Subscriber {
     }
 
     /// Its slot on the bus.
-    #[cfg(all(feature = "shared", target_os = "linux"))]
     pub(crate) fn slot(&self) -> usize {
         self.cursor.slot
+    }
+
+    /// From now on, what is read by [`poll`](Self::poll) stays held until [`let_go`](Self::let_go).
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub(crate) fn hold_back(&mut self) {
+        self.cursor.holds = true;
+    }
+
+    /// The position from which on records are held.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub(crate) fn held(&self) -> u64 {
+        self.cursor.stored
+    }
+
+    /// Lets go of all that has been read.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub(crate) fn let_go(&mut self) {
+        self.cursor.store(&self.core);
     }
 
     /// The first position from which on it is given records.
@@ -202,7 +222,7 @@ impl Subscriber {
         let Self { core, cursor, .. } = self;
         // A look in vain, of which there are many, wants little and is inlined.
         if cursor.sees_nothing(core) {
-            cursor.store(core);
+            cursor.settle(core);
             return Ok(0);
         }
         read_batch(core, cursor, max, each)
@@ -220,7 +240,7 @@ impl Subscriber {
         deadline: Option<Instant>,
         mut stop: impl FnMut() -> bool,
     ) -> Result<bool, ReadError> {
-        self.cursor.store(&self.core);
+        self.cursor.settle(&self.core);
         if wait == WaitStrategy::BlockNow {
             self.enrol();
         }
@@ -349,12 +369,20 @@ impl Cursor {
         }
     }
 
+    /// Lets go of what was lent before, unless it is to stay held.
+    #[inline]
+    fn settle(&mut self, core: &Core) {
+        if !self.holds {
+            self.store(core);
+        }
+    }
+
     /// All before `position` has been read. (Small to call, so that where a reader panics, too, the call is inlined into the drop
     /// of a [`Batch`], which then needs no memory.)
     #[inline(never)]
     fn let_go(&mut self, core: &Core, position: u64) {
         self.at.position = position;
-        self.store(core);
+        self.settle(core);
     }
 
     /// Whether a record is there; steps over what is none, and lets go of it. Nothing is lent.
@@ -364,7 +392,7 @@ impl Cursor {
             // Who takes it checks it again.
             self.at.near = 0;
         }
-        self.store(core);
+        self.settle(core);
         Ok(ready)
     }
 

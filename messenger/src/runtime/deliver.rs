@@ -135,7 +135,13 @@ pub(crate) fn returned(link: &mut Link, seat: Seat, error: HandlerError) {
     };
     match link.info.options.on_error {
         OnError::Report => link.control.report(failure),
-        OnError::Stop => link.control.fail(failure),
+        OnError::Stop => {
+            #[cfg(feature = "journal")]
+            if link.call == super::link::Call::Loop {
+                link.unkept = true;
+            }
+            link.control.fail(failure);
+        }
     }
 }
 

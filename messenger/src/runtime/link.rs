@@ -28,6 +28,9 @@ pub(crate) struct Link {
     pub(crate) spill: Spill,
     #[cfg(feature = "journal")]
     pub(crate) kept: super::kept::Kept,
+    /// An `on_loop` has stopped the run by an error: what it was to keep of the last records may not be kept.
+    #[cfg(feature = "journal")]
+    pub(crate) unkept: bool,
     /// Why the oldest of what is spilled could not be sent, when that was tried last.
     refused: Option<ClaimError>,
     /// The record in hand, or the last one.
@@ -88,6 +91,8 @@ impl Link {
             spill: Spill::new(info.options.spill),
             #[cfg(feature = "journal")]
             kept: super::kept::Kept::default(),
+            #[cfg(feature = "journal")]
+            unkept: false,
             refused: None,
             position: 0,
             route: usize::MAX,
@@ -331,9 +336,9 @@ impl Link {
         });
     }
 
-    /// Waits for room for the oldest of what was spilled, as long as others hold back what stands before `position`,
-    /// until `deadline` or the stop.
-    pub(crate) fn wait_for_room(&mut self, position: u64, deadline: Instant) {
+    /// Waits for room for the oldest of what was spilled, as long as others than the worker's own subscriber, in the slot `own`,
+    /// hold back what stands before `position`, until `deadline` or the stop.
+    pub(crate) fn wait_for_room(&mut self, position: u64, own: usize, deadline: Instant) {
         let Some((tag, payload)) = self.spill.front() else {
             return;
         };
@@ -341,7 +346,7 @@ impl Link {
         let claim = self
             .publisher
             .claim_until(tag, payload.len(), Some(deadline), || {
-                control.is_stopping() || !control.bus.has_reader_before(position)
+                control.is_stopping() || !control.bus.has_reader_before(position, own)
             });
         // It cannot fail: the claim was made for so many bytes.
         let filled = claim.ok().and_then(|mut claim| {

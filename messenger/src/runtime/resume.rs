@@ -25,19 +25,22 @@ impl<W: Worker> Runner<W> {
         self.link.note(NoteKind::Timer.about(source), &payload);
     }
 
-    /// Stores how far the worker has got, unless something that was sent on the way is not out yet.
+    /// Stores how far the worker has got, and then lets go of what it has handled: unless something that was sent on the way is not
+    /// out yet, or a handler could not keep what it has to.
     #[cold]
     pub(super) fn keep_position(&mut self) {
         let position = self.reached();
         let Some(mark) = &mut self.mark else {
             return;
         };
-        if !self.link.spill.is_empty() {
+        if !self.link.spill.is_empty() || self.link.unkept {
             return;
         }
         if let Err(error) = mark.store(position) {
             self.give_up_cursor(error);
         }
+        #[cfg(all(feature = "shared", target_os = "linux"))]
+        self.subscriber.let_go();
     }
 
     fn give_up_cursor(&mut self, error: crate::journal::CursorError) {

@@ -24,13 +24,13 @@ const HOLD: Duration = Duration::from_millis(5);
 pub(crate) struct Runner<W: Worker> {
     pub(super) worker: W,
     pub(super) link: Link,
-    pub(super) subscriber: Subscriber,
-    /// Where the worker says how far it has got, for who runs it next.
+    /// Where the worker says how far it has got, for who runs it next. (Dropped before the subscriber, whose slot it names.)
     #[cfg(feature = "journal")]
     pub(super) mark: Option<super::mark::Mark>,
     /// Where each record is copied before it is looked at, on a bus that other processes write, too: what is checked is then what is handled.
     #[cfg(all(feature = "shared", target_os = "linux"))]
     pub(super) copy: Option<super::aligned::AlignedBytes>,
+    pub(super) subscriber: Subscriber,
     pub(super) config: Arc<<W::App as App>::Config>,
     pub(super) clock: Clock,
     passed: u64,
@@ -83,11 +83,11 @@ impl<W: Worker> Runner<W> {
         Self {
             worker,
             link,
-            subscriber,
             #[cfg(feature = "journal")]
             mark: None,
             #[cfg(all(feature = "shared", target_os = "linux"))]
             copy: None,
+            subscriber,
             config,
             clock,
             passed: 0,
@@ -251,13 +251,34 @@ impl<W: Worker> Runner<W> {
     #[cold]
     fn hold(&mut self) {
         self.link.flush();
-        if self.link.spill.is_empty() || self.link.control.is_stopping() {
+        if self.link.spill.is_empty() {
             return;
         }
-        let position = self.subscriber.position();
+        let (position, own) = (self.subscriber.position(), self.subscriber.slot());
+        if self.link.control.is_stopping() {
+            return self.let_go_if_least();
+        }
+        if !self.link.control.bus.has_reader_before(position, own) {
+            self.let_go_if_least();
+        }
         let hold = Instant::now() + HOLD;
         let deadline = self.link.timers.next().map_or(hold, |next| next.min(hold));
-        self.link.wait_for_room(position, deadline);
+        self.link.wait_for_room(position, own, deadline);
+        if !self.link.spill.is_empty() {
+            self.let_go_if_least();
+        }
+    }
+
+    /// With a spill, and if all wait for what this worker still holds though it has handled it, lets go of that: there would never be
+    /// room otherwise. If the process is killed before the spill is out, whoever runs the worker next may miss something, and is told.
+    fn let_go_if_least(&mut self) {
+        #[cfg(all(feature = "shared", target_os = "linux"))]
+        {
+            let (held, own) = (self.subscriber.held(), self.subscriber.slot());
+            if !self.link.control.bus.has_reader_before(held, own) {
+                self.subscriber.let_go();
+            }
+        }
     }
 
     /// Waits for a record in the worker's own way. `false`: there is no point in waiting any longer.

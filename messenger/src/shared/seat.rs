@@ -12,6 +12,7 @@ use super::presence::{Presence, hold_house, try_hold_house};
 use super::process::Process;
 use crate::bus::Subscriber;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
+use crate::sync::fence;
 
 /// No position has been said yet.
 const NONE: u64 = u64::MAX;
@@ -102,10 +103,13 @@ impl Seat {
         let _here = hold_house();
         let _door = lock::door(&desk.file).map_err(|e| desk.system("waiting for the door", e))?;
         let entry = desk.words.worker(&desk.parts, self.index);
-        // First, or nobody would know of it if this process died.
-        desk.free_held_slot(&entry);
-        fault!("seat_unheld");
+        let before = desk.slot_of(&entry);
+        // If this process dies before the next step, nobody's entry names the slot before, and so it is freed.
         entry.slot().store(subscriber.slot() as u64 + 1, Release);
+        fault!("seat_unheld");
+        if let Some(slot) = before.filter(|&slot| desk.is_held(slot)) {
+            desk.core.free_slot(slot);
+        }
         if self.said == NONE {
             self.store(subscriber.start());
         }
@@ -145,6 +149,8 @@ impl Desk {
             if let Some(slot) = self.slot_of(&entry) {
                 if hold > 0 && self.core.owner_of(slot) == Some(place.owner()) {
                     entry.until().store(clock().saturating_add(hold), Relaxed);
+                    // Who sees that it is held sees until when.
+                    fence(Release);
                     self.core.hand_over(slot, HELD);
                     fault!("seat_held");
                 }
@@ -159,41 +165,56 @@ impl Desk {
         (slot < self.parts.sizes.members).then_some(slot)
     }
 
-    /// Frees the slot that is held for a worker, if one is. The caller holds the door.
-    fn free_held_slot(&self, entry: &Entry<'_>) -> bool {
-        let held = (self.slot_of(entry)).filter(|&slot| self.core.owner_of(slot) == Some(HELD));
-        if let Some(slot) = held {
-            self.core.free_slot(slot);
-        }
-        held.is_some()
+    /// Whether a slot is held for a worker that has still to come.
+    fn is_held(&self, slot: usize) -> bool {
+        self.core.owner_of(slot) == Some(HELD)
     }
 
-    /// Frees what has been held for long enough. Says whether there was any, and for how long the next is held.
+    /// Frees what has been held for long enough, or for nobody. Says whether there was any, and for how long the next is held.
     pub(super) fn free_held(&self) -> (bool, Option<Duration>) {
         let (mut freed, mut next) = (false, None::<u64>);
         if self.hold == 0 {
             return (freed, None);
         }
-        for index in 0..self.parts.sizes.workers {
-            let entry = self.words.worker(&self.parts, index);
-            let held =
-                || (self.slot_of(&entry)).is_some_and(|s| self.core.owner_of(s) == Some(HELD));
-            if !held() {
-                continue;
-            }
-            let left = entry.until().load(Relaxed).saturating_sub(clock());
+        for slot in (0..self.parts.sizes.members).filter(|&slot| self.is_held(slot)) {
+            let left = self.left(slot);
             if left > 0 {
                 next = Some(next.map_or(left, |next| next.min(left)));
                 continue;
             }
             // Who holds the door may be stopped, and this thread has more to do.
             let here = try_hold_house();
-            match here.as_ref().map(|_| lock::try_door(&self.file)) {
-                Some(Ok(Some(_door))) => freed |= self.free_held_slot(&entry),
-                _ => next = Some(0),
+            let Some(Ok(Some(_door))) = here.as_ref().map(|_| lock::try_door(&self.file)) else {
+                next = Some(0);
+                continue;
+            };
+            // Nobody has come, nor anything been held anew, before the door was closed.
+            if self.is_held(slot) && self.left(slot) == 0 {
+                // First, or the entry might name another's slot later. One that nobody names is found here again.
+                for entry in self.entries_of(slot) {
+                    entry.slot().store(0, Relaxed);
+                }
+                fault!("seat_forgotten");
+                self.core.free_slot(slot);
+                freed = true;
             }
         }
         (freed, next.map(Duration::from_nanos))
+    }
+
+    /// The workers whose subscriber has, or had, this slot.
+    fn entries_of(&self, slot: usize) -> impl Iterator<Item = Entry<'_>> {
+        let entries = (0..self.parts.sizes.workers).map(|at| self.words.worker(&self.parts, at));
+        entries.filter(move |entry| self.slot_of(entry) == Some(slot))
+    }
+
+    /// For how many nanoseconds a slot that is held is held still.
+    fn left(&self, slot: usize) -> u64 {
+        // It was seen to be held: until when was said before that.
+        fence(Acquire);
+        let now = clock();
+        let left = |entry: Entry<'_>| entry.until().load(Relaxed).saturating_sub(now);
+        self.entries_of(slot).map(left).max().unwrap_or(0)
     }
 
     /// The workers that have run on the bus, up to where they have got, and who runs them.

@@ -333,28 +333,31 @@ fn after_a_graceful_stop_each_record_is_handled_once() {
     assert_eq!(place.wait("second", 8000), twice);
 }
 
-/// Kills the first worker's process again and again, on a ring that is always full.
-fn nothing_is_missing(pause: Duration, numbers: u64) {
-    const KILLS: usize = 20;
-    let mut place = Place::new(1 << 12, HOLD);
-    place.config.pause = pause;
-    let _second = place.run("Second");
-    let sending = place.send(1..=numbers);
+const KILLS: usize = 20;
+
+/// Kills the first worker's process again and again; gives the one that is left.
+fn kill_first(place: &Place) -> Other {
     for kill in 0..KILLS {
         let mut first = place.run("First");
         thread::sleep(Duration::from_micros(kill as u64 * 617 % 5000));
         first.kill();
     }
-    let _first = place.run("First");
+    place.run("First")
+}
+
+/// On a ring that is always full: what isn't held is overwritten at once.
+fn nothing_is_missing(pause: Duration, numbers: u64) {
+    let mut place = Place::new(1 << 12, HOLD);
+    (place.config.pause, place.config.answers) = (pause, 0);
+    // From now on everything is kept for it.
+    place.run("First").kill();
+    let sending = place.send(1..=numbers);
+    let _first = kill_first(&place);
+    let log = place.wait("first", numbers);
     sending.join().unwrap();
-    let first = place.wait("first", numbers);
-    let second = place.wait("second", 2 * numbers);
-    println!(
-        "{} of {numbers} were handled again",
-        first.len() as u64 - numbers
-    );
-    complete(&first, numbers, 1, KILLS);
-    complete(&second, numbers, 2, KILLS);
+    let again = log.len() as u64 - numbers;
+    println!("{again} of {numbers} were handled again");
+    complete(&log, numbers, 1, KILLS);
 }
 
 #[test]
@@ -364,7 +367,26 @@ fn after_a_kill_nothing_is_missing() {
 
 #[test]
 fn after_a_kill_between_a_batch_and_its_position_nothing_is_missing() {
-    nothing_is_missing(Duration::from_millis(2), 2000);
+    nothing_is_missing(Duration::from_millis(2), 4000);
+}
+
+#[test]
+fn after_a_kill_no_answer_is_missing() {
+    const NUMBERS: u64 = 20_000;
+    const WINDOW: u64 = 100;
+    let place = Place::new(1 << 16, HOLD);
+    let _second = place.run("Second");
+    let _first = thread::scope(|scope| {
+        let killing = scope.spawn(|| kill_first(&place));
+        // There is room for so many and all their answers, also for those that are given again.
+        for last in (WINDOW..=NUMBERS).step_by(WINDOW as usize) {
+            place.send(last - WINDOW + 1..=last).join().unwrap();
+            place.wait("second", 2 * last);
+        }
+        killing.join().unwrap()
+    });
+    complete(&place.log("first"), NUMBERS, 1, KILLS);
+    complete(&place.log("second"), NUMBERS, 2, KILLS);
 }
 
 #[test]
@@ -433,30 +455,27 @@ fn what_is_held_is_held_for_so_long() {
 
 #[test]
 fn what_waits_in_a_spill_is_sent_by_the_next_process() {
-    let mut place = Place::new(1 << 12, HOLD);
-    place.config.answers = 10;
+    const ANSWERS: usize = 100;
+    let mut place = Place::new(1 << 16, HOLD);
+    place.config.answers = ANSWERS as u64;
     let slow = place.running().subscribe_gating::<(Double,)>(Start::Newest);
     let mut slow = slow.unwrap();
     let mut first = place.run("First");
-    let sending = place.send(1..=400);
     let mut got = Vec::new();
-    let wait = Duration::from_secs(10);
-    let mut kills = 0;
-    while got.last() != Some(&800) {
-        let double = slow.next_timeout(wait).unwrap().expect("the next answer");
-        let double = double.get::<Double>().unwrap().unwrap();
-        got.push(double.twice);
-        if got.len() % 100 == 0 && kills < 10 {
-            // The ring is full of answers by now.
-            thread::sleep(Duration::from_millis(5));
-            first.kill();
-            kills += 1;
-            first = place.run("First");
+    for group in 0..5 {
+        // Their answers are longer than the ring, and are not read yet.
+        let last = 10 * group + 10;
+        place.send(last - 9..=last).join().unwrap();
+        place.wait("first", last);
+        first.kill();
+        first = place.run("First");
+        while got.iter().filter(|&&twice| twice == 2 * last).count() < ANSWERS {
+            let double = slow.next_timeout(Duration::from_secs(10)).unwrap();
+            let double = double.expect("the next answer").get::<Double>().unwrap();
+            got.push(double.unwrap().twice);
         }
     }
-    sending.join().unwrap();
-    assert_eq!(kills, 10);
-    complete(&got, 400, 2, kills);
+    complete(&got, 50, 2, 5);
 }
 
 /// A handler whose id another one has in the first table.
