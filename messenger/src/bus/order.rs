@@ -76,9 +76,16 @@ orderings! {
     tail_load = Acquire;
     /// Edge 16, settled: the stamps of a claim, before it is said to be finished.
     settle_store = Release;
+    /// Edge 16, settled: likewise, and the length of a claim, before what is said next.
+    intent_store = Release;
     /// Edge 16, settled: the load of an intent, before a look at the stamps.
     #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
     intent_load = Acquire;
+    /// Edge 17, length: that an intent is over, before the length of the next one.
+    length_store = Release;
+    /// Edge 17, length: the load of a length, before another look at its intent.
+    #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
+    length_load = Acquire;
 }
 
 macro_rules! fences {

@@ -6,6 +6,15 @@ use super::ring::{Found, LAST, META, Memory, Ring};
 use super::{MessageId, SourceId, Tag};
 use crate::sync::Ordering::Relaxed;
 
+#[cfg(test)]
+pub(super) mod dying;
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+/// Up to where has been claimed.
+#[derive(Clone, Copy)]
+pub(crate) struct Claimed(u64);
+
 /// What somebody said of a claim from the position that is looked at.
 #[derive(Clone, Copy)]
 struct Candidate {
@@ -26,15 +35,23 @@ impl<M: Memory> Ring<M> {
         }
     }
 
-    /// Finishes the claim that a dead publisher has left in `slot`; `own` is the slot of the caller's that pins. `dead` says
-    /// of which processes it was known before this call that they are dead. `false`: it can't be told yet whose claim it is, since a
-    /// live publisher is about to find out.
+    /// Up to where has been claimed now. Taken before it is asked who is dead: a process that comes later, perhaps into the place
+    /// of a dead one, claims from there on only.
+    pub(crate) fn claimed(&self) -> Claimed {
+        // Edge 15, intent: before the tail came to where it is, each who moved it said so.
+        Claimed(self.memory.control().tail.load(order::tail_load()))
+    }
+
+    /// Finishes the claim that a dead publisher has left in `slot`; `own` is the slot of the caller's that pins. That it is dead was
+    /// known before `claimed` was taken, and `dead` says of which processes it was known after that, and before this call.
+    /// `false`: it can't be told yet whose claim it is, since a live publisher is about to find out.
     ///
     /// Can be done again, also by another process, whenever it was broken off. One at a time does it for a slot.
     pub(crate) fn finish_for(
         &self,
         window: &mut M::Window,
         (own, slot): (usize, usize),
+        claimed: Claimed,
         dead: &impl Fn(Owner) -> bool,
     ) -> bool {
         let words = &self.memory.slots()[slot];
@@ -51,14 +68,17 @@ impl<M: Memory> Ring<M> {
                     true
                 }
                 // Before the floor all is finished, whosever it was.
-                _ => pinned > position || self.judge(window, position, len, dead),
+                _ => pinned > position || self.judge(window, (position, len), claimed, dead),
             };
             self.unpin(own);
             if !known {
                 return false;
             }
         }
-        words.intent.store(Intent::None.word(), Relaxed);
+        // Edge 16, settled: another process may be judging a claim from the same position on.
+        words
+            .intent
+            .store(Intent::None.word(), order::settle_store());
         fault!("hole_settled");
         true
     }
@@ -66,7 +86,8 @@ impl<M: Memory> Ring<M> {
     /// Whether a member can have said that it claims `len` bytes from `position` on.
     fn may_be_claim(&self, position: u64, len: u64) -> bool {
         let room = self.format.lap_end(position).wrapping_sub(position);
-        position <= LAST && len >= HEADER && len % RECORD_ALIGN == 0 && len <= room
+        let most = room.min(self.max_record());
+        position <= LAST && (HEADER..=most).contains(&len) && len % RECORD_ALIGN == 0
     }
 
     /// Whether nothing is finished at `position`, which is pinned.
@@ -79,44 +100,50 @@ impl<M: Memory> Ring<M> {
     fn judge(
         &self,
         window: &mut M::Window,
-        position: u64,
-        len: u64,
+        (position, len): (u64, u64),
+        Claimed(tail): Claimed,
         dead: &impl Fn(Owner) -> bool,
     ) -> bool {
-        // Edge 15, intent: before the tail came to where it is, each who moved it said so.
-        let tail = self.memory.control().tail.load(order::tail_load());
         if tail <= position || !self.is_open(window, position) {
             return true;
         }
         let Some((mut candidates, begun)) = self.candidates(position, dead) else {
             return false;
         };
-        if candidates.iter().any(|c| c.owns) {
+        // Edge 16, settled: who has got it and says so no more has finished it. Else it is one of the candidates, and stays
+        // one, whatever it does meanwhile.
+        if candidates.iter().any(|c| c.owns) || !self.is_open(window, position) {
             return true;
         }
+        // A claim ends where the tail stood at some time, so where the tail is, or another claim was begun or is finished. The
+        // least such end is that of the claim at `position`: there is none inside it.
         candidates.sort_unstable_by_key(|c| c.len);
-        let all_dead = candidates.iter().all(|c| c.dead);
-        // A claim ends where the tail stood at some time, so where another was begun or finished. The least such end is that of
-        // the claim at `position`: there is none inside it. (What is looked at here is no live publisher's: the
-        // claim is a dead one's, and the true end is found before any that lies beyond.)
-        let found = candidates.iter().map(|c| c.len).find(|&len| {
-            let end = position + len;
-            end == tail
-                || begun.contains(&end)
-                || (all_dead && end < tail && !self.is_open(window, end))
-        });
-        let Some(found) = found else {
-            return false;
-        };
-        // A live one that had got it may have finished it meanwhile, and gone on.
-        if !self.is_open(window, position) || found != len {
+        let live = || candidates.iter().filter(|c| !c.dead).map(|c| c.len);
+        let longest_live = live().max().unwrap_or(0);
+        for candidate in &candidates {
+            let end = position + candidate.len;
+            if end > tail {
+                break;
+            }
+            if end != tail && !begun.contains(&end) {
+                if candidate.len < longest_live {
+                    // A look might meet what a live publisher is writing.
+                    return false;
+                }
+                if self.is_open(window, end) {
+                    continue;
+                }
+            }
+            if candidate.len == len {
+                if live().any(|live| live == len) {
+                    return false;
+                }
+                self.abort_unfinished(window, position, end);
+            }
             return true;
         }
-        if candidates.iter().any(|c| !c.dead && c.len == len) {
-            return false;
-        }
-        self.abort_unfinished(window, position, position + len);
-        true
+        // Members that keep to the protocol leave no such words.
+        false
     }
 
     /// What all publishers say of claims from `position` on, and from where on those are that they say anything else of.
@@ -129,7 +156,7 @@ impl<M: Memory> Ring<M> {
         let (mut candidates, mut begun) = (Vec::new(), Vec::new());
         let used = self.memory.control().slots_used.load(Relaxed) as usize;
         for (index, slot) in self.memory.slots().iter().take(used).enumerate() {
-            // Edge 16, settled: what it says no more is finished.
+            // Edge 16, settled.
             let word = slot.intent.load(order::intent_load());
             let (at, owns) = match Intent::of(word) {
                 Intent::None => continue,
@@ -140,11 +167,14 @@ impl<M: Memory> Ring<M> {
                 begun.push(at);
                 continue;
             }
-            let len = slot.intent_len.load(Relaxed);
-            // After the intent: if the slot has another owner by now, it is a live one.
+            // Edge 17, length: a later one's does not pass for this one's, nor does a later owner.
+            let len = slot.intent_len.load(order::length_load());
             let dead = self.owner_of(index).is_some_and(dead);
             if slot.intent.load(order::intent_load()) != word {
                 return None;
+            }
+            if !self.may_be_claim(position, len) {
+                continue;
             }
             candidates.push(Candidate { len, owns, dead });
         }
@@ -171,6 +201,9 @@ impl<M: Memory> Ring<M> {
         let tag = Tag::new(SourceId::new(0), MessageId::new(0));
         let stamp = self.memory.stamp(window, position);
         let before = stamp.load(Relaxed);
+        if State::is_one(self.format.state(position, before)) {
+            return;
+        }
         self.write_meta(window, position, tag, (end - position - HEADER) as u32);
         fault!("hole_meta");
         let aborted = self.stamp_of(window, position, State::Aborted, META);

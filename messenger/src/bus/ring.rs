@@ -313,10 +313,11 @@ impl<M: Memory> Ring<M> {
     #[inline]
     pub(crate) fn try_intent(&self, slot: usize, tail: u64, bytes: u64) {
         let slot = &self.memory.slots()[slot];
-        slot.intent_len.store(bytes, Relaxed);
-        // Release: whoever finds the intent finds its length.
+        // Edge 17, length: whoever finds it here finds that what was said before is over.
+        slot.intent_len.store(bytes, order::length_store());
+        // Edge 16, settled: whoever finds the intent finds its length, and all finished that was claimed before.
         let tries = Intent::Tries(tail).word();
-        slot.intent.store(tries, Ordering::Release);
+        slot.intent.store(tries, order::intent_store());
         fault!("intent");
         // The intent is there when the tail moves, also for the compiler.
         core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
@@ -340,7 +341,8 @@ impl<M: Memory> Ring<M> {
             Intent::None
         };
         let slot = &self.memory.slots()[slot];
-        slot.intent.store(intent.word(), Ordering::Release);
+        // Edge 16, settled, of the claims before.
+        slot.intent.store(intent.word(), order::intent_store());
         fault!("owned");
     }
 

@@ -244,8 +244,10 @@ impl Desk {
     /// Finishes what the dead process in `place`, which this one holds, has begun, and gives back what it had. `false`: not all
     /// can be done yet.
     fn settle(&self, place: Place, window: &mut Window) -> bool {
-        // Known before anything is looked at. A place that a new process has taken since counts as dead, which does no
-        // harm: what it claims, it claims after the tail had passed what is looked at here.
+        // First. A process that comes after it was asked who is dead may count as dead, which does no harm: it claims from
+        // there on.
+        let claimed = self.core.claimed();
+        // Known before anything else is looked at.
         let dead: Vec<bool> = (self.places())
             .map(|other| other == place || !self.may_claim(other))
             .collect();
@@ -261,7 +263,7 @@ impl Desk {
         let his = || (slots.clone()).filter(|&slot| core.owner_of(slot) == Some(place.owner()));
         let mut all = true;
         for slot in his() {
-            all &= core.finish_for(window, (self.own, slot), &dead);
+            all &= core.finish_for(window, (self.own, slot), claimed, &dead);
         }
         if !all {
             return false;
@@ -332,10 +334,11 @@ pub(super) const HELD: u32 = u32::MAX - 1;
 /// Settles what all have left on a bus that nobody uses; the caller holds the door.
 pub(super) fn settle_stale(words: &Words, parts: &Parts, core: &Core) {
     let mut window = core.memory.window();
+    let claimed = core.claimed();
     for slot in 0..core.memory.slots().len() {
         // Nobody is there who could overwrite what is looked at; so the slot itself may pin it.
         if core.owner_of(slot).is_some() {
-            let _ = core.finish_for(&mut window, (slot, slot), &|_| true);
+            let _ = core.finish_for(&mut window, (slot, slot), claimed, &|_| true);
         }
         core.free_slot(slot);
     }

@@ -9,6 +9,7 @@ mod commit;
 mod enrol;
 mod join;
 mod observe;
+mod recover;
 mod room;
 mod segments;
 mod sleep;
@@ -38,6 +39,18 @@ struct Words {
     payloads: Vec<UnsafeCell<u64>>,
     data: Bed,
     room: Bed,
+    /// See [`Words::turn`].
+    turns: Option<AtomicU32>,
+}
+
+impl Words {
+    /// Where a member turns to slots or headers, another thread may go on. Loom finds by itself where threads get into each other's
+    /// way, but not where one has loaded a word that another one loads, too, before it stores there.
+    fn turn(&self) {
+        if let Some(turns) = &self.turns {
+            turns.fetch_add(1, Relaxed);
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -51,12 +64,14 @@ impl Memory for Model {
     }
 
     fn slots(&self) -> &[Slot] {
+        self.0.turn();
         &self.0.slots
     }
 
     fn window(&self) {}
 
     fn cover(&self, (): &mut (), _: u64) -> Result<(), Uncovered> {
+        self.0.turn();
         Ok(())
     }
 
@@ -127,6 +142,10 @@ fn bus(slots: usize, fences: bool) -> Bus {
 }
 
 fn bus_with(slots: usize, barrier: Barrier) -> Bus {
+    Ring::init(memory(slots, false), CAPACITY, 0x5EED, barrier)
+}
+
+fn memory(slots: usize, turns: bool) -> Model {
     let words = Words {
         control: control(),
         slots: free_slots(slots),
@@ -136,8 +155,9 @@ fn bus_with(slots: usize, barrier: Barrier) -> Bus {
         payloads: (0..4).map(|_| UnsafeCell::new(u64::MAX)).collect(),
         data: Bed::new(Reach::Process),
         room: Bed::new(Reach::Process),
+        turns: turns.then(|| AtomicU32::new(0)),
     };
-    Ring::init(Model(Arc::new(words)), CAPACITY, 0x5EED, barrier)
+    Model(Arc::new(words))
 }
 
 fn word() -> AtomicU64 {
@@ -247,5 +267,17 @@ fn step(bus: &Bus, position: u64) -> Option<u64> {
 fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions);
-    builder.check(model);
+    let n = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let n2 = n.clone();
+    let t = std::time::Instant::now();
+    builder.check(move || {
+        n2.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        model()
+    });
+    eprintln!(
+        "ITER {:?} {:?} {:?}",
+        std::thread::current().name(),
+        n.load(std::sync::atomic::Ordering::Relaxed),
+        t.elapsed()
+    );
 }
