@@ -31,6 +31,7 @@ impl<M: Memory> Ring<M> {
             return true;
         }
         self.memory.slots()[slot].enrolled.store(1, Relaxed);
+        fault!("enrolled");
         // Edge 12, enrol: who clears the flag after this sees the slot.
         order::enrol_fence();
         self.memory.control().sleepers.fetch_or(FENCED, Relaxed);
@@ -69,6 +70,7 @@ impl<M: Memory> Ring<M> {
             }
             let sleepers = &self.memory.control().sleepers;
             sleepers.fetch_and(!FENCED, Relaxed);
+            fault!("unfenced");
             // Edge 12, enrol: whom the look below misses sets the flag after this.
             order::settle_fence();
             if !self.anybody_enrolled() {

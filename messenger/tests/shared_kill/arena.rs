@@ -145,12 +145,12 @@ fn one_bus(seed: u64, kills: u64, sum: &Mutex<Sum>) {
     let mut quiet_moments = Vec::new();
     let reports: Vec<Report> = std::thread::scope(|scope| {
         let (quiet, quieted) = mpsc::channel();
-        let (arena, orders) = (&arena, &orders);
+        let (arena, orders, bus) = (&arena, &orders, &bus);
         let running = survivors.map(|survivor| {
             let quiet = quiet.clone();
             scope.spawn(move || {
                 let _failing = Failing(&arena.failed);
-                survivor.run(orders, || quiet.send(()).unwrap())
+                survivor.run(orders, bus, || quiet.send(()).unwrap())
             })
         });
         drop(quiet);
@@ -170,18 +170,15 @@ fn one_bus(seed: u64, kills: u64, sum: &Mutex<Sum>) {
                 }
             });
             assert!(other.lives());
-            until("the dead are settled", || settled(&bus));
-            orders.only_read();
+            until("the dead are settled", || settled(bus));
+            orders.only_read(bus);
             other.only_read();
             for _ in 0..2 {
                 quieted.recv().expect("a survivor has failed");
             }
             bus.bus().tail()
         }));
-        orders.read_to(*told.as_ref().unwrap_or(&0));
-        if told.is_err() {
-            orders.read_to(0);
-        }
+        orders.read_to(told.as_ref().map_or(0, |&end| end), bus);
         let mut reports: Vec<Report> = Vec::new();
         for running in running {
             match running.join() {

@@ -10,7 +10,7 @@ pub(crate) fn chosen(points: &[(&'static str, u64)], rng: &mut Rng) -> (&'static
 }
 
 /// Every store to shared memory of one who publishes, reads, comes and leaves, and the highest hit that is tried of it.
-pub(crate) const POINTS: [(&str, u64); 20] = [
+pub(crate) const POINTS: [(&str, u64); 21] = [
     // A claim.
     ("intent", 300),
     ("claimed", 300),
@@ -38,19 +38,25 @@ pub(crate) const POINTS: [(&str, u64); 20] = [
     ("announced", 10),
     ("epoch_bumped", 20),
     ("woken", 10),
+    ("enrolled", 3),
 ];
 
 /// The stores of one who settles what another, dead before it, has left.
-pub(crate) const SETTLING: [(&str, u64); 7] = [
+pub(crate) const SETTLING: [(&str, u64); 8] = [
     ("settling", 1),
     ("hole_meta", 1),
     ("hole_stamped", 1),
     ("hole_settled", 2),
+    ("slot_withdrawn", 4),
     ("slot_freed", 4),
     ("settled_all", 1),
     ("before_rouse", 1),
 ];
 
-/// The stores of one who makes a bus, or leaves it as the last.
-pub(crate) const MAKING: [(&str, u64); 3] =
-    [("before_link", 1), ("linked", 1), ("before_unlink", 1)];
+/// The stores of one who makes a bus, or is alone on it, or leaves it as the last.
+pub(crate) const ALONE: [(&str, u64); 4] = [
+    ("before_link", 1),
+    ("linked", 1),
+    ("unfenced", 2),
+    ("before_unlink", 1),
+];

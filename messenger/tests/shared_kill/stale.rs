@@ -10,7 +10,7 @@ use messenger::shared::SharedBus;
 
 use crate::arena::{alone, descriptors, watchers};
 use crate::kit::{Acks, Dir, PUBLISHERS, Rng, Seen, cases, first_seed, payload, tag};
-use crate::points::{MAKING, POINTS, SETTLING, chosen};
+use crate::points::{ALONE, POINTS, SETTLING, chosen};
 use crate::victim::{BYTES, NAME, Plan, Role, options};
 
 /// How many kills one directory sees.
@@ -81,7 +81,7 @@ impl Trial {
         let fault = match self.rng.below(8) {
             0 => None,
             1..=3 => Some(chosen(&POINTS, &mut self.rng)),
-            4 if !self.keeps => Some(chosen(&MAKING, &mut self.rng)),
+            4 if !self.keeps => Some(chosen(&ALONE, &mut self.rng)),
             _ => Some(chosen(&SETTLING, &mut self.rng)),
         };
         (plan, fault)
@@ -195,7 +195,7 @@ fn what_all_have_left_is_no_harm_to_who_comes() {
             .iter()
             .filter(|(point, _)| at_points.contains_key(point));
         assert!(settling.count() >= 4, "few were killed while they settled");
-        for (point, _) in MAKING {
+        for (point, _) in ALONE {
             assert!(
                 at_points.contains_key(point),
                 "nobody was killed at {point}"

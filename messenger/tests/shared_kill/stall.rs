@@ -1,5 +1,7 @@
 //! For how long nothing went through for one who goes on.
 
+use std::time::Duration;
+
 use crate::kit::now;
 
 /// Shorter ones are the system's own: it runs more threads here than it has processors.
@@ -30,8 +32,8 @@ impl Watch {
     }
 
     /// For how long it has got nothing done.
-    pub(crate) fn since(&self) -> u64 {
-        now().saturating_sub(self.last)
+    pub(crate) fn since(&self) -> Duration {
+        Duration::from_nanos(now().saturating_sub(self.last))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Those who go on: each publishes, reads, and checks all that it reads. Two are threads of the test, one is a process of its own.
+//! Those who go on: each publishes, reads, and checks all that it reads. One is a process of its own, two are of the test.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -6,16 +6,15 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use messenger::bus::{
-    ClaimError, Observer, Publisher, Start, Subscriber, WaitStrategy, record_len,
-};
+use messenger::bus::{ClaimError, Observer, Publisher, Start, Subscriber};
+use messenger::bus::{WaitStrategy, record_len};
 use messenger::shared::SharedBus;
 
 use crate::kit::{Rng, SURVIVORS, Seen, again, payload, tag};
 use crate::stall::Watch;
-use crate::victim::{NAME, glance, options};
+use crate::victim::{BYTES, NAME, glance, options};
 
-/// What a survivor is told: to go on, to publish no more, or to read up to a position and end.
+/// What survivors are told: to go on, to publish no more, or to read up to a position and end.
 pub(crate) struct Orders(AtomicU64);
 
 const GO_ON: u64 = u64::MAX;
@@ -27,13 +26,18 @@ impl Orders {
     }
 
     /// Publish no more.
-    pub(crate) fn only_read(&self) {
-        self.0.store(ONLY_READ, SeqCst);
+    pub(crate) fn only_read(&self, bus: &SharedBus) {
+        self.tell(ONLY_READ, bus);
     }
 
     /// Read up to `position`, and end.
-    pub(crate) fn read_to(&self, position: u64) {
-        self.0.store(position, SeqCst);
+    pub(crate) fn read_to(&self, position: u64, bus: &SharedBus) {
+        self.tell(position, bus);
+    }
+
+    fn tell(&self, what: u64, bus: &SharedBus) {
+        self.0.store(what, SeqCst);
+        bus.bus().wake_all();
     }
 
     fn publish(&self) -> bool {
@@ -54,107 +58,129 @@ pub(crate) struct Report {
 }
 
 /// Longer than any stall may be.
-const PATIENCE: u64 = 5_000_000_000;
+const PATIENCE: Duration = Duration::from_secs(5);
+
+const WAITS: [WaitStrategy; 3] = [
+    WaitStrategy::Block,
+    WaitStrategy::BlockNow,
+    WaitStrategy::Yield,
+];
 
 pub(crate) struct Survivor {
-    number: u64,
-    next: u64,
-    publisher: Publisher,
-    subscriber: Subscriber,
-    observer: Observer,
-    glanced: Seen,
-    payload: Vec<u8>,
-    seen: Seen,
-    sent: Watch,
-    read: Watch,
-    rng: Rng,
+    writer: Writer,
+    reader: Reader,
+    /// Whether it waits for what it wants, and is woken; if not, it looks again and again.
+    sleeps: bool,
 }
 
 impl Survivor {
     /// The survivor `number`, on a bus on which nothing has been published yet.
     pub(crate) fn new(bus: &SharedBus, number: u64, seed: u64) -> Self {
-        let subscriber = bus.bus().subscribe(Start::At(0)).unwrap();
-        Self {
+        let writer = Writer {
             number: SURVIVORS + number,
             next: 0,
             publisher: bus.bus().publisher().unwrap(),
-            subscriber,
+            watch: Watch::new(),
+            rng: Rng(seed ^ number << 32),
+        };
+        let reader = Reader {
+            subscriber: bus.bus().subscribe(Start::At(0)).unwrap(),
             observer: bus.bus().observe(Start::Newest).unwrap(),
             glanced: Seen::default(),
             payload: Vec::new(),
             seen: Seen::default(),
-            sent: Watch::new(),
-            read: Watch::new(),
-            rng: Rng(seed ^ number << 32),
+            watch: Watch::new(),
+            rng: Rng(seed ^ number << 40),
+        };
+        Self {
+            writer,
+            reader,
+            sleeps: number > 0,
         }
     }
 
     /// Goes on until it is told to end, and tells `quiet` when it has published its last.
-    pub(crate) fn run(mut self, orders: &Orders, quiet: impl FnOnce()) -> Report {
-        let mut quiet = Some(quiet);
-        loop {
-            let mut idle = true;
-            if orders.publish() {
-                idle &= !self.publish();
-            } else if let Some(quiet) = quiet.take() {
+    pub(crate) fn run(mut self, orders: &Orders, bus: &SharedBus, quiet: impl FnOnce()) -> Report {
+        if self.sleeps {
+            let Self { writer, reader, .. } = &mut self;
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    let _ending = Ending(orders, bus);
+                    reader.wait_and_read(orders);
+                });
+                let _ending = Ending(orders, bus);
+                writer.wait_and_publish(orders);
                 quiet();
-            } else if orders
-                .end()
-                .is_some_and(|end| self.subscriber.position() >= end)
-            {
-                break;
-            }
-            idle &= !self.read();
-            if self.rng.one_in(4) {
-                glance(&mut self.observer, &mut self.payload, &mut self.glanced, 3);
-            }
-            if quiet.is_some() {
-                // Who has been told to be quiet has nothing to do.
-                let since = self.read.since().max(self.sent.since());
-                assert!(since < PATIENCE, "nothing has gone through for {since} ns");
-            }
-            self.rest(idle);
+            });
+        } else {
+            self.look_again_and_again(orders, quiet);
         }
-        let mut stalls = self.sent.stalls;
-        stalls.append(&mut self.read.stalls);
+        let mut stalls = self.writer.watch.stalls;
+        stalls.append(&mut self.reader.watch.stalls);
         Report {
-            seen: self.seen,
-            sent: self.next,
+            seen: self.reader.seen,
+            sent: self.writer.next,
             stalls,
         }
     }
 
-    /// Others need the processors too.
-    fn rest(&mut self, idle: bool) {
-        match self.rng.below(8) {
-            0 => std::thread::sleep(Duration::from_micros(20)),
-            1..=4 if idle => {
-                let deadline = Instant::now() + Duration::from_micros(200);
-                let wait = self
-                    .rng
-                    .pick(&[WaitStrategy::Block, WaitStrategy::BlockNow]);
-                let waited = self.subscriber.wait_until(wait, Some(deadline), || false);
-                waited.unwrap();
+    fn look_again_and_again(&mut self, orders: &Orders, quiet: impl FnOnce()) {
+        let Self { writer, reader, .. } = self;
+        let mut quiet = Some(quiet);
+        loop {
+            let mut idle = true;
+            if orders.publish() {
+                idle = !writer.publish();
+                let since = reader.watch.since().max(writer.watch.since());
+                assert!(since < PATIENCE, "nothing has gone through for {since:?}");
+            } else if let Some(quiet) = quiet.take() {
+                quiet();
+            } else if reader.is_at_end(orders) {
+                return;
             }
-            _ if idle => std::thread::yield_now(),
-            _ => {}
+            idle &= !reader.read();
+            writer.rest(idle);
         }
     }
+}
 
+/// Ends all if its thread panics, so that this is heard of.
+struct Ending<'a>(&'a Orders, &'a SharedBus);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // It may be what it failed over.
+            let (stats, processes) = (self.1.bus().stats(), self.1.processes());
+            eprintln!("{stats:?}, {processes:?}");
+            self.0.read_to(0, self.1);
+        }
+    }
+}
+
+struct Writer {
+    number: u64,
+    next: u64,
+    publisher: Publisher,
+    watch: Watch,
+    rng: Rng,
+}
+
+impl Writer {
     /// Publishes a record or some. Says whether there was room.
     fn publish(&mut self) -> bool {
         let longest = self.publisher.max_payload();
-        let bytes = payload(self.number, self.next, longest);
         let sent = if self.rng.one_in(6) {
             self.batch(longest)
         } else {
+            let bytes = payload(self.number, self.next, longest);
             let sent = self.publisher.try_send(tag(self.number, self.next), &bytes);
             sent.map(|_| 1)
         };
         match sent {
             Ok(count) => {
                 self.next += count;
-                self.sent.done();
+                self.watch.done();
                 true
             }
             Err(ClaimError::Full { .. }) => false,
@@ -177,23 +203,87 @@ impl Survivor {
         }
     }
 
+    fn wait_and_publish(&mut self, orders: &Orders) {
+        while orders.publish() {
+            if self.publish() {
+                if self.rng.one_in(4) {
+                    self.rest(false);
+                }
+                continue;
+            }
+            self.publisher.set_wait(self.rng.pick(&WAITS));
+            let bytes = payload(self.number, self.next, self.publisher.max_payload());
+            let tag = tag(self.number, self.next);
+            let deadline = Some(Instant::now() + PATIENCE);
+            let stop = || !orders.publish();
+            match self.publisher.claim_until(tag, bytes.len(), deadline, stop) {
+                Ok(mut claim) => {
+                    claim.writer().put(&bytes).unwrap();
+                    claim.commit().unwrap();
+                    self.next += 1;
+                    self.watch.done();
+                }
+                Err(ClaimError::Interrupted) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    /// Others need the processors too.
+    fn rest(&mut self, idle: bool) {
+        if self.rng.one_in(if idle { 2 } else { 8 }) {
+            std::thread::sleep(Duration::from_micros(20));
+        } else if idle {
+            std::thread::yield_now();
+        }
+    }
+}
+
+struct Reader {
+    subscriber: Subscriber,
+    observer: Observer,
+    glanced: Seen,
+    payload: Vec<u8>,
+    seen: Seen,
+    watch: Watch,
+    rng: Rng,
+}
+
+impl Reader {
     fn read(&mut self) -> bool {
-        let longest = self.publisher.max_payload();
         let seen = &mut self.seen;
         let took = self.subscriber.poll(64, |record| {
-            seen.take(
-                record.position(),
-                record.tag(),
-                record.payload(),
-                longest,
-                false,
-            );
+            let (position, tag) = (record.position(), record.tag());
+            seen.take(position, tag, record.payload(), BYTES / 4, false);
         });
         let read = took.unwrap() > 0;
         if read {
-            self.read.done();
+            self.watch.done();
+        }
+        if self.rng.one_in(4) {
+            glance(&mut self.observer, &mut self.payload, &mut self.glanced, 3);
         }
         read
+    }
+
+    fn wait_and_read(&mut self, orders: &Orders) {
+        while !self.is_at_end(orders) {
+            if self.read() {
+                continue;
+            }
+            let deadline = Some(Instant::now() + PATIENCE);
+            let wait = self.rng.pick(&WAITS);
+            let stop = || orders.end().is_some();
+            let there = self.subscriber.wait_until(wait, deadline, stop).unwrap();
+            // Who has been told to publish no more may leave one with nothing to read.
+            assert!(there || !orders.publish(), "nobody has woken a reader");
+        }
+    }
+
+    fn is_at_end(&self, orders: &Orders) -> bool {
+        orders
+            .end()
+            .is_some_and(|end| self.subscriber.position() >= end)
     }
 }
 
@@ -245,8 +335,7 @@ impl Other {
         assert_eq!(self.line(), "quiet");
     }
 
-    /// Has it read up to `end`, and gives what it has come to: without the publishers that it has seen, of which `seen` are said
-    /// to it.
+    /// Has it read up to `end`, and gives what it has come to, but for the sequences.
     pub(crate) fn read_to(mut self, end: u64) -> Report {
         writeln!(self.tell, "{end}").unwrap();
         let mut report = Report {
@@ -293,15 +382,18 @@ fn goes_on_until_it_is_told() {
     let survivor = Survivor::new(&bus, number, seed);
     println!("\n> joined");
     static ORDERS: Orders = Orders::new();
-    std::thread::spawn(|| {
-        for line in std::io::stdin().lines() {
+    let told = bus.clone();
+    // Not of a scope: if the survivor fails, the process shall end.
+    let listening = std::thread::spawn(move || {
+        for line in std::io::stdin().lines().take(2) {
             match line.unwrap().parse() {
-                Ok(end) => ORDERS.read_to(end),
-                Err(_) => ORDERS.only_read(),
+                Ok(end) => ORDERS.read_to(end, &told),
+                Err(_) => ORDERS.only_read(&told),
             }
         }
     });
-    let report = survivor.run(&ORDERS, || println!("\n> quiet"));
+    let report = survivor.run(&ORDERS, &bus, || println!("\n> quiet"));
+    listening.join().unwrap();
     let mut out = std::io::stdout().lock();
     for (from, to) in report.stalls {
         writeln!(out, "\n> {from} {to}").unwrap();
