@@ -107,7 +107,8 @@ impl Seat {
         // If this process dies before the next step, nobody's entry names the slot before, and so it is freed.
         entry.slot().store(subscriber.slot() as u64 + 1, Release);
         fault!("seat_unheld");
-        if let Some(slot) = before.filter(|&slot| desk.is_held(slot)) {
+        let is_its = |&slot: &usize| desk.is_held(slot) && desk.entries_of(slot).next().is_none();
+        if let Some(slot) = before.filter(is_its) {
             desk.core.free_slot(slot);
         }
         if self.said == NONE {

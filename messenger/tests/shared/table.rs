@@ -252,6 +252,12 @@ impl Drop for Place {
     }
 }
 
+/// Waits for a thread, but not for ever.
+fn ended<T>(thread: thread::JoinHandle<T>) -> T {
+    until("the end of a thread", || thread.is_finished());
+    thread.join().unwrap()
+}
+
 /// Stops a process in good order.
 fn stop(mut other: Other) {
     other.child.stdin.take().unwrap().write_all(b"!").unwrap();
@@ -444,13 +450,21 @@ fn what_is_held_is_held_for_so_long() {
     first.kill();
     let begun = Instant::now();
     // More than the ring has room for, and nobody reads.
-    place.send(11..=1000).join().unwrap();
+    ended(place.send(11..=1000));
     let waited = begun.elapsed();
     println!("held for {SHORT:?}: the publisher waited {waited:?}");
     assert!(waited >= SHORT - Duration::from_millis(20), "{waited:?}");
     assert!(waited < SHORT + Duration::from_secs(2), "{waited:?}");
     let (_, said) = place.start("First");
     assert!(said.contains("bytes of it are lost"), "{said}");
+
+    // The next to be held has the slot of the first; whose time is over does not end that of the other.
+    let mut second = place.run("Second");
+    second.kill();
+    let begun = Instant::now();
+    ended(place.send(1..=1000));
+    let waited = begun.elapsed();
+    assert!(waited >= SHORT - Duration::from_millis(20), "{waited:?}");
 }
 
 #[test]
@@ -469,13 +483,62 @@ fn what_waits_in_a_spill_is_sent_by_the_next_process() {
         place.wait("first", last);
         first.kill();
         first = place.run("First");
-        while got.iter().filter(|&&twice| twice == 2 * last).count() < ANSWERS {
+        let count = |got: &[u64], n: u64| got.iter().filter(|&&twice| twice == 2 * n).count();
+        while count(&got, last) < ANSWERS {
             let double = slow.next_timeout(Duration::from_secs(10)).unwrap();
             let double = double.expect("the next answer").get::<Double>().unwrap();
             got.push(double.unwrap().twice);
         }
+        for n in last - 9..last {
+            assert!(count(&got, n) >= ANSWERS, "{} of {n}", count(&got, n));
+        }
     }
     complete(&got, 50, 2, 5);
+}
+
+/// Can't keep what it is told.
+#[derive(Handler)]
+#[handler(id = 2, lifecycle)]
+struct Forgetful {
+    told: bool,
+}
+
+impl Handle<Single> for Forgetful {
+    fn handle(&mut self, _: &Single, _: &mut Outbox<'_, Self>) -> Result {
+        self.told = true;
+        Ok(())
+    }
+}
+
+impl Lifecycle for Forgetful {
+    fn on_loop(&mut self, _: &mut Outbox<'_, Self>) -> Result {
+        if self.told {
+            return Err(messenger::HandlerError::new("the disk is full"));
+        }
+        Ok(())
+    }
+}
+
+messenger! {
+    Keeping();
+    Only (on_error = stop):
+        handlers: [ forgetful: Forgetful = Forgetful { told: false } ]
+        routes: [ Boss, Single: [forgetful] ]
+    outside: [ Boss ]
+}
+
+#[test]
+fn what_a_handler_could_not_keep_is_not_said_to_be_handled() {
+    let bus = SharedBus::create(&fresh(), 1 << 12).unwrap();
+    let running = Keeping::builder(&bus).run().unwrap();
+    let position = || bus.workers()[0].1;
+    let before = position();
+    let mut publisher = running.publisher::<Boss>().unwrap();
+    publisher.send(&Single { n: 1 }).unwrap();
+    let error = running.join().unwrap_err();
+    assert!(error.to_string().contains("the disk is full"), "{error}");
+    assert_eq!(position(), before);
+    assert!(before < Some(bus.bus().tail()));
 }
 
 /// A handler whose id another one has in the first table.
@@ -559,5 +622,5 @@ fn who_runs_no_worker_is_told_of_the_stop() {
     thread::sleep(Duration::from_millis(50));
     assert!(!waiting.is_finished());
     stopper.stop();
-    assert!(waiting.join().unwrap());
+    assert!(ended(waiting));
 }
