@@ -168,14 +168,14 @@ fn words_that_no_member_writes_are_not_acted_on() {
     let claim = live.claim(TAG, 0).unwrap();
     let words = &settler.memory.slots()[slot];
     for kind in [Intent::Tries(0), Intent::Owns(0)] {
-        for len in [0, 8, 17, 96, 272, u64::MAX & !15] {
+        for len in [0, 8, 17, 96, 272, !15_u64] {
             words.intent_len.store(len, Relaxed);
             words.intent.store(kind.word(), Relaxed);
             assert!(settle(&settler, own, slot, &[1]), "{kind:?} {len}");
             assert_eq!(words.intent.load(Relaxed), 0);
         }
     }
-    for word in [Intent::Owns(LAST + 16), Intent::Tries(u64::MAX & !15)] {
+    for word in [Intent::Owns(LAST + 16), Intent::Tries(!15_u64)] {
         words.intent_len.store(16, Relaxed);
         words.intent.store(word.word(), Relaxed);
         assert!(settle(&settler, own, slot, &[1]), "{word:?}");
