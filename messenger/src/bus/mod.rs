@@ -114,7 +114,7 @@ pub(crate) mod kept {
 /// What a bus that processes share is made of: the same protocol, over memory that is not this process's alone.
 #[cfg(all(not(loom), feature = "shared", target_os = "linux"))]
 pub(crate) mod processes {
-    pub(crate) use super::shared::{Core, alive, begin, check, over};
+    pub(crate) use super::shared::{Core, alive, begin, check, over, ready};
 }
 
 /// The alignment, in bytes, of every payload's first byte.

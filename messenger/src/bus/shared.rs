@@ -173,6 +173,13 @@ pub(crate) fn over_segments(
     Ring::kept(view, capacity, format, Barrier::over(Reach::Process))
 }
 
+/// Readies this process for buses that others use too: for the first one the kernel takes some ten milliseconds, which nothing
+/// ends, not even the process's death.
+#[cfg(all(feature = "shared", target_os = "linux"))]
+pub(crate) fn ready() {
+    Barrier::over(Reach::Processes);
+}
+
 /// A bus whose words and whose ring lie at `control` and `ring` bytes in `region`, aligned, and which other processes use too. This
 /// one has the number `owner` there.
 #[cfg(all(feature = "shared", target_os = "linux"))]

@@ -124,6 +124,8 @@ impl Presence {
 
     /// Comes to the bus whose file is at `path`.
     pub(super) fn open(options: &SharedOptions, path: &Path) -> Result<Arc<Self>, SharedError> {
+        // Before the door is held, and a place: they would be until that has ended.
+        processes::ready();
         let mut looks = 0;
         loop {
             match Self::try_open(options, path)? {
