@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What takes too long for each commit: 20,000 kills, 100,000 losses of power, 200,000 damaged journals, 50,000 kills on a bus that
-# processes share, each night with seeds of its own, and half an hour of fuzzing.
+# processes share and 500,000 damages to one, each night with seeds of its own, and half an hour of fuzzing.
 #
 #   ci/nightly.sh              seeds by the date
 #   ci/nightly.sh SEED         from this one on, to see a failure again
@@ -12,7 +12,9 @@ export MESSENGER_KILLS=${MESSENGER_KILLS:-20000}
 export MESSENGER_POWER_SEEDS=${MESSENGER_POWER_SEEDS:-100000}
 export MESSENGER_DAMAGES=${MESSENGER_DAMAGES:-200000}
 export MESSENGER_SHARED_KILLS=${MESSENGER_SHARED_KILLS:-50000}
+export MESSENGER_SHARED_DAMAGES=${MESSENGER_SHARED_DAMAGES:-500000}
 echo "nightly.sh: MESSENGER_SEED=$MESSENGER_SEED"
 cargo test -p messenger --features journal,fault --test journal_crash -- --nocapture --test-threads=1
 cargo test -p messenger --features shared,fault --test shared_kill -- --nocapture --test-threads=1
+cargo test -p messenger --features shared --test shared mutations -- --nocapture
 ci/fuzz.sh "${FUZZ_SECONDS:-1800}"

@@ -4,6 +4,7 @@
 mod kit;
 
 mod death;
+mod mutations;
 mod names;
 #[cfg(feature = "zero_copy")]
 mod table;
