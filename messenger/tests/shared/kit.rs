@@ -40,8 +40,14 @@ pub(crate) struct Other {
 impl Other {
     /// Starts a child that does `role`, one of those in `death.rs`, with the bus `name`.
     pub(crate) fn start(role: &str, name: &str) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["death::child_process", "--exact", "--nocapture", "--quiet"])
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["death::child_process", "--exact", "--nocapture", "--quiet"]);
+        Self::run(command, role, name)
+    }
+
+    /// Starts what `command` is, as a child that does `role` with the bus `name`.
+    pub(crate) fn run(mut command: Command, role: &str, name: &str) -> Self {
+        let mut child = command
             .env(ROLE, format!("{role} {name}"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

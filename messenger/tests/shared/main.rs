@@ -6,5 +6,6 @@ mod kit;
 mod death;
 mod mutations;
 mod names;
+mod namespaces;
 #[cfg(feature = "zero_copy")]
 mod table;

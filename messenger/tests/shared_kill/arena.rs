@@ -13,7 +13,7 @@ use crate::kit::{Acks, Dir, PUBLISHERS, Rng, SURVIVORS, cases, first_seed, now};
 use crate::points::{POINTS, SETTLING, chosen};
 use crate::stall::{Stalls, summary};
 use crate::survivor::{Orders, Other, Report, Survivor};
-use crate::victim::{NAME, Plan, Role, options};
+use crate::victim::{Death, NAME, Plan, Role, options};
 
 /// How many kills one bus sees.
 const RUN: u64 = 250;
@@ -27,10 +27,11 @@ const MEMBERS: usize = 3 * 3 + 2;
 /// What all buses have come to.
 #[derive(Default)]
 struct Sum {
-    kills: Vec<u64>,
+    deaths: Vec<Death>,
     records: u64,
     of_victims: u64,
-    longest: Vec<u64>,
+    /// The longest stall around each death, in nanoseconds, and how that was.
+    longest: Vec<(u64, Option<&'static str>)>,
     /// The same, around moments at which nobody was killed.
     usual: Vec<u64>,
     at_points: BTreeMap<&'static str, u64>,
@@ -109,10 +110,10 @@ impl Arena<'_> {
     fn one_kill(&self, plan: &Plan, fault: Option<(&'static str, u64)>, patience: Duration) {
         let died = plan.run(fault, patience);
         let mut sum = self.sum.lock().unwrap();
-        sum.kills.push(died.at);
         if let Some(point) = died.point {
             *sum.at_points.entry(point).or_default() += 1;
         }
+        sum.deaths.push(died);
     }
 }
 
@@ -207,7 +208,12 @@ fn one_bus(seed: u64, kills: u64, sum: &Mutex<Sum>) {
     let sent: u64 = reports.iter().map(|report| report.sent).sum();
     sum.of_victims += reports[0].seen.records - sent;
     let stalls = Stalls::of(reports.into_iter().flat_map(|report| report.stalls));
-    let around = stalls.around(&sum.kills[since..]);
+    let deaths = &sum.deaths[since..];
+    let moments: Vec<u64> = deaths.iter().map(|death| death.at).collect();
+    let around = stalls.around(&moments);
+    let around: Vec<_> = (around.into_iter().zip(deaths))
+        .map(|(stall, death)| (stall, death.point))
+        .collect();
     sum.longest.extend(around);
     sum.usual.extend(stalls.around(&quiet_moments));
 }
@@ -248,7 +254,7 @@ fn nothing_is_lost_and_nobody_held_up_by_a_kill() {
     let sum = Mutex::new(Sum::default());
     let mut seed = first_seed();
     loop {
-        let done = sum.lock().unwrap().kills.len() as u64;
+        let done = sum.lock().unwrap().deaths.len() as u64;
         if done >= wanted {
             break;
         }
@@ -262,15 +268,19 @@ fn nothing_is_lost_and_nobody_held_up_by_a_kill() {
         seed += 1;
     }
     let mut sum = sum.into_inner().unwrap();
+    sum.longest.sort_unstable();
+    let worst = sum.longest.iter().rev().take(5);
+    let worst: Vec<_> = worst.map(|(stall, at)| (stall / 1000, at)).collect();
+    println!("the longest stalls, in us, and at which points they died: {worst:?}");
     println!(
         "{} kills in {:?}; {} records, {} of them of victims; the longest stall of a survivor around each: {}; \
          around moments without one: {}; at points: {:?}",
-        sum.kills.len(),
+        sum.deaths.len(),
         begun.elapsed(),
         sum.records,
         sum.of_victims,
-        summary(&mut sum.longest),
-        summary(&mut sum.usual),
+        summary(sum.longest.iter().map(|(stall, _)| *stall)),
+        summary(sum.usual.iter().copied()),
         sum.at_points,
     );
     if wanted >= 2000 {

@@ -70,7 +70,8 @@ impl Stalls {
 }
 
 /// The median, the 99th percentile and the greatest, in microseconds.
-pub(crate) fn summary(times: &mut [u64]) -> String {
+pub(crate) fn summary(times: impl Iterator<Item = u64>) -> String {
+    let mut times: Vec<u64> = times.collect();
     if times.is_empty() {
         return "none".to_owned();
     }
