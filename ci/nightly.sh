@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What takes too long for each commit: 20,000 kills, 100,000 losses of power, 200,000 damaged journals, 50,000 kills on a bus that
-# processes share and 500,000 damages to one, each night with seeds of its own, and half an hour of fuzzing.
+# processes share and 500,000 damages to one, each night with seeds of its own; ten minutes of processes that come and go, and
+# half an hour of fuzzing.
 #
 #   ci/nightly.sh              seeds by the date
 #   ci/nightly.sh SEED         from this one on, to see a failure again
@@ -17,4 +18,6 @@ echo "nightly.sh: MESSENGER_SEED=$MESSENGER_SEED"
 cargo test -p messenger --features journal,fault --test journal_crash -- --nocapture --test-threads=1
 cargo test -p messenger --features shared,fault --test shared_kill -- --nocapture --test-threads=1
 cargo test -p messenger --features shared --test shared mutations -- --nocapture
+export MESSENGER_SOAK_SECONDS=${MESSENGER_SOAK_SECONDS:-600}
+cargo test --release -p messenger --features shared --test shared soak -- --nocapture
 ci/fuzz.sh "${FUZZ_SECONDS:-1800}"

@@ -7,5 +7,6 @@ mod death;
 mod mutations;
 mod names;
 mod namespaces;
+mod soak;
 #[cfg(feature = "zero_copy")]
 mod table;
