@@ -53,8 +53,8 @@ impl Open {
         let position = self.next;
         // First, so that it is not aborted twice if a waker panics.
         self.next = self.end;
-        self.core.abort(&self.room.window, position, self.end);
-        self.core.settle(self.room.slot);
+        let Room { window, slot, .. } = &self.room;
+        self.core.abort_last((window, *slot), position, self.end);
     }
 
     /// The record at `position`, up to `next`, has become `state`; see [`Ring::finish`](super::ring::Ring::finish).
@@ -68,14 +68,19 @@ impl Open {
     ) -> Result<(), NotSynced> {
         // First, so that a record that is out is not aborted if a waker panics.
         self.next = next;
-        self.core.finish(&self.room.window, position, state, bytes);
-        if self.core.announces() {
-            if next == self.end {
-                self.core.settle(self.room.slot);
-            }
-            if self.core.is_kept() {
-                return self.keep(position, next, state);
-            }
+        let Self { core, room, .. } = self;
+        let Room { window, slot, .. } = room;
+        if !core.announces() {
+            core.finish(window, position, state, bytes);
+            return Ok(());
+        }
+        if next == self.end {
+            core.finish_last((window, *slot), position, state, bytes);
+        } else {
+            core.finish(window, position, state, bytes);
+        }
+        if core.is_kept() {
+            return self.keep(position, next, state);
         }
         Ok(())
     }
@@ -236,9 +241,12 @@ impl Drop for Claim<'_> {
         // First, so that it is not aborted twice if a waker panics.
         let open = &mut *self.open;
         open.next = end;
-        open.core.abort(&open.room.window, self.position, end);
+        let Room { window, slot, .. } = &open.room;
         if end == open.end {
-            open.core.settle(open.room.slot);
+            let last = (window, *slot);
+            open.core.abort_last(last, self.position, end);
+        } else {
+            open.core.abort(window, self.position, end);
         }
     }
 }

@@ -381,8 +381,7 @@ impl<M: Memory> Ring<M> {
             return Ok(Err(now));
         }
         self.mark(tail, lap_end);
-        self.finish(&room.window, tail, State::Padding, 0);
-        self.settle(room.slot);
+        self.finish_last((&room.window, room.slot), tail, State::Padding, 0);
         Ok(Err(lap_end))
     }
 
@@ -410,12 +409,32 @@ impl<M: Memory> Ring<M> {
     /// `bytes` bytes of it from its second word on are covered by its checksum.
     #[inline]
     pub(crate) fn finish(&self, window: &M::Window, position: u64, state: State, bytes: u64) {
+        self.show(window, position, state, bytes);
+        self.after_finish();
+    }
+
+    /// As `finish`, of the last record of the claim of the publisher in `slot`.
+    #[inline]
+    pub(crate) fn finish_last(
+        &self,
+        (window, slot): (&M::Window, usize),
+        position: u64,
+        state: State,
+        bytes: u64,
+    ) {
+        self.show(window, position, state, bytes);
+        // Before anybody is woken, which may panic: then the intent would be there still when the next length is said.
+        self.settle(slot);
+        self.after_finish();
+    }
+
+    #[inline]
+    fn show(&self, window: &M::Window, position: u64, state: State, bytes: u64) {
         let stamp = self.stamp_of(window, position, state, bytes);
         // Edge 1, commit: from here on a reader may see the header and the payload.
         let word = self.memory.stamp(window, position);
         word.store(stamp, order::finish_store());
         fault!("finished");
-        self.after_finish();
     }
 
     /// The stamp of a claimed record that has become `state`; see [`finish`](Self::finish).
@@ -446,11 +465,22 @@ impl<M: Memory> Ring<M> {
     /// Aborts the claimed bytes from `position` to `end` as one record.
     #[cold]
     pub(crate) fn abort(&self, window: &M::Window, position: u64, end: u64) {
+        self.prepare_abort(window, position, end);
+        self.finish(window, position, State::Aborted, META);
+    }
+
+    /// As `abort`, of all that is left of the claim of the publisher in `slot`.
+    #[cold]
+    pub(crate) fn abort_last(&self, (window, slot): (&M::Window, usize), position: u64, end: u64) {
+        self.prepare_abort(window, position, end);
+        self.finish_last((window, slot), position, State::Aborted, META);
+    }
+
+    fn prepare_abort(&self, window: &M::Window, position: u64, end: u64) {
         let tag = Tag::new(super::SourceId::new(0), super::MessageId::new(0));
         self.write_meta(window, position, tag, (end - position - HEADER) as u32);
         self.memory.control().aborted.fetch_add(1, Relaxed);
         fault!("abort_counted");
-        self.finish(window, position, State::Aborted, META);
     }
 
     /// Looks at `position`, which the caller's slot keeps from being overwritten, and moves the window there.

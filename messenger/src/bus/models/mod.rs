@@ -267,17 +267,5 @@ fn step(bus: &Bus, position: u64) -> Option<u64> {
 fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions);
-    let n = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let n2 = n.clone();
-    let t = std::time::Instant::now();
-    builder.check(move || {
-        n2.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        model()
-    });
-    eprintln!(
-        "ITER {:?} {:?} {:?}",
-        std::thread::current().name(),
-        n.load(std::sync::atomic::Ordering::Relaxed),
-        t.elapsed()
-    );
+    builder.check(model);
 }

@@ -1,7 +1,10 @@
 //! Recovery over a region of the heap: several numbers of processes in one, and death is that a member is forgotten.
 
+use core::task::{Context, Waker};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed as Plain};
 use std::sync::{Arc, Mutex};
+use std::task::Wake;
 
 use super::dying::{Run, STEPS, Step, publish_up_to};
 use super::*;
@@ -188,6 +191,43 @@ fn words_that_no_member_writes_are_not_acted_on() {
     words.intent_len.store(8, Relaxed);
     assert!(settle(&settler, own, other, &[1]));
     assert_eq!(settler.memory.control().aborted.load(Relaxed), 1);
+}
+
+struct Panics;
+
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        panic!("as the test wants it");
+    }
+}
+
+/// Else it would go with the length that is said next.
+#[test]
+fn a_waker_that_panics_leaves_no_intent_of_what_is_finished() {
+    let [core, _] = processes(256);
+    let mut reader = subscriber(&core);
+    let mut live = publisher(&core);
+    let waker = Waker::from(Arc::new(Panics));
+    // Up to where a record of 64 bytes does not fit in the lap any more.
+    for _ in 0..2 {
+        live.try_send(TAG, &[7; 48]).unwrap();
+    }
+    while reader.try_next().unwrap().is_some() {}
+    // A commit, an abort, and padding.
+    for turn in 0..3 {
+        let polled = reader.poll_next(&mut Context::from_waker(&waker));
+        assert!(polled.unwrap().is_pending());
+        let panicked = catch_unwind(AssertUnwindSafe(|| match turn {
+            0 => live.try_send(TAG, &[7; 48]).map(drop).unwrap(),
+            1 => drop(live.try_claim(TAG, 0).unwrap()),
+            _ => live.try_send(TAG, &[7; 48]).map(drop).unwrap(),
+        }));
+        assert!(panicked.is_err(), "turn {turn}: nobody was woken");
+        for slot in core.memory.slots() {
+            assert_eq!(slot.intent.load(Relaxed), 0, "turn {turn}");
+        }
+        while reader.try_next().unwrap().is_some() {}
+    }
 }
 
 /// As xorshift has it, good enough to choose by.
