@@ -216,7 +216,7 @@ impl fmt::Display for SharedFault {
                 "all its {places} places for processes are taken; end one, or create it with more: `SharedOptions::processes`"
             ),
             Self::Join(error) => error.fmt(f),
-            Self::Conflict(conflict) => conflict.fmt(f),
+            Self::Conflict(conflict) => conflict.said_of("bus", f),
             Self::Schema(error) => write!(f, "what it says of ids and tables can't be read: {error}"),
             Self::SchemaFull { len, room } => write!(
                 f,

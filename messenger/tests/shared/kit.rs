@@ -40,8 +40,14 @@ pub(crate) struct Other {
 impl Other {
     /// Starts a child that does `role`, one of those in `death.rs`, with the bus `name`.
     pub(crate) fn start(role: &str, name: &str) -> Self {
+        Self::start_with(role, name, None)
+    }
+
+    /// The same, with another variable in its environment.
+    pub(crate) fn start_with(role: &str, name: &str, variable: Option<(&str, &str)>) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["death::child_process", "--exact", "--nocapture", "--quiet"]);
+        command.envs(variable);
         Self::run(command, role, name)
     }
 

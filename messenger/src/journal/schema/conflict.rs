@@ -46,19 +46,26 @@ pub enum SchemaConflict {
 
 impl fmt::Display for SchemaConflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.said_of("journal", f)
+    }
+}
+
+impl SchemaConflict {
+    /// Says it, where what knows better is a `kept`: a journal, or a bus.
+    pub(crate) fn said_of(&self, kept: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Message {
                 differs,
                 journal,
                 program,
-            } => message(f, *differs, journal, program),
+            } => message(f, kept, *differs, journal, program),
             Self::Source {
                 differs,
                 journal,
                 program,
             } => {
                 let (ids, names) = ((journal.id, program.id), (&journal.name, &program.name));
-                meaning(f, "source", *differs == Differs::Id, ids, names)
+                meaning(f, kept, "source", *differs == Differs::Id, ids, names)
             }
         }
     }
@@ -68,6 +75,7 @@ impl core::error::Error for SchemaConflict {}
 
 fn message(
     f: &mut fmt::Formatter<'_>,
+    kept: &str,
     differs: Differs,
     journal: &MessageEntry,
     program: &MessageEntry,
@@ -76,32 +84,34 @@ fn message(
     match differs {
         Differs::Name | Differs::Id => {
             let (ids, names) = ((journal.id, program.id), (&journal.name, &program.name));
-            return meaning(f, "message", differs == Differs::Id, ids, names);
+            return meaning(f, kept, "message", differs == Differs::Id, ids, names);
         }
         Differs::Codec => write!(
             f,
-            "the message `{name}` with the id {id} is made by `{}` in the journal, and by `{}` in the program",
+            "the message `{name}` with the id {id} is made by `{}` in the {kept}, and by `{}` in the program",
             journal.codec, program.codec
         )?,
         Differs::Size => write!(
             f,
-            "the message `{name}` with the id {id} has {} bytes in the journal, and {} in the program",
+            "the message `{name}` with the id {id} has {} bytes in the {kept}, and {} in the program",
             journal.size, program.size
         )?,
         Differs::Layout => write!(
             f,
-            "the message `{name}` with the id {id} has the layout {:016x} ({} bytes) in the journal, and {:016x} ({} bytes) in the program",
+            "the message `{name}` with the id {id} has the layout {:016x} ({} bytes) in the {kept}, and {:016x} ({} bytes) in the program",
             journal.layout, journal.size, program.layout, program.size
         )?,
     }
-    f.write_str(
-        ": the program would misread what was kept; leave the message as it was and give its new form an id and a name of its own, or begin another journal",
+    write!(
+        f,
+        ": the program would misread what was kept; leave the message as it was and give its new form an id and a name of its own, or begin another {kept}",
     )
 }
 
 /// Two meanings of an id, or two ids of a name.
 fn meaning<Id: fmt::Display>(
     f: &mut fmt::Formatter<'_>,
+    kept: &str,
     kind: &str,
     id_differs: bool,
     (journal_id, id): (Id, Id),
@@ -110,12 +120,12 @@ fn meaning<Id: fmt::Display>(
     if id_differs {
         write!(
             f,
-            "the {kind} `{name}` has the id {journal_id} in the journal, and {id} in the program: give it the id {journal_id} again, or another name, or begin another journal"
+            "the {kind} `{name}` has the id {journal_id} in the {kept}, and {id} in the program: give it the id {journal_id} again, or another name, or begin another {kept}"
         )
     } else {
         write!(
             f,
-            "the {kind} id {id} is `{journal_name}` in the journal, and `{name}` in the program: give `{name}` an id that the journal has not got, or begin another journal"
+            "the {kind} id {id} is `{journal_name}` in the {kept}, and `{name}` in the program: give `{name}` an id that the {kept} has not got, or begin another {kept}"
         )
     }
 }
