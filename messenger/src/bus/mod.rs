@@ -114,7 +114,9 @@ pub(crate) mod kept {
 /// What a bus that processes share is made of: the same protocol, over memory that is not this process's alone.
 #[cfg(all(not(loom), feature = "shared", target_os = "linux"))]
 pub(crate) mod processes {
-    pub(crate) use super::shared::{Core, alive, begin, check, over, ready};
+    pub(crate) use super::layout::Gate;
+    pub(crate) use super::shared::{Core, alive, begin, check, onlooker, over, ready};
+    pub(crate) use super::stats::{holders, sample, stats};
 }
 
 /// The alignment, in bytes, of every payload's first byte.

@@ -169,6 +169,21 @@ impl<M: Memory> Ring<M> {
         ring
     }
 
+    /// The protocol over memory that this process only looks at, as no member.
+    #[cfg(all(not(loom), feature = "shared", target_os = "linux"))]
+    pub(crate) fn looked_at(memory: M, capacity: u64, salt: u64) -> Self {
+        Self {
+            memory,
+            format: Format::in_memory(capacity, salt),
+            capacity,
+            step: capacity / STEPS,
+            plain_step: 0,
+            owner: 0,
+            announces: true,
+            barrier: Barrier::None,
+        }
+    }
+
     /// The protocol over segments that outlive the process. Of the shared words, the tail and the floor have been set,
     /// all others are zero.
     #[cfg(any(all(test, loom), all(not(loom), feature = "journal")))]

@@ -203,6 +203,22 @@ pub(crate) fn over(
     Ring::shared(view, capacity, salt, owner, barrier)
 }
 
+/// As [`over`], for one who is no member, and only looks: `region` may be mapped for reading alone, and then whatever writes a word
+/// ends the process.
+#[cfg(all(feature = "shared", target_os = "linux"))]
+pub(crate) fn onlooker(
+    region: &Arc<Region>,
+    (control, ring): (usize, usize),
+    (members, capacity): (usize, u64),
+    salt: u64,
+) -> Core {
+    assert!(ring + capacity as usize <= region.len());
+    let bytes = Bytes::Ring { at: ring, capacity };
+    let region = Arc::clone(region);
+    let view = View::new(region, control, members, bytes, Reach::Processes);
+    Ring::looked_at(view, capacity, salt)
+}
+
 /// Makes the words of a shared bus, all zero, those of a fresh one. Nobody else uses them yet.
 #[cfg(all(feature = "shared", target_os = "linux"))]
 pub(crate) fn begin(core: &Core) {

@@ -1,6 +1,8 @@
 //! How a bus stands, read while it runs.
 
 use super::layout::Gate;
+#[cfg(all(feature = "shared", target_os = "linux"))]
+use super::layout::Owner;
 use super::ring::Memory;
 use super::shared::Core;
 use crate::sync::Ordering::{Acquire, Relaxed};
@@ -39,7 +41,7 @@ pub struct SubscriberStats {
     pub lag: u64,
 }
 
-pub(super) fn stats(core: &Core) -> Stats {
+pub(crate) fn stats(core: &Core) -> Stats {
     let control = core.memory.control();
     // The positions first, so that the tail, which only grows, is not before them.
     let head = control.floor.load(Acquire);
@@ -73,6 +75,55 @@ pub(super) fn stats(core: &Core) -> Stats {
         aborted: control.aborted.load(Relaxed),
         lagged: control.lagged.load(Relaxed),
     }
+}
+
+/// What each slot that is taken says, and the process whose member has it.
+#[cfg(all(feature = "shared", target_os = "linux"))]
+pub(crate) fn holders(core: &Core) -> Vec<(usize, Gate, Owner)> {
+    let slots = core.memory.slots().iter().enumerate();
+    let taken = slots.filter_map(|(slot, word)| {
+        let gate = Gate::of(word.gate.load(Acquire));
+        match gate {
+            Gate::Free => None,
+            Gate::Joining(owner) | Gate::Idle(owner) => Some((slot, gate, owner)),
+            // Written before the gate said a position.
+            Gate::Subscriber(_) | Gate::Pinned(_) => Some((slot, gate, word.owner.load(Relaxed))),
+        }
+    });
+    taken.collect()
+}
+
+/// Counts some of the newest records, `most` at the most: how many, and the bytes that they take in the ring. Only words of
+/// headers are read, and no pin is taken: who publishes is not held up.
+#[cfg(all(feature = "shared", target_os = "linux"))]
+pub(crate) fn sample(core: &Core, most: u64) -> (u64, u64) {
+    use super::ring::Found;
+    let control = core.memory.control();
+    let tail = control.tail.load(Acquire);
+    // Each is a record boundary.
+    let marks = control.marks.iter().map(|mark| mark.load(Acquire));
+    let floor = control.floor.load(Acquire);
+    let mut begins: Vec<_> = marks.filter(|&m| m > floor && m < tail).collect();
+    begins.push(floor);
+    begins.sort_unstable();
+    // The newest but one, so that there is something behind it.
+    let begin = begins[begins.len().saturating_sub(2)];
+    let mut window = core.memory.window();
+    let (mut position, mut records) = (begin, 0);
+    // Before the floor the bytes may be others by now.
+    while records < most && position < tail && position >= control.floor.load(Acquire) {
+        let found = core.look(&mut window, position);
+        let is_there = position >= control.floor.load(Acquire);
+        match found {
+            Ok(Found::Record { next, .. }) if is_there => {
+                records += 1;
+                position = next;
+            }
+            Ok(Found::Skip { next }) if is_there => position = next,
+            _ => break,
+        }
+    }
+    (records, position - begin)
 }
 
 /// Whether some subscriber holds records before `position`.

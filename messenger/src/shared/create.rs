@@ -18,7 +18,7 @@ use super::error::{SharedError, SharedFault};
 use super::layout::{Header, Parts, Words};
 use super::lock;
 use super::options::SharedOptions;
-use super::presence::{Looked, Presence, core_of, is_named, look_at, map, users};
+use super::presence::{Access, Looked, Presence, core_of, is_named, look_at, map, users};
 use crate::bus::processes;
 use crate::memory::Region;
 
@@ -94,14 +94,14 @@ fn link(file: &File, path: &Path) -> Result<bool, SharedError> {
 pub(super) fn remove(path: &Path, trusts_others: bool) -> Result<(), SharedError> {
     let error = |fault| SharedError::new(path, fault);
     let system = |tried| move |e: std::io::Error| SharedError::system(path, tried, e);
-    let looked = look_at(path, |file| {
+    let looked = look_at(path, Access::Write, |file| {
         let meta = file.metadata().map_err(system("looking at its file"))?;
         let user = rustix::process::geteuid().as_raw();
         if meta.uid() != user && !trusts_others {
             let (owner, mode) = (meta.uid(), meta.mode() & 0o777);
             return Err(error(SharedFault::Foreign { owner, user, mode }));
         }
-        let mapped = map(file, meta.len(), path);
+        let mapped = map(file, meta.len(), path, Access::Write);
         if let Err(not_a_bus) = &mapped {
             if matches!(not_a_bus.fault(), SharedFault::NotABus) {
                 return mapped.map(|_| ());

@@ -10,9 +10,9 @@ use super::desk::lock_of;
 use super::error::{SharedError, SharedFault};
 use super::layout::{Parts, Words};
 use super::lock;
-use super::name::{DIRECTORY, name_of, path_of};
+use super::name::{DIRECTORY, path_of};
 use super::options::SharedOptions;
-use super::presence::{Looked, Presence, hold_house, look_at, map, users};
+use super::presence::{Access, Presence, hold_house, map};
 use super::process::{Membership, Process};
 use super::seat::Seat;
 use crate::bus::Bus;
@@ -138,7 +138,7 @@ impl SharedBus {
     /// Each opening maps the file anew, as other processes do.
     fn over(name: &str, presence: Arc<Presence>) -> Result<Self, SharedError> {
         let desk = presence.desk();
-        let (header, words) = map(&desk.file, desk.parts.len as u64, &desk.path)?;
+        let (header, words) = map(&desk.file, desk.parts.len as u64, &desk.path, Access::Write)?;
         let core = super::presence::core_of(&words, &desk.parts, &header, desk.place.owner());
         let life = Arc::clone(&presence);
         Ok(Self {
@@ -244,7 +244,11 @@ impl SharedBus {
     }
 }
 
-fn read_schema(words: &Words, parts: &Parts, path: &Path) -> Result<Schema, SharedError> {
+pub(super) fn read_schema(
+    words: &Words,
+    parts: &Parts,
+    path: &Path,
+) -> Result<Schema, SharedError> {
     let error = |fault| SharedError::new(path, fault);
     let bytes = words.schema(parts).map_err(error)?;
     let text = String::from_utf8_lossy(&bytes);
@@ -258,52 +262,5 @@ impl fmt::Debug for SharedBus {
             .field("path", &self.path())
             .field("bus", &self.bus)
             .finish()
-    }
-}
-
-/// A bus that lies in a directory, as one sees it who does not use it.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Listed {
-    /// Its name.
-    pub name: String,
-    /// Who uses it; nobody, if all have died.
-    pub processes: Result<Vec<Process>, std::sync::Arc<SharedError>>,
-}
-
-impl SharedBus {
-    /// The buses in `directory`, by name. Looking changes nothing, and disturbs nobody.
-    ///
-    /// # Errors
-    ///
-    /// [`SharedError`] if the directory can't be read.
-    pub fn list(directory: &Path) -> Result<Vec<Listed>, SharedError> {
-        let failed = |e| SharedError::system(directory, "listing the directory", e);
-        let mut all = Vec::new();
-        for entry in std::fs::read_dir(directory).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let file = entry.file_name();
-            let Some(name) = file.to_str().and_then(name_of) else {
-                continue;
-            };
-            let path = entry.path();
-            let looked = look_at(&path, |file| {
-                let meta = file.metadata();
-                let meta =
-                    meta.map_err(|e| SharedError::system(&path, "looking at its file", e))?;
-                let (header, words) = map(file, meta.len(), &path)?;
-                Ok(users(file, &words, &Parts::new(header.sizes)))
-            });
-            let processes = match looked {
-                Ok(Looked::There(processes)) => Ok(processes),
-                Ok(Looked::Here(presence)) => Ok(presence.desk().processes()),
-                Err(error) if matches!(error.fault(), SharedFault::Absent) => continue,
-                Err(error) => Err(Arc::new(error)),
-            };
-            let name = name.to_owned();
-            all.push(Listed { name, processes });
-        }
-        all.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(all)
     }
 }

@@ -23,6 +23,7 @@ mod error;
 mod handle;
 mod layout;
 mod lock;
+mod look;
 mod name;
 mod options;
 mod presence;
@@ -32,7 +33,8 @@ mod watcher;
 
 pub use doorbell::Doorbell;
 pub use error::{SharedError, SharedFault};
-pub use handle::{Listed, SharedBus};
+pub use handle::SharedBus;
+pub use look::{Listed, Look, LookedWorker, Member, MemberKind};
 pub use options::SharedOptions;
 pub use process::{Cause, Change, Membership, Process};
 pub(crate) use seat::Seat;

@@ -122,6 +122,8 @@ impl SharedOptions {
 
     /// Whether the file stays when the last process has left; it goes unless told. One that stays keeps its records, for those
     /// who open it later; [`SharedBus::remove`] removes it.
+    ///
+    /// Who opens one with `keep` leaves its file there, also if it is the last to leave a bus that would go then.
     pub fn keep(mut self, keep: bool) -> Self {
         self.removes = !keep;
         self

@@ -48,9 +48,17 @@ pub(super) enum Looked<T> {
     There(T),
 }
 
+/// What a file is opened for. Who only looks at a bus needs no right to write it, and can do no harm to it by mistake.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Access {
+    Read,
+    Write,
+}
+
 /// Has `look` look at the file at `path`, unless this process uses the bus itself: then it may not be opened again.
 pub(super) fn look_at<T>(
     path: &Path,
+    access: Access,
     look: impl FnOnce(&File) -> Result<T, SharedError>,
 ) -> Result<Looked<T>, SharedError> {
     let error = |fault| SharedError::new(path, fault);
@@ -80,7 +88,7 @@ pub(super) fn look_at<T>(
             }
             Known::Not => {}
         }
-        let file = match open_file(path) {
+        let file = match open_file(path, access) {
             Ok(file) => file,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
             Err(e) => return Err(system(e)),
@@ -160,7 +168,7 @@ impl Presence {
             Known::Leaving => return Ok(Attempt::Moved),
             Known::Not => {}
         }
-        let file = match open_file(path) {
+        let file = match open_file(path, Access::Write) {
             Ok(file) => file,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Attempt::Moved),
             Err(e) if e.raw_os_error() == Some(libc::ELOOP) => {
@@ -187,7 +195,8 @@ impl Presence {
             let (owner, mode) = (meta.uid(), meta.mode() & 0o777);
             return Err(error(SharedFault::Foreign { owner, user, mode }));
         }
-        let (header, words) = map(&file, meta.len(), path)?;
+        let (mut header, words) = map(&file, meta.len(), path, Access::Write)?;
+        header.removes &= options.removes;
         let parts = Parts::new(header.sizes);
         let door = lock::door(&file).map_err(|e| system("waiting for the door", e))?;
         if words.is_removed() {
@@ -288,10 +297,10 @@ impl Presence {
 /// The number under which stale things are settled: that of no place.
 const STALE: u32 = u32::MAX;
 
-fn open_file(path: &Path) -> std::io::Result<File> {
+fn open_file(path: &Path, access: Access) -> std::io::Result<File> {
     OpenOptions::new()
         .read(true)
-        .write(true)
+        .write(access == Access::Write)
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
         .open(path)
 }
@@ -334,15 +343,21 @@ pub(super) fn is_named(path: &Path, file: Identity) -> bool {
 }
 
 /// Maps a bus's file of `len` bytes, after a look at its first page.
-pub(super) fn map(file: &File, len: u64, path: &Path) -> Result<(Header, Words), SharedError> {
+pub(super) fn map(
+    file: &File,
+    len: u64,
+    path: &Path,
+    access: Access,
+) -> Result<(Header, Words), SharedError> {
+    let writable = access == Access::Write;
     let system = |source| SharedError::system(path, "mapping its file", source);
     if len < 4096 {
         return Err(SharedError::new(path, SharedFault::NotABus));
     }
-    let first = Region::of_file(file, 4096, true).map_err(system)?;
+    let first = Region::of_file(file, 4096, writable).map_err(system)?;
     let header = Words::new(Arc::new(first)).header(len);
     let header = header.map_err(|fault| SharedError::new(path, fault))?;
-    let whole = Region::of_file(file, len as usize, true).map_err(system)?;
+    let whole = Region::of_file(file, len as usize, writable).map_err(system)?;
     whole.keep_from_children();
     Ok((header, Words::new(Arc::new(whole))))
 }
@@ -358,7 +373,7 @@ pub(super) fn core_of(words: &Words, parts: &Parts, header: &Header, owner: u32)
     )
 }
 
-fn check(core: &Core, path: &Path) -> Result<(), SharedError> {
+pub(super) fn check(core: &Core, path: &Path) -> Result<(), SharedError> {
     processes::check(core)
         .map_err(|(what, found)| SharedError::new(path, SharedFault::Damaged { what, found }))
 }

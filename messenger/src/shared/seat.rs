@@ -15,7 +15,7 @@ use crate::sync::Ordering::{Acquire, Relaxed, Release};
 use crate::sync::fence;
 
 /// No position has been said yet.
-const NONE: u64 = u64::MAX;
+pub(super) const NONE: u64 = u64::MAX;
 
 /// A worker's seat on a shared bus: this process runs it, and no other does.
 pub(crate) struct Seat {

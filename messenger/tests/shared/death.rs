@@ -17,6 +17,9 @@ fn child_process() {
     if let Some(workers) = role.strip_prefix("table:") {
         return crate::table::child(workers, &name);
     }
+    if crate::look::child_process(&role, &name) {
+        return;
+    }
     let bus = SharedBus::open(&name).unwrap();
     let mut publisher = bus.bus().publisher().unwrap();
     match role.as_str() {

@@ -4,6 +4,7 @@
 mod kit;
 
 mod death;
+mod look;
 mod mutations;
 mod names;
 mod namespaces;

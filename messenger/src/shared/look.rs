@@ -1,0 +1,311 @@
+//! A bus as one sees it who does not use it: he takes no place on it, writes nothing, and wakes nobody.
+
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::desk::{Stand, read_process};
+use super::error::{SharedError, SharedFault};
+use super::handle::{SharedBus, read_schema};
+use super::layout::{Header, Parts, Place, Words};
+use super::lock::{self, Holder};
+use super::name::{name_of, path_of};
+use super::presence::{Access, Looked, check, look_at, map};
+use super::process::Process;
+use super::seat::NONE;
+use crate::bus::Stats;
+use crate::bus::processes::{Gate, holders, onlooker, sample, stats};
+use crate::journal::Schema;
+use crate::sync::Ordering::Acquire;
+
+/// Of how many records the lengths are looked at.
+const SAMPLE: u64 = 256;
+
+/// A bus that lies in a directory.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// Its file.
+    pub path: PathBuf,
+    /// The user whose file it is.
+    pub owner: u32,
+    /// The length of the file in bytes.
+    pub bytes: u64,
+    /// Whether any process has a place on it, also if the file is damaged; `false` if that can't be asked.
+    pub in_use: bool,
+    /// How it stands, or why that can't be seen.
+    pub look: Result<Look, Arc<SharedError>>,
+}
+
+/// How a bus stands. Each number was true at some moment of the look.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Look {
+    /// When it was made.
+    pub created: SystemTime,
+    /// Whether its file goes when the last process leaves.
+    pub removes: bool,
+    /// Who uses it.
+    pub processes: Vec<Process>,
+    /// Who died on it, of those whose place nobody has taken since. Their `pid` is the one that they had for themselves.
+    pub died: Vec<Process>,
+    /// The members of all processes. Each process has one by which it is attached itself, and each publisher, subscriber and observer
+    /// is one.
+    pub members: Vec<Member>,
+    /// The workers that have run on it.
+    pub workers: Vec<LookedWorker>,
+    /// Its numbers.
+    pub stats: Stats,
+    /// Some of the newest records: how many, and the bytes that they take with their headers.
+    pub sample: (u64, u64),
+    /// Places for processes, slots for members, places for workers' positions.
+    pub room: (usize, usize, usize),
+    /// What ids mean, and the tables; or why that can't be read.
+    pub schema: Result<Schema, Arc<SharedError>>,
+}
+
+/// A member of a bus: a publisher, a subscriber, an observer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Member {
+    /// Its slot.
+    pub slot: usize,
+    /// The place of its process. `None`: it is what a dead worker had still to read, held for the one that comes next.
+    pub place: Option<usize>,
+    /// What it is.
+    pub kind: MemberKind,
+}
+
+/// What can be seen of a member.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum MemberKind {
+    /// A subscriber, which holds back publishers.
+    Subscriber {
+        /// It has yet to read from here on.
+        position: u64,
+        /// The bytes from there to the tail.
+        lag: u64,
+    },
+    /// A publisher, or an observer: holds nothing now.
+    Idle,
+    /// It looks at one record, just now.
+    Looking {
+        /// Which.
+        position: u64,
+    },
+    /// It is attaching itself, just now.
+    Joining,
+}
+
+/// A worker that has run on a bus.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct LookedWorker {
+    /// The table and the worker: `Table.worker`.
+    pub name: String,
+    /// Up to where it has handled everything, if it has begun.
+    pub position: Option<u64>,
+    /// The bytes from there to the tail.
+    pub lag: Option<u64>,
+    /// Who runs it now.
+    pub process: Option<Process>,
+}
+
+impl SharedBus {
+    /// The buses in `directory`, by name. Looking changes nothing, and disturbs nobody.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedError`] if the directory can't be read.
+    pub fn list(directory: &Path) -> Result<Vec<Listed>, SharedError> {
+        let failed = |e| SharedError::system(directory, "listing the directory", e);
+        let mut all = Vec::new();
+        for entry in std::fs::read_dir(directory).map_err(failed)? {
+            let file = entry.map_err(failed)?.file_name();
+            let Some(name) = file.to_str().and_then(name_of) else {
+                continue;
+            };
+            match Self::look(directory, name) {
+                Ok(listed) => all.push(listed),
+                // It has gone meanwhile, or is somebody else's business.
+                Err(error) if matches!(error.fault(), SharedFault::Absent) => {}
+                Err(error) if matches!(error.fault(), SharedFault::Name { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(all)
+    }
+
+    /// The bus `name` in `directory`, seen from outside: this process takes no place on it. Changes nothing, and disturbs nobody.
+    ///
+    /// ```
+    /// use messenger::shared::SharedBus;
+    /// use std::path::Path;
+    ///
+    /// let name = format!("look-{}", std::process::id());
+    /// let bus = SharedBus::create(&name, 1 << 16)?;
+    /// let look = SharedBus::look(Path::new("/dev/shm"), &name)?.look?;
+    /// assert_eq!((look.processes.len(), look.stats.capacity), (1, 1 << 16));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`SharedError`]: the name is bad, or there is none. What keeps one that is there from being seen stands in [`Listed::look`].
+    pub fn look(directory: &Path, name: &str) -> Result<Listed, SharedError> {
+        let path = path_of(directory, name)?;
+        let (mut owner, mut bytes) = (0, 0);
+        if let Ok(meta) = path.symlink_metadata() {
+            (owner, bytes) = (meta.uid(), meta.len());
+        }
+        let mut in_use = false;
+        let looked = look_at(&path, Access::Read, |file| {
+            in_use = lock::anyone(file).unwrap_or(false);
+            let meta = file.metadata();
+            let meta = meta.map_err(|e| SharedError::system(&path, "looking at its file", e))?;
+            let (header, words) = map(file, meta.len(), &path, Access::Read)?;
+            let lives = |place| match lock::holder(file, place) {
+                Ok(Holder::Process(pid)) => Some(pid.unsigned_abs()),
+                _ => None,
+            };
+            look_on(&path, &words, &header, &lives)
+        });
+        let look = match looked {
+            Ok(Looked::There(look)) => Ok(look),
+            Ok(Looked::Here(presence)) => {
+                in_use = true;
+                let desk = presence.desk();
+                let lives = |place| own_view(&desk.file, place, desk.place);
+                let header = desk.words.header(desk.parts.len as u64);
+                let header = header.map_err(|fault| SharedError::new(&path, fault));
+                header.and_then(|header| look_on(&path, &desk.words, &header, &lives))
+            }
+            Err(error) if matches!(error.fault(), SharedFault::Absent) => return Err(error),
+            Err(error) => Err(error),
+        };
+        Ok(Listed {
+            name: name.to_owned(),
+            path,
+            owner,
+            bytes,
+            in_use,
+            look: look.map_err(Arc::new),
+        })
+    }
+}
+
+/// The process number of who lives in `place`, as the one in `own` sees it.
+fn own_view(file: &File, place: Place, own: Place) -> Option<u32> {
+    if place == own {
+        return Some(std::process::id());
+    }
+    match lock::holder(file, place) {
+        Ok(Holder::Process(pid)) => Some(pid.unsigned_abs()),
+        _ => None,
+    }
+}
+
+fn look_on(
+    path: &Path,
+    words: &Words,
+    header: &Header,
+    lives: &dyn Fn(Place) -> Option<u32>,
+) -> Result<Look, SharedError> {
+    let parts = &Parts::new(header.sizes);
+    let sizes = header.sizes;
+    let core = onlooker(
+        words.region(),
+        (parts.control, parts.ring),
+        (sizes.members, sizes.capacity),
+        header.salt,
+    );
+    check(&core, path)?;
+    let (mut processes, mut died) = (Vec::new(), Vec::new());
+    for place in (0..sizes.processes).map(Place::new) {
+        let entry = words.process(parts, place);
+        match (Stand::of(entry.state().load(Acquire)), lives(place)) {
+            (Stand::Here, Some(pid)) => processes.push(read_process(&entry, place, pid)),
+            // One that is coming, or settles what another left there.
+            (Stand::Empty, _) | (Stand::Settled, Some(_)) => {}
+            (Stand::Here | Stand::Dead | Stand::Settled, _) => {
+                let process = read_process(&entry, place, 0);
+                let pid = process.own_pid;
+                died.push(Process { pid, ..process });
+            }
+        }
+    }
+    let workers = look_at_workers(words, parts, &processes);
+    let held = holders(&core);
+    // After all positions, so that none is beyond the tail.
+    let stats = stats(&core);
+    let lag = |position| stats.tail.saturating_sub(position);
+    let members = held.into_iter().map(|(slot, gate, owner)| Member {
+        slot,
+        place: Place::of(owner).map(|place| place.index().into()),
+        kind: match gate {
+            Gate::Subscriber(position) => MemberKind::Subscriber {
+                position,
+                lag: lag(position),
+            },
+            Gate::Pinned(position) => MemberKind::Looking { position },
+            Gate::Idle(_) => MemberKind::Idle,
+            Gate::Joining(_) | Gate::Free => MemberKind::Joining,
+        },
+    });
+    Ok(Look {
+        created: SystemTime::UNIX_EPOCH + Duration::from_nanos(header.created),
+        removes: header.removes,
+        members: members.collect(),
+        workers: workers
+            .into_iter()
+            .map(|worker| LookedWorker {
+                lag: worker.position.map(lag),
+                ..worker
+            })
+            .collect(),
+        processes,
+        died,
+        sample: sample(&core, SAMPLE),
+        stats,
+        room: (sizes.processes, sizes.members, sizes.workers),
+        schema: schema(words, parts, path).map_err(Arc::new),
+    })
+}
+
+fn look_at_workers(words: &Words, parts: &Parts, processes: &[Process]) -> Vec<LookedWorker> {
+    let entries = (0..parts.sizes.workers).map(|index| words.worker(parts, index));
+    let known = entries.filter(|entry| entry.state().load(Acquire) != 0);
+    let workers = known.map(|entry| {
+        let position = entry.at().load(Acquire);
+        let owner = u32::try_from(entry.whose().load(Acquire)).ok();
+        let place = owner.and_then(Place::of);
+        let runs = |process: &&Process| {
+            place.is_some_and(|place| usize::from(place.index()) == process.place)
+        };
+        LookedWorker {
+            name: entry.name(),
+            position: (position != NONE).then_some(position),
+            lag: None,
+            process: processes.iter().find(runs).cloned(),
+        }
+    });
+    workers.collect()
+}
+
+/// The schema, read without the door: it takes another look if a writer wrote over what it read.
+fn schema(words: &Words, parts: &Parts, path: &Path) -> Result<Schema, SharedError> {
+    let mut last = read_schema(words, parts, path);
+    for _ in 0..3 {
+        if last.is_ok() {
+            break;
+        }
+        last = read_schema(words, parts, path);
+    }
+    last
+}
