@@ -68,7 +68,7 @@ fn resolve<'a, Id>(
                     known => format!("it knows {}", known.join(", ")),
                 };
                 return Err(Fail::error(format!(
-                    "the journal's schema has no {kind} {wanted:?}: {known}"
+                    "the schema has no {kind} {wanted:?}: {known}"
                 )));
             }
             _ => ids.extend(found),

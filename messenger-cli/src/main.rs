@@ -1,4 +1,4 @@
-//! The program `messenger`: looks into a journal, follows it, checks it, mends it.
+//! The program `messenger`: looks into journals and shared buses, follows them, checks and mends journals.
 
 mod clock;
 mod command;
@@ -6,6 +6,11 @@ mod damage;
 mod fail;
 mod filter;
 mod hex;
+#[cfg(target_os = "linux")]
+mod live;
+#[cfg(not(target_os = "linux"))]
+#[path = "live_elsewhere.rs"]
+mod live;
 mod out;
 mod payload;
 mod place;
@@ -14,6 +19,7 @@ mod range;
 mod record;
 mod schema_json;
 mod show;
+mod subject;
 mod times;
 mod units;
 

@@ -33,6 +33,12 @@ impl Out {
         }
     }
 
+    /// Whether there are colours.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn is_styled(&self) -> bool {
+        self.styled
+    }
+
     /// `text` in `style`, if there are colours.
     pub(crate) fn paint<T: Display>(&self, style: Style, text: T) -> Painted<T> {
         let style = if self.styled { style } else { Style::new() };

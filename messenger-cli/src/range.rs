@@ -21,12 +21,12 @@ or -10m (also s, h, d) for how long ago. Times are as fine as the journal notes 
 pub(crate) struct RangeArgs {
     /// Begin at this place; else at the oldest record
     #[arg(long, value_name = "PLACE", allow_hyphen_values = true, long_help = format!("Begin at this place; else at the oldest record. {PLACES}"))]
-    from: Option<Place>,
+    pub(crate) from: Option<Place>,
     /// End before this place; else where the journal ends now
     #[arg(long, value_name = "PLACE", allow_hyphen_values = true)]
-    to: Option<Place>,
+    pub(crate) to: Option<Place>,
     #[command(flatten)]
-    filter: FilterArgs,
+    pub(crate) filter: FilterArgs,
 }
 
 /// A record on its way to be shown.

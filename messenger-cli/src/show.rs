@@ -1,7 +1,7 @@
 //! Records as they are shown: for people, or as JSON.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
 use messenger::bus::{MessageId, SourceId, Tag};
@@ -31,10 +31,20 @@ pub(crate) struct ShowArgs {
     decode: DecodeArgs,
 }
 
+/// Gives a schema as it is now, if it can be had.
+pub(crate) type Learn = Box<dyn Fn() -> Option<Schema>>;
+
+/// That of the journal in `dir`.
+pub(crate) fn learn_from(dir: &Path) -> Learn {
+    let dir = dir.to_owned();
+    Box::new(move || Some(Reader::open(&dir).ok()?.schema().clone()))
+}
+
 /// Shows records.
 pub(crate) struct Show {
-    dir: PathBuf,
     schema: Schema,
+    /// Gives it as it is now.
+    learn: Learn,
     /// Ids of which no name was found when it was looked for last.
     nameless: Vec<Tag>,
     decoder: Decoder,
@@ -45,10 +55,10 @@ pub(crate) struct Show {
 }
 
 impl ShowArgs {
-    pub(crate) fn open(&self, dir: &Path, schema: &Schema) -> Result<Show, Fail> {
+    pub(crate) fn open(&self, schema: &Schema, learn: Learn) -> Result<Show, Fail> {
         Ok(Show {
-            dir: dir.to_owned(),
             schema: schema.clone(),
+            learn,
             nameless: Vec::new(),
             decoder: self.decode.open()?,
             json: self.json,
@@ -130,8 +140,8 @@ impl Show {
         if named || self.nameless.contains(&tag) {
             return;
         }
-        if let Ok(reader) = Reader::open(&self.dir) {
-            self.schema = reader.schema().clone();
+        if let Some(schema) = (self.learn)() {
+            self.schema = schema;
             self.widths = widths(&self.schema);
         }
         self.nameless.push(tag);

@@ -5,7 +5,7 @@ use clap::Args;
 use crate::fail::{Exit, Fail};
 use crate::out::Out;
 use crate::range::RangeArgs;
-use crate::show::ShowArgs;
+use crate::show::{ShowArgs, learn_from};
 
 /// Shows the records of a journal, from one place to another
 ///
@@ -27,7 +27,9 @@ pub(crate) struct Cat {
 impl Cat {
     pub(super) fn run(self, out: &mut Out) -> Result<Exit, Fail> {
         let mut range = self.range.open(&self.dir)?;
-        let mut show = self.show.open(&self.dir, range.reader.schema())?;
+        let mut show = self
+            .show
+            .open(range.reader.schema(), learn_from(&self.dir))?;
         let number = range.each(|found| show.record(out, &found))?;
         Ok(Exit::found(number > 0))
     }

@@ -1,5 +1,4 @@
 use std::io::Write;
-use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use messenger::journal::{Reader, Schema, Table};
@@ -7,17 +6,19 @@ use messenger::runtime::Drawing;
 use serde::Serialize;
 
 use crate::fail::{Exit, Fail};
+use crate::live;
 use crate::out::Out;
+use crate::subject::{Subject, SubjectArgs};
 
-/// Draws a routing table that has run on a journal
+/// Draws a routing table that has run on a journal or a shared bus
 ///
-/// The tables are those kept in the journal's metadata, as they ran last. Ends with 4 if there is none.
+/// The tables are those kept with the journal or on the bus, as they ran last. Ends with 4 if there is none.
 ///
 /// JSON: table, nodes [{name, type, id, worker (or null: outside)}], edges [{from, to (indices of nodes; null: dropped), message}].
 #[derive(Args)]
 pub(crate) struct Graph {
-    /// The journal's directory
-    dir: PathBuf,
+    #[command(flatten)]
+    subject: SubjectArgs,
     /// Which table, if there are several
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
@@ -61,15 +62,19 @@ struct EdgeJson<'a> {
 
 impl Graph {
     pub(super) fn run(self, out: &mut Out) -> Result<Exit, Fail> {
-        let reader = Reader::open(&self.dir)?;
-        let schema = reader.schema();
-        let Some(table) = self.table(schema)? else {
+        let (schema, what) = match self.subject.subject()? {
+            Subject::Journal(dir) => (Reader::open(dir)?.schema().clone(), "journal"),
+            Subject::Bus(bus) => (live::schema(&bus)?, "bus"),
+        };
+        let Some(table) = self.table(&schema, what)? else {
             return Err(Fail::Told(
                 Exit::Nothing,
-                "no table has run on the journal: a program that runs one brings it when it opens the journal".to_owned(),
+                format!(
+                    "no table has run on the {what}: a program that runs one brings it when it opens the {what}"
+                ),
             ));
         };
-        let drawing = Drawing::of_kept(table, schema);
+        let drawing = Drawing::of_kept(table, &schema);
         let format = if self.json { Format::Json } else { self.format };
         match format {
             Format::Mermaid => write!(out, "{}", drawing.mermaid())?,
@@ -80,7 +85,7 @@ impl Graph {
         Ok(Exit::Done)
     }
 
-    fn table<'a>(&self, schema: &'a Schema) -> Result<Option<&'a Table>, Fail> {
+    fn table<'a>(&self, schema: &'a Schema, what: &str) -> Result<Option<&'a Table>, Fail> {
         let names = || {
             let names: Vec<_> = schema.tables().iter().map(|table| &*table.name).collect();
             names.join(", ")
@@ -89,14 +94,14 @@ impl Graph {
             (Some(name), _) => match schema.table(name) {
                 Some(table) => Ok(Some(table)),
                 None => Err(Fail::error(format!(
-                    "the journal has no table {name:?}; it has: {}",
+                    "the {what} has no table {name:?}; it has: {}",
                     names()
                 ))),
             },
             (None, []) => Ok(None),
             (None, [table]) => Ok(Some(table)),
             (None, _) => Err(Fail::error(format!(
-                "several tables have run on the journal: say which one, --table NAME, of {}",
+                "several tables have run on the {what}: say which one, --table NAME, of {}",
                 names()
             ))),
         }

@@ -1,16 +1,19 @@
 //! The commands, one file each, and what they have in common.
 
 mod cat;
+pub(crate) mod clean;
 mod completions;
 mod cursors;
 mod export;
 mod graph;
 mod import;
 mod info;
+pub(crate) mod ls;
 mod man;
 mod repair;
-mod stat;
-mod tail;
+pub(crate) mod stat;
+pub(crate) mod tail;
+pub(crate) mod top;
 mod trim;
 mod verify;
 
@@ -20,9 +23,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::fail::{Exit, Fail};
+use crate::live;
 use crate::out::Out;
 
-/// Looks into a journal of messenger, follows it, checks it, mends it.
+/// Looks into journals and shared buses of messenger, follows them, checks and mends journals.
 #[derive(Parser)]
 #[command(name = "messenger", version, after_help = EXITS)]
 pub(crate) struct Cli {
@@ -46,8 +50,8 @@ Exit status:
   0  done
   1  an error: stderr says what, and what to do
   2  the command line is wrong
-  3  the journal is damaged
-  4  nothing was found: no record in the range that was asked for, no table";
+  3  the journal, or the bus, is damaged
+  4  nothing was found: no record in the range that was asked for, no table, no bus";
 
 #[derive(Subcommand)]
 enum Command {
@@ -62,6 +66,9 @@ enum Command {
     Import(import::Import),
     Graph(graph::Graph),
     Cursors(cursors::Cursors),
+    Ls(ls::Ls),
+    Top(top::Top),
+    Clean(clean::Clean),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -99,6 +106,9 @@ impl Command {
             Self::Import(import) => import.run(out),
             Self::Graph(graph) => graph.run(out),
             Self::Cursors(cursors) => cursors.run(out),
+            Self::Ls(ls) => live::ls(&ls, out),
+            Self::Top(top) => live::top(&top, out),
+            Self::Clean(clean) => live::clean(&clean, out),
             Self::Completions(completions) => completions.run(out),
             Self::Man(man) => man.run(out),
         }

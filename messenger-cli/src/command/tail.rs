@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::SystemTime;
 
 use clap::Args;
@@ -10,41 +10,53 @@ use messenger::journal::{JournalError, Reader};
 use crate::clock::Clock;
 use crate::fail::{Exit, Fail, warn};
 use crate::filter::{Filter, FilterArgs};
+use crate::live;
 use crate::out::Out;
 use crate::range::Found;
-use crate::show::ShowArgs;
+use crate::show::{ShowArgs, learn_from};
+use crate::subject::{Subject, SubjectArgs};
 
-/// Shows the last records of a journal, and with -f those that come
+/// Shows the last records of a journal or a shared bus, and with -f those that come
 ///
 /// As `cat` shows them. With -f it goes on until it is interrupted, also while another process writes the journal and when
 /// none does yet; the time of a record that came meanwhile is when it was seen.
 ///
+/// On a bus it is an observer, which holds back nobody: what is written over before it was read is missed, and it says how much.
+/// It takes a place for a process, as `messenger tail`. With -f it ends when nobody else uses the bus any more.
+///
 /// Ends with 4 if there is no record, unless -f is given.
 #[derive(Args)]
 pub(crate) struct Tail {
-    /// The journal's directory
-    dir: PathBuf,
+    #[command(flatten)]
+    subject: SubjectArgs,
     /// How many of the last records
     #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 10)]
-    lines: usize,
+    pub(crate) lines: usize,
     /// Go on with those that come
     #[arg(short, long)]
-    follow: bool,
+    pub(crate) follow: bool,
     #[command(flatten)]
-    filter: FilterArgs,
+    pub(crate) filter: FilterArgs,
     #[command(flatten)]
-    show: ShowArgs,
+    pub(crate) show: ShowArgs,
 }
 
 impl Tail {
     pub(super) fn run(self, out: &mut Out) -> Result<Exit, Fail> {
-        let mut reader = Reader::open(&self.dir)?;
+        match self.subject.subject()? {
+            Subject::Journal(dir) => self.journal(&dir, out),
+            Subject::Bus(bus) => live::tail(&self, &bus, out),
+        }
+    }
+
+    fn journal(&self, dir: &Path, out: &mut Out) -> Result<Exit, Fail> {
+        let mut reader = Reader::open(dir)?;
         let filter = self.filter.of(reader.schema())?;
-        let mut show = self.show.open(&self.dir, reader.schema())?;
+        let mut show = self.show.open(reader.schema(), learn_from(dir))?;
         let newest = reader.newest()?;
-        let start = self.start(&filter, newest)?;
+        let start = self.start(dir, &filter, newest)?;
         reader.seek(start)?;
-        let mut clock = Clock::new(&self.dir, start)?;
+        let mut clock = Clock::new(dir, start)?;
         // Nothing has come yet while it was looked at: what stands before was published by an unknown time, what comes
         // after by now.
         let mut any = false;
@@ -80,7 +92,7 @@ impl Tail {
                         oldest - position
                     ));
                     reader.seek(oldest)?;
-                    clock = Clock::new(&self.dir, oldest)?;
+                    clock = Clock::new(dir, oldest)?;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -89,11 +101,11 @@ impl Tail {
     }
 
     /// Where the last records begin that are to be shown.
-    fn start(&self, filter: &Filter, newest: u64) -> Result<u64, Fail> {
+    fn start(&self, dir: &Path, filter: &Filter, newest: u64) -> Result<u64, Fail> {
         if self.lines == 0 {
             return Ok(newest);
         }
-        let mut reader = Reader::open(&self.dir)?.trusting();
+        let mut reader = Reader::open(dir)?.trusting();
         let oldest = reader.oldest()?;
         let mut end = newest;
         let mut missing = self.lines;

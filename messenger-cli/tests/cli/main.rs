@@ -1,4 +1,4 @@
-//! The program, end to end: the built binary on journals that the tests make.
+//! The program, end to end: the built binary on journals and shared buses that the tests make.
 
 mod changing;
 mod damaged;
@@ -7,6 +7,8 @@ mod kit;
 mod live;
 mod market;
 mod reading;
+#[cfg(target_os = "linux")]
+mod shared;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod texts;

@@ -3,10 +3,11 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use rustix::fs::{Mode, OFlags, open};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::kit::{Dir, program};
 use crate::market::{five, quotes};
@@ -51,6 +52,31 @@ fn on_terminal(args: &[&str], variables: &[(&str, &str)]) -> String {
     let text = seen(master);
     child.wait().unwrap();
     text
+}
+
+/// The program, started on a terminal of so many columns and lines.
+pub(crate) fn started(args: &[&str], (columns, rows): (u16, u16)) -> (File, Child) {
+    let (master, slave) = terminal();
+    let size = Winsize {
+        ws_row: rows,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(&master, size).unwrap();
+    let mut command = program(args);
+    command.env("TERM", "xterm");
+    command.stdin(Stdio::from(slave.try_clone().unwrap()));
+    command.stderr(Stdio::from(slave.try_clone().unwrap()));
+    command.stdout(Stdio::from(slave));
+    let child = command.spawn().unwrap();
+    (master, child)
+}
+
+/// What such a program still writes until it ends, and how it does.
+pub(crate) fn ended(master: File, mut child: Child) -> (String, Option<i32>) {
+    let text = seen(master);
+    (text, child.wait().unwrap().code())
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::kit::{Dir, err, out, snapshot};
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 16] = [
     "info",
     "tail",
     "cat",
@@ -14,6 +14,9 @@ const COMMANDS: [&str; 13] = [
     "import",
     "graph",
     "cursors",
+    "ls",
+    "top",
+    "clean",
     "completions",
     "man",
 ];

@@ -1,0 +1,76 @@
+//! Buses that processes share: seen from outside, or by one who takes a place on them to read.
+
+mod clean;
+mod guest;
+mod ls;
+mod stat;
+mod stop;
+mod tail;
+mod top;
+mod view;
+
+pub(crate) use clean::clean;
+pub(crate) use ls::ls;
+pub(crate) use stat::stat;
+pub(crate) use tail::tail;
+pub(crate) use top::top;
+
+use std::io;
+
+use messenger::bus::ObserveError;
+use messenger::journal::Schema;
+use messenger::shared::{SharedBus, SharedError, SharedFault};
+
+use crate::fail::{Exit, Fail};
+use crate::subject::Bus;
+
+/// What the bus says of ids and tables.
+pub(crate) fn schema(bus: &Bus) -> Result<Schema, Fail> {
+    let look = SharedBus::look(&bus.directory, &bus.name)?.look;
+    let schema = look.and_then(|look| look.schema);
+    schema.map_err(|error| Fail::from(&*error))
+}
+
+impl From<SharedError> for Fail {
+    fn from(error: SharedError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&SharedError> for Fail {
+    fn from(error: &SharedError) -> Self {
+        let path = error.path().display();
+        let more = match error.fault() {
+            SharedFault::Absent => {
+                return Self::error(format!("there is no bus {path}: `messenger ls` lists them"));
+            }
+            SharedFault::Foreign { owner, mode, .. } => {
+                return Self::error(format!(
+                    "the bus {path} belongs to the user {owner} with the permissions {mode:03o}: who can write it can make this program \
+                     misbehave. Say --trust-others if all of them are trusted"
+                ));
+            }
+            SharedFault::System { source, .. }
+                if source.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                ": its owner has to allow it, by `SharedOptions::mode`"
+            }
+            _ => "",
+        };
+        let exit = match error.fault() {
+            SharedFault::Damaged { .. } | SharedFault::Schema(_) => Exit::Damaged,
+            _ => Exit::Error,
+        };
+        Self::Told(exit, format!("{error}{more}"))
+    }
+}
+
+impl From<ObserveError> for Fail {
+    fn from(error: ObserveError) -> Self {
+        let exit = match error {
+            ObserveError::Read(_) => Exit::Damaged,
+            _ => Exit::Error,
+        };
+        Self::Told(exit, error.to_string())
+    }
+}

@@ -1,0 +1,241 @@
+//! A bus as `ls` and `top` tell it.
+
+use std::io;
+use std::path::Path;
+
+use messenger::shared::{Listed, Look, MemberKind, Process, SharedBus, SharedFault};
+use serde::Serialize;
+
+use crate::fail::Fail;
+use crate::times;
+
+#[derive(Serialize, Clone, Debug)]
+pub(super) struct BusView {
+    pub(super) name: String,
+    pub(super) path: String,
+    pub(super) state: State,
+    /// What is wrong with it.
+    pub(super) why: Option<String>,
+    pub(super) owner: u32,
+    pub(super) file_bytes: u64,
+    pub(super) in_use: bool,
+    pub(super) bus: Option<LookView>,
+}
+
+#[derive(Serialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum State {
+    /// Somebody uses it.
+    Live,
+    /// Nobody does, and it should have gone.
+    Stale,
+    /// Nobody does, and it stays for those who come.
+    Kept,
+    /// What it says of itself can't be.
+    Damaged,
+    /// It can't be opened.
+    Unreadable,
+    /// It is no bus, or one of another version.
+    Unknown,
+}
+
+#[derive(Serialize, Clone, Debug)]
+pub(super) struct LookView {
+    pub(super) created: String,
+    pub(super) removes: bool,
+    pub(super) head: u64,
+    pub(super) tail: u64,
+    pub(super) used: u64,
+    pub(super) capacity: u64,
+    pub(super) aborted: u64,
+    pub(super) lagged: u64,
+    /// Of whoever is farthest behind.
+    pub(super) lag: Option<u64>,
+    pub(super) places: usize,
+    pub(super) slots: usize,
+    pub(super) processes: Vec<ProcessView>,
+    pub(super) died: Vec<ProcessView>,
+    pub(super) workers: Vec<WorkerView>,
+    pub(super) members: Vec<MemberView>,
+    /// The mean length of a record in bytes, with its header.
+    #[serde(skip)]
+    pub(super) mean: Option<f64>,
+}
+
+#[derive(Serialize, Clone, Debug)]
+pub(super) struct ProcessView {
+    pub(super) place: usize,
+    pub(super) pid: u32,
+    pub(super) own_pid: u32,
+    pub(super) name: String,
+    pub(super) since: String,
+    pub(super) members: usize,
+    /// Of its subscriber that is farthest behind.
+    pub(super) lag: Option<u64>,
+}
+
+#[derive(Serialize, Clone, Debug)]
+pub(super) struct WorkerView {
+    pub(super) name: String,
+    pub(super) position: Option<u64>,
+    pub(super) lag: Option<u64>,
+    /// The place of the process that runs it.
+    pub(super) process: Option<usize>,
+}
+
+#[derive(Serialize, Clone, Debug)]
+pub(super) struct MemberView {
+    pub(super) slot: usize,
+    pub(super) process: Option<usize>,
+    pub(super) kind: &'static str,
+    pub(super) position: Option<u64>,
+    pub(super) lag: Option<u64>,
+}
+
+/// The buses in a directory.
+pub(super) fn look_around(directory: &Path) -> Result<Vec<BusView>, Fail> {
+    let listed = SharedBus::list(directory)?;
+    Ok(listed.iter().map(BusView::from).collect())
+}
+
+impl State {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Stale => "stale",
+            Self::Kept => "kept",
+            Self::Damaged => "damaged",
+            Self::Unreadable => "unreadable",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl BusView {
+    /// The state, and what is to be said of it.
+    pub(super) fn state_text(&self) -> String {
+        let word = self.state.word();
+        let died = self.bus.as_ref().map_or(0, |bus| bus.died.len());
+        match (&self.why, self.state) {
+            (Some(why), _) => format!("{word}: {why}"),
+            (None, State::Live) if died > 0 => format!("{word}, {died} died"),
+            (None, State::Stale) => format!("{word}: nobody uses it any more"),
+            (None, State::Kept) => format!("{word}: nobody uses it now"),
+            _ => word.to_owned(),
+        }
+    }
+}
+
+impl From<&Listed> for BusView {
+    fn from(listed: &Listed) -> Self {
+        let (state, why) = match &listed.look {
+            Ok(look) if listed.in_use || !look.processes.is_empty() => (State::Live, None),
+            Ok(look) if look.removes => (State::Stale, None),
+            Ok(_) => (State::Kept, None),
+            Err(error) => {
+                let state = match error.fault() {
+                    SharedFault::System { source, .. }
+                        if source.kind() == io::ErrorKind::PermissionDenied =>
+                    {
+                        State::Unreadable
+                    }
+                    SharedFault::NotABus | SharedFault::NotAFile | SharedFault::Version { .. } => {
+                        State::Unknown
+                    }
+                    _ => State::Damaged,
+                };
+                (state, Some(error.fault().to_string()))
+            }
+        };
+        Self {
+            name: listed.name.clone(),
+            path: listed.path.display().to_string(),
+            state,
+            why,
+            owner: listed.owner,
+            file_bytes: listed.bytes,
+            in_use: listed.in_use,
+            bus: listed.look.as_ref().ok().map(LookView::from),
+        }
+    }
+}
+
+impl From<&Look> for LookView {
+    fn from(look: &Look) -> Self {
+        let members = look.members.iter().map(|member| {
+            let (kind, position, lag) = match member.kind {
+                MemberKind::Subscriber { position, lag } => {
+                    ("subscriber", Some(position), Some(lag))
+                }
+                MemberKind::Looking { position } => ("looking", Some(position), None),
+                MemberKind::Joining => ("joining", None, None),
+                _ => ("idle", None, None),
+            };
+            MemberView {
+                slot: member.slot,
+                process: member.place,
+                kind,
+                position,
+                lag,
+            }
+        });
+        let members: Vec<_> = members.collect();
+        let workers = look.workers.iter().map(|worker| WorkerView {
+            name: worker.name.clone(),
+            position: worker.position,
+            lag: worker.lag,
+            process: worker.process.as_ref().map(|process| process.place),
+        });
+        let workers: Vec<_> = workers.collect();
+        let process = |process: &Process| ProcessView::new(process, &members);
+        let running = workers.iter().filter(|worker| worker.process.is_some());
+        let lag = running.map(|worker| worker.lag);
+        let lag = lag.chain(members.iter().map(|member| member.lag));
+        let (_, slots, _) = look.room;
+        let (records, bytes) = look.sample;
+        Self {
+            created: times::text(look.created),
+            removes: look.removes,
+            head: look.stats.head,
+            tail: look.stats.tail,
+            used: look.stats.used,
+            capacity: look.stats.capacity,
+            aborted: look.stats.aborted,
+            lagged: look.stats.lagged,
+            lag: lag.flatten().max(),
+            places: look.room.0,
+            slots,
+            processes: look.processes.iter().map(process).collect(),
+            died: look.died.iter().map(process).collect(),
+            workers,
+            members,
+            mean: (records > 0).then(|| bytes as f64 / records as f64),
+        }
+    }
+}
+
+impl ProcessView {
+    fn new(process: &Process, members: &[MemberView]) -> Self {
+        let its = || {
+            let all = members.iter();
+            all.filter(|member| member.process == Some(process.place))
+        };
+        Self {
+            place: process.place,
+            pid: process.pid,
+            own_pid: process.own_pid,
+            name: process.name.clone(),
+            since: times::text(process.since),
+            members: its().count(),
+            lag: its().filter_map(|member| member.lag).max(),
+        }
+    }
+
+    /// Its number, as it can be seen from here.
+    pub(super) fn number(&self) -> String {
+        match self.pid {
+            0 => format!("({})", self.own_pid),
+            pid => pid.to_string(),
+        }
+    }
+}
