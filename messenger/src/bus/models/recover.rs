@@ -121,7 +121,12 @@ fn read_all(process: &Process) -> (Vec<u64>, u64) {
 #[test]
 fn a_publisher_dies_at_each_step() {
     for step in STEPS {
-        for bytes in [RECORD, 2 * RECORD] {
+        // What a dead one knew is enough, whatever the others' lengths.
+        let lengths: &[u64] = match step {
+            Step::Tried | Step::Moved => &[RECORD, 2 * RECORD],
+            _ => &[RECORD],
+        };
+        for &bytes in lengths {
             check(2, move || {
                 let [dying, live, settler] = processes();
                 let dead = flag();
