@@ -148,6 +148,24 @@ fn a_live_one_of_another_length_is_waited_for_where_it_matters() {
     }
 }
 
+/// The shorter claim ends where another is only begun, and the longer one, which nobody got, where the tail is.
+#[test]
+fn a_claim_that_is_begun_says_where_the_one_before_it_ended() {
+    let [dead, other, live, settler] = processes(256);
+    let own = settler.attach().unwrap();
+    let (short, _) = die(&dead, (0, 16), Step::Moved);
+    let mut begun = publisher(&live);
+    let claim = begun.claim(TAG, 0).unwrap();
+    let (long, got) = die(&other, (0, 32), Step::Moved);
+    assert!(!got);
+    for slot in [long, short] {
+        assert!(settle(&settler, own, slot, &[1, 2]));
+        let holes = settler.memory.control().aborted.load(Relaxed);
+        assert_eq!(holes, u64::from(slot == short));
+    }
+    claim.commit().unwrap();
+}
+
 #[test]
 fn who_comes_into_the_place_of_a_dead_one_is_not_robbed() {
     let [old, settler, reader] = processes(256);
