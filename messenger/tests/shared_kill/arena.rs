@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, mpsc};
 use std::time::{Duration, Instant};
 
 use messenger::shared::SharedBus;
@@ -21,6 +21,8 @@ const RUN: u64 = 250;
 const AT_A_TIME: u64 = 2;
 /// How many more there are that only settle what others have left, and die in that.
 const SETTLERS: u64 = 2;
+/// After so many victims the survivors are left alone for a while.
+const ALONE: u64 = 16;
 /// The members that are there when all victims have gone: three of each survivor, and one of each process.
 const MEMBERS: usize = 3 * 3 + 2;
 
@@ -76,6 +78,9 @@ struct Arena<'a> {
     victims: AtomicU64,
     failed: AtomicBool,
     wanted: u64,
+    /// Held, for reading, by who has a victim.
+    lives: RwLock<()>,
+    bus: &'a SharedBus,
     sum: &'a Mutex<Sum>,
 }
 
@@ -103,8 +108,23 @@ impl Arena<'_> {
                 Some(_) if settles => Duration::from_millis(200),
                 Some(_) => Duration::from_millis(40),
             };
+            let lives = self.lives.read().unwrap();
             self.one_kill(&plan, fault, patience);
+            drop(lives);
+            if number % ALONE == 0 {
+                self.look_on();
+            }
         }
+    }
+
+    /// With no victim there, whose doings would send them to look, the survivors go on: none sleeps for what a dead one had to do.
+    fn look_on(&self) {
+        let _nobody = self.lives.write().unwrap();
+        // More than once around the ring, so each has read, too.
+        let far = self.bus.bus().tail() + 4 * self.bus.bus().capacity() as u64;
+        until("the survivors go on", || {
+            self.bus.bus().tail() > far || self.failed.load(SeqCst)
+        });
     }
 
     fn one_kill(&self, plan: &Plan, fault: Option<(&'static str, u64)>, patience: Duration) {
@@ -141,6 +161,8 @@ fn one_bus(seed: u64, kills: u64, sum: &Mutex<Sum>) {
         victims: AtomicU64::new(0),
         failed: AtomicBool::new(false),
         wanted: kills,
+        lives: RwLock::default(),
+        bus: &bus,
         sum,
     };
     let mut quiet_moments = Vec::new();

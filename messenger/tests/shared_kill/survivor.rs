@@ -3,7 +3,10 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use messenger::bus::{ClaimError, Observer, Publisher, Start, Subscriber};
@@ -239,6 +242,15 @@ impl Writer {
     }
 }
 
+/// Wakes a thread that stands in for a task.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
 struct Reader {
     subscriber: Subscriber,
     observer: Observer,
@@ -274,10 +286,32 @@ impl Reader {
             let deadline = Some(Instant::now() + PATIENCE);
             let wait = self.rng.pick(&WAITS);
             let stop = || orders.end().is_some();
-            let there = self.subscriber.wait_until(wait, deadline, stop).unwrap();
+            let there = if self.rng.one_in(4) {
+                self.read_as_task(orders)
+            } else {
+                self.subscriber.wait_until(wait, deadline, stop).unwrap()
+            };
             // Who has been told to publish no more may leave one with nothing to read.
             assert!(there || !orders.publish(), "nobody has woken a reader");
         }
+    }
+
+    /// Reads a record as a task does that is woken. Says whether there was one, before the end.
+    fn read_as_task(&mut self, orders: &Orders) -> bool {
+        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+        let mut task = Context::from_waker(&waker);
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE && orders.end().is_none() {
+            if let Poll::Ready(record) = self.subscriber.poll_next(&mut task).unwrap() {
+                let (position, tag) = (record.position(), record.tag());
+                self.seen
+                    .take(position, tag, record.payload(), BYTES / 4, false);
+                self.watch.done();
+                return true;
+            }
+            std::thread::park_timeout(PATIENCE);
+        }
+        false
     }
 
     fn is_at_end(&self, orders: &Orders) -> bool {

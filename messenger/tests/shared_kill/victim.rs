@@ -3,6 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use messenger::bus::{Claim, ClaimError, Observer, Publisher, Start, Subscriber, WaitStrategy};
@@ -215,8 +216,11 @@ impl Victim {
                     let wait = self
                         .rng
                         .pick(&[WaitStrategy::Block, WaitStrategy::BlockNow]);
-                    if let Some(reader) = readers.last_mut() {
-                        reader.wait(wait);
+                    let as_task = self.rng.one_in(4);
+                    match readers.last_mut() {
+                        Some(reader) if as_task => reader.ask_as_task(),
+                        Some(reader) => reader.wait(wait),
+                        None => {}
                     }
                 }
                 21 => std::thread::sleep(Duration::from_micros(self.rng.below(300))),
@@ -317,6 +321,18 @@ impl Reader {
         let deadline = Some(Instant::now() + WAIT);
         if let Kind::Subscriber(subscriber) = &mut self.kind {
             subscriber.wait_until(wait, deadline, || false).unwrap();
+        }
+    }
+
+    /// Has a task woken for the next record, if there is none.
+    fn ask_as_task(&mut self) {
+        let Self { kind, seen, .. } = self;
+        if let Kind::Subscriber(subscriber) = kind {
+            let mut task = Context::from_waker(Waker::noop());
+            if let Poll::Ready(record) = subscriber.poll_next(&mut task).unwrap() {
+                let (position, tag) = (record.position(), record.tag());
+                seen.take(position, tag, record.payload(), BYTES / 4, true);
+            }
         }
     }
 
