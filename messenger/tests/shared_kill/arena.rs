@@ -219,6 +219,8 @@ fn one_bus(seed: u64, kills: u64, sum: &Mutex<Sum>) {
     until("the other survivor has left", || bus.processes().len() == 1);
     assert_eq!(bus.bus().stats().members, 1, "{:?}", bus.bus().stats());
     assert_eq!(watchers(), 1);
+    let schema = bus.schema().unwrap().to_string();
+    assert!(schema.contains("Victim"), "{schema}");
     std::fs::remove_file(dir.join("acks")).unwrap();
     drop(bus);
     assert_eq!(watchers(), 0);

@@ -10,7 +10,7 @@ pub(crate) fn chosen(points: &[(&'static str, u64)], rng: &mut Rng) -> (&'static
 }
 
 /// Every store to shared memory of one who publishes, reads, comes and leaves, and the highest hit that is tried of it.
-pub(crate) const POINTS: [(&str, u64); 21] = [
+pub(crate) const POINTS: [(&str, u64); 22] = [
     // A claim.
     ("intent", 300),
     ("claimed", 300),
@@ -34,6 +34,7 @@ pub(crate) const POINTS: [(&str, u64); 21] = [
     ("entered", 3),
     ("place_taken", 3),
     ("place_left", 2),
+    ("schema_written", 1),
     // Sleep and wake.
     ("announced", 10),
     ("epoch_bumped", 20),

@@ -60,7 +60,7 @@ pub(crate) fn options(dir: &Path) -> SharedOptions {
         .members(MEMBERS)
         .processes(PROCESSES)
         .workers(4)
-        .schema_bytes(256)
+        .schema_bytes(1 << 14)
 }
 
 impl Plan {
@@ -224,6 +224,12 @@ impl Victim {
                     }
                 }
                 21 => std::thread::sleep(Duration::from_micros(self.rng.below(300))),
+                22 => {
+                    // Each victim says of one id more what it means.
+                    let source = self.first / PUBLISHERS + 1;
+                    let says = format!("source\t{source}\tVictim{source}\n");
+                    bus.admit(&says.parse().unwrap()).unwrap();
+                }
                 _ => {}
             }
             readers.iter_mut().for_each(Reader::read);
