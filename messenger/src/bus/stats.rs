@@ -2,7 +2,7 @@
 
 use super::layout::Gate;
 #[cfg(all(feature = "shared", target_os = "linux"))]
-use super::layout::Owner;
+use super::layout::{Owner, POSITION};
 use super::ring::Memory;
 use super::shared::Core;
 use crate::sync::Ordering::{Acquire, Relaxed};
@@ -100,9 +100,10 @@ pub(crate) fn sample(core: &Core, most: u64) -> (u64, u64) {
     use super::ring::Found;
     let control = core.memory.control();
     let tail = control.tail.load(Acquire);
-    // Each is a record boundary.
-    let marks = control.marks.iter().map(|mark| mark.load(Acquire));
-    let floor = control.floor.load(Acquire);
+    // Each is a record boundary; a multiple of 16, whatever others may have written over it.
+    let marks = control.marks.iter();
+    let marks = marks.map(|mark| mark.load(Acquire) & POSITION);
+    let floor = control.floor.load(Acquire) & POSITION;
     let mut begins: Vec<_> = marks.filter(|&m| m > floor && m < tail).collect();
     begins.push(floor);
     begins.sort_unstable();
