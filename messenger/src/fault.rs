@@ -9,24 +9,38 @@ macro_rules! fault {
 }
 
 /// The point `name` is reached. The variable `MESSENGER_FAULT` names a point and says at which time, counted from 1,
-/// the process is killed there: `finished:17`.
+/// the process is killed there: `finished:17`; or is stopped there, until it is sent on: `finished:17:stop`.
 #[cfg(all(feature = "fault", not(loom)))]
 pub(crate) fn hit(name: &str) {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-    static CHOSEN: OnceLock<Option<(String, u64)>> = OnceLock::new();
+    static CHOSEN: OnceLock<Option<(String, u64, bool)>> = OnceLock::new();
     static HITS: AtomicU64 = AtomicU64::new(0);
 
     let chosen = CHOSEN.get_or_init(|| {
         let chosen = std::env::var("MESSENGER_FAULT").ok()?;
-        let (name, time) = chosen.split_once(':')?;
-        Some((name.to_owned(), time.parse().ok()?))
+        let mut parts = chosen.split(':');
+        let (name, time) = (parts.next()?.to_owned(), parts.next()?.parse().ok()?);
+        Some((name, time, parts.next() == Some("stop")))
     });
-    if let Some((chosen, time)) = chosen {
+    if let Some((chosen, time, stops)) = chosen {
         if chosen == name && HITS.fetch_add(1, Relaxed) + 1 == *time {
-            die();
+            if *stops { stop() } else { die() }
         }
+    }
+}
+
+/// Stops the process, all its threads, until it is sent on.
+#[cfg(all(feature = "fault", not(loom)))]
+fn stop() {
+    #[cfg(all(target_os = "linux", not(miri)))]
+    {
+        use rustix::process::{Signal, getpid, kill_process};
+        // If it fails, the test that waits for it does.
+        let _ = kill_process(getpid(), Signal::STOP);
+        // Another thread may be the one that is signalled, and stop this one a moment later.
+        std::thread::sleep(std::time::Duration::from_millis(100));
     }
 }
 

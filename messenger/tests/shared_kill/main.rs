@@ -10,4 +10,5 @@ mod points;
 mod stale;
 mod stall;
 mod survivor;
+mod twins;
 mod victim;
