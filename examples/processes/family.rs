@@ -2,6 +2,7 @@
 
 use crate::market::Config;
 use std::error::Error;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::{env, fs, io};
@@ -22,6 +23,8 @@ impl Member {
         workers: &'static [&'static str],
     ) -> io::Result<Self> {
         let child = Command::new(env::current_exe()?)
+            // By which others know it on the bus.
+            .arg0(workers.join("+"))
             .arg(bus)
             .args([&config.feed, &config.desk])
             .args(workers)

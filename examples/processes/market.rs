@@ -89,9 +89,7 @@ pub(crate) fn run_workers(
     workers: &[String],
     config: Config,
 ) -> Result<(), Box<dyn Error>> {
-    let shared = SharedBus::options()
-        .process_name(workers.join("+"))
-        .open(bus)?;
+    let shared = SharedBus::open(bus)?;
     let market = Market::builder(&shared, config)
         .only_named(workers)?
         .run()?;

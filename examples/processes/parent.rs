@@ -14,7 +14,7 @@ use messenger_examples::market_data::report::Report;
 use std::error::Error;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use std::{fs, process};
+use std::{fs, process, thread};
 
 /// Which workers run together; the last ones are killed.
 const SPLIT: [&[&str]; 3] = [&["Reading"], &["Booking", "Trading"], &["Counting"]];
@@ -39,7 +39,7 @@ type Flow = (
 
 pub(crate) fn an_invented_day() -> Result<(), Box<dyn Error>> {
     let home = Home::new(&name())?;
-    let (seed, actions) = (7, 12_000);
+    let (seed, actions) = (7, 30_000);
     let day = Day { seed, actions }.write();
     let feed = home.path().join("day.itch");
     fs::write(&feed, &day)?;
@@ -80,24 +80,31 @@ fn a_day(name: &str, config: &Config) -> Result<(Report, usize), Box<dyn Error>>
         .map(start)
         .into_iter()
         .collect::<Result<Vec<_>, _>>()?;
+    let mut last = Instant::now();
+    let is_late = |last: Instant| match last.elapsed() > PATIENCE {
+        true => Err(format!("nothing has happened for {PATIENCE:?}")),
+        false => Ok(()),
+    };
     // Who isn't there yet when the day begins would not hear of it.
+    let is_run = |worker: &(String, _, Option<_>)| worker.2.is_some();
     while shared
         .workers()
         .iter()
-        .filter(|worker| worker.2.is_some())
+        .filter(|worker| is_run(worker))
         .count()
         < 4
     {
         others.iter_mut().try_for_each(Member::check)?;
-        std::thread::sleep(Duration::from_millis(1));
+        is_late(last)?;
+        thread::sleep(Duration::from_millis(1));
     }
     market.publisher::<Main>()?.send(&Open {})?;
 
     let mut deaths = Deaths::new();
     let mut missed = 0;
-    // When the next one is killed: so many records after its place was taken.
-    let mut left = Some(100);
-    let mut last = Instant::now();
+    // After so many records more the process that counts is killed; it has still to come, if there is no number.
+    let mut left = None;
+    last = Instant::now();
     let report = loop {
         match flow.next_timeout(Duration::from_millis(1)) {
             Ok(Some(received)) => {
@@ -131,14 +138,12 @@ fn a_day(name: &str, config: &Config) -> Result<(Report, usize), Box<dyn Error>>
                 Change::Joined if of_victim && left.is_none() => {
                     deaths.replaced();
                     // Sometimes at once, sometimes later.
-                    left = Some(deaths.count() * 379 % 600);
+                    left = Some((1 + deaths.count()) * 379 % 600);
                 }
                 _ => {}
             }
         }
-        if last.elapsed() > PATIENCE {
-            return Err("the flow has stopped".into());
-        }
+        is_late(last)?;
     };
     println!("{report}\n{deaths}");
     if missed > 0 {

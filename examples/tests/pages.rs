@@ -18,6 +18,7 @@ fn the_readme_shows_market_data() {
             include_str!("../market_data/main.rs"),
             include_str!("../market_data/handlers/signal.rs"),
             include_str!("../journal_replay.rs"),
+            include_str!("../processes/market.rs"),
         ],
     );
 }
