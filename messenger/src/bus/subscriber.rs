@@ -245,6 +245,7 @@ impl Subscriber {
             self.enrol();
         }
         let Self { core, cursor, .. } = self;
+        let begun = cursor.at.position;
         let found = core.wait(
             Event::Data,
             wait,
@@ -253,6 +254,8 @@ impl Subscriber {
             &mut || match cursor.ready(core) {
                 // What was committed before `stop` turned is still seen.
                 Ok(false) if stop() => Some(cursor.ready(core)),
+                // What was stepped over is held, and whoever has to let go of it shall not sleep.
+                Ok(false) if cursor.holds && cursor.at.position != begun => Some(Ok(false)),
                 Ok(false) => None,
                 ready => Some(ready),
             },

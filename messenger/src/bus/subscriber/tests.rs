@@ -140,3 +140,27 @@ fn a_stamp_written_over_is_no_record() {
         assert!(subscriber.try_next().unwrap().is_none(), "{bad:x}");
     }
 }
+
+#[cfg(all(feature = "shared", target_os = "linux"))]
+#[test]
+fn what_is_held_back_is_held_until_it_is_let_go_of() {
+    let bus = Bus::new(BusConfig::bytes(256)).unwrap();
+    let mut publisher = bus.publisher().unwrap();
+    let mut subscriber = bus.subscribe(Start::Oldest).unwrap();
+    subscriber.hold_back();
+    publisher.send(TAG, &[]).unwrap();
+    assert_eq!(subscriber.poll(9, |_| ()), Ok(1));
+    assert_eq!(subscriber.poll(9, |_| ()), Ok(0));
+    assert_eq!((subscriber.held(), subscriber.position()), (0, 16));
+    while publisher.try_send(TAG, &[]).is_ok() {}
+    assert_eq!(bus.tail(), 256);
+    assert_eq!(subscriber.poll(99, |_| ()), Ok(15));
+    assert!(publisher.try_send(TAG, &[]).is_err(), "it is all held");
+    subscriber.let_go();
+    assert_eq!(subscriber.held(), 256);
+    // Nobody sleeps on what is stepped over only.
+    drop(publisher.try_claim(TAG, 0).unwrap());
+    let there = subscriber.wait_until(WaitStrategy::Block, None, || false);
+    assert_eq!(there, Ok(false));
+    assert_eq!((subscriber.held(), subscriber.position()), (256, 272));
+}
