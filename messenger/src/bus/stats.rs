@@ -2,7 +2,7 @@
 
 use super::layout::Gate;
 #[cfg(all(feature = "shared", target_os = "linux"))]
-use super::layout::{Owner, POSITION};
+use super::layout::Owner;
 use super::ring::Memory;
 use super::shared::Core;
 use crate::sync::Ordering::{Acquire, Relaxed};
@@ -97,30 +97,36 @@ pub(crate) fn holders(core: &Core) -> Vec<(usize, Gate, Owner)> {
 /// headers are read, and no pin is taken: who publishes is not held up.
 #[cfg(all(feature = "shared", target_os = "linux"))]
 pub(crate) fn sample(core: &Core, most: u64) -> (u64, u64) {
-    use super::ring::Found;
+    use super::layout::RECORD_ALIGN;
+    use super::ring::{Found, LAST};
     let control = core.memory.control();
     let tail = control.tail.load(Acquire);
-    // Each is a record boundary; a multiple of 16, whatever others may have written over it.
-    let marks = control.marks.iter();
-    let marks = marks.map(|mark| mark.load(Acquire) & POSITION);
-    let floor = control.floor.load(Acquire) & POSITION;
+    let floor = control.floor.load(Acquire);
+    // A mark is a record boundary, as the floor is; whatever else stands there was not written by a member.
+    let can_be = |position: u64| position <= LAST && position % RECORD_ALIGN == 0;
+    let marks = control.marks.iter().map(|mark| mark.load(Acquire));
     let mut begins: Vec<_> = marks.filter(|&m| m > floor && m < tail).collect();
     begins.push(floor);
+    begins.retain(|&position| can_be(position));
     begins.sort_unstable();
     // The newest but one, so that there is something behind it.
-    let begin = begins[begins.len().saturating_sub(2)];
+    let Some(&begin) = begins.get(begins.len().saturating_sub(2)) else {
+        return (0, 0);
+    };
     let mut window = core.memory.window();
     let (mut position, mut records) = (begin, 0);
-    // Before the floor the bytes may be others by now.
-    while records < most && position < tail && position >= control.floor.load(Acquire) {
+    while records < most && position < tail {
         let found = core.look(&mut window, position);
-        let is_there = position >= control.floor.load(Acquire);
+        // Before the floor the bytes may be others by now.
+        if position < control.floor.load(Acquire) {
+            break;
+        }
         match found {
-            Ok(Found::Record { next, .. }) if is_there => {
+            Ok(Found::Record { next, .. }) => {
                 records += 1;
                 position = next;
             }
-            Ok(Found::Skip { next }) if is_there => position = next,
+            Ok(Found::Skip { next }) => position = next,
             _ => break,
         }
     }

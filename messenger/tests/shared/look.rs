@@ -1,6 +1,7 @@
 //! A bus as one sees it who does not use it.
 
-use std::os::unix::fs::MetadataExt;
+use std::fs::File;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 use messenger::bus::Start;
@@ -123,4 +124,59 @@ fn who_keeps_it_does_not_remove_it() {
     assert!(path.exists());
     drop(SharedBus::open(&name).unwrap());
     assert!(!path.exists());
+}
+
+#[test]
+fn whatever_stands_there_can_be_looked_at() {
+    let name = fresh();
+    let mut other = Other::start("makes", &name);
+    assert_eq!(other.line(), "made");
+    other.kill();
+    let path = shm().join(format!("messenger.{name}"));
+    let file = File::options().write(true).open(&path).unwrap();
+    let sound = std::fs::read(&path).unwrap();
+    let mut seed = 7_u64;
+    let mut random = || {
+        // xorshift64
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed
+    };
+    let (mut looked, mut refused) = (0, 0);
+    for turn in 0..4000 {
+        let len = sound.len() as u64 / 8;
+        let words = 1 + random() % 12;
+        let mut written = Vec::new();
+        for _ in 0..words {
+            // Anywhere; in the words of the bus and its records; in those words that are not of a slot.
+            let (first, number) = match turn % 3 {
+                0 => (0, len),
+                1 => (len - 4 * 512, 4 * 512),
+                _ => (len - 4 * 512, 128),
+            };
+            let at = (first + random() % number) * 8;
+            let word = match random() % 4 {
+                0 => random(),
+                1 => u64::MAX << (random() % 64),
+                2 => random() % 512,
+                _ => 1 << (random() % 64),
+            };
+            file.write_at(&word.to_le_bytes(), at).unwrap();
+            written.push(at);
+        }
+        match SharedBus::look(shm(), &name).unwrap().look {
+            Ok(look) => {
+                looked += 1;
+                assert!(look.sample.1 <= 4096 && look.members.len() <= 64);
+            }
+            Err(_) => refused += 1,
+        }
+        for at in written {
+            let word = &sound[at as usize..][..8];
+            file.write_at(word, at).unwrap();
+        }
+    }
+    assert!(looked > 500 && refused > 500, "{looked}, {refused}");
+    SharedBus::remove(&name).unwrap();
 }
