@@ -174,7 +174,8 @@ impl SharedBus {
 
     /// Who comes, leaves and dies from now on.
     ///
-    /// A death is told when its affairs are settled: what the dead process had begun is finished, and what it held is free.
+    /// A death is told when its affairs are settled: what the dead process had begun is finished, and what it held is free. Somebody who
+    /// comes and goes while this process does not get to run is told of all the same, unless another has come to the same place since.
     #[must_use]
     pub fn membership(&self) -> Receiver<Membership> {
         let (to, from) = channel();

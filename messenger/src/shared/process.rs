@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime};
 pub struct Process {
     /// Its place on the bus, from 0 on: unlike a process number, the same for everybody who looks. Another may have it later.
     pub place: usize,
-    /// Its process number as this process sees it; 0 if it can't be seen from here, as in another namespace.
+    /// Its process number as this process sees it; 0 if it can't be seen from here: it is in another
+    /// namespace, or gone.
     pub pid: u32,
     /// Its process number as it sees it itself.
     pub own_pid: u32,
@@ -36,7 +37,7 @@ impl fmt::Display for Process {
         match self.pid {
             0 => write!(
                 f,
-                "the process {} of another namespace (`{}`)",
+                "the process {} by its own count (`{}`)",
                 self.own_pid, self.name
             ),
             pid => write!(f, "the process {pid} (`{}`)", self.name),

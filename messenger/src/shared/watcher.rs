@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, waitid};
 
-use super::desk::{Desk, Rest, Stand, has_died};
+use super::desk::{Desk, Rest, Stand, has_died, read_process, turn_of};
 use super::layout::Place;
 use super::lock::{self, Holder};
 use super::process::{Cause, Change, Process};
@@ -84,6 +84,8 @@ struct Ending {
 struct Watch {
     desk: Arc<Desk>,
     known: HashMap<Place, Known>,
+    /// The states of places at the last look.
+    seen: HashMap<Place, u64>,
     ending: Vec<Ending>,
 }
 
@@ -92,6 +94,7 @@ impl Watch {
         Self {
             desk: Arc::clone(desk),
             known: HashMap::new(),
+            seen: HashMap::new(),
             ending: Vec::new(),
         }
     }
@@ -118,6 +121,7 @@ impl Watch {
             if Stand::of(state) == Stand::Dead {
                 continue;
             }
+            let before = self.seen.insert(place, state).unwrap_or(0);
             if let Some(known) = self.known.remove(&place) {
                 if has_died(known.state, state) {
                     self.tell_death(known);
@@ -127,6 +131,8 @@ impl Watch {
             }
             if Stand::of(state) == Stand::Here {
                 self.meet(place);
+            } else if turn_of(state) != turn_of(before) {
+                self.miss(place, state);
             }
         }
         self.tell_ends();
@@ -182,6 +188,19 @@ impl Watch {
         };
         self.known.insert(place, known);
         self.desk.tell(process, Change::Joined);
+    }
+
+    /// Tells of somebody who has come and gone since the last look, if nobody has come after him.
+    fn miss(&self, place: Place, state: u64) {
+        let process = read_process(&self.desk.entry(place), place, 0);
+        if self.desk.entry(place).state().load(Acquire) == state {
+            let change = match Stand::of(state) {
+                Stand::Settled => Change::Died { cause: None },
+                _ => Change::Left,
+            };
+            self.desk.tell(process.clone(), Change::Joined);
+            self.desk.tell(process, change);
+        }
     }
 
     /// A descriptor of the process that holds `place`, if it can be seen from here.
