@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 use messenger::shared::SharedBus;
 
 use crate::kit::{Acks, Dir, PUBLISHERS, Rng, SURVIVORS, cases, first_seed, now};
+use crate::other::Other;
 use crate::points::{POINTS, SETTLING, chosen};
 use crate::stall::{Stalls, summary};
-use crate::survivor::{Orders, Other, Report, Survivor};
+use crate::survivor::{Orders, Report, Survivor};
 use crate::victim::{Death, NAME, Plan, Role, options};
 
 /// How many kills one bus sees.

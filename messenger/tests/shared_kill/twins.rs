@@ -1,5 +1,5 @@
 //! Two processes that claim from the same position on, one of whom gets it: whose claim it is, is found out when either is dead, and a
-//! live one is never robbed, however long it is stopped.
+//! live one is never robbed, however long it is stopped. Nor are others held up by one that is stopped behind the door.
 
 use std::path::Path;
 use std::process::Child;
@@ -15,7 +15,7 @@ use crate::victim::{NAME, options};
 const VARIABLE: &str = "MESSENGER_SHARED_TWIN";
 const TAG: Tag = Tag::new(SourceId::new(1), MessageId::new(1));
 
-/// Does nothing but in a child: sends one record, in which it is stopped.
+/// Does nothing but in a child: sends one record, in which it is stopped; or says what an id means, if the record were to be empty.
 #[test]
 fn sends_one() {
     let Ok(text) = std::env::var(VARIABLE) else {
@@ -24,6 +24,9 @@ fn sends_one() {
     let (len, dir) = text.split_once(' ').unwrap();
     let len: usize = len.parse().unwrap();
     let bus = options(Path::new(dir)).open(NAME).unwrap();
+    if len == 0 {
+        bus.admit(&"source\t1\tOne\n".parse().unwrap()).unwrap();
+    }
     let mut publisher = bus.bus().publisher().unwrap();
     publisher.send(TAG, &vec![len as u8; len]).unwrap();
     drop(publisher);
@@ -162,4 +165,27 @@ fn of_two_at_one_position_no_live_one_is_robbed() {
             one(fate, tries, owns);
         }
     }
+}
+
+#[test]
+fn one_stopped_behind_the_door_holds_up_no_record() {
+    let _alone = alone();
+    let dir = Dir::new("shared-door");
+    let bus = options(&dir).create(NAME).unwrap();
+    let mut subscriber = bus.bus().subscribe(Start::Oldest).unwrap();
+    let mut claims = Twin::stopped_at("claimed", 40, &dir);
+    let behind_the_door = Twin::stopped_at("schema_written", 0, &dir);
+    bus.bus().publisher().unwrap().send(TAG, b"behind").unwrap();
+    claims.kill();
+    until("the record behind the hole", || {
+        let record = subscriber.try_next().unwrap();
+        record.is_some_and(|record| record.payload() == b"behind")
+    });
+    until("the dead is settled", || bus.processes().len() == 2);
+    behind_the_door.go_on();
+    until("what it had still to send", || {
+        subscriber.try_next().unwrap().is_some()
+    });
+    let schema = bus.schema().unwrap();
+    assert!(schema.to_string().contains("One"));
 }
