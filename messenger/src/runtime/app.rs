@@ -260,10 +260,10 @@ impl<A: App> Builder<A> {
             #[cfg(feature = "journal")]
             let (subscriber, way) = match &plan {
                 Some(plan) => plan.join(A::INFO.name, A::INFO.workers[worker])?,
-                None => join::<A>(
+                None => join(
                     &self.ground,
                     &control.bus,
-                    A::INFO.workers[worker],
+                    (A::INFO.name, A::INFO.workers[worker]),
                     self.start,
                 )?,
             };
@@ -409,17 +409,17 @@ impl<A: App> fmt::Debug for Builder<A> {
 
 /// Attaches a worker to what it runs on.
 #[cfg(feature = "journal")]
-fn join<A: App>(
+fn join(
     ground: &Ground,
     bus: &Bus,
-    worker: &WorkerInfo,
+    (app, worker): (&str, &WorkerInfo),
     start: Start,
 ) -> Result<(Subscriber, Way), StartError> {
     #[cfg(all(feature = "shared", target_os = "linux"))]
     if let On::Shared(shared) = &ground.0 {
-        return super::split::join::<A>(shared, worker, start);
+        return super::split::join(shared, (app, worker), start);
     }
-    let _ = (ground, worker);
+    let _ = (ground, app, worker);
     Ok((bus.subscribe(start)?, Way::Bus))
 }
 

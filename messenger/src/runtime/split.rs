@@ -1,6 +1,5 @@
 //! A table whose workers run in several processes.
 
-use super::app::App;
 use super::describe::WorkerInfo;
 use super::mark::Mark;
 use super::past::name_of;
@@ -11,12 +10,12 @@ use crate::shared::SharedBus;
 
 /// Attaches a worker to a bus that processes share: where it had got when it ran last, in whatever process, and else
 /// where `start` says.
-pub(super) fn join<A: App>(
+pub(super) fn join(
     shared: &SharedBus,
-    worker: &WorkerInfo,
+    (app, worker): (&str, &WorkerInfo),
     start: Start,
 ) -> Result<(Subscriber, Way), StartError> {
-    let name = name_of(A::INFO.name, worker.name);
+    let name = name_of(app, worker.name);
     let mut seat = shared.seat(&name).map_err(StartError::Shared)?;
     let start = seat.position().map_or(start, Start::At);
     let subscriber = match shared.bus().subscribe(start) {
