@@ -68,12 +68,24 @@ impl Open {
     ) -> Result<(), NotSynced> {
         // First, so that a record that is out is not aborted if a waker panics.
         self.next = next;
+        if self.core.announces() {
+            return self.finish_announced(position, next, state, bytes);
+        }
+        self.core.finish_plain(&self.room.window, position, state);
+        Ok(())
+    }
+
+    /// The same where the claim was announced.
+    #[inline(never)]
+    fn finish_announced(
+        &mut self,
+        position: u64,
+        next: u64,
+        state: State,
+        bytes: u64,
+    ) -> Result<(), NotSynced> {
         let Self { core, room, .. } = self;
         let Room { window, slot, .. } = room;
-        if !core.announces() {
-            core.finish(window, position, state, bytes);
-            return Ok(());
-        }
         if next == self.end {
             core.finish_last((window, *slot), position, state, bytes);
         } else {
@@ -86,7 +98,6 @@ impl Open {
     }
 
     /// What a commit does besides on a bus that is kept.
-    #[inline(never)]
     fn keep(&mut self, position: u64, next: u64, state: State) -> Result<(), NotSynced> {
         // A note is nobody's, and who writes it shall not wait.
         if state == State::Note {

@@ -428,6 +428,16 @@ impl<M: Memory> Ring<M> {
         self.after_finish();
     }
 
+    /// As `finish`, on a bus on which claims are not announced, and which so is not kept.
+    #[inline]
+    pub(crate) fn finish_plain(&self, window: &M::Window, position: u64, state: State) {
+        debug_assert!(!self.announces() && !self.is_kept());
+        // Edge 1, commit: from here on a reader may see the header and the payload.
+        let word = self.memory.stamp(window, position);
+        word.store(self.format.stamp(position, state), order::finish_store());
+        self.after_finish();
+    }
+
     /// As `finish`, of the last record of the claim of the publisher in `slot`.
     #[inline]
     pub(crate) fn finish_last(
