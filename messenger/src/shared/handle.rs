@@ -38,6 +38,7 @@ use crate::journal::{Schema, SchemaConflict};
 /// it.
 ///
 /// ```
+/// # if cfg!(miri) { return Ok(()); } // It has no such files.
 /// use messenger::bus::{MessageId, SourceId, Start, Tag};
 /// use messenger::shared::SharedBus;
 ///

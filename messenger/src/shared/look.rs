@@ -145,6 +145,7 @@ impl SharedBus {
     /// The bus `name` in `directory`, seen from outside: this process takes no place on it. Changes nothing, and disturbs nobody.
     ///
     /// ```
+    /// # if cfg!(miri) { return Ok(()); } // It has no such files.
     /// use messenger::shared::SharedBus;
     /// use std::path::Path;
     ///
