@@ -422,7 +422,8 @@ impl Drop for Presence {
             // The file is closed here, and with it the place is free.
             drop(desk);
         }
-        house.retain(|(_, presence)| presence.strong_count() > 0);
+        // Itself and no other: one that is leaving, too, and waits for the house, has its file open still.
+        house.retain(|(_, presence)| !core::ptr::eq(presence.as_ptr(), self));
     }
 }
 

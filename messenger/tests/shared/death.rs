@@ -56,6 +56,18 @@ fn child_process() {
             std::io::stdin().read_exact(&mut [0]).unwrap();
             publisher.send(TAG, b"ding").unwrap();
         }
+        // Says who has died, of this bus and of another one.
+        "watches" => {
+            let other = SharedBus::open(&format!("{name}-b")).unwrap();
+            let told = [bus.membership(), other.membership()];
+            say("watches");
+            std::io::stdin().read_exact(&mut [0]).unwrap();
+            std::thread::sleep(Duration::from_millis(300));
+            let told = told.iter().flat_map(|told| told.try_iter());
+            say(told
+                .filter(|m| matches!(m.change, Change::Died { .. }))
+                .count());
+        }
         "leaves" => std::io::stdin().read_exact(&mut [0]).unwrap(),
         other => panic!("no role {other}"),
     }
@@ -212,4 +224,26 @@ fn what_all_left_behind_is_settled_by_who_comes() {
     bus.bus().publisher().unwrap().send(TAG, b"after").unwrap();
     assert_eq!(subscriber.try_next().unwrap().unwrap().payload(), b"before");
     assert_eq!(subscriber.try_next().unwrap().unwrap().payload(), b"after");
+}
+
+/// All of a process's locks on a file go when it closes any descriptor of it.
+#[test]
+fn who_opens_and_leaves_in_many_threads_is_never_taken_for_dead() {
+    let name = fresh();
+    let other = format!("{name}-b");
+    let buses = [&name, &other].map(|name| SharedBus::create(name, 1 << 12).unwrap());
+    let mut child = Other::start("watches", &name);
+    assert_eq!(child.line(), "watches");
+    drop(buses);
+    std::thread::scope(|scope| {
+        for name in [&name, &other, &name, &other] {
+            scope.spawn(move || {
+                for _ in 0..400 {
+                    drop(SharedBus::open(name).unwrap());
+                }
+            });
+        }
+    });
+    std::io::Write::write_all(&mut child.child.stdin.take().unwrap(), b"!").unwrap();
+    assert_eq!(child.line(), "0", "deaths of a process that lives");
 }
