@@ -15,10 +15,11 @@ use rustix::io::Errno;
 
 use super::desk::now;
 use super::error::{SharedError, SharedFault};
+use super::house::{Access, Looked, is_named, look_at};
 use super::layout::{Header, Parts, Words};
 use super::lock;
 use super::options::SharedOptions;
-use super::presence::{Access, Looked, Presence, core_of, is_named, look_at, map, users};
+use super::presence::{Presence, core_of, map, users};
 use crate::bus::processes;
 use crate::memory::Region;
 

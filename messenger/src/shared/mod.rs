@@ -21,6 +21,7 @@ mod doorbell;
 mod ear;
 mod error;
 mod handle;
+mod house;
 mod layout;
 mod lock;
 mod look;

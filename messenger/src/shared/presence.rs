@@ -1,17 +1,15 @@
 //! That this process is on a bus: once for each bus, however often it opens it.
-//!
-//! All its locks on a bus's file go when it closes any descriptor of it. So opening and leaving are done under one lock of the
-//! process, a bus that is open already is found by its file's identity before the file is opened again, and the one descriptor is closed last.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, TryLockError, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::desk::{self, Desk, Stand, lock_of};
+use super::desk::{self, Desk, Stand};
 use super::ear::{Ear, Identity};
 use super::error::{SharedError, SharedFault};
+use super::house::{Access, Known, find, house, is_named, open_file};
 use super::layout::{Entry, Header, Parts, Place, Words};
 use super::lock;
 use super::options::SharedOptions;
@@ -20,87 +18,6 @@ use super::watcher::Watcher;
 use crate::bus::processes::{self, Core};
 use crate::memory::Region;
 use crate::sync::Ordering::{Acquire, Relaxed};
-
-type House = Vec<(Identity, Weak<Presence>)>;
-
-/// The buses that this process has open.
-static HOUSE: Mutex<House> = Mutex::new(House::new());
-
-/// Keeps all other threads of this process from coming, leaving, and whatever else is done by the door.
-pub(super) fn hold_house() -> impl Drop {
-    lock_of(&HOUSE)
-}
-
-/// The same, if none does so now.
-pub(super) fn try_hold_house() -> Option<impl Drop> {
-    match HOUSE.try_lock() {
-        Ok(house) => Some(house),
-        Err(TryLockError::Poisoned(house)) => Some(house.into_inner()),
-        Err(TryLockError::WouldBlock) => None,
-    }
-}
-
-/// What a look at a file of a bus finds.
-pub(super) enum Looked<T> {
-    /// This process uses it itself.
-    Here(Arc<Presence>),
-    /// It does not.
-    There(T),
-}
-
-/// What a file is opened for. Who only looks at a bus needs no right to write it, and can do no harm to it by mistake.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Access {
-    Read,
-    Write,
-}
-
-/// Has `look` look at the file at `path`, unless this process uses the bus itself: then it may not be opened again.
-pub(super) fn look_at<T>(
-    path: &Path,
-    access: Access,
-    look: impl FnOnce(&File) -> Result<T, SharedError>,
-) -> Result<Looked<T>, SharedError> {
-    let error = |fault| SharedError::new(path, fault);
-    let system = |source| SharedError::system(path, "opening its file", source);
-    loop {
-        let house = lock_of(&HOUSE);
-        let meta = match path.symlink_metadata() {
-            Ok(meta) => meta,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                return Err(error(SharedFault::Absent));
-            }
-            Err(e) => return Err(system(e)),
-        };
-        if !meta.is_file() {
-            return Err(error(SharedFault::NotAFile));
-        }
-        match find(&house, (meta.dev(), meta.ino())) {
-            Known::Here(presence) => {
-                // Before the presence may go, which takes the house.
-                drop(house);
-                return Ok(Looked::Here(presence));
-            }
-            Known::Leaving => {
-                drop(house);
-                std::thread::yield_now();
-                continue;
-            }
-            Known::Not => {}
-        }
-        let file = match open_file(path, access) {
-            Ok(file) => file,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(e) => return Err(system(e)),
-        };
-        let opened = file.metadata().map_err(system)?;
-        if !matches!(find(&house, (opened.dev(), opened.ino())), Known::Not) {
-            core::mem::forget(file);
-            continue;
-        }
-        return look(&file).map(Looked::There);
-    }
-}
 
 /// How often a process that finds no place looks again, a millisecond apart: the dead may be about to be found.
 const LOOKS: usize = 200;
@@ -149,7 +66,7 @@ impl Presence {
     }
 
     fn try_open(options: &SharedOptions, path: &Path) -> Result<Attempt, SharedError> {
-        let mut house = lock_of(&HOUSE);
+        let mut house = house();
         let error = |fault| SharedError::new(path, fault);
         let system = |tried, source: std::io::Error| SharedError::system(path, tried, source);
         let meta = match path.symlink_metadata() {
@@ -248,7 +165,7 @@ impl Presence {
         (file, words, header): (File, Words, Header),
         link: impl FnOnce(&File) -> Result<bool, SharedError>,
     ) -> Result<Option<Arc<Self>>, SharedError> {
-        let mut house = lock_of(&HOUSE);
+        let mut house = house();
         let parts = Parts::new(header.sizes);
         let place = Place::new(0);
         let system = |tried, source: std::io::Error| SharedError::system(path, tried, source);
@@ -297,14 +214,6 @@ impl Presence {
 /// The number under which stale things are settled: that of no place.
 const STALE: u32 = u32::MAX;
 
-fn open_file(path: &Path, access: Access) -> std::io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(access == Access::Write)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(path)
-}
-
 /// Says that this process is in `place`, and listens from before that on.
 fn come(bus: Identity, place: Place, entry: &Entry<'_>, options: &SharedOptions) -> Ear {
     let state = desk::taken_after(entry.state().load(Acquire));
@@ -319,27 +228,6 @@ fn name_of(options: &SharedOptions) -> String {
         let name = Path::new(&program).file_name().unwrap_or_default();
         name.to_string_lossy().into_owned()
     })
-}
-
-/// What this process has to do with a bus.
-enum Known {
-    Not,
-    Here(Arc<Presence>),
-    /// It is leaving, and waits for the house.
-    Leaving,
-}
-
-fn find(house: &House, identity: Identity) -> Known {
-    match house.iter().find(|(known, _)| *known == identity) {
-        None => Known::Not,
-        Some((_, presence)) => presence.upgrade().map_or(Known::Leaving, Known::Here),
-    }
-}
-
-/// Whether `path` is a name of this file.
-pub(super) fn is_named(path: &Path, file: Identity) -> bool {
-    let named = path.symlink_metadata();
-    named.is_ok_and(|named| (named.dev(), named.ino()) == file)
 }
 
 /// Maps a bus's file of `len` bytes, after a look at its first page.
@@ -402,7 +290,7 @@ impl Drop for Presence {
     fn drop(&mut self) {
         // First the watcher, which may be waiting for the house.
         self.watcher = None;
-        let mut house = lock_of(&HOUSE);
+        let mut house = house();
         if let Some(desk) = self.desk.take() {
             let door = lock::door(&desk.file);
             desk.leave();

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::desk::{Desk, HELD};
 use super::error::{SharedError, SharedFault};
+use super::house::{hold_house, try_hold_house};
 use super::layout::{Entry, LONGEST, Place};
 use super::lock;
-use super::presence::{Presence, hold_house, try_hold_house};
+use super::presence::Presence;
 use super::process::Process;
 use crate::bus::Subscriber;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
