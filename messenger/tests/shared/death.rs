@@ -88,7 +88,7 @@ fn a_half_filled_claim_of_a_dead_process_is_aborted() {
         "the claim is open"
     );
     assert_eq!(bus.processes().len(), 2);
-    let next = || membership.recv_timeout(Duration::from_secs(10)).unwrap();
+    let next = || membership.recv_timeout(Duration::from_secs(60)).unwrap();
     assert_eq!(next().change, Change::Joined);
     other.child.kill().unwrap();
     let waited = until("the record behind the hole", || {
@@ -197,7 +197,7 @@ fn who_leaves_is_told_of() {
     let mut other = Other::start("leaves", &name);
     let next = || {
         membership
-            .recv_timeout(Duration::from_secs(10))
+            .recv_timeout(Duration::from_secs(60))
             .unwrap()
             .change
     };

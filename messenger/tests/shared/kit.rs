@@ -25,7 +25,7 @@ pub(crate) fn fresh() -> String {
 pub(crate) fn until(what: &str, mut there: impl FnMut() -> bool) -> Duration {
     let begun = Instant::now();
     while !there() {
-        assert!(begun.elapsed().as_secs() < 30, "waited in vain: {what}");
+        assert!(begun.elapsed().as_secs() < 60, "waited in vain: {what}");
         std::thread::sleep(Duration::from_micros(50));
     }
     begun.elapsed()

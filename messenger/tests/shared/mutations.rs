@@ -18,7 +18,7 @@ use messenger::shared::{SharedBus, SharedOptions};
 const VARIABLE: &str = "MESSENGER_SHARED_DAMAGE";
 const NAME: &str = "damaged";
 /// The longest that one case may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 const PAGE: u64 = 4096;
 /// The bytes of the first page that its checksum covers; it stands after them.

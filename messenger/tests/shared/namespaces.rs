@@ -88,7 +88,7 @@ fn watches(bus: &SharedBus) {
     say(format_args!("created by {}", std::process::id()));
     let mut lines = std::io::stdin().lock().lines();
     lines.next();
-    let joined = membership.recv_timeout(Duration::from_secs(10)).unwrap();
+    let joined = membership.recv_timeout(Duration::from_secs(60)).unwrap();
     assert_eq!(joined.change, Change::Joined);
     say(format_args!(
         "joined: {} {}",

@@ -481,7 +481,7 @@ fn what_is_held_is_held_for_so_long() {
     let waited = begun.elapsed();
     println!("held for {SHORT:?}: the publisher waited {waited:?}");
     assert!(waited >= SHORT - Duration::from_millis(20), "{waited:?}");
-    assert!(waited < SHORT + Duration::from_secs(2), "{waited:?}");
+    assert!(waited < SHORT + Duration::from_secs(20), "{waited:?}");
 
     // The next to be held has the slot of the first; whose time is over does not end that of the other.
     let mut second = place.run("Second");

@@ -155,7 +155,7 @@ impl Trial {
             };
             to.send(bus).unwrap();
         });
-        match from.recv_timeout(Duration::from_secs(10)) {
+        match from.recv_timeout(Duration::from_secs(60)) {
             Ok(bus) => bus.unwrap(),
             Err(_) => panic!("it could not be opened in {:?}", begun.elapsed()),
         }

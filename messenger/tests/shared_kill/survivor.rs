@@ -57,8 +57,8 @@ pub(crate) struct Report {
     pub(crate) stalls: Vec<(u64, u64)>,
 }
 
-/// Longer than any stall may be.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Longer than any stall may be, also that of a virtual machine that is not given its processors for some seconds.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 const WAITS: [WaitStrategy; 3] = [
     WaitStrategy::Block,
