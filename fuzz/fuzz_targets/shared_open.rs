@@ -74,13 +74,18 @@ fuzz_target!(|input: &[u8]| {
 
 fn use_it(place: &Path) {
     for listed in SharedBus::list(place).unwrap() {
-        let _ = listed.processes.map_err(|e| assert!(!e.to_string().is_empty()));
+        let _ = listed.look.map_err(|e| assert!(!e.to_string().is_empty()));
     }
     let bus = match options().open(NAME) {
         Ok(bus) => bus,
         Err(error) => return assert!(!error.to_string().is_empty()),
     };
-    let _ = (bus.processes(), bus.workers(), bus.schema(), bus.bus().stats());
+    let _ = (
+        bus.processes(),
+        bus.workers(),
+        bus.schema(),
+        bus.bus().stats(),
+    );
     let mut payload = Vec::new();
     if let Ok(mut observer) = bus.bus().observe(Start::Oldest) {
         for _ in 0..100 {
