@@ -246,4 +246,6 @@ fn who_opens_and_leaves_in_many_threads_is_never_taken_for_dead() {
     });
     std::io::Write::write_all(&mut child.child.stdin.take().unwrap(), b"!").unwrap();
     assert_eq!(child.line(), "0", "deaths of a process that lives");
+    // It leaves, and the buses go with it.
+    assert!(child.child.wait().unwrap().success());
 }
