@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::desk::{self, Desk, Stand};
 use super::ear::{Ear, Identity};
 use super::error::{SharedError, SharedFault};
-use super::house::{Access, Known, find, house, is_named, open_file};
+use super::house::{Access, House, Known, find, house, is_named, open_file};
 use super::layout::{Entry, Header, Parts, Place, Words};
 use super::lock;
 use super::options::SharedOptions;
@@ -147,6 +147,7 @@ impl Presence {
             return Ok(Attempt::Crowded(SharedFault::Join(full)));
         };
         let presence = Self::begin(
+            &mut house,
             identity,
             Desk::new(
                 (path.to_owned(), file),
@@ -154,7 +155,6 @@ impl Presence {
                 (core, ear, place, own),
             ),
         );
-        house.push((identity, Arc::downgrade(&presence)));
         Ok(Attempt::Done(presence))
     }
 
@@ -188,6 +188,7 @@ impl Presence {
         }
         fault!("linked");
         let presence = Self::begin(
+            &mut house,
             identity,
             Desk::new(
                 (path.to_owned(), file),
@@ -195,19 +196,21 @@ impl Presence {
                 (core, ear, place, own),
             ),
         );
-        house.push((identity, Arc::downgrade(&presence)));
         Ok(Some(presence))
     }
 
-    fn begin(identity: Identity, desk: Desk) -> Arc<Self> {
+    /// Tells the others that this process is here, and has it known in its house.
+    fn begin(house: &mut House, identity: Identity, desk: Desk) -> Arc<Self> {
         desk.poke();
         let desk = Arc::new(desk);
         let watcher = Watcher::start(&desk);
-        Arc::new(Self {
+        let presence = Arc::new(Self {
             desk: Some(desk),
             watcher,
             identity,
-        })
+        });
+        house.push((identity, Arc::downgrade(&presence)));
+        presence
     }
 }
 
