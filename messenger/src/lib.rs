@@ -94,6 +94,8 @@ pub mod fault;
 
 pub mod bus;
 #[cfg(all(not(loom), feature = "journal"))]
+mod checksum;
+#[cfg(all(not(loom), feature = "journal"))]
 pub mod journal;
 pub mod memory;
 #[cfg(not(loom))]

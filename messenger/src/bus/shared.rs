@@ -310,12 +310,9 @@ impl Core {
     }
 }
 
-/// The checksum of a record on a bus that is kept: CRC32C.
+/// The checksum of a record on a bus that is kept.
 #[cfg(feature = "journal")]
-#[inline]
-fn checksum(bytes: &[u8]) -> u32 {
-    crc32c::crc32c(bytes)
-}
+use crate::checksum::crc32c as checksum;
 
 /// Without the feature there is no such bus.
 #[cfg(not(feature = "journal"))]

@@ -3,6 +3,7 @@
 use super::store::Store;
 use crate::bus::kept::{Format, HEADER, State, Window, line_for_reading, meta, meta_len, meta_tag};
 use crate::bus::{Lost, MessageId, ReadError, SourceId, Tag};
+use crate::checksum::crc32c;
 use std::sync::atomic::{Ordering, fence};
 
 /// What stands at a position, and where the next thing does.
@@ -142,7 +143,7 @@ impl Walker {
             let word = self.window.word(position + 8);
             word.store(meta(none, len), Ordering::Relaxed);
             fault!("hole_measured");
-            let checksum = crc32c::crc32c(self.bytes(position + 8, 8));
+            let checksum = crc32c(self.bytes(position + 8, 8));
             let stamp = self.format.stamp(position, State::Aborted) ^ Format::mixed(checksum);
             let word = self.window.word(position);
             // Edge 1, commit.
@@ -167,7 +168,7 @@ impl Walker {
     fn fits(&self, position: u64, state: State, covered: usize) -> bool {
         let checksum = match covered {
             0 => 0,
-            covered => crc32c::crc32c(self.bytes(position + 8, covered)),
+            covered => crc32c(self.bytes(position + 8, covered)),
         };
         let stamp = self.window.word(position).load(Ordering::Relaxed);
         stamp == self.format.stamp(position, state) ^ Format::mixed(checksum)

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::error::SharedFault;
 use super::options::Sizes;
 use crate::bus::kept::{MIN_CAPACITY, words_len};
+use crate::checksum::crc32c;
 use crate::memory::Region;
 use crate::sync::{AtomicU64, Ordering};
 use Ordering::{Acquire, Relaxed, Release};
@@ -186,12 +187,9 @@ impl Words {
     }
 
     fn check(&self) -> u64 {
-        let mut sum = 0;
-        for word in 0..word::CHECK {
-            let value = self.first(word).load(Relaxed);
-            sum = crc32c::crc32c_append(sum, &value.to_le_bytes());
-        }
-        sum.into()
+        let words = (0..word::CHECK).map(|word| self.first(word).load(Relaxed));
+        let bytes: Vec<u8> = words.flat_map(u64::to_le_bytes).collect();
+        crc32c(&bytes).into()
     }
 
     /// Reads the first page of a file of `len` bytes.

@@ -16,6 +16,8 @@
 //!
 //! All numbers are little-endian. Magic, version and checksum stay where they are in every version.
 
+use crate::checksum::crc32c;
+
 /// The length of a slot in bytes.
 pub(super) const SLOT_BYTES: usize = 64;
 
@@ -56,7 +58,7 @@ impl Slot {
         put(32, &self.sequence.to_le_bytes());
         put(40, &self.position.to_le_bytes());
         put(48, &self.nanos.to_le_bytes());
-        let crc = crc32c::crc32c(&bytes[..60]);
+        let crc = crc32c(&bytes[..60]);
         bytes[60..].copy_from_slice(&crc.to_le_bytes());
         bytes
     }
@@ -74,7 +76,7 @@ impl Slot {
                 .first_chunk()
                 .map_or(0, |b| u64::from_le_bytes(*b))
         };
-        if bytes[..8] != MAGIC || u32_at(60) != crc32c::crc32c(&bytes[..60]) {
+        if bytes[..8] != MAGIC || u32_at(60) != crc32c(&bytes[..60]) {
             return Err(Fault::Damaged);
         }
         let mut id = [0; 16];
@@ -225,7 +227,7 @@ mod tests {
         };
         let mut bytes = slot.encode();
         bytes[at..at + part.len()].copy_from_slice(part);
-        let crc = crc32c::crc32c(&bytes[..60]);
+        let crc = crc32c(&bytes[..60]);
         bytes[60..].copy_from_slice(&crc.to_le_bytes());
         Slot::parse(&bytes)
     }
@@ -254,7 +256,7 @@ mod tests {
         assert_eq!(bytes[32..40], [1, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(bytes[40..48], [0x30, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(bytes[48..60], [9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(bytes[60..64], crc32c::crc32c(&bytes[..60]).to_le_bytes());
+        assert_eq!(bytes[60..64], crc32c(&bytes[..60]).to_le_bytes());
         assert!(bytes[64..4096].iter().all(|&byte| byte == 0));
         assert_eq!(bytes[4096 + 32..4096 + 40], [0; 8]);
         assert_eq!(bytes[4096 + 40..4096 + 56], bytes[40..56]);

@@ -20,6 +20,8 @@ mod error;
 
 pub use error::HeaderError;
 
+use crate::checksum::crc32c;
+
 /// The length in bytes of the page; records begin after it.
 pub(crate) const HEADER_BYTES: usize = 4096;
 
@@ -74,7 +76,7 @@ impl SegmentHeader {
         put(48, &self.salt.to_le_bytes());
         put(56, &self.created_nanos.to_le_bytes());
         put(SYNCED_AT, &encode_synced(synced, self.salt));
-        let crc = crc32c::crc32c(&page[..CRC_AT]);
+        let crc = crc32c(&page[..CRC_AT]);
         page[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_le_bytes());
         page
     }
@@ -90,7 +92,7 @@ impl SegmentHeader {
         if page[..8] != MAGIC {
             return Err(HeaderError::Foreign);
         }
-        let (stored, computed) = (u32_at(page, CRC_AT), crc32c::crc32c(&page[..CRC_AT]));
+        let (stored, computed) = (u32_at(page, CRC_AT), crc32c(&page[..CRC_AT]));
         if stored != computed {
             return Err(HeaderError::Damaged { stored, computed });
         }
@@ -222,7 +224,7 @@ mod tests {
     fn forged(at: usize, bytes: &[u8]) -> [u8; HEADER_BYTES] {
         let mut page = GIVEN.encode(0);
         page[at..at + bytes.len()].copy_from_slice(bytes);
-        let crc = crc32c::crc32c(&page[..64]);
+        let crc = crc32c(&page[..64]);
         page[64..68].copy_from_slice(&crc.to_le_bytes());
         page
     }
@@ -260,7 +262,7 @@ mod tests {
             let mut page = bytes;
             page[..8].copy_from_slice(&MAGIC);
             if crc {
-                let crc = crc32c::crc32c(&page[..64]);
+                let crc = crc32c(&page[..64]);
                 page[64..68].copy_from_slice(&crc.to_le_bytes());
             }
             prop_assert!(SegmentHeader::parse(&page).is_err());
@@ -287,7 +289,7 @@ mod tests {
             [0xef, 0xcd, 0xab, 0x89, 0x67, 0x45, 0x23, 0x01]
         );
         assert_eq!(page[56..64], [5, 0, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(page[64..68], crc32c::crc32c(&page[..64]).to_le_bytes());
+        assert_eq!(page[64..68], crc32c(&page[..64]).to_le_bytes());
         assert_eq!(page[68..128], [0; 60]);
         assert_eq!(page[128..136], [0x20, 0, 0, 0, 0, 0, 0, 0]);
         let check: u64 = 0x20 ^ 0x0123_4567_89ab_cdef ^ 0x7379_6e63_6564_2121;

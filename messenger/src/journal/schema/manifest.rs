@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use super::Schema;
 use super::lines::{self, Fields, Lines};
+use crate::checksum::crc32c;
 use crate::journal::files;
 use crate::journal::header::{MAX_SEGMENT_BYTES, MIN_SEGMENT_BYTES, is_segment_bytes};
 
@@ -67,7 +68,7 @@ impl Manifest {
         to.word("salt").field(format_args!("{salt:016x}")).end();
         to.word("created").field(self.created_nanos).end();
         lines::write(&mut text, &self.schema);
-        let crc = crc_line(crc32c::crc32c(text.as_bytes()));
+        let crc = crc_line(crc32c(text.as_bytes()));
         text + &crc
     }
 
@@ -140,7 +141,7 @@ fn crc_line(crc: u32) -> String {
 fn checked(bytes: &[u8]) -> Result<&[u8], ManifestError> {
     let at = bytes.len().saturating_sub(crc_line(0).len());
     let (body, last) = bytes.split_at(at);
-    let computed = crc_line(crc32c::crc32c(body));
+    let computed = crc_line(crc32c(body));
     if last == computed.as_bytes() && body.ends_with(b"\n") {
         return Ok(body);
     }
@@ -271,7 +272,7 @@ mod tests {
 
     /// `text` with the checksum that fits.
     fn signed(text: &str) -> Vec<u8> {
-        (text.to_owned() + &crc_line(crc32c::crc32c(text.as_bytes()))).into_bytes()
+        (text.to_owned() + &crc_line(crc32c(text.as_bytes()))).into_bytes()
     }
 
     fn why(bytes: &[u8]) -> String {
