@@ -3,7 +3,8 @@
 //!
 //! In a build for loom, and in one for ThreadSanitizer, the one that the environment variable
 //! `MUTANT` names is weakened; `ci/loom.sh --mutants` and `ci/sanitizers.sh --mutants` show that a
-//! model fails, or that a race is seen, for each.
+//! model fails, or that a race is seen, for each. Beside each stands a model that fails without it, or
+//! that none does: then the reason stands in `docs/bus.md`.
 
 use crate::sync::Ordering::{self, Acquire, Relaxed, Release};
 use crate::sync::fence;
@@ -34,56 +35,80 @@ macro_rules! orderings {
 
 orderings! {
     /// Edge 1, commit: the publisher's bytes, before its stamp (committed, aborted or padding).
+    /// Model: `commit::claim_commit_read`.
     finish_store = Release;
     /// Edge 1, commit: a reader's load of the stamp.
+    /// Model: `commit::claim_commit_read`.
     stamp_load = Acquire;
     /// Edge 2, reuse: a subscriber's reads, before it stores its position.
+    /// Model: `room::reuse_after_reading`.
     position_store = Release;
     /// Edges 2, 6, 9, 10: a refresher's load of a slot's word.
+    /// Model: `observe::repin`.
     scan_load = Acquire;
     /// Edge 3, limit: what a refresher saw read, before it raises the limit.
+    /// Model: `observe::observe_during_wrap_by_two`.
     limit_store = Release;
     /// Edge 3, limit: a publisher's load of the limit before it overwrites.
+    /// Model: `room::reuse_after_reading`.
     limit_load = Acquire;
     /// Edge 4, room without subscribers: a walker's load of the stamps that it certifies.
+    /// Model: `room::room_without_subscribers`.
     walk_load = Acquire;
     /// Edge 5, floor: what lies before the floor, before the floor is raised.
+    /// By reason.
     floor_store = Release;
     /// Edge 5, floor: the load of the floor by one who starts there.
+    /// By reason.
     floor_load = Acquire;
     /// Edge 6, leave: a member's last reads, before its slot is free.
+    /// Model: `room::leave_orders_reads`.
     leave_store = Release;
     /// Edge 7, takeover: the next owner of a slot, after the last one's reads.
+    /// Model: `enrol::one_who_enrols_while_another_leaves_is_woken`.
     take_slot = Acquire;
     /// Edge 9, re-pin: the reads under the last pin, before the next pin replaces it.
+    /// Model: `observe::repin`.
     pin_store = Release;
     /// Edge 10, unpin: the reads under a pin, before it goes.
+    /// Model: `observe::observe_during_wrap`.
     unpin_store = Release;
     /// Edge 12, epoch: a sleeper's load of the epoch, and a task's waker, before the announcement.
+    /// By reason.
     announce_store = Release;
     /// Edge 12, epoch: a waker's load of the announcement, before it bumps the epoch.
+    /// By reason.
     announce_load = Acquire;
     /// Edge 13, growth: a segment, before there are said to be some up to its end.
+    /// Model: `segments::a_publisher_crosses_by_the_limit_of_another`.
     #[cfg(any(loom, feature = "journal"))]
     growth_store = Release;
     /// Edge 13, growth: the load of that, before a member turns to a segment.
+    /// Model: `segments::a_publisher_crosses_by_the_limit_of_another`.
     #[cfg(any(loom, feature = "journal"))]
     growth_load = Acquire;
     /// Edge 15, intent: what a publisher says that it tries to claim, before it moves the tail.
+    /// Model: `recover::a_live_one_that_goes_on_is_not_robbed`.
     tail_move = Release;
     /// Edge 15, intent: the load of the tail by one who then looks at intents.
+    /// By reason.
     #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
     tail_load = Acquire;
     /// Edge 16, settled: the stamps of a claim, before it is said to be finished.
+    /// Model: `recover::two_settle_for_two_dead`.
     settle_store = Release;
     /// Edge 16, settled: likewise, and the length of a claim, before what is said next.
+    /// Model: `recover::a_live_one_that_goes_on_is_not_robbed`.
     intent_store = Release;
     /// Edge 16, settled: the load of an intent, before a look at the stamps.
+    /// Model: `recover::two_settle_for_two_dead`.
     #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
     intent_load = Acquire;
     /// Edge 17, length: that an intent is over, before the length of the next one.
+    /// Model: `recover::a_live_one_that_goes_on_is_not_robbed`.
     length_store = Release;
     /// Edge 17, length: the load of a length, before another look at its intent.
+    /// Model: `recover::a_live_one_that_goes_on_is_not_robbed`.
     #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
     length_load = Acquire;
 }
@@ -100,22 +125,31 @@ macro_rules! fences {
 
 fences! {
     /// Edges 8 and 11: between raising the floor and the second scan.
+    /// Model: `join::join_during_wrap`.
     refresh_fence;
     /// Edge 14, retire: the same, where segments are given up.
+    /// Model: `segments::a_segment_is_given_up_beside_a_joiner`.
     #[cfg(any(loom, feature = "journal"))]
     retire_fence;
     /// Edge 8, join: between taking a slot and loading the floor.
+    /// Model: `join::join_during_wrap`.
     join_fence;
     /// Edge 11, pin: between the pin and loading the floor.
+    /// Model: `observe::observe_during_wrap`.
     pin_fence;
     /// Edge 12, sleep: between announcing a sleeper and its last look.
+    /// Model: `enrol::one_who_enrols_is_woken`.
     sleep_fence;
     /// Edge 12, wake: between a commit (or an advance) and the look for sleepers.
+    /// Model: `enrol::one_who_enrols_is_woken`.
     wake_fence;
     /// Edge 12, enrol: between a slot that says that its member is enrolled and the publishers' flag.
+    /// Model: `enrol::one_who_enrols_while_another_leaves_is_woken`.
     enrol_fence;
     /// Edge 12, enrol: between clearing the publishers' flag and the last look at the slots.
+    /// Model: `enrol::one_who_enrols_while_another_leaves_is_woken`.
     settle_fence;
     /// Edge 12, enrol: between a slot that says so no more and the first look at the others.
+    /// Model: `enrol::the_last_two_who_withdraw_leave_no_fences`.
     withdraw_fence;
 }
