@@ -10,12 +10,12 @@ use crate::work::{
 
 /// Makes the list of names of a field, and the function that finds what the two processes do with one of them.
 macro_rules! field {
-    ($list:ident, $pick:ident: $($name:literal => $job:ident of $between:ty,)*) => {
-        const $list: &[&str] = &[$($name),*];
+    ($list:ident, $pick:ident: $($(#[$if:meta])* $name:literal => $job:ident of $between:ty,)*) => {
+        const $list: &[&str] = &[$($(#[$if])* $name),*];
 
         fn $pick<const N: usize>(who: &str) -> Done<Sides> {
             match who {
-                $($name => Ok($job::<$between, N>()),)*
+                $($(#[$if])* $name => Ok($job::<$between, N>()),)*
                 _ => Err(format!("{who:?} is none of {:?}", $list)),
             }
         }
@@ -25,6 +25,8 @@ macro_rules! field {
 field! { SPINNING, spinning:
     "messenger shared" => ping_pong of ours::Between<ours::OneByOne>,
     "iceoryx2" => ping_pong of Iceoryx<false>,
+    #[cfg(aeron)]
+    "Aeron IPC" => ping_pong of AeronIpc,
     "Unix stream socket, spinning" => ping_pong of Calls<UnixSocket<false>, false, true>,
     "named pipe, spinning" => ping_pong of Calls<NamedPipe, false, true>,
 }
@@ -41,6 +43,8 @@ field! { SMALL, small:
     "messenger shared" => streamed of ours::Between<ours::Singly>,
     "messenger shared, batches" => streamed of ours::Between<ours::Batches>,
     "iceoryx2" => streamed of Iceoryx<false>,
+    #[cfg(aeron)]
+    "Aeron IPC" => streamed of AeronIpc,
     "named pipe" => streamed of Calls<NamedPipe, false, false>,
     "named pipe, batches" => streamed of Calls<NamedPipe, true, false>,
     "Unix stream socket" => streamed of Calls<UnixSocket<false>, false, false>,

@@ -1,5 +1,7 @@
 //! The rivals, each set up as its own documentation says is fastest.
 
+#[cfg(aeron)]
+mod aeron;
 mod calls;
 mod channels;
 mod disruptors;
@@ -11,6 +13,8 @@ mod rings;
 mod stores;
 mod wal;
 
+#[cfg(aeron)]
+pub(crate) use aeron::AeronIpc;
 pub(crate) use calls::{Calls, NamedPipe, UnixSocket};
 pub(crate) use channels::{
     CrossbeamBlock, CrossbeamBoxed, CrossbeamSpin, KanalBlock, StdBound, StdUnbound,

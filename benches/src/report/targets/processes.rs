@@ -8,6 +8,8 @@ const SHARED: Who = Names(&["messenger shared"]);
 const BATCHES: Who = Names(&["messenger shared, batches"]);
 const THREADS: Who = Names(&["messenger shared"]);
 const ICEORYX: Who = Names(&["iceoryx2"]);
+/// Takes part only where it was asked for; see README.md.
+const AERON: Who = Names(&["Aeron IPC"]);
 const PIPE: Who = Names(&["named pipe"]);
 const ATTACHED: Who = Names(&["messenger shared, attached"]);
 const READING: Who = Names(&["messenger shared, reading"]);
@@ -63,6 +65,20 @@ pub(super) const TARGETS: &[Target] = &[
         ICEORYX,
         AtMost(0.35),
     ),
+    p(
+        "processes, ping-pong, spinning, p50",
+        ("ipc-spinning", 64, "p50"),
+        SHARED,
+        AERON,
+        AtMost(0.9),
+    ),
+    p(
+        "processes, ping-pong, spinning, p99.9",
+        ("ipc-spinning", 64, "p999"),
+        SHARED,
+        AERON,
+        AtMost(0.9),
+    ),
     threads("the same, p50, against our own between threads", "p50"),
     threads("the same, p99.9, against our own between threads", "p999"),
     p(
@@ -92,6 +108,20 @@ pub(super) const TARGETS: &[Target] = &[
         SHARED,
         ICEORYX,
         AtLeast(10.0),
+    ),
+    p(
+        "processes, 1-1, 64 B, record by record",
+        ("ipc-1-1", 64, "mps"),
+        SHARED,
+        AERON,
+        AtLeast(1.0),
+    ),
+    p(
+        "processes, 1-1, 1 KiB, record by record",
+        ("ipc-1-1", 1024, "mps"),
+        SHARED,
+        AERON,
+        AtLeast(1.0),
     ),
     p(
         "processes, 1-1, 64 B, ours in batches",
