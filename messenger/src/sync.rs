@@ -24,6 +24,15 @@ pub(crate) fn spin_loop() {
     loom::thread::yield_now();
 }
 
+/// Loads `word` as with `Acquire`, also from memory that can't be written: there the language allows relaxed loads only.
+#[cfg(not(loom))]
+#[inline]
+pub(crate) fn load_acquire(word: &AtomicU64) -> u64 {
+    let value = word.load(Ordering::Relaxed);
+    fence(Ordering::Acquire);
+    value
+}
+
 /// Raises `word` to `value` if that is more; gives what it was.
 ///
 /// ThreadSanitizer does not see the atomic instruction for it, and so would miss the edges that

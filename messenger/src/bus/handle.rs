@@ -224,7 +224,7 @@ impl<K: PublisherKind> Bus<K> {
 }
 
 /// The position where a reader begins on a bus that retains what lies between `floor` and `tail`.
-fn start_of(start: Start, floor: u64, tail: u64) -> Result<u64, JoinError> {
+pub(crate) fn start_of(start: Start, floor: u64, tail: u64) -> Result<u64, JoinError> {
     match start {
         Start::Oldest => Ok(floor),
         Start::Newest => Ok(tail),

@@ -25,6 +25,11 @@
 mod enrol;
 mod error;
 mod format;
+#[cfg(any(
+    all(test, loom),
+    all(not(loom), feature = "shared", target_os = "linux")
+))]
+mod glance;
 mod ids;
 mod layout;
 mod members;
@@ -47,6 +52,8 @@ mod claim;
 mod config;
 #[cfg(not(loom))]
 mod handle;
+#[cfg(all(not(loom), feature = "journal"))]
+mod naps;
 #[cfg(not(loom))]
 mod observer;
 #[cfg(not(loom))]
@@ -102,6 +109,7 @@ pub(crate) mod kept {
     #[cfg(all(feature = "shared", target_os = "linux"))]
     pub(crate) use super::layout::MIN_CAPACITY;
     pub(crate) use super::layout::{HEADER, Intent, State, meta, meta_len, meta_tag};
+    pub(crate) use super::naps::Naps;
     pub(crate) use super::order::{growth_load, growth_store};
     pub(crate) use super::prefetch::line_for_reading;
     pub(crate) use super::ring::{Memory, Uncovered};
@@ -114,9 +122,13 @@ pub(crate) mod kept {
 /// What a bus that processes share is made of: the same protocol, over memory that is not this process's alone.
 #[cfg(all(not(loom), feature = "shared", target_os = "linux"))]
 pub(crate) mod processes {
+    pub(crate) use super::glance::Missed;
+    pub(crate) use super::handle::start_of;
     pub(crate) use super::layout::Gate;
+    pub(crate) use super::ring::{Found, Memory};
     pub(crate) use super::shared::{Core, alive, begin, check, onlooker, over, ready};
     pub(crate) use super::stats::{holders, sample, stats};
+    pub(crate) use super::window::Window;
 }
 
 /// The alignment, in bytes, of every payload's first byte.

@@ -113,6 +113,27 @@ orderings! {
     length_load = Acquire;
 }
 
+macro_rules! light_fences {
+    ($($(#[$doc:meta])* $name:ident = $strong:ident;)*) => {
+        $($(#[$doc])* #[inline(always)] pub(crate) fn $name() {
+            if !is_mutant(stringify!($name)) {
+                fence($strong);
+            }
+        })*
+    };
+}
+
+light_fences! {
+    /// Edge 1, commit: after a relaxed load of the stamp, where nothing can be written.
+    #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
+    glance_fence = Acquire;
+    /// Edge 18, overwriting: what allowed a publisher to write over others' bytes, before it does.
+    overwrite_fence = Release;
+    /// Edge 18, overwriting: a copy by one who holds nothing, before it looks whether that was allowed.
+    #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
+    validate_fence = Acquire;
+}
+
 macro_rules! fences {
     ($($(#[$doc:meta])* $name:ident;)*) => {
         $($(#[$doc])* #[inline(always)] pub(crate) fn $name() {

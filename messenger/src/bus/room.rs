@@ -24,12 +24,16 @@ impl<M: Memory> Ring<M> {
     pub(super) fn more_room(&self, room: &mut Room<M>, end: u64) -> Result<(), NoRoom> {
         // Edge 3, limit: another publisher's refresh may have made the room.
         room.limit = self.memory.control().limit.load(order::limit_load());
+        // Edge 18, overwriting: the floor that came before the limit.
+        order::overwrite_fence();
         if end <= room.limit {
             return Ok(());
         }
         // Before the refresh: what it gives for lack of room is then no fault of the readers.
         let grown = self.memory.grown(end);
         self.refresh(room, end);
+        // Edge 18, overwriting: likewise, if it found another's limit.
+        order::overwrite_fence();
         if end <= room.limit {
             Ok(())
         } else if grown >= end {

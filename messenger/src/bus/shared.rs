@@ -232,7 +232,7 @@ pub(crate) fn check(core: &Core) -> Result<(), (&'static str, u64)> {
     use super::layout::{Gate, POSITION};
     use super::ring::LAST;
     let control = core.memory.control();
-    let read = |word: &AtomicU64| word.load(crate::sync::Ordering::Acquire);
+    let read = crate::sync::load_acquire;
     // Each grows, and is at most as far as the next one (the floor: less a ring's length), so each is read before the next.
     let before = read(&control.floor);
     let (tail, limit, floor) = (

@@ -5,7 +5,8 @@ use super::layout::Gate;
 use super::layout::Owner;
 use super::ring::Memory;
 use super::shared::Core;
-use crate::sync::Ordering::{Acquire, Relaxed};
+use crate::sync::Ordering::Relaxed;
+use crate::sync::load_acquire;
 
 /// How a bus stands. Each number was true at some moment while they were read.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,11 +45,11 @@ pub struct SubscriberStats {
 pub(crate) fn stats(core: &Core) -> Stats {
     let control = core.memory.control();
     // The positions first, so that the tail, which only grows, is not before them.
-    let head = control.floor.load(Acquire);
+    let head = load_acquire(&control.floor);
     let mut members = 0;
     let mut positions = Vec::new();
     for (slot, word) in core.memory.slots().iter().enumerate() {
-        match Gate::of(word.gate.load(Acquire)) {
+        match Gate::of(load_acquire(&word.gate)) {
             Gate::Free => {}
             Gate::Subscriber(position) => {
                 members += 1;
@@ -82,7 +83,7 @@ pub(crate) fn stats(core: &Core) -> Stats {
 pub(crate) fn holders(core: &Core) -> Vec<(usize, Gate, Owner)> {
     let slots = core.memory.slots().iter().enumerate();
     let taken = slots.filter_map(|(slot, word)| {
-        let gate = Gate::of(word.gate.load(Acquire));
+        let gate = Gate::of(load_acquire(&word.gate));
         match gate {
             Gate::Free => None,
             Gate::Joining(owner) | Gate::Idle(owner) => Some((slot, gate, owner)),
@@ -100,11 +101,11 @@ pub(crate) fn sample(core: &Core, most: u64) -> (u64, u64) {
     use super::layout::RECORD_ALIGN;
     use super::ring::{Found, LAST};
     let control = core.memory.control();
-    let tail = control.tail.load(Acquire);
-    let floor = control.floor.load(Acquire);
+    let tail = load_acquire(&control.tail);
+    let floor = load_acquire(&control.floor);
     // A mark is a record boundary, as the floor is; whatever else stands there was not written by a member.
     let can_be = |position: u64| position <= LAST && position % RECORD_ALIGN == 0;
-    let marks = control.marks.iter().map(|mark| mark.load(Acquire));
+    let marks = control.marks.iter().map(load_acquire);
     let mut begins: Vec<_> = marks.filter(|&m| m > floor && m < tail).collect();
     begins.push(floor);
     begins.retain(|&position| can_be(position));
@@ -116,12 +117,7 @@ pub(crate) fn sample(core: &Core, most: u64) -> (u64, u64) {
     let mut window = core.memory.window();
     let (mut position, mut records) = (begin, 0);
     while records < most && position < tail {
-        let found = core.look(&mut window, position);
-        // Before the floor the bytes may be others by now.
-        if position < control.floor.load(Acquire) {
-            break;
-        }
-        match found {
+        match core.glance(&mut window, position, |_, _| ()) {
             Ok(Found::Record { next, .. }) => {
                 records += 1;
                 position = next;

@@ -14,14 +14,11 @@ use super::schema::{Manifest, Schema};
 use super::seek;
 use super::store::{Identity, Store};
 use super::walker::{Step, StepKind, Walker};
+use crate::bus::kept::Naps;
 use crate::bus::{MessageId, ReadError, SourceId, Tag, WaitStrategy};
 
 /// How many of the newest segments are asked how far the journal was synced: more than there are ahead.
 const NEWEST: usize = 20;
-/// How often `Block` looks before it sleeps.
-const SPINS: u32 = 1000;
-/// How long who follows sleeps between two looks: from the first to the second, as nothing comes.
-const NAPS: (Duration, Duration) = (Duration::from_micros(50), Duration::from_millis(2));
 
 /// Reads a journal: one that lies still, or one that another process (or this one) writes meanwhile. Changes nothing, holds back
 /// nobody, keeps no segment from being given up.
@@ -380,8 +377,7 @@ impl Reader {
         deadline: Option<Instant>,
         mut stop: impl FnMut() -> bool,
     ) -> Result<bool, JournalError> {
-        let mut turn = 0_u32;
-        let mut nap = NAPS.0;
+        let mut naps = Naps::new(strategy);
         loop {
             let there = match self.walker.look(&self.store) {
                 Ok(step) => step.is_some(),
@@ -393,16 +389,7 @@ impl Reader {
             if stop() || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return Ok(false);
             }
-            turn = turn.saturating_add(1);
-            match strategy {
-                WaitStrategy::Spin => std::hint::spin_loop(),
-                WaitStrategy::Yield => std::thread::yield_now(),
-                WaitStrategy::Block if turn < SPINS => std::hint::spin_loop(),
-                WaitStrategy::Block | WaitStrategy::BlockNow => {
-                    std::thread::sleep(nap);
-                    nap = (nap * 2).min(NAPS.1);
-                }
-            }
+            naps.take(deadline);
         }
     }
 }

@@ -10,8 +10,8 @@ use super::options::Sizes;
 use crate::bus::kept::{MIN_CAPACITY, words_len};
 use crate::checksum::crc32c;
 use crate::memory::Region;
-use crate::sync::{AtomicU64, Ordering};
-use Ordering::{Acquire, Relaxed, Release};
+use crate::sync::{AtomicU64, Ordering, load_acquire};
+use Ordering::{Relaxed, Release};
 
 /// The first word of the file: `mgr-bus` and a number that a machine of the other byte order reads otherwise.
 const MAGIC: u64 = u64::from_le_bytes(*b"mgr-bus\x01");
@@ -194,7 +194,7 @@ impl Words {
 
     /// Reads the first page of a file of `len` bytes.
     pub(super) fn header(&self, len: u64) -> Result<Header, SharedFault> {
-        let get = |word| self.first(word).load(Acquire);
+        let get = |word| load_acquire(self.first(word));
         if get(word::MAGIC) != MAGIC {
             return Err(SharedFault::NotABus);
         }
@@ -245,7 +245,7 @@ impl Words {
     }
 
     pub(super) fn is_removed(&self) -> bool {
-        self.first(word::REMOVED).load(Acquire) != 0
+        load_acquire(self.first(word::REMOVED)) != 0
     }
 
     pub(super) fn set_removed(&self) {
@@ -273,7 +273,7 @@ impl Words {
 
     /// The bytes of the schema. The caller holds the door.
     pub(super) fn schema(&self, parts: &Parts) -> Result<Vec<u8>, SharedFault> {
-        let said = self.first(word::SCHEMA_LEN).load(Acquire);
+        let said = load_acquire(self.first(word::SCHEMA_LEN));
         let (half, len) = ((said >> 63) as usize, said & !(1 << 63));
         if len > parts.sizes.schema as u64 {
             let what = "schema's length";

@@ -19,7 +19,7 @@ use super::seat::NONE;
 use crate::bus::Stats;
 use crate::bus::processes::{Gate, holders, onlooker, sample, stats};
 use crate::journal::Schema;
-use crate::sync::Ordering::Acquire;
+use crate::sync::load_acquire;
 
 /// Of how many records the lengths are looked at.
 const SAMPLE: u64 = 256;
@@ -231,7 +231,7 @@ fn look_on(
     let (mut processes, mut died) = (Vec::new(), Vec::new());
     for place in (0..sizes.processes).map(Place::new) {
         let entry = words.process(parts, place);
-        match (Stand::of(entry.state().load(Acquire)), lives(place)) {
+        match (Stand::of(load_acquire(entry.state())), lives(place)) {
             (Stand::Here, Some(pid)) => processes.push(read_process(&entry, place, pid)),
             // One that is coming, or settles what another left there.
             (Stand::Empty, _) | (Stand::Settled, Some(_)) => {}
@@ -282,10 +282,10 @@ fn look_on(
 
 fn look_at_workers(words: &Words, parts: &Parts, processes: &[Process]) -> Vec<LookedWorker> {
     let entries = (0..parts.sizes.workers).map(|index| words.worker(parts, index));
-    let known = entries.filter(|entry| entry.state().load(Acquire) != 0);
+    let known = entries.filter(|entry| load_acquire(entry.state()) != 0);
     let workers = known.map(|entry| {
-        let position = entry.at().load(Acquire);
-        let owner = u32::try_from(entry.whose().load(Acquire)).ok();
+        let position = load_acquire(entry.at());
+        let owner = u32::try_from(load_acquire(entry.whose())).ok();
         let place = owner.and_then(Place::of);
         let runs = |process: &&Process| {
             place.is_some_and(|place| usize::from(place.index()) == process.place)

@@ -29,6 +29,7 @@ mod name;
 mod options;
 mod presence;
 mod process;
+mod reader;
 mod seat;
 mod watcher;
 
@@ -38,4 +39,5 @@ pub use handle::SharedBus;
 pub use look::{Listed, Look, LookedWorker, Member, MemberKind};
 pub use options::SharedOptions;
 pub use process::{Cause, Change, Membership, Process};
+pub use reader::Reader;
 pub(crate) use seat::Seat;
