@@ -7,6 +7,7 @@
 
 mod commit;
 mod enrol;
+mod glance;
 mod join;
 mod observe;
 mod recover;
@@ -37,6 +38,8 @@ struct Words {
     stamps: Vec<AtomicU64>,
     metas: Vec<AtomicU64>,
     payloads: Vec<UnsafeCell<u64>>,
+    /// What stands for a payload that may be read while it is overwritten.
+    words: Vec<AtomicU64>,
     data: Bed,
     room: Bed,
     /// See [`Words::turn`].
@@ -153,6 +156,7 @@ fn memory(slots: usize, turns: bool) -> Model {
         // A stale one says a length that would lead past the next record.
         metas: (0..4).map(|_| AtomicU64::new(RECORD)).collect(),
         payloads: (0..4).map(|_| UnsafeCell::new(u64::MAX)).collect(),
+        words: (0..4).map(|_| AtomicU64::new(u64::MAX)).collect(),
         data: Bed::new(Reach::Process),
         room: Bed::new(Reach::Process),
         turns: turns.then(|| AtomicU32::new(0)),
