@@ -76,6 +76,12 @@ fn use_it(place: &Path) {
     for listed in SharedBus::list(place).unwrap() {
         let _ = listed.look.map_err(|e| assert!(!e.to_string().is_empty()));
     }
+    let mut payload = Vec::new();
+    if let Ok(mut reader) = options().read(NAME, Start::Oldest) {
+        for _ in 0..100 {
+            let _ = reader.try_next(&mut payload);
+        }
+    }
     let bus = match options().open(NAME) {
         Ok(bus) => bus,
         Err(error) => return assert!(!error.to_string().is_empty()),
@@ -86,7 +92,6 @@ fn use_it(place: &Path) {
         bus.schema(),
         bus.bus().stats(),
     );
-    let mut payload = Vec::new();
     if let Ok(mut observer) = bus.bus().observe(Start::Oldest) {
         for _ in 0..100 {
             let _ = observer.try_next(&mut payload);

@@ -17,7 +17,7 @@ fn child_process() {
     if let Some(workers) = role.strip_prefix("table:") {
         return crate::table::child(workers, &name);
     }
-    if crate::look::child_process(&role, &name) {
+    if crate::look::child_process(&role, &name) || crate::reader::child_process(&role, &name) {
         return;
     }
     let bus = SharedBus::open(&name).unwrap();

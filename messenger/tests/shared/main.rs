@@ -8,6 +8,7 @@ mod look;
 mod mutations;
 mod names;
 mod namespaces;
+mod reader;
 mod soak;
 #[cfg(feature = "zero_copy")]
 mod table;

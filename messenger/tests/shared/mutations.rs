@@ -183,6 +183,7 @@ fn use_it(dir: &Path, bus: &SharedBus, between: &mut dyn FnMut()) {
     let mut publishers = [bus.bus().publisher(), bus.bus().publisher()];
     let mut readers = [Start::Oldest, Start::Newest, Start::At(48)].map(|s| bus.bus().subscribe(s));
     let mut observer = bus.bus().observe(Start::Oldest);
+    let mut read = [Start::Oldest, Start::At(100)].map(|s| options(dir).read(NAME, s));
     for round in 0..3 {
         for publisher in publishers.iter_mut().flatten() {
             for len in [0, 7, 100, 256] {
@@ -199,6 +200,9 @@ fn use_it(dir: &Path, bus: &SharedBus, between: &mut dyn FnMut()) {
         for _ in 0..30 {
             if let Ok(observer) = &mut observer {
                 let _ = observer.try_next(&mut payload);
+            }
+            for reader in read.iter_mut().flatten() {
+                let _ = reader.try_next(&mut payload);
             }
         }
         for reader in readers.iter_mut().flatten() {
@@ -227,6 +231,12 @@ fn one(dir: &Path, seed: u64, images: &[Vec<u8>; 2]) -> bool {
         let file = OpenOptions::new().read(true).write(true).open(path(dir));
         Damage { rng, len }.closed(&file.unwrap());
         let _ = SharedBus::list(dir).map(|all| format!("{all:?}"));
+        if let Ok(mut reader) = options(dir).read(NAME, Start::Oldest) {
+            let mut payload = Vec::new();
+            for _ in 0..100 {
+                let _ = reader.try_next(&mut payload);
+            }
+        }
         let bus = options(dir).open(NAME);
         if let Ok(bus) = &bus {
             use_it(dir, bus, &mut || ());
