@@ -23,8 +23,8 @@ use crate::{times, units};
 /// A rate is that of the records between the first and the last time that the journal has noted in the range, and needs two
 /// different times. It reads the whole range.
 ///
-/// Of a bus, on which no times are noted, it counts what is retained there, or with --for what comes, which has a rate. It is an
-/// observer, which holds back nobody, and takes a place for a process, as `messenger stat`.
+/// Of a bus, on which no times are noted, it counts what is retained there, or with --for what comes, which has a rate. It
+/// reads as `tail` does.
 ///
 /// JSON: records, payload_bytes, first, last (times or null), per_second (or null), rows [{source, message, records,
 /// payload_bytes, per_second}]; of a bus also missed_bytes, which were written over before they were read.

@@ -21,8 +21,8 @@ use crate::subject::{Subject, SubjectArgs};
 /// As `cat` shows them. With -f it goes on until it is interrupted, also while another process writes the journal and when
 /// none does yet; the time of a record that came meanwhile is when it was seen.
 ///
-/// On a bus it is an observer, which holds back nobody: what is written over before it was read is missed, and it says how much.
-/// It takes a place for a process, as `messenger tail`. With -f it ends when nobody else uses the bus any more.
+/// A bus it reads without taking part in it, and needs no right to write it. It holds back nobody: what is written over before it
+/// was read is missed, and it says how much. With -f it ends when nobody uses the bus any more.
 ///
 /// Ends with 4 if there is no record, unless -f is given.
 #[derive(Args)]

@@ -1,7 +1,6 @@
-//! Buses that processes share: seen from outside, or by one who takes a place on them to read.
+//! Buses that processes share, seen from outside: nothing here but `clean` can change one.
 
 mod clean;
-mod guest;
 mod ls;
 mod stat;
 mod stop;
@@ -17,9 +16,9 @@ pub(crate) use top::top;
 
 use std::io;
 
-use messenger::bus::ObserveError;
+use messenger::bus::{ObserveError, Start};
 use messenger::journal::Schema;
-use messenger::shared::{SharedBus, SharedError, SharedFault};
+use messenger::shared::{Reader, SharedBus, SharedError, SharedFault};
 
 use crate::fail::{Exit, Fail};
 use crate::subject::Bus;
@@ -29,6 +28,24 @@ pub(crate) fn schema(bus: &Bus) -> Result<Schema, Fail> {
     let look = SharedBus::look(&bus.directory, &bus.name)?.look;
     let schema = look.and_then(|look| look.schema);
     schema.map_err(|error| Fail::from(&*error))
+}
+
+/// Reads the bus.
+fn read(bus: &Bus, start: Start) -> Result<Reader, Fail> {
+    let options = SharedBus::options().directory(&bus.directory);
+    let options = options.trust_others(bus.trust_others);
+    Ok(options.read(&bus.name, start)?)
+}
+
+/// Whether nobody uses the bus that `reader` reads any more.
+fn is_deserted(bus: &Bus, reader: &Reader) -> Result<bool, Fail> {
+    let in_use = match SharedBus::look(&bus.directory, &bus.name) {
+        Ok(listed) => listed.in_use,
+        Err(error) if matches!(error.fault(), SharedFault::Absent) => false,
+        Err(error) => return Err(error.into()),
+    };
+    // Asked last: another one may have come in its place.
+    Ok(!in_use || reader.is_removed())
 }
 
 impl From<SharedError> for Fail {

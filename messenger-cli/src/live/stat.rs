@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use messenger::bus::{ObserveError, Start, WaitStrategy};
 
-use super::guest::Guest;
 use super::stop::Stop;
 use crate::command::stat::{Report, Stat, Tally};
 use crate::fail::{Exit, Fail};
@@ -17,15 +16,14 @@ const NAP: Duration = Duration::from_millis(100);
 
 pub(crate) fn stat(stat: &Stat, bus: &Bus, out: &mut Out) -> Result<Exit, Fail> {
     let stop = Stop::watch()?;
-    let guest = Guest::join(bus, "stat")?;
-    let schema = guest.schema()?;
-    let filter = stat.range.filter.of(&schema)?;
-    let shared = guest.shared().bus();
     let start = match (stat.span, stat.range.from) {
         (Some(_), _) | (None, Some(Place::Newest)) => Start::Newest,
         (None, from) => start(from)?,
     };
-    let newest = shared.tail();
+    let mut reader = super::read(bus, start)?;
+    let newest = reader.tail();
+    let schema = super::schema(bus)?;
+    let filter = stat.range.filter.of(&schema)?;
     let end = match stat.range.to {
         _ if stat.span.is_some() => u64::MAX,
         None | Some(Place::Newest) => newest,
@@ -33,17 +31,16 @@ pub(crate) fn stat(stat: &Stat, bus: &Bus, out: &mut Out) -> Result<Exit, Fail> 
         Some(Place::Position(position)) => position.min(newest),
         Some(Place::Time(_)) => return Err(no_times()),
     };
-    let mut observer = shared.observe(start)?;
     let begun = Instant::now();
     let until = stat.span.map(|span| begun + span);
     let mut tally = Tally::default();
     let mut missed = 0;
     let mut payload = Vec::new();
-    while observer.position() < end && !stop.asked() {
-        let next = match (observer.try_next(&mut payload), until) {
+    while reader.position() < end && !stop.asked() {
+        let next = match (reader.try_next(&mut payload), until) {
             (Ok(None), Some(until)) => {
                 let nap = until.min(Instant::now() + NAP);
-                observer.next_until(&mut payload, WaitStrategy::Block, Some(nap), || false)
+                reader.next_until(&mut payload, WaitStrategy::BlockNow, Some(nap), || false)
             }
             (next, _) => next,
         };

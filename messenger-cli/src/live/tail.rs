@@ -6,7 +6,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use messenger::bus::{ObserveError, Observed, Start, WaitStrategy};
 
-use super::guest::Guest;
 use super::stop::Stop;
 use crate::command::tail::Tail;
 use crate::fail::{Exit, Fail, warn};
@@ -19,27 +18,29 @@ const NAP: Duration = Duration::from_millis(100);
 
 pub(crate) fn tail(tail: &Tail, bus: &Bus, out: &mut Out) -> Result<Exit, Fail> {
     let stop = Stop::watch()?;
-    let mut guest = Guest::join(bus, "tail")?;
-    let schema = guest.schema()?;
+    let start = if tail.lines == 0 {
+        Start::Newest
+    } else {
+        Start::Oldest
+    };
+    let mut reader = super::read(bus, start)?;
+    let newest = match start {
+        Start::Newest => reader.position(),
+        _ => reader.tail(),
+    };
+    let schema = super::schema(bus)?;
     let filter = tail.filter.of(&schema)?;
     let learn = {
         let bus = bus.clone();
         move || super::schema(&bus).ok()
     };
     let mut show = tail.show.open(&schema, Box::new(learn))?;
-    let newest = guest.shared().bus().tail();
-    let start = if tail.lines == 0 {
-        Start::Newest
-    } else {
-        Start::Oldest
-    };
-    let mut observer = guest.shared().bus().observe(start).map_err(Fail::from)?;
     let mut payload = Vec::new();
 
     // The last of those that are there.
     let mut last: VecDeque<(Observed, Vec<u8>)> = VecDeque::new();
-    while observer.position() < newest && !stop.asked() {
-        match observer.try_next(&mut payload) {
+    while reader.position() < newest && !stop.asked() {
+        match reader.try_next(&mut payload) {
             Ok(Some(observed)) if !filter.takes(observed.tag) => {}
             Ok(Some(observed)) => {
                 // One that is longer than the others keeps its memory for those that come.
@@ -66,14 +67,14 @@ pub(crate) fn tail(tail: &Tail, bus: &Bus, out: &mut Out) -> Result<Exit, Fail> 
         return Ok(Exit::found(any));
     }
 
-    let mut alone = guest.is_alone();
+    let mut deserted = false;
     loop {
-        let next = match observer.try_next(&mut payload) {
+        let next = match reader.try_next(&mut payload) {
             Ok(None) => {
                 out.flush()?;
                 let until = Instant::now() + NAP;
-                let ends = || alone || stop.asked();
-                observer.next_until(&mut payload, WaitStrategy::Block, Some(until), ends)
+                let ends = || deserted || stop.asked();
+                reader.next_until(&mut payload, WaitStrategy::BlockNow, Some(until), ends)
             }
             next => next,
         };
@@ -82,13 +83,13 @@ pub(crate) fn tail(tail: &Tail, bus: &Bus, out: &mut Out) -> Result<Exit, Fail> 
                 show.record(out, &found(observed, Some(SystemTime::now()), &payload))?;
             }
             Ok(Some(_)) => {}
-            Ok(None) if alone => break,
-            Ok(None) => alone = guest.has_news() && guest.is_alone(),
+            Ok(None) if deserted => break,
+            Ok(None) => deserted = super::is_deserted(bus, &reader)?,
             Err(ObserveError::Lagged { skipped }) => {
                 out.flush()?;
                 warn(format_args!(
                     "missed {skipped} bytes, which were written over before they were read; it goes on at {}",
-                    observer.position()
+                    reader.position()
                 ));
             }
             Err(error) => return Err(error.into()),
