@@ -17,7 +17,12 @@ fn child_process() {
     if let Some(workers) = role.strip_prefix("table:") {
         return crate::table::child(workers, &name);
     }
-    if crate::look::child_process(&role, &name) || crate::reader::child_process(&role, &name) {
+    let others = [
+        crate::lapped::child_process,
+        crate::look::child_process,
+        crate::reader::child_process,
+    ];
+    if others.iter().any(|does| does(&role, &name)) {
         return;
     }
     let bus = SharedBus::open(&name).unwrap();

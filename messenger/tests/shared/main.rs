@@ -4,6 +4,7 @@
 mod kit;
 
 mod death;
+mod lapped;
 mod look;
 mod mutations;
 mod names;
