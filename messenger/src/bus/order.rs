@@ -125,11 +125,14 @@ macro_rules! light_fences {
 
 light_fences! {
     /// Edge 1, commit: after a relaxed load of the stamp, where nothing can be written.
+    /// Model: `glance::glance_at_the_newest`.
     #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
     glance_fence = Acquire;
     /// Edge 18, overwriting: what allowed a publisher to write over others' bytes, before it does.
+    /// Model: `glance::glance_during_wrap_by_two`.
     overwrite_fence = Release;
     /// Edge 18, overwriting: a copy by one who holds nothing, before it looks whether that was allowed.
+    /// Model: `glance::glance_during_wrap`.
     #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
     validate_fence = Acquire;
 }
