@@ -45,7 +45,7 @@ if [[ ${1:-} == --mutants ]]; then
     # What a race needs more for than these tests and this tool have: fences, which it takes no
     # notice of; a relaxed store, which it does not let end what an earlier release said; and the
     # edges that others cover as long as those hold. ci/loom.sh and docs/bus.md have these.
-    beyond=" floor_store floor_load take_slot pin_store announce_store announce_load "
+    beyond=" floor_store floor_load take_slot pin_store announce_store announce_load glance_fence overwrite_fence validate_fence "
     survivors=0
     for mutant in $(sed -nE 's/^    ([a-z_]+) = (Acquire|Release);$/\1/p' messenger/src/bus/order.rs); do
         if [[ $beyond == *" $mutant "* ]]; then
