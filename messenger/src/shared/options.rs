@@ -109,7 +109,7 @@ impl SharedOptions {
     }
 
     /// The permissions of the file; `0o600` unless told: this user's processes, and nobody else. Whoever may write it is trusted
-    /// by all who use it.
+    /// by all who use it; who may only read it can [`read`](Self::read) the bus, and do it no harm.
     pub fn mode(mut self, mode: u32) -> Self {
         self.mode = mode & 0o777;
         self
