@@ -104,6 +104,7 @@ fn members(out: &mut Out, look: &LookView) -> Result<(), Fail> {
 fn kind(member: &MemberView) -> String {
     match (member.kind, member.lag) {
         ("subscriber", Some(lag)) => format!("subscriber, {} behind", units::bytes(lag)),
+        (kind, Some(lag)) => format!("{kind} subscriber, {} behind", units::bytes(lag)),
         ("idle", _) => "publisher or observer".to_owned(),
         (kind, _) => kind.to_owned(),
     }

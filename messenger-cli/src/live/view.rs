@@ -49,6 +49,7 @@ pub(super) struct LookView {
     pub(super) capacity: u64,
     pub(super) aborted: u64,
     pub(super) lagged: u64,
+    pub(super) evicted: u64,
     /// Of whoever is farthest behind.
     pub(super) lag: Option<u64>,
     pub(super) places: usize,
@@ -116,9 +117,18 @@ impl BusView {
     pub(super) fn state_text(&self) -> String {
         let word = self.state.word();
         let died = self.bus.as_ref().map_or(0, |bus| bus.died.len());
+        let evicted = self.bus.as_ref().map_or(0, LookView::evicted_now);
         match (&self.why, self.state) {
             (Some(why), _) => format!("{word}: {why}"),
-            (None, State::Live) if died > 0 => format!("{word}, {died} died"),
+            (None, State::Live) => {
+                let mut text = word.to_owned();
+                for (count, what) in [(died, "died"), (evicted, "evicted")] {
+                    if count > 0 {
+                        text += &format!(", {count} {what}");
+                    }
+                }
+                text
+            }
             (None, State::Stale) => format!("{word}: nobody uses it any more"),
             (None, State::Kept) => format!("{word}: nobody uses it now"),
             _ => word.to_owned(),
@@ -167,6 +177,8 @@ impl From<&Look> for LookView {
                 MemberKind::Subscriber { position, lag } => {
                     ("subscriber", Some(position), Some(lag))
                 }
+                MemberKind::Resting { position, lag } => ("resting", Some(position), Some(lag)),
+                MemberKind::Evicted { position, lag } => ("evicted", Some(position), Some(lag)),
                 MemberKind::Looking { position } => ("looking", Some(position), None),
                 MemberKind::Joining => ("joining", None, None),
                 _ => ("idle", None, None),
@@ -202,6 +214,7 @@ impl From<&Look> for LookView {
             capacity: look.stats.capacity,
             aborted: look.stats.aborted,
             lagged: look.stats.lagged,
+            evicted: look.stats.evicted,
             lag: lag.flatten().max(),
             places: look.room.0,
             slots,
@@ -211,6 +224,14 @@ impl From<&Look> for LookView {
             members,
             mean: (records > 0).then(|| bytes as f64 / records as f64),
         }
+    }
+}
+
+impl LookView {
+    /// How many subscribers have been evicted, and have not come back yet.
+    fn evicted_now(&self) -> usize {
+        let members = self.members.iter();
+        members.filter(|member| member.kind == "evicted").count()
     }
 }
 

@@ -24,11 +24,7 @@ impl Open {
         let window = core.memory.window();
         Self {
             core,
-            room: Room {
-                limit: 0,
-                slot,
-                window,
-            },
+            room: Room::new(slot, window),
             next: 0,
             end: 0,
         }

@@ -370,6 +370,14 @@ pub enum ReadError {
     },
     /// The record's segment could not be reached.
     Lost(Lost),
+    /// The subscriber had rested for longer than it may, and so was evicted: what it would have read next may be overwritten.
+    /// It is a subscriber again, and goes on at the oldest record still there.
+    Evicted {
+        /// The position from which on it has missed records.
+        position: u64,
+        /// How many bytes of the bus it has missed, headers and padding included: it goes on at `position + skipped`.
+        skipped: u64,
+    },
 }
 
 impl fmt::Display for ReadError {
@@ -378,6 +386,11 @@ impl fmt::Display for ReadError {
             Self::Corrupt(corrupt) => corrupt.fmt(f),
             Self::Damaged { position } => damaged(f, *position),
             Self::Lost(lost) => lost.fmt(f),
+            Self::Evicted { position, skipped } => write!(
+                f,
+                "the subscriber rested for too long and was evicted: it has missed {skipped} bytes of the bus from position {position} on, and goes on \
+                 at the oldest record; read more often, let it rest for longer (`subscribe_evictable`), or make the bus longer"
+            ),
         }
     }
 }
@@ -388,7 +401,7 @@ impl ReadError {
     pub(crate) fn as_lost(self, position: u64) -> Lost {
         match self {
             Self::Lost(lost) => lost,
-            Self::Corrupt(_) | Self::Damaged { .. } => Lost {
+            Self::Corrupt(_) | Self::Damaged { .. } | Self::Evicted { .. } => Lost {
                 position,
                 code: 0,
                 kind: ErrorKind::InvalidData,

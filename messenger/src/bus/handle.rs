@@ -2,13 +2,15 @@
 
 use core::fmt;
 use core::marker::PhantomData;
+use std::time::Duration;
 
+use super::evict::nanos;
 use super::registry::{Name, NameConflict, Registration, register};
 use super::ring::Memory;
 use super::ring::MoveTail;
 use super::shared::{Core, create};
 use super::stats::{Stats, has_reader_before, stats};
-use super::subscriber::{Start, Subscriber};
+use super::subscriber::{Evictable, Start, Subscriber, SubscriberKind};
 use super::{BusConfig, BusError, JoinError, Observer, Publisher};
 use crate::sync::{AtomicU64, Ordering, Ordering::Relaxed};
 
@@ -131,7 +133,60 @@ impl<K: PublisherKind> Bus<K> {
     /// [`JoinError::NoFreeSlot`] if as many members are attached as the bus has slots; [`JoinError::Gone`] or
     /// [`JoinError::Ahead`] if `start` is a position that is not retained, or not reached.
     pub fn subscribe(&self, start: Start) -> Result<Subscriber, JoinError> {
-        let joined = self.core.join().ok_or_else(|| self.no_free_slot())?;
+        self.join(start, 0)
+    }
+
+    /// Attaches a subscriber that is evicted if it rests for `evict_after` where a publisher wants room; then it is told
+    /// what it has missed ([`ReadError::Evicted`](super::ReadError::Evicted)), and goes on at the oldest record that is retained.
+    /// So a reader that hangs, or whose process is stopped, holds back the publishers for so long only.
+    ///
+    /// It rests between two calls, and while it waits. A record that it is reading is never taken from it: while a closure
+    /// given to [`poll`](Subscriber::poll) runs, or a record is lent by [`try_next`](Subscriber::try_next) and its like, until the
+    /// next call or [`rest`](Subscriber::rest), it holds back the publishers as any other subscriber does.
+    ///
+    /// Its time runs while a publisher tries to find room, or waits for it, a record is there for the subscriber to be read, and nobody
+    /// else holds the same room; what passes between two tries counts for a quarter of the time at the most. Each publisher
+    /// measures for itself. It is evicted at the first try after that.
+    ///
+    /// To begin and to end a batch takes it a compare-and-swap and a store more.
+    ///
+    /// ```
+    /// use messenger::bus::{Bus, BusConfig, MessageId, ReadError, SourceId, Start, Tag};
+    /// use std::time::Duration;
+    ///
+    /// let bus = Bus::new(BusConfig::bytes(1024))?;
+    /// let mut publisher = bus.publisher()?;
+    /// let mut subscriber = bus.subscribe_evictable(Start::Oldest, Duration::from_millis(20))?;
+    /// let tag = Tag::new(SourceId::new(1), MessageId::new(1));
+    /// // It does not read, and twice as much is sent as the bus can hold.
+    /// for _ in 0..32 {
+    ///     publisher.send(tag, &[7; 48])?;
+    /// }
+    /// let told = subscriber.poll(100, |_| ());
+    /// assert!(matches!(told, Err(ReadError::Evicted { position: 0, skipped: 1024.. })));
+    /// assert!(subscriber.poll(100, |_| ())? > 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`subscribe`](Self::subscribe).
+    pub fn subscribe_evictable(
+        &self,
+        start: Start,
+        evict_after: Duration,
+    ) -> Result<Subscriber<Evictable>, JoinError> {
+        // 0 stands for never.
+        self.join(start, nanos(evict_after).max(1))
+    }
+
+    fn join<S: SubscriberKind>(
+        &self,
+        start: Start,
+        evict_after: u64,
+    ) -> Result<Subscriber<S>, JoinError> {
+        let joined = self.core.join(evict_after);
+        let joined = joined.ok_or_else(|| self.no_free_slot())?;
         match start_of(start, joined.floor, joined.tail) {
             Ok(start) => Ok(Subscriber::new(self.core.clone(), joined, start)),
             Err(error) => {

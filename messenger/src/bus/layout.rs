@@ -80,6 +80,8 @@ pub(crate) struct Control {
     pub(crate) aborted: CachePadded<AtomicU64>,
     /// How often an observer found itself lapped.
     pub(crate) lagged: AtomicU64,
+    /// How often a subscriber was evicted.
+    pub(crate) evicted: AtomicU64,
 }
 
 /// A member's place in the region, on cache lines of its own.
@@ -100,6 +102,11 @@ pub(crate) struct SlotWords {
     /// 1 while publishers fence for the member, else 0; see `enrol.rs`. Written by the member that holds the slot, or
     /// who finds it dead; read when another no longer needs their fences.
     pub(crate) enrolled: AtomicU32,
+    /// How often the slot was taken, so that one owner is not taken for another. Written by who takes it.
+    pub(crate) taken: AtomicU32,
+    /// After how many nanoseconds of rest its subscriber may be evicted; 0: never. Written by who takes the slot, before the
+    /// gate says a position.
+    pub(crate) evict_after: AtomicU64,
 }
 
 /// What a publisher has said of the claim it is making, in the low bits of the word of its position.
@@ -150,6 +157,10 @@ pub(crate) enum Gate {
     Subscriber(u64),
     /// A member that looks at the record at this position, now.
     Pinned(u64),
+    /// A subscriber that may be evicted, and looks at nothing now: it has yet to read from this position on.
+    Resting(u64),
+    /// A subscriber that was evicted while it rested at this position: holds nothing.
+    Evicted(u64),
 }
 
 const KIND: u64 = RECORD_ALIGN - 1;
@@ -169,6 +180,8 @@ impl Gate {
             Self::Idle(owner) => (owner as u64) << 4 | 2,
             Self::Subscriber(position) => position | 3,
             Self::Pinned(position) => position | 4,
+            Self::Resting(position) => position | 5,
+            Self::Evicted(position) => position | 6,
         }
     }
 
@@ -181,6 +194,8 @@ impl Gate {
             2 => Self::Idle(owner),
             3 => Self::Subscriber(position),
             4 => Self::Pinned(position),
+            5 => Self::Resting(position),
+            6 => Self::Evicted(position),
             // Joining, or a word that no member writes: hold everything.
             _ => Self::Joining(owner),
         }
@@ -224,6 +239,10 @@ mod tests {
             Gate::Subscriber(1 << 40),
             Gate::Pinned(0),
             Gate::Pinned(4096),
+            Gate::Resting(0),
+            Gate::Resting(1 << 40),
+            Gate::Evicted(0),
+            Gate::Evicted(4096),
         ] {
             assert_eq!(Gate::of(gate.word()), gate);
         }

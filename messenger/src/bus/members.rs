@@ -17,7 +17,7 @@ pub(crate) struct Joined {
 
 impl<M: Memory> Ring<M> {
     /// Takes a free slot and leaves `gate` in it. `None`: all are taken.
-    fn take_slot(&self, gate: Gate) -> Option<usize> {
+    fn take_slot(&self, gate: Gate, evict_after: u64) -> Option<usize> {
         let used = &self.memory.control().slots_used;
         for (index, slot) in self.memory.slots().iter().enumerate() {
             if slot.gate.load(Relaxed) != Gate::FREE {
@@ -33,6 +33,9 @@ impl<M: Memory> Ring<M> {
                 fault!("slot_taken");
                 // Before the gate says a position in its place.
                 slot.owner.store(self.owner, Relaxed);
+                slot.evict_after.store(evict_after, Relaxed);
+                slot.taken
+                    .store(slot.taken.load(Relaxed).wrapping_add(1), Relaxed);
                 return Some(index);
             }
         }
@@ -41,12 +44,18 @@ impl<M: Memory> Ring<M> {
 
     /// Takes a slot that holds nothing: a publisher's, or an observer's.
     pub(crate) fn attach(&self) -> Option<usize> {
-        self.take_slot(Gate::Idle(self.owner))
+        self.take_slot(Gate::Idle(self.owner), 0)
     }
 
-    /// Joins as a subscriber, which holds everything from the floor on.
-    pub(crate) fn join(&self) -> Option<Joined> {
-        let slot = self.take_slot(Gate::Joining(self.owner))?;
+    /// Joins as a subscriber, which holds everything from the floor on; it may be evicted after so many nanoseconds of rest
+    /// (see `evict.rs`), or, where that is 0, never.
+    pub(crate) fn join(&self, evict_after: u64) -> Option<Joined> {
+        let slot = self.take_slot(Gate::Joining(self.owner), evict_after)?;
+        Some(self.settle_in(slot))
+    }
+
+    /// What follows once the slot says that somebody joins.
+    pub(super) fn settle_in(&self, slot: usize) -> Joined {
         // Edges 8, join, and 14, retire: a refresh either sees the slot, or raised the floor that is loaded next.
         order::join_fence();
         let control = self.memory.control();
@@ -55,7 +64,7 @@ impl<M: Memory> Ring<M> {
         let tail = control.tail.load(Relaxed) & POSITION;
         self.advance(slot, floor);
         fault!("joined");
-        Some(Joined { slot, floor, tail })
+        Joined { slot, floor, tail }
     }
 
     /// Says that the subscriber in `slot` needs nothing before `position` any more.
@@ -124,7 +133,7 @@ impl<M: Memory> Ring<M> {
         self.memory.control().floor.load(order::floor_load()) & POSITION
     }
 
-    fn slot(&self, slot: usize) -> &Slot {
+    pub(super) fn slot(&self, slot: usize) -> &Slot {
         &self.memory.slots()[slot]
     }
 }

@@ -24,6 +24,7 @@
 
 mod enrol;
 mod error;
+mod evict;
 mod format;
 #[cfg(any(
     all(test, loom),
@@ -97,9 +98,9 @@ pub use {
     publisher::Publisher,
     record::{OwnedRecord, Record},
     registry::{IdKind, Name, NameConflict, Registration},
-    stats::{Stats, SubscriberStats},
+    stats::{Stats, SubscriberState, SubscriberStats},
     stream::RecordStream,
-    subscriber::{Start, Subscriber},
+    subscriber::{Evictable, Gating, Start, Subscriber, SubscriberKind},
 };
 
 /// What a journal is made of: the bus's format and its words, over segments.

@@ -7,7 +7,7 @@
 //! that none does: then the reason stands in `docs/bus.md`.
 
 use crate::sync::Ordering::{self, Acquire, Relaxed, Release};
-use crate::sync::fence;
+use crate::sync::{AtomicU64, fence};
 
 /// Whether this is the ordering that the run is to do without.
 #[cfg(any(loom, tsan))]
@@ -43,7 +43,7 @@ orderings! {
     /// Edge 2, reuse: a subscriber's reads, before it stores its position.
     /// Model: `room::reuse_after_reading`.
     position_store = Release;
-    /// Edges 2, 6, 9, 10: a refresher's load of a slot's word.
+    /// Edges 2, 6, 9, 10, 18: a refresher's load of a slot's word.
     /// Model: `observe::repin`.
     scan_load = Acquire;
     /// Edge 3, limit: what a refresher saw read, before it raises the limit.
@@ -73,6 +73,9 @@ orderings! {
     /// Edge 10, unpin: the reads under a pin, before it goes.
     /// Model: `observe::observe_during_wrap`.
     unpin_store = Release;
+    /// Edge 18, rest: a subscriber's reads in a batch, before it may be evicted.
+    /// Model: `evict::evict_after_a_batch`.
+    rest_store = Release;
     /// Edge 12, epoch: a sleeper's load of the epoch, and a task's waker, before the announcement.
     /// By reason.
     announce_store = Release;
@@ -155,7 +158,7 @@ fences! {
     /// Model: `segments::a_segment_is_given_up_beside_a_joiner`.
     #[cfg(any(loom, feature = "journal"))]
     retire_fence;
-    /// Edge 8, join: between taking a slot and loading the floor.
+    /// Edge 8, join: between taking a slot, or being evicted from it, and loading the floor.
     /// Model: `join::join_during_wrap`.
     join_fence;
     /// Edge 11, pin: between the pin and loading the floor.
@@ -176,4 +179,29 @@ fences! {
     /// Edge 12, enrol: between a slot that says so no more and the first look at the others.
     /// Model: `enrol::the_last_two_who_withdraw_leave_no_fences`.
     withdraw_fence;
+}
+
+macro_rules! swaps {
+    ($($(#[$doc:meta])* $name:ident;)*) => {
+        $($(#[$doc])* #[inline(always)] pub(crate) fn $name(word: &AtomicU64, from: u64, to: u64) -> bool {
+            if is_mutant(stringify!($name)) {
+                let is_there = word.load(Relaxed) == from;
+                if is_there {
+                    word.store(to, Relaxed);
+                }
+                return is_there;
+            }
+            word.compare_exchange(from, to, Relaxed, Relaxed).is_ok()
+        })*
+    };
+}
+
+// Each in one step, of which only one can succeed.
+swaps! {
+    /// Rule 4: a subscriber that rests begins to read.
+    /// Model: `evict::evict_against_enter`.
+    enter_swap;
+    /// Rule 4: a subscriber that rests is evicted.
+    /// Model: `evict::evict_against_enter`.
+    evict_swap;
 }

@@ -31,7 +31,9 @@ impl<M: Memory> Ring<M> {
             Gate::Free => None,
             Gate::Joining(owner) | Gate::Idle(owner) => Some(owner),
             // Written before the gate said a position.
-            Gate::Subscriber(_) | Gate::Pinned(_) => Some(slot.owner.load(Relaxed)),
+            Gate::Subscriber(_) | Gate::Pinned(_) | Gate::Resting(_) | Gate::Evicted(_) => {
+                Some(slot.owner.load(Relaxed))
+            }
         }
     }
 

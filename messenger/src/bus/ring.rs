@@ -3,6 +3,7 @@
 //!
 //! The text is written once, over [`Memory`], and serves the mapping, the heap and loom.
 
+use super::evict::Suspects;
 use super::format::Format;
 pub(crate) use super::format::{Found, META};
 use super::layout::{
@@ -76,6 +77,20 @@ pub(crate) struct Room<M: Memory> {
     pub(crate) slot: usize,
     /// Covers the claim that it has, if it has one.
     pub(crate) window: M::Window,
+    /// The resting subscribers that have kept it from finding room.
+    pub(super) suspects: Suspects,
+}
+
+impl<M: Memory> Room<M> {
+    /// That of the publisher in `slot`, which has found none yet.
+    pub(crate) fn new(slot: usize, window: M::Window) -> Self {
+        Self {
+            limit: 0,
+            slot,
+            window,
+            suspects: Suspects::default(),
+        }
+    }
 }
 
 /// There is no room now.

@@ -12,6 +12,8 @@ use crate::sync::{Ordering::Relaxed, fetch_max};
 struct Scan {
     /// Somebody is joining: nothing may be overwritten now.
     joining: bool,
+    /// Somebody rests, and so may be evicted.
+    resting: bool,
     /// The least position of a subscriber.
     subscriber: Option<u64>,
     /// The least position that a subscriber or a pin holds.
@@ -56,18 +58,23 @@ impl<M: Memory> Ring<M> {
             room.limit = control.limit.load(order::limit_load());
             return;
         }
-        let scan = self.scan();
-        if scan.joining {
-            return;
-        }
-        let finished = match scan.subscriber {
-            Some(least) => self.boundary(wanted, least),
-            None => self.walk(room, wanted),
-        };
-        if finished.saturating_add(self.capacity()) < end {
+        let finished = loop {
+            let scan = self.scan();
+            if scan.joining {
+                return;
+            }
+            let finished = match scan.subscriber {
+                Some(least) => self.boundary(wanted, least),
+                None => self.walk(room, wanted),
+            };
+            if finished >= wanted {
+                break finished;
+            }
             // Not enough: the looks of one who waits shall not disturb those it waits for.
-            return;
-        }
+            if !scan.resting || !self.evict_overdue(room, wanted) {
+                return;
+            }
+        };
         // Edge 5, floor.
         fetch_max(&control.floor, finished, order::floor_store());
         fault!("floor_raised");
@@ -123,17 +130,20 @@ impl<M: Memory> Ring<M> {
     fn scan(&self) -> Scan {
         let mut scan = Scan {
             joining: false,
+            resting: false,
             subscriber: None,
             held: None,
         };
         let least = |seen: Option<u64>, p: u64| Some(seen.map_or(p, |q: u64| q.min(p)));
         let used = self.memory.control().slots_used.load(Relaxed) as usize;
         for slot in self.memory.slots().iter().take(used) {
-            // Edges 2, 6, 9, 10: the member's reads come before what we allow.
-            match Gate::of(slot.gate.load(order::scan_load())) {
-                Gate::Free | Gate::Idle(_) => {}
+            // Edges 2, 6, 9, 10, 18: the member's reads come before what we allow.
+            let gate = Gate::of(slot.gate.load(order::scan_load()));
+            match gate {
+                Gate::Free | Gate::Idle(_) | Gate::Evicted(_) => {}
                 Gate::Joining(_) => scan.joining = true,
-                Gate::Subscriber(p) => {
+                Gate::Subscriber(p) | Gate::Resting(p) => {
+                    scan.resting |= gate == Gate::Resting(p);
                     scan.subscriber = least(scan.subscriber, p);
                     scan.held = least(scan.held, p);
                 }
@@ -183,6 +193,12 @@ impl<M: Memory> Ring<M> {
                 Ok(Found::Nothing) | Err(_) => break,
             }
         }
+        self.unpin_walked(slot, pinned);
+        position
+    }
+
+    /// Ends the pin of one who looks for room, at `pinned`.
+    pub(super) fn unpin_walked(&self, slot: usize, pinned: u64) {
         self.unpin(slot);
         // Another refresher that saw the pin may have gone to sleep over it. Only if the floor
         // has moved on meanwhile, else two walkers in want of room would wake each other for ever.
@@ -190,6 +206,5 @@ impl<M: Memory> Ring<M> {
         if self.memory.control().floor.load(order::floor_load()) > pinned {
             self.after_room();
         }
-        position
     }
 }

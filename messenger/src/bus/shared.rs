@@ -260,7 +260,9 @@ pub(crate) fn check(core: &Core) -> Result<(), (&'static str, u64)> {
     for slot in core.memory.slots() {
         let word = read(&slot.gate);
         let is_sound = match Gate::of(word) {
-            Gate::Subscriber(at) | Gate::Pinned(at) => at <= read(&control.tail),
+            Gate::Subscriber(at) | Gate::Pinned(at) | Gate::Resting(at) | Gate::Evicted(at) => {
+                at <= read(&control.tail)
+            }
             gate => gate.word() == word,
         };
         if !is_sound {

@@ -20,7 +20,7 @@ pub struct Stats {
     pub used: u64,
     /// The ring's length in bytes.
     pub capacity: u64,
-    /// The subscribers that hold records back.
+    /// The subscribers.
     pub subscribers: Vec<SubscriberStats>,
     /// How many members of all kinds are attached.
     pub members: usize,
@@ -28,6 +28,8 @@ pub struct Stats {
     pub aborted: u64,
     /// How often an observer found itself lapped.
     pub lagged: u64,
+    /// How often a subscriber was evicted.
+    pub evicted: u64,
 }
 
 /// Where one subscriber stands.
@@ -36,10 +38,24 @@ pub struct Stats {
 pub struct SubscriberStats {
     /// Its slot on the bus.
     pub slot: usize,
-    /// The position from which on it holds records back.
+    /// The position from which on it has yet to read.
     pub position: u64,
     /// The bytes between that and the tail.
     pub lag: u64,
+    /// Whether it holds records back from there on.
+    pub state: SubscriberState,
+}
+
+/// Whether a subscriber holds records back.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum SubscriberState {
+    /// It does: it may not be evicted, or not now, as it is reading.
+    Holding,
+    /// It does, rests, and may be evicted ([`Bus::subscribe_evictable`](super::Bus::subscribe_evictable)).
+    Resting,
+    /// It was evicted, holds nothing, and has not come back yet.
+    Evicted,
 }
 
 pub(crate) fn stats(core: &Core) -> Stats {
@@ -53,7 +69,15 @@ pub(crate) fn stats(core: &Core) -> Stats {
             Gate::Free => {}
             Gate::Subscriber(position) => {
                 members += 1;
-                positions.push((slot, position));
+                positions.push((slot, position, SubscriberState::Holding));
+            }
+            Gate::Resting(position) => {
+                members += 1;
+                positions.push((slot, position, SubscriberState::Resting));
+            }
+            Gate::Evicted(position) => {
+                members += 1;
+                positions.push((slot, position, SubscriberState::Evicted));
             }
             Gate::Joining(_) | Gate::Idle(_) | Gate::Pinned(_) => members += 1,
         }
@@ -66,15 +90,17 @@ pub(crate) fn stats(core: &Core) -> Stats {
         capacity: core.capacity(),
         subscribers: positions
             .into_iter()
-            .map(|(slot, position)| SubscriberStats {
+            .map(|(slot, position, state)| SubscriberStats {
                 slot,
                 position,
                 lag: tail.saturating_sub(position),
+                state,
             })
             .collect(),
         members,
         aborted: control.aborted.load(Relaxed),
         lagged: control.lagged.load(Relaxed),
+        evicted: control.evicted.load(Relaxed),
     }
 }
 
@@ -88,7 +114,9 @@ pub(crate) fn holders(core: &Core) -> Vec<(usize, Gate, Owner)> {
             Gate::Free => None,
             Gate::Joining(owner) | Gate::Idle(owner) => Some((slot, gate, owner)),
             // Written before the gate said a position.
-            Gate::Subscriber(_) | Gate::Pinned(_) => Some((slot, gate, word.owner.load(Relaxed))),
+            Gate::Subscriber(_) | Gate::Pinned(_) | Gate::Resting(_) | Gate::Evicted(_) => {
+                Some((slot, gate, word.owner.load(Relaxed)))
+            }
         }
     });
     taken.collect()
@@ -135,6 +163,7 @@ pub(super) fn has_reader_before(core: &Core, position: u64, except: usize) -> bo
     let used = core.memory.control().slots_used.load(Relaxed) as usize;
     let slots = core.memory.slots().iter().take(used).enumerate();
     (slots.filter(|(index, _)| *index != except)).any(|(_, slot)| {
-        matches!(Gate::of(slot.gate.load(Relaxed)), Gate::Subscriber(held) if held < position)
+        let gate = Gate::of(slot.gate.load(Relaxed));
+        matches!(gate, Gate::Subscriber(held) | Gate::Resting(held) if held < position)
     })
 }

@@ -1,6 +1,7 @@
 //! A subscriber: reads every record in order and holds back who would overwrite them.
 
 use core::fmt;
+use core::marker::PhantomData;
 use core::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,9 @@ use super::stream::RecordStream;
 use super::wait::Event;
 use super::window::Window;
 use super::{Corrupt, ReadError, Tag, WaitStrategy};
+pub use kinds::{Evictable, Gating, SubscriberKind};
+
+mod kinds;
 
 /// Where a reader begins.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -28,10 +32,14 @@ pub enum Start {
 
 /// Reads all committed records in order, in place. What it has yet to read is not overwritten:
 /// a full bus makes its publishers wait for the slowest subscriber. Leaves when dropped.
-pub struct Subscriber {
+///
+/// A `Subscriber<Evictable>`, from [`Bus::subscribe_evictable`](super::Bus::subscribe_evictable), makes them wait for so long
+/// only.
+pub struct Subscriber<K: SubscriberKind = Gating> {
     core: Core,
     cursor: Cursor,
     enrolled: bool,
+    kind: PhantomData<K>,
 }
 
 /// How far a subscriber has read.
@@ -47,6 +55,8 @@ struct Cursor {
     plain: u64,
     /// What is read stays held until it is let go of by name.
     holds: bool,
+    /// The slot says that it rests, so it may be evicted; see `kinds.rs`.
+    rests: bool,
     window: Window,
 }
 
@@ -79,7 +89,7 @@ struct Stride {
 /// For so many records after one that was not like those before, none is taken to be so.
 const RETRY: u32 = 32;
 
-impl Subscriber {
+impl<K: SubscriberKind> Subscriber<K> {
     /// `start` is not before the floor that was found when joining, nor after the tail.
     pub(super) fn new(core: Core, joined: Joined, start: u64) -> Self {
         let position = core.memory.shortcut(joined.floor, start);
@@ -99,15 +109,17 @@ impl Subscriber {
             start,
             plain: start.max(core.memory.opened_at()),
             holds: false,
+            rests: false,
             window: core.memory.window(),
         };
         // Lets go of what it does not want, also if it is never asked for a record. An error
         // comes again with the first read.
-        let _ = cursor.ready(&core);
+        let _ = cursor.look::<K>(&core);
         Self {
             core,
             cursor,
             enrolled: false,
+            kind: PhantomData,
         }
     }
 
@@ -120,24 +132,6 @@ impl Subscriber {
     /// Its slot on the bus.
     pub(crate) fn slot(&self) -> usize {
         self.cursor.slot
-    }
-
-    /// From now on, what is read by [`poll`](Self::poll) stays held until [`let_go`](Self::let_go).
-    #[cfg(all(feature = "shared", target_os = "linux"))]
-    pub(crate) fn hold_back(&mut self) {
-        self.cursor.holds = true;
-    }
-
-    /// The position from which on records are held.
-    #[cfg(all(feature = "shared", target_os = "linux"))]
-    pub(crate) fn held(&self) -> u64 {
-        self.cursor.stored
-    }
-
-    /// Lets go of all that has been read.
-    #[cfg(all(feature = "shared", target_os = "linux"))]
-    pub(crate) fn let_go(&mut self) {
-        self.cursor.store(&self.core);
     }
 
     /// The first position from which on it is given records.
@@ -156,7 +150,7 @@ impl Subscriber {
         let Self { core, cursor, .. } = self;
         cursor.store(core);
         Ok(cursor
-            .take(core)?
+            .lend::<K>(core)?
             .map(|taken| record(&cursor.window, taken)))
     }
 
@@ -169,7 +163,7 @@ impl Subscriber {
         loop {
             // Without a deadline it only returns when a record is there.
             if self.wait_until(wait, None, || false)? {
-                if let Some(taken) = self.cursor.take(&self.core)? {
+                if let Some(taken) = self.cursor.lend::<K>(&self.core)? {
                     return Ok(record(&self.cursor.window, taken));
                 }
             }
@@ -220,12 +214,13 @@ impl Subscriber {
         each: impl FnMut(Record<'_>) -> bool,
     ) -> Result<usize, ReadError> {
         let Self { core, cursor, .. } = self;
+        cursor.enter::<K>(core)?;
         // A look in vain, of which there are many, wants little and is inlined.
         if cursor.sees_nothing(core) {
-            cursor.settle(core);
+            cursor.done::<K>(core);
             return Ok(0);
         }
-        read_batch(core, cursor, max, each)
+        read_batch::<K>(core, cursor, max, each)
     }
 
     /// Waits until a record is there (`true`), the deadline has passed, or `stop` says so: it is
@@ -240,7 +235,7 @@ impl Subscriber {
         deadline: Option<Instant>,
         mut stop: impl FnMut() -> bool,
     ) -> Result<bool, ReadError> {
-        self.cursor.settle(&self.core);
+        self.cursor.done::<K>(&self.core);
         if wait == WaitStrategy::BlockNow {
             self.enrol();
         }
@@ -251,9 +246,9 @@ impl Subscriber {
             wait,
             self.enrolled,
             deadline,
-            &mut || match cursor.ready(core) {
+            &mut || match cursor.look::<K>(core) {
                 // What was committed before `stop` turned is still seen.
-                Ok(false) if stop() => Some(cursor.ready(core)),
+                Ok(false) if stop() => Some(cursor.look::<K>(core)),
                 // What was stepped over is held, and whoever has to let go of it shall not sleep.
                 Ok(false) if cursor.holds && cursor.at.position != begun => Some(Ok(false)),
                 Ok(false) => None,
@@ -285,27 +280,34 @@ impl Subscriber {
     /// As for [`try_next`](Self::try_next).
     pub fn poll_next(&mut self, task: &mut Context<'_>) -> Result<Poll<Record<'_>>, ReadError> {
         self.cursor.store(&self.core);
-        if !self.cursor.ready(&self.core)? {
+        if !self.cursor.look::<K>(&self.core)? {
             // If the kernel refuses, publishers do not fence for us: then look once more later.
             if !self.enrol() {
                 task.waker().wake_by_ref();
                 return Ok(Poll::Pending);
             }
             self.core.register(self.cursor.slot, task.waker());
-            if !self.cursor.ready(&self.core)? {
+            if !self.cursor.look::<K>(&self.core)? {
                 return Ok(Poll::Pending);
             }
             drop(self.core.deregister(self.cursor.slot));
         }
-        match self.cursor.take(&self.core)? {
+        match self.cursor.lend::<K>(&self.core)? {
             Some(taken) => Ok(Poll::Ready(record(&self.cursor.window, taken))),
             None => Ok(Poll::Pending),
         }
     }
 
+    /// The record that was lent last has been copied.
+    pub(super) fn copied(&mut self) {
+        if K::RESTS {
+            self.cursor.rest(&self.core);
+        }
+    }
+
     /// A stream of copies of the records.
     #[must_use]
-    pub fn into_stream(self) -> RecordStream {
+    pub fn into_stream(self) -> RecordStream<K> {
         RecordStream::new(self)
     }
 
@@ -314,6 +316,24 @@ impl Subscriber {
             self.enrolled = self.core.enrol(self.cursor.slot);
         }
         self.enrolled
+    }
+}
+
+#[cfg(all(feature = "shared", target_os = "linux"))]
+impl Subscriber {
+    /// From now on, what is read by [`poll`](Self::poll) stays held until [`let_go`](Self::let_go).
+    pub(crate) fn hold_back(&mut self) {
+        self.cursor.holds = true;
+    }
+
+    /// The position from which on records are held.
+    pub(crate) fn held(&self) -> u64 {
+        self.cursor.stored
+    }
+
+    /// Lets go of all that has been read.
+    pub(crate) fn let_go(&mut self) {
+        self.cursor.store(&self.core);
     }
 }
 
@@ -383,9 +403,9 @@ impl Cursor {
     /// All before `position` has been read. (Small to call, so that where a reader panics, too, the call is inlined into the drop
     /// of a [`Batch`], which then needs no memory.)
     #[inline(never)]
-    fn let_go(&mut self, core: &Core, position: u64) {
+    fn let_go<K: SubscriberKind>(&mut self, core: &Core, position: u64) {
         self.at.position = position;
-        self.settle(core);
+        self.done::<K>(core);
     }
 
     /// Whether a record is there; steps over what is none, and lets go of it. Nothing is lent.
@@ -468,16 +488,17 @@ impl Cursor {
 
 /// The loop over the records of a batch; it wants the registers for itself, so it is not inlined.
 #[inline(never)]
-fn read_batch(
+fn read_batch<K: SubscriberKind>(
     core: &Core,
     cursor: &mut Cursor,
     max: usize,
     mut each: impl FnMut(Record<'_>) -> bool,
 ) -> Result<usize, ReadError> {
-    let mut batch = Batch {
+    let mut batch = Batch::<K> {
         core,
         at: cursor.at,
         cursor,
+        kind: PhantomData,
     };
     let mut count = 0;
     while count < max {
@@ -501,13 +522,14 @@ fn read_batch(
 /// A cursor's `at` while a batch is read. Its position is put back and stored at the end of the batch, also when a reader
 /// panics. The rest, if it is not put back, is what it was before: good guesses all the same, and `near`, which only
 /// `reach` changes.
-struct Batch<'a> {
+struct Batch<'a, K: SubscriberKind> {
     core: &'a Core,
     at: At,
     cursor: &'a mut Cursor,
+    kind: PhantomData<K>,
 }
 
-impl Batch<'_> {
+impl<K: SubscriberKind> Batch<'_, K> {
     /// See [`Cursor::reach`].
     #[inline(always)]
     fn reach(&mut self) -> Result<bool, ReadError> {
@@ -518,10 +540,10 @@ impl Batch<'_> {
     }
 }
 
-impl Drop for Batch<'_> {
+impl<K: SubscriberKind> Drop for Batch<'_, K> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.cursor.let_go(self.core, self.at.position);
+        self.cursor.let_go::<K>(self.core, self.at.position);
     }
 }
 
@@ -546,7 +568,7 @@ fn record(window: &Window, (position, tag, len): Taken) -> Record<'_> {
     }
 }
 
-impl Drop for Subscriber {
+impl<K: SubscriberKind> Drop for Subscriber<K> {
     fn drop(&mut self) {
         // Taken while the slot is ours, or the next owner's might go instead; dropped last, so that nobody waits for it if
         // that panics.
@@ -555,7 +577,7 @@ impl Drop for Subscriber {
     }
 }
 
-impl fmt::Debug for Subscriber {
+impl<K: SubscriberKind> fmt::Debug for Subscriber<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscriber")
             .field("position", &self.cursor.at.position)

@@ -217,6 +217,11 @@ impl<M: Memory> Ring<M> {
             if !fenced {
                 timeout = Some(timeout.map_or(UNFENCED_SLEEP, |t| t.min(UNFENCED_SLEEP)));
             }
+            if event == Event::Room {
+                // Nobody wakes us when a subscriber is to be evicted.
+                let longest = self.longest_sleep();
+                timeout = timeout.map_or(longest, |t| Some(longest.map_or(t, |l| t.min(l))));
+            }
             self.memory.bed(event).parker.wait(word, epoch, timeout);
             // Before it is announced again: the flag stays, and costs who wakes a call to the kernel.
             if let Some(found) = attempt() {

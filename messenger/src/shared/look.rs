@@ -92,6 +92,20 @@ pub enum MemberKind {
         /// The bytes from there to the tail.
         lag: u64,
     },
+    /// A subscriber that does so, too, but reads nothing just now, and may be evicted.
+    Resting {
+        /// It has yet to read from here on.
+        position: u64,
+        /// The bytes from there to the tail.
+        lag: u64,
+    },
+    /// A subscriber that was evicted, holds back nobody, and has not come back yet.
+    Evicted {
+        /// It had yet to read from here on.
+        position: u64,
+        /// The bytes from there to the tail.
+        lag: u64,
+    },
     /// A publisher, or an observer: holds nothing now.
     Idle,
     /// It looks at one record, just now.
@@ -252,6 +266,14 @@ fn look_on(
         place: Place::of(owner).map(|place| place.index().into()),
         kind: match gate {
             Gate::Subscriber(position) => MemberKind::Subscriber {
+                position,
+                lag: lag(position),
+            },
+            Gate::Resting(position) => MemberKind::Resting {
+                position,
+                lag: lag(position),
+            },
+            Gate::Evicted(position) => MemberKind::Evicted {
                 position,
                 lag: lag(position),
             },

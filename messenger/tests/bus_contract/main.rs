@@ -9,6 +9,7 @@ mod kit;
 
 mod batches;
 mod claims;
+mod evict;
 mod forging;
 mod life;
 mod members;
@@ -183,6 +184,20 @@ contract! {
         tasks_and_sleepers_share_a_bus,
         a_waker_that_panics_takes_no_record_back,
         a_waker_may_drop_a_subscriber,
+    }
+    evict {
+        one_that_reads_in_time_gets_every_record,
+        one_that_rests_for_too_long_is_evicted_and_told,
+        one_whose_turn_it_is_is_told_also_as_a_task,
+        one_that_reads_is_not_evicted,
+        one_whose_reader_panics_rests,
+        one_that_waits_for_a_claim_is_not_evicted,
+        none_is_evicted_in_vain,
+        several_are_evicted_at_once,
+        a_gap_between_two_looks_counts_little,
+        only_what_was_wanted_is_missed,
+        one_that_is_evicted_may_leave,
+        what_is_not_read_is_told_while_all_run,
     }
     stats {
         a_fresh_bus,

@@ -157,11 +157,12 @@ impl Screen {
         ])];
         if let Some(look) = &bus.bus {
             lines.push(Line::raw(format!(
-                "positions {} to {}, {} aborted, observers lapped {} times, {} of {} slots",
+                "positions {} to {}, {} aborted, {} lapped, {} evicted, {} of {} slots",
                 look.head,
                 look.tail,
                 look.aborted,
                 look.lagged,
+                look.evicted,
                 look.members.len(),
                 look.slots
             )));

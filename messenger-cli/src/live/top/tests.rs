@@ -36,6 +36,7 @@ fn bus(name: &str, tail: u64, handled: u64) -> BusView {
         capacity: 1 << 20,
         aborted: 2,
         lagged: 1,
+        evicted: 3,
         lag: Some(lag),
         places: 64,
         slots: 64,
@@ -122,7 +123,7 @@ fn it_fits_on_80_by_24() {
   more00            2         -        -     32 B    1 MiB     32 B live, 1 died
 
 prices  live, 1 died
-positions 0 to 1004096, 2 aborted, observers lapped 1 times, 1 of 64 slots
+positions 0 to 1004096, 2 aborted, 1 lapped, 3 evicted, 1 of 64 slots
 worker                             behind    bytes/s  in
 Market.Desk                       488 KiB    488 KiB  (7) trader
 Market.Night                            -          -  none

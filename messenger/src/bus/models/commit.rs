@@ -9,7 +9,7 @@ use super::{Found, Publisher, RECORD, State, TAG, bus, check, step};
 fn claim_commit_read() {
     check(3, || {
         let bus = bus(3, false);
-        let joined = bus.join().expect("a slot");
+        let joined = bus.join(0).expect("a slot");
         let publishers: Vec<_> = (0..2)
             .map(|_| {
                 let mut publisher = Publisher::new(&bus);
@@ -38,7 +38,7 @@ fn claim_commit_read() {
 fn abort_is_stepped_over() {
     check(3, || {
         let bus = bus(3, false);
-        let joined = bus.join().expect("a slot");
+        let joined = bus.join(0).expect("a slot");
         let mut aborts = Publisher::new(&bus);
         let mut commits = Publisher::new(&bus);
         let aborter = {

@@ -6,7 +6,7 @@ use super::{Bus, Publisher, RECORD, bus, check, step};
 
 /// Joins, reads what is there, and stays joined.
 fn join_and_read(bus: &Bus) {
-    let joined = bus.join().expect("a slot");
+    let joined = bus.join(0).expect("a slot");
     // Edge 5: the tail that a joiner reads is not before its floor.
     assert!(joined.tail >= joined.floor);
     let mut position = joined.floor;
@@ -42,7 +42,7 @@ fn join_during_wrap() {
 fn join_beside_a_subscriber() {
     check(2, || {
         let bus = bus(3, false);
-        let first = bus.join().expect("a slot");
+        let first = bus.join(0).expect("a slot");
         let mut publisher = Publisher::new(&bus);
         for _ in 0..4 {
             publisher.try_publish().expect("room");
@@ -72,7 +72,7 @@ fn floor_before_tail() {
         let joiner = {
             let bus = bus.clone();
             thread::spawn(move || {
-                let joined = bus.join().expect("a slot");
+                let joined = bus.join(0).expect("a slot");
                 assert!(joined.tail >= joined.floor);
             })
         };
@@ -89,7 +89,7 @@ fn slot_takeover() {
     check(4, || {
         let bus = bus(2, false);
         let mut publisher = Publisher::new(&bus);
-        let first = bus.join().expect("the last slot");
+        let first = bus.join(0).expect("the last slot");
         for _ in 0..4 {
             publisher.try_publish().expect("room");
         }

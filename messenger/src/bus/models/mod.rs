@@ -7,6 +7,7 @@
 
 mod commit;
 mod enrol;
+mod evict;
 mod glance;
 mod join;
 mod observe;
@@ -181,6 +182,7 @@ fn control() -> Control {
         room_epoch: AtomicU32::new(0),
         aborted: word().into(),
         lagged: word(),
+        evicted: word(),
     }
 }
 
@@ -191,6 +193,8 @@ fn free_slots(slots: usize) -> Vec<Slot> {
         intent_len: word(),
         intent: word(),
         enrolled: AtomicU32::new(0),
+        taken: AtomicU32::new(0),
+        evict_after: word(),
     };
     (0..slots).map(|_| free().into()).collect()
 }
@@ -215,11 +219,7 @@ impl Publisher {
     fn new(bus: &Bus) -> Self {
         Self {
             bus: bus.clone(),
-            room: Room {
-                limit: 0,
-                slot: bus.attach().expect("a free slot"),
-                window: (),
-            },
+            room: Room::new(bus.attach().expect("a free slot"), ()),
         }
     }
 

@@ -48,7 +48,7 @@ fn observe_during_wrap() {
 fn observe_beside_a_subscriber() {
     check(2, || {
         let bus = bus(3, false);
-        let joined = bus.join().expect("a slot");
+        let joined = bus.join(0).expect("a slot");
         let slot = bus.attach().expect("a slot");
         let mut publisher = Publisher::new(&bus);
         let mut position = joined.floor;

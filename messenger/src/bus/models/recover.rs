@@ -315,11 +315,7 @@ fn who_settles_dies_and_another_settles_again() {
             live.publish(tail, RECORD);
         }
         let lives = {
-            let mut room = crate::bus::ring::Room {
-                limit: 0,
-                slot: live.slot,
-                window: (),
-            };
+            let mut room = crate::bus::ring::Room::new(live.slot, ());
             let bus = live.bus.clone();
             thread::spawn(move || {
                 let claim = bus.try_claim::<super::ByCas>(&mut room, RECORD);

@@ -9,7 +9,7 @@ use super::{ByCas, Publisher, RECORD, TAG, bus, check, step};
 fn reuse_after_reading() {
     check(3, || {
         let bus = bus(3, false);
-        let joined = bus.join().expect("a slot");
+        let joined = bus.join(0).expect("a slot");
         let mut filler = Publisher::new(&bus);
         let mut other = Publisher::new(&bus);
         for _ in 0..4 {
@@ -74,7 +74,7 @@ fn room_without_subscribers() {
 fn leave_orders_reads() {
     check(3, || {
         let bus = bus(2, false);
-        let joined = bus.join().expect("a slot");
+        let joined = bus.join(0).expect("a slot");
         let mut publisher = Publisher::new(&bus);
         for _ in 0..4 {
             publisher.try_publish().expect("room");

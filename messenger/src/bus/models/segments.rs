@@ -179,11 +179,7 @@ impl Publisher {
         let window = bus.memory.window();
         Self {
             bus: bus.clone(),
-            room: Room {
-                limit: 0,
-                slot,
-                window,
-            },
+            room: Room::new(slot, window),
         }
     }
 
@@ -225,7 +221,7 @@ fn give_up(bus: &Bus, wanted: u64) {
 fn a_publisher_crosses_into_a_new_segment_and_a_reader_follows() {
     check(3, || {
         let bus = bus(2, 1, false);
-        let joined = bus.join().expect("a slot");
+        let joined = bus.join(0).expect("a slot");
         let mut publisher = Publisher::new(&bus);
         for _ in 0..SEGMENT / RECORD {
             publisher.try_publish().expect("the first segment is there");
@@ -287,7 +283,7 @@ fn a_publisher_crosses_by_the_limit_of_another() {
 fn sleepers_at_the_end_of_a_segment_are_woken() {
     check(1, || {
         let bus = bus(2, 1, true);
-        let joined = bus.join().expect("a slot");
+        let joined = bus.join(0).expect("a slot");
         let mut publisher = Publisher::new(&bus);
         for _ in 0..SEGMENT / RECORD {
             publisher.try_publish().expect("the first segment is there");
@@ -331,7 +327,7 @@ fn a_segment_is_given_up_beside_a_joiner() {
         let joiner = {
             let bus = bus.clone();
             thread::spawn(move || {
-                let joined = bus.join().expect("a slot");
+                let joined = bus.join(0).expect("a slot");
                 step(&bus, &mut { SEGMENTS }, joined.floor).expect("it is retained");
                 bus.leave(joined.slot);
             })
@@ -354,7 +350,7 @@ fn a_segment_is_given_up_by_two_beside_a_joiner() {
         let joiner = {
             let bus = bus.clone();
             thread::spawn(move || {
-                let joined = bus.join().expect("a slot");
+                let joined = bus.join(0).expect("a slot");
                 step(&bus, &mut { SEGMENTS }, joined.floor).expect("it is retained");
             })
         };
@@ -426,7 +422,7 @@ fn a_late_publisher_finds_its_segment_gone() {
 fn a_segment_is_given_up_after_its_readers() {
     check(3, || {
         let bus = bus(3, 3, false);
-        let (one, two) = (bus.join().expect("a slot"), bus.join().expect("a slot"));
+        let (one, two) = (bus.join(0).expect("a slot"), bus.join(0).expect("a slot"));
         let mut publisher = Publisher::new(&bus);
         for _ in 0..3 {
             publisher.try_publish().expect("three segments are there");

@@ -13,7 +13,7 @@ use crate::sync::{AtomicU32, Ordering::Relaxed};
 fn sleep_for_data() {
     check(3, || {
         let bus = bus(2, true);
-        let joined = bus.join().expect("a slot");
+        let joined = bus.join(0).expect("a slot");
         let mut publisher = Publisher::new(&bus);
         let reader = {
             let bus = bus.clone();
@@ -39,7 +39,7 @@ fn sleep_for_data() {
 fn sleep_for_room() {
     check(2, || {
         let bus = bus(2, true);
-        let joined = bus.join().expect("a slot");
+        let joined = bus.join(0).expect("a slot");
         let mut publisher = Publisher::new(&bus);
         for _ in 0..4 {
             publisher.try_publish().expect("room");
@@ -63,7 +63,7 @@ fn sleep_for_room() {
 fn sleep_until_leave() {
     check(2, || {
         let bus = bus(2, true);
-        let joined = bus.join().expect("a slot");
+        let joined = bus.join(0).expect("a slot");
         let mut publisher = Publisher::new(&bus);
         for _ in 0..4 {
             publisher.try_publish().expect("room");

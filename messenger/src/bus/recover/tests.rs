@@ -276,12 +276,7 @@ fn die_somewhere(core: &Core, dice: &mut Dice) -> usize {
     }
     // Where room has to be found it does as all do.
     let slot = core.attach().unwrap();
-    let window = core.memory.window();
-    let mut room = Room {
-        limit: 0,
-        slot,
-        window,
-    };
+    let mut room = Room::new(slot, core.memory.window());
     if let (Ok(position), Step::Half) = (core.try_claim::<Multi>(&mut room, bytes), step) {
         core.write_meta(&room.window, position, TAG, 0);
         core.finish(&room.window, position, State::Committed, 0);
