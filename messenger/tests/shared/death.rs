@@ -18,6 +18,7 @@ fn child_process() {
         return crate::table::child(workers, &name);
     }
     let others = [
+        crate::evict::child_process,
         crate::lapped::child_process,
         crate::look::child_process,
         crate::reader::child_process,

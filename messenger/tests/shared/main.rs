@@ -4,6 +4,7 @@
 mod kit;
 
 mod death;
+mod evict;
 mod lapped;
 mod look;
 mod mutations;

@@ -10,7 +10,7 @@ pub(crate) fn chosen(points: &[(&'static str, u64)], rng: &mut Rng) -> (&'static
 }
 
 /// Every store to shared memory of one who publishes, reads, comes and leaves, and the highest hit that is tried of it.
-pub(crate) const POINTS: [(&str, u64); 22] = [
+pub(crate) const POINTS: [(&str, u64); 26] = [
     // A claim.
     ("intent", 300),
     ("claimed", 300),
@@ -30,6 +30,10 @@ pub(crate) const POINTS: [(&str, u64); 22] = [
     ("slot_taken", 20),
     ("joined", 10),
     ("left", 20),
+    ("batch_begun", 40),
+    ("rested", 40),
+    ("evicted", 2),
+    ("joining_again", 2),
     // Processes.
     ("entered", 3),
     ("place_taken", 3),

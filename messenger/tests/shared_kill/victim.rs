@@ -6,8 +6,10 @@ use std::process::{Child, Command};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use messenger::bus::{Claim, ClaimError, Observer, Publisher, Start, Subscriber, WaitStrategy};
-use messenger::bus::{ObserveError, record_len};
+use messenger::bus::{
+    Claim, ClaimError, Evictable, ObserveError, Observer, Publisher, ReadError, Start, Subscriber,
+    WaitStrategy, record_len,
+};
 use messenger::shared::{SharedBus, SharedOptions};
 
 use crate::kit::{Acks, PUBLISHERS, Rng, Seen, again, now, payload, said, tag};
@@ -172,6 +174,9 @@ struct Victim {
     half_filled: HalfFilled,
 }
 
+/// For how long its subscriber that may be evicted rests, which reads seldom.
+const EVICT_AFTER: Duration = Duration::from_micros(1);
+
 /// For how long it waits, for room or for records.
 const WAIT: Duration = Duration::from_millis(1);
 
@@ -186,7 +191,7 @@ impl Victim {
         let turns = 1 + rng.below(80);
         for _ in 0..turns {
             let which = self.rng.below(publishers.len() as u64) as usize;
-            match self.rng.below(24) {
+            match self.rng.below(26) {
                 0..=9 => self.send(&mut publishers[which], which),
                 10..=13 => self.batch(&mut publishers[which], which),
                 14 => {
@@ -211,6 +216,10 @@ impl Victim {
                     let observer = bus.bus().observe(Start::Newest).unwrap();
                     readers.push(Reader::new(Kind::Observer(observer)));
                 }
+                23..=25 if readers.len() < 2 => {
+                    let subscriber = bus.bus().subscribe_evictable(Start::Oldest, EVICT_AFTER);
+                    readers.push(Reader::new(Kind::Evictable(subscriber.unwrap())));
+                }
                 19 => drop(readers.pop()),
                 20 => {
                     let wait = self
@@ -232,7 +241,11 @@ impl Victim {
                 }
                 _ => {}
             }
-            readers.iter_mut().for_each(Reader::read);
+            for reader in &mut readers {
+                if !matches!(reader.kind, Kind::Evictable(_)) || self.rng.one_in(6) {
+                    reader.read();
+                }
+            }
         }
     }
 
@@ -304,6 +317,7 @@ fn publisher(bus: &SharedBus, rng: &mut Rng) -> Publisher {
 
 enum Kind {
     Subscriber(Subscriber),
+    Evictable(Subscriber<Evictable>),
     Observer(Observer),
 }
 
@@ -361,6 +375,18 @@ impl Reader {
                     );
                 });
                 took.unwrap();
+            }
+            Kind::Evictable(subscriber) => {
+                let took = subscriber.poll(20, |record| {
+                    let (position, tag) = (record.position(), record.tag());
+                    seen.take(position, tag, record.payload(), longest, true);
+                });
+                match took {
+                    Ok(_) => {}
+                    // From there on it sees all again.
+                    Err(ReadError::Evicted { skipped, .. }) if skipped > 0 => seen.next.clear(),
+                    Err(error) => panic!("{error}"),
+                }
             }
             Kind::Observer(observer) => glance(observer, payload, seen, 5),
         }
