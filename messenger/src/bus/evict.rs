@@ -43,7 +43,7 @@ impl<M: Memory> Ring<M> {
     pub(crate) fn enter(&self, slot: usize, position: u64) -> bool {
         let gate = &self.slot(slot).gate;
         let (rests, reads) = (Gate::Resting(position), Gate::Subscriber(position));
-        // Rule 4. Nothing has to be ordered: whoever was let to overwrite what is read now has seen a later word, with edge 2 or 18.
+        // Rule 4. Nothing has to be ordered: whoever was let to overwrite what is read now has seen a later word, with edge 2 or 19.
         let entered = order::enter_swap(gate, rests.word(), reads.word());
         fault!("batch_begun");
         entered
@@ -53,7 +53,7 @@ impl<M: Memory> Ring<M> {
     /// `moved`: that makes room.
     pub(crate) fn rest(&self, slot: usize, position: u64, moved: bool) {
         let rests = Gate::Resting(position).word();
-        // Edge 18, rest; and so edge 2, too.
+        // Edge 19, rest; and so edge 2, too.
         self.slot(slot).gate.store(rests, order::rest_store());
         fault!("rested");
         if moved {
@@ -75,7 +75,7 @@ impl<M: Memory> Ring<M> {
     pub(crate) fn evict(&self, slot: usize, position: u64) -> bool {
         let gate = &self.slot(slot).gate;
         let (rests, evicted) = (Gate::Resting(position), Gate::Evicted(position));
-        // Rule 4. The scan of the refresh reads what is written here, and so, with edge 18, comes after the subscriber's reads.
+        // Rule 4. The scan of the refresh reads what is written here, and so, with edge 19, comes after the subscriber's reads.
         if !order::evict_swap(gate, rests.word(), evicted.word()) {
             return false;
         }

@@ -43,7 +43,7 @@ orderings! {
     /// Edge 2, reuse: a subscriber's reads, before it stores its position.
     /// Model: `room::reuse_after_reading`.
     position_store = Release;
-    /// Edges 2, 6, 9, 10, 18: a refresher's load of a slot's word.
+    /// Edges 2, 6, 9, 10, 19: a refresher's load of a slot's word.
     /// Model: `observe::repin`.
     scan_load = Acquire;
     /// Edge 3, limit: what a refresher saw read, before it raises the limit.
@@ -73,7 +73,7 @@ orderings! {
     /// Edge 10, unpin: the reads under a pin, before it goes.
     /// Model: `observe::observe_during_wrap`.
     unpin_store = Release;
-    /// Edge 18, rest: a subscriber's reads in a batch, before it may be evicted.
+    /// Edge 19, rest: a subscriber's reads in a batch, before it may be evicted.
     /// Model: `evict::evict_after_a_batch`.
     rest_store = Release;
     /// Edge 12, epoch: a sleeper's load of the epoch, and a task's waker, before the announcement.

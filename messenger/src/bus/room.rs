@@ -137,7 +137,7 @@ impl<M: Memory> Ring<M> {
         let least = |seen: Option<u64>, p: u64| Some(seen.map_or(p, |q: u64| q.min(p)));
         let used = self.memory.control().slots_used.load(Relaxed) as usize;
         for slot in self.memory.slots().iter().take(used) {
-            // Edges 2, 6, 9, 10, 18: the member's reads come before what we allow.
+            // Edges 2, 6, 9, 10, 19: the member's reads come before what we allow.
             let gate = Gate::of(slot.gate.load(order::scan_load()));
             match gate {
                 Gate::Free | Gate::Idle(_) | Gate::Evicted(_) => {}

@@ -1,4 +1,4 @@
-//! Edge 18 and rule 4: a subscriber that may be evicted reads, or is evicted, and never both.
+//! Edge 19 and rule 4: a subscriber that may be evicted reads, or is evicted, and never both.
 
 use loom::thread;
 
