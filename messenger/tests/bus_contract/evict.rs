@@ -241,14 +241,13 @@ pub(crate) fn one_that_waits_for_a_claim_is_not_evicted<K: Kind>(setup: Setup) {
 pub(crate) fn none_is_evicted_in_vain<K: Kind>(setup: Setup) {
     let (bus, mut publisher, mut subscriber) = trio::<K>(setup, SHORT / 4);
     let mut gating = bus.subscribe(Start::Oldest).unwrap();
-    let mut next = fill_numbered(&mut publisher);
+    let next = fill_numbered(&mut publisher);
     let refused = publisher.send_timeout(tag(1), &[0; 48], 4 * SHORT);
     assert_eq!(refused, Err(ClaimError::Timeout { needed: 64 }));
     assert_eq!(bus.stats().evicted, 0, "the other one holds the same");
     assert_eq!(gating.poll(2, |_| ()), Ok(2));
-    for _ in 0..2 {
+    for next in next..next + 2 {
         publisher.send(tag(1), &numbered(next)).unwrap();
-        next += 1;
     }
     assert_eq!(bus.stats().evicted, 1, "now it alone does");
     let told = read(&mut subscriber);
