@@ -4,8 +4,10 @@ use std::fs::Permissions;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use messenger::bus::{MessageId, SourceId, Start, Tag};
+use messenger::shared::SharedBus;
 use rustix::process::geteuid;
 use serde_json::Value;
 
@@ -83,6 +85,45 @@ fn ls_tells_who_uses_a_bus_and_how_far_they_are() {
     assert_eq!(shm.json(4, &["ls"]), Value::Array(Vec::new()));
     let error = err(1, &["ls", "--dir", "/nowhere"]);
     assert!(error.contains("/nowhere"), "{error}");
+}
+
+#[test]
+fn ls_tells_who_rests_and_who_is_evicted() {
+    let shm = Shm::new();
+    let options = SharedBus::options().directory(shm.str()).bytes(4096);
+    let bus = options.create("slow").unwrap();
+    let mut publisher = bus.bus().publisher().unwrap();
+    let mut subscriber = bus
+        .bus()
+        .subscribe_evictable(Start::Oldest, Duration::from_millis(5))
+        .unwrap();
+    let tag = Tag::new(SourceId::new(1), MessageId::new(1));
+    publisher.send(tag, &[1; 48]).unwrap();
+    let text = shm.out(0, &["ls", "-v"]);
+    assert!(
+        text.contains("  resting subscriber, 64 B behind, "),
+        "{text}"
+    );
+    // One more than there is room for.
+    for _ in 0..64 {
+        publisher.send(tag, &[1; 48]).unwrap();
+    }
+    let text = shm.out(0, &["ls", "-v"]);
+    assert!(text.contains("live, 1 evicted\n"), "{text}");
+    assert!(
+        text.contains("  evicted subscriber, 4.06 KiB behind, "),
+        "{text}"
+    );
+    let look = &shm.listed("slow")["bus"];
+    assert_eq!(look["evicted"], 1);
+    let evicted = look["members"].as_array().unwrap();
+    let evicted = evicted.iter().find(|member| member["kind"] == "evicted");
+    assert_eq!(evicted.unwrap()["position"], 0);
+    assert!(subscriber.try_next().is_err());
+    let text = shm.out(0, &["ls", "-v"]);
+    assert!(text.contains("live\n"), "{text}");
+    assert!(text.contains("  resting subscriber, "), "{text}");
+    assert_eq!(shm.listed("slow")["bus"]["evicted"], 1);
 }
 
 #[test]
