@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use futures_core::Stream;
 use messenger::bus::{
-    Bus, BusConfig, ClaimError, MessageId, ObserveError, Publisher, PublisherKind, SourceId, Start,
-    Subscriber, Tag, WaitStrategy, record_len,
+    Bus, BusConfig, ClaimError, Evictable, MessageId, ObserveError, Publisher, PublisherKind,
+    ReadError, SourceId, Start, Subscriber, Tag, WaitStrategy, record_len,
 };
 
 /// Longer than any wait takes on a bus that loses no wake-up.
@@ -238,6 +238,50 @@ impl Stage {
     }
 }
 
+/// Reads to the end, and stands still at times: then it is evicted, unless it has a record in hand.
+fn hang_and_come_back(
+    stage: &Stage,
+    bus: &Bus,
+    mut from: Subscriber<Evictable>,
+    wait: WaitStrategy,
+    seed: u64,
+) {
+    let mut seen = Seen::default();
+    let mut dice = Dice(seed);
+    let mut missed = 0;
+    loop {
+        let before = from.position();
+        let wake = Some(Instant::now() + LONG);
+        let read = from.wait_until(wait, wake, || stage.quiet());
+        let read = read.and_then(|there| {
+            assert!(there || stage.quiet(), "a wake-up was lost");
+            from.poll(1 + dice.roll(8) as usize, |r| {
+                seen.see(r.position(), r.tag(), r.payload());
+                if dice.roll(400) == 0 {
+                    thread::sleep(Duration::from_millis(2));
+                    // It is whole still.
+                    verify(r.tag(), r.payload());
+                }
+            })
+        });
+        match read {
+            Ok(0) if stage.quiet() && from.position() == bus.tail() => break,
+            Ok(_) => {}
+            Err(ReadError::Evicted { position, skipped }) => {
+                assert!(position >= before && skipped > 0);
+                assert!(position + skipped <= from.position());
+                missed += skipped;
+                seen.next.clear();
+            }
+            Err(error) => panic!("{error}"),
+        }
+        if dice.roll(50) == 0 {
+            thread::sleep(Duration::from_millis(3));
+        }
+    }
+    assert!(missed > 0 || cfg!(miri), "it was never evicted");
+}
+
 fn config(bytes: usize) -> BusConfig {
     BusConfig::bytes(bytes).members(16)
 }
@@ -315,6 +359,30 @@ fn one_publisher_to_many() {
             scope.spawn(move || stage.read_all(bus, subscriber, wait));
         }
         scope.spawn(|| stage.observe(&bus));
+        rouse(&stage, &bus);
+    });
+}
+
+/// Two publishers evict two readers, which come back and read on.
+#[test]
+fn readers_that_are_evicted_and_come_back() {
+    let bus = Bus::new(config(2048)).unwrap();
+    let stage = Stage::new(2);
+    let readers = [WaitStrategy::Block, WaitStrategy::Yield].map(|wait| {
+        let subscriber = bus.subscribe_evictable(Start::Oldest, Duration::from_micros(200));
+        (subscriber.unwrap(), wait)
+    });
+    thread::scope(|scope| {
+        publishers(
+            scope,
+            &stage,
+            &bus,
+            &[WaitStrategy::Block, WaitStrategy::Yield],
+        );
+        for ((subscriber, wait), seed) in readers.into_iter().zip(17..) {
+            let (stage, bus) = (&stage, &bus);
+            scope.spawn(move || hang_and_come_back(stage, bus, subscriber, wait, seed));
+        }
         rouse(&stage, &bus);
     });
 }

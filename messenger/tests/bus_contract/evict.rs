@@ -210,6 +210,20 @@ pub(crate) fn one_that_reads_is_not_evicted<K: Kind>(setup: Setup) {
     assert_eq!(read(&mut subscriber), Ok(there), "it has lost nothing");
 }
 
+/// The end of a batch wakes who waits for its room; it need not look by itself.
+pub(crate) fn the_end_of_a_batch_gives_room_at_once<K: Kind>(setup: Setup) {
+    let (_bus, mut publisher, mut subscriber) = trio::<K>(setup, 100 * LONG);
+    let next = fill_numbered(&mut publisher);
+    let waiting = spawn(move || {
+        publisher.send(tag(1), &numbered(next)).unwrap();
+    });
+    sleep(4 * SHORT);
+    assert_eq!(subscriber.poll(3, |_| ()), Ok(3));
+    // It panics after a time that is far shorter than a quarter of that of the subscriber.
+    waiting.finish();
+    assert_eq!(read(&mut subscriber).map(|all| all.len()), Ok(14));
+}
+
 pub(crate) fn one_whose_reader_panics_rests<K: Kind>(setup: Setup) {
     let (bus, mut publisher, mut subscriber) = trio::<K>(setup, LONG);
     fill_numbered(&mut publisher);

@@ -190,6 +190,7 @@ contract! {
         one_that_rests_for_too_long_is_evicted_and_told,
         one_whose_turn_it_is_is_told_also_as_a_task,
         one_that_reads_is_not_evicted,
+        the_end_of_a_batch_gives_room_at_once,
         one_whose_reader_panics_rests,
         one_that_waits_for_a_claim_is_not_evicted,
         none_is_evicted_in_vain,

@@ -76,7 +76,6 @@ impl Cursor {
         self.rests = false;
         self.stored = floor;
         self.at.position = self.at.position.max(floor);
-        self.at.near = 0;
         self.at.ahead = Ahead::from(self.at.position);
         self.store(core);
         if floor <= position {
