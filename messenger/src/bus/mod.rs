@@ -3,7 +3,8 @@
 //! Every record has a 64-bit position, in bytes, which only grows. Publishers claim a place in
 //! the order, fill it and commit it; a claim that is dropped is aborted. Subscribers read all
 //! committed records in order and hold back publishers that would overwrite what they have yet
-//! to read. Observers hold nobody back, get copies, and may be lapped.
+//! to read; those that asked for it, for a stated time only ([`Bus::subscribe_evictable`]).
+//! Observers hold nobody back, get copies, and may be lapped.
 //!
 //! ```
 //! use messenger::bus::{Bus, BusConfig, MessageId, SourceId, Start, Tag};

@@ -144,7 +144,8 @@ impl<K: SubscriberKind> Subscriber<K> {
     ///
     /// # Errors
     ///
-    /// [`ReadError::Corrupt`] if something wrote over the bus's memory.
+    /// [`ReadError::Corrupt`] if something wrote over the bus's memory. Of a `Subscriber<Evictable>` also
+    /// [`ReadError::Evicted`], once for each time that it was evicted.
     #[inline(always)]
     pub fn try_next(&mut self) -> Result<Option<Record<'_>>, ReadError> {
         let Self { core, cursor, .. } = self;
@@ -559,8 +560,8 @@ fn record(window: &Window, (position, tag, len): Taken) -> Record<'_> {
         position,
         tag,
         // SAFETY: the record was found committed (edge 1: all its bytes were written before), at this position, and
-        // inside the lap, which is the window or as long; the slot says a position at or before it, so nobody
-        // overwrites it (edges 2 and 3) until the cursor is stored, which needs the subscriber mutably. Its segment
+        // inside the lap, which is the window or as long; the slot says subscriber at a position at or before it, so nobody
+        // evicts it (rule 4) or overwrites it (edges 2 and 3) until the cursor is stored or rests, which needs the subscriber mutably. Its segment
         // stays mapped while the window, which it borrows, is there.
         payload: unsafe {
             core::slice::from_raw_parts(start.add(HEADER as usize).as_ptr(), len as usize)
