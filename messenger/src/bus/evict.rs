@@ -18,7 +18,7 @@ use crate::sync::Ordering::Relaxed;
 const LOOKS: u64 = 4;
 
 /// The shortest sleep between two looks.
-const SHORTEST: Duration = Duration::from_millis(1);
+const SHORTEST: Duration = Duration::from_micros(100);
 
 /// The resting subscribers that keep one publisher from finding room, and for how long it has seen them do so.
 #[derive(Default)]
