@@ -141,7 +141,7 @@ fn user_tokens(table: &Table) -> impl Iterator<Item = TokenStream> {
     all.extend(table.outside.iter().map(ToTokens::to_token_stream));
     for worker in &table.workers {
         let options = &worker.options;
-        for expr in [&options.pin, &options.spill, &options.batch] {
+        for expr in [&options.pin, &options.spill, &options.batch, &options.pool] {
             all.extend(expr.as_ref().map(ToTokens::to_token_stream));
         }
         if let Some(crate::model::Panics::Restart { times, per, .. }) = &options.on_panic {

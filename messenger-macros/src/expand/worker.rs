@@ -315,5 +315,8 @@ fn options(worker: &Worker, scope: &Scope<'_>) -> TokenStream {
     if let Some(records) = &options.batch {
         calls.extend(quote_spanned!(here()=> .batch(#records)));
     }
+    if let Some(pool) = &options.pool {
+        calls.extend(quote_spanned!(here()=> .pool(#pool)));
+    }
     calls
 }

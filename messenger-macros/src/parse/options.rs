@@ -18,6 +18,7 @@ pub(crate) struct Options {
     pub(crate) on_error: Option<Ident>,
     pub(crate) spill: Option<Expr>,
     pub(crate) batch: Option<Expr>,
+    pub(crate) pool: Option<Expr>,
 }
 
 /// What follows a handler's panic.
@@ -31,7 +32,9 @@ pub(crate) enum Panics {
     },
 }
 
-const NAMES: [&str; 6] = ["wait", "pin", "on_panic", "on_error", "spill", "batch"];
+const NAMES: [&str; 7] = [
+    "wait", "pin", "on_panic", "on_error", "spill", "batch", "pool",
+];
 const WAITS: [(&str, &str); 4] = [
     ("spin", "Spin"),
     ("yield", "Yield"),
@@ -106,7 +109,8 @@ impl Options {
             "on_panic" => self.on_panic = Some(panics(input)?),
             "on_error" => self.on_error = Some(word(input, "error policy", "policies", &ERRORS)?),
             "spill" => self.spill = Some(input.parse()?),
-            _ => self.batch = Some(input.parse()?),
+            "batch" => self.batch = Some(input.parse()?),
+            _ => self.pool = Some(input.parse()?),
         }
         if input.is_empty() || input.peek(Token![,]) {
             Ok(())

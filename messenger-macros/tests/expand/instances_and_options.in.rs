@@ -1,6 +1,6 @@
 Feeds;
 
-Readers (wait = block_now, pin = 1, on_error = stop, spill = 1 << 16, batch = 32):
+Readers (wait = block_now, pin = 1, on_error = stop, spill = 1 << 16, batch = 32, pool = true):
     handlers: [
         first: Reader = Reader::new(1),
         /// With an id of its own.

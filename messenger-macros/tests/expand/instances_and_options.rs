@@ -63,7 +63,8 @@ const _: () = {
                 .pin(1)
                 .on_error(lib::OnError::Stop)
                 .spill(1 << 16)
-                .batch(32),
+                .batch(32)
+                .pool(true),
             handlers: &[
                 lib::HandlerInfo::of::<Reader>("first"),
                 lib::HandlerInfo::of::<Reader>("second").with_id(SECOND_ID),

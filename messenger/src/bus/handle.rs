@@ -196,6 +196,13 @@ impl<K: PublisherKind> Bus<K> {
         }
     }
 
+    /// Attaches a subscriber in a slot that goes on holding what another held, for `owner`; it begins at `start`, which is held.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub(crate) fn take_over(&self, slot: usize, owner: u32, start: u64) -> Option<Subscriber> {
+        let joined = self.core.take_over(slot, owner)?;
+        Some(Subscriber::new(self.core.clone(), joined, start))
+    }
+
     /// Attaches an observer, which gets copies, holds back nobody, and may be lapped.
     ///
     /// # Errors

@@ -44,6 +44,11 @@ mod park;
 mod recover;
 mod ring;
 mod room;
+#[cfg(any(
+    all(test, loom),
+    all(not(loom), feature = "shared", target_os = "linux")
+))]
+pub(crate) mod turns;
 mod wait;
 
 #[cfg(all(not(loom), feature = "shared", target_os = "linux"))]

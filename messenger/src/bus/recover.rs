@@ -1,6 +1,8 @@
 //! Finishing what a dead process has begun, on a bus that others share with it. See `docs/bus.md`, "Death".
 
 use super::layout::{Gate, HEADER, Intent, Owner, RECORD_ALIGN, State};
+#[cfg(not(loom))]
+use super::members::Joined;
 use super::order;
 use super::ring::{Found, LAST, META, Memory, Ring};
 use super::{MessageId, SourceId, Tag};
@@ -224,6 +226,21 @@ impl<M: Memory> Ring<M> {
         if let Gate::Subscriber(_) = Gate::of(slot.gate.load(order::scan_load())) {
             slot.owner.store(owner, Relaxed);
         }
+    }
+
+    /// Takes over a slot that goes on holding what a subscriber held, for `owner`. One at a time may do so. `None`: it doesn't.
+    #[cfg(not(loom))]
+    pub(crate) fn take_over(&self, slot: usize, owner: Owner) -> Option<Joined> {
+        let words = &self.memory.slots()[slot];
+        // Edge 7, takeover, as if it had been free in between.
+        let Gate::Subscriber(floor) = Gate::of(words.gate.load(order::scan_load())) else {
+            return None;
+        };
+        let taken = (words.owner).compare_exchange(owner, self.owner, Relaxed, Relaxed);
+        taken.ok()?;
+        fault!("slot_taken_over");
+        let Claimed(tail) = self.claimed();
+        Some(Joined { slot, floor, tail })
     }
 
     /// Gives back the slot of a dead member, whose claim is finished. `mend_sleepers` has to follow.

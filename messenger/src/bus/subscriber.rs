@@ -17,6 +17,8 @@ use super::window::Window;
 use super::{Corrupt, ReadError, Tag, WaitStrategy};
 pub use kinds::{Evictable, Gating, SubscriberKind};
 
+#[cfg(all(feature = "shared", target_os = "linux"))]
+mod held;
 mod kinds;
 
 /// Where a reader begins.
@@ -40,6 +42,9 @@ pub struct Subscriber<K: SubscriberKind = Gating> {
     cursor: Cursor,
     enrolled: bool,
     kind: PhantomData<K>,
+    /// Its slot is given back by another.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    stays: bool,
 }
 
 /// How far a subscriber has read.
@@ -120,6 +125,8 @@ impl<K: SubscriberKind> Subscriber<K> {
             cursor,
             enrolled: false,
             kind: PhantomData,
+            #[cfg(all(feature = "shared", target_os = "linux"))]
+            stays: false,
         }
     }
 
@@ -317,24 +324,6 @@ impl<K: SubscriberKind> Subscriber<K> {
             self.enrolled = self.core.enrol(self.cursor.slot);
         }
         self.enrolled
-    }
-}
-
-#[cfg(all(feature = "shared", target_os = "linux"))]
-impl Subscriber {
-    /// From now on, what is read by [`poll`](Self::poll) stays held until [`let_go`](Self::let_go).
-    pub(crate) fn hold_back(&mut self) {
-        self.cursor.holds = true;
-    }
-
-    /// The position from which on records are held.
-    pub(crate) fn held(&self) -> u64 {
-        self.cursor.stored
-    }
-
-    /// Lets go of all that has been read.
-    pub(crate) fn let_go(&mut self) {
-        self.cursor.store(&self.core);
     }
 }
 
@@ -571,6 +560,10 @@ fn record(window: &Window, (position, tag, len): Taken) -> Record<'_> {
 
 impl<K: SubscriberKind> Drop for Subscriber<K> {
     fn drop(&mut self) {
+        #[cfg(all(feature = "shared", target_os = "linux"))]
+        if self.stays {
+            return;
+        }
         // Taken while the slot is ours, or the next owner's might go instead; dropped last, so that nobody waits for it if
         // that panics.
         let _waker = self.core.deregister(self.cursor.slot);

@@ -68,6 +68,17 @@ pub enum FailureKind {
     /// The worker could not store how far it has got.
     #[cfg(feature = "journal")]
     Cursor(crate::journal::CursorError),
+    /// What the bus says of the worker, which is a pool, can't be.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    Pool(crate::shared::SharedError),
+    /// A member of the worker's pool has died and owed records, and not all of them are retained. The worker goes on without them.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    Missed {
+        /// Where what it owed begins.
+        position: u64,
+        /// The oldest position that is retained.
+        oldest: u64,
+    },
     /// A claim made before the stop was neither committed nor aborted in time, and what stands after it was not
     /// delivered.
     Unfinished {
@@ -131,6 +142,14 @@ impl fmt::Display for Failure {
             }
             #[cfg(feature = "journal")]
             FailureKind::Cursor(error) => error.fmt(f),
+            #[cfg(all(feature = "shared", target_os = "linux"))]
+            FailureKind::Pool(error) => error.fmt(f),
+            #[cfg(all(feature = "shared", target_os = "linux"))]
+            FailureKind::Missed { position, oldest } => write!(
+                f,
+                "a member of the pool died and owed what begins at position {position}, and the bus retains only what begins at \
+                 {oldest}: that is lost. Make the ring longer"
+            ),
             FailureKind::Unfinished { position, cut_off } => write!(
                 f,
                 "a claim at position {position} was neither committed nor aborted in time, so nothing from there \

@@ -2,7 +2,7 @@
 
 use crate::journal::{Cursor, CursorError, Journal};
 #[cfg(all(feature = "shared", target_os = "linux"))]
-use crate::shared::Seat;
+use crate::shared::{PoolSeat, Seat};
 
 /// Where a worker says how far it has got.
 pub(crate) enum Mark {
@@ -11,6 +11,9 @@ pub(crate) enum Mark {
     /// On a bus that processes share.
     #[cfg(all(feature = "shared", target_os = "linux"))]
     Seat(Seat),
+    /// On such a bus, of what it has taken as a member of a pool.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    Pool(Box<PoolSeat>),
 }
 
 impl Mark {
@@ -21,6 +24,11 @@ impl Mark {
             Self::Cursor(place) => place.0.store(position),
             #[cfg(all(feature = "shared", target_os = "linux"))]
             Self::Seat(seat) => {
+                seat.store(position);
+                Ok(())
+            }
+            #[cfg(all(feature = "shared", target_os = "linux"))]
+            Self::Pool(seat) => {
                 seat.store(position);
                 Ok(())
             }

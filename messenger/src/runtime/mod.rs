@@ -46,6 +46,8 @@ mod outbox;
 mod pace;
 #[cfg(feature = "journal")]
 mod past;
+#[cfg(all(feature = "shared", target_os = "linux"))]
+mod pool;
 mod publish;
 #[cfg(feature = "journal")]
 mod rehearsal;

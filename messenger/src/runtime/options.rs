@@ -23,6 +23,7 @@ pub struct WorkerOptions {
     pub(crate) on_error: OnError,
     pub(crate) spill: usize,
     pub(crate) batch: usize,
+    pub(crate) pool: bool,
 }
 
 /// What happens when a handler panics. The message at fault is counted and skipped in each case, never
@@ -56,7 +57,7 @@ pub enum OnError {
 
 impl WorkerOptions {
     /// The defaults: wait by [`WaitStrategy::Block`], on any core, stop at a panic, report errors, a
-    /// spill of 1 MiB, batches of at most 256 records.
+    /// spill of 1 MiB, batches of at most 256 records, in one process.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -66,6 +67,7 @@ impl WorkerOptions {
             on_error: OnError::Report,
             spill: 1 << 20,
             batch: 256,
+            pool: false,
         }
     }
 
@@ -105,10 +107,20 @@ impl WorkerOptions {
         self
     }
 
-    /// How many records the worker takes at most before it says how far it has read.
+    /// How many records the worker takes at most before it says how far it has read. Of a pool: how many of those that are for it a
+    /// member takes at a time.
     #[must_use]
     pub const fn batch(mut self, records: usize) -> Self {
         self.batch = if records == 0 { 1 } else { records };
+        self
+    }
+
+    /// Whether the worker is a pool: on a bus that processes share several of them may run it at once, and each record that is for it is
+    /// handled by one of them. A member of the pool handles its records in order; between members there is no order. Anywhere
+    /// else, on a bus or a journal of one process, the pool has one member, and is as any worker.
+    #[must_use]
+    pub const fn pool(mut self, pool: bool) -> Self {
+        self.pool = pool;
         self
     }
 }

@@ -14,7 +14,7 @@ impl<W: Worker> Runner<W> {
     fn reached(&self) -> u64 {
         // What stands after the stop is read, and not handled.
         let cut_off = self.link.control.cut_off();
-        self.subscriber.position().min(cut_off)
+        self.position().min(cut_off)
     }
 
     /// Notes down that a timer fires, and between which records.
@@ -40,7 +40,7 @@ impl<W: Worker> Runner<W> {
             self.give_up_cursor(error);
         }
         #[cfg(all(feature = "shared", target_os = "linux"))]
-        self.subscriber.let_go();
+        self.subscriber.let_go(self.own_end());
     }
 
     fn give_up_cursor(&mut self, error: crate::journal::CursorError) {

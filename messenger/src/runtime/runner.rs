@@ -35,7 +35,7 @@ pub(crate) struct Runner<W: Worker> {
     pub(super) clock: Clock,
     passed: u64,
     /// How many bytes of the ring a batch takes, about.
-    stride: u64,
+    pub(super) stride: u64,
     /// When which handlers were made again.
     pub(super) restarts: Vec<(u16, Instant)>,
     /// When the drain began.
@@ -142,12 +142,12 @@ impl<W: Worker> Runner<W> {
         loop {
             let polled = match self.poll() {
                 Ok(polled) => polled,
-                Err(error) => {
+                Err(kind) => {
                     self.link.control.fail(Failure {
                         worker: W::INFO.name,
                         handler: None,
                         record: None,
-                        kind: FailureKind::Read(error),
+                        kind,
                     });
                     return;
                 }
@@ -165,7 +165,7 @@ impl<W: Worker> Runner<W> {
             }
             self.clock.turn(polled == 0);
             let cut_off = self.link.control.cut_off();
-            if self.subscriber.position() >= cut_off {
+            if self.position() >= cut_off {
                 return;
             }
             if polled == 0 && !self.rest(cut_off) {
@@ -174,9 +174,29 @@ impl<W: Worker> Runner<W> {
         }
     }
 
+    /// The position of the first record that is not read.
+    #[inline]
+    pub(super) fn position(&self) -> u64 {
+        let position = self.subscriber.position();
+        #[cfg(all(feature = "shared", target_os = "linux"))]
+        let position = position.min(self.own_end());
+        position
+    }
+
     /// Takes what is there, up to a batch.
     #[inline]
-    fn poll(&mut self) -> Result<usize, ReadError> {
+    fn poll(&mut self) -> Result<usize, FailureKind> {
+        #[cfg(all(feature = "shared", target_os = "linux"))]
+        if W::INFO.options.pool {
+            if let Some(super::mark::Mark::Pool(_)) = &self.mark {
+                return self.poll_pool();
+            }
+        }
+        self.poll_all().map_err(FailureKind::Read)
+    }
+
+    #[inline]
+    fn poll_all(&mut self) -> Result<usize, ReadError> {
         let Self {
             worker,
             link,
@@ -276,7 +296,8 @@ impl<W: Worker> Runner<W> {
         {
             let (held, own) = (self.subscriber.held(), self.subscriber.slot());
             if !self.link.control.bus.has_reader_before(held, own) {
-                self.subscriber.let_go();
+                let end = self.own_end();
+                self.subscriber.let_go(end);
             }
         }
     }
@@ -294,13 +315,13 @@ impl<W: Worker> Runner<W> {
             let there = self
                 .subscriber
                 .wait_until(WaitStrategy::Block, deadline, || false);
-            if matches!(there, Ok(false)) && self.subscriber.position() < cut_off {
+            if matches!(there, Ok(false)) && self.position() < cut_off {
                 let failure = Failure {
                     worker: W::INFO.name,
                     handler: None,
                     record: None,
                     kind: FailureKind::Unfinished {
-                        position: self.subscriber.position(),
+                        position: self.position(),
                         cut_off,
                     },
                 };
@@ -318,10 +339,16 @@ impl<W: Worker> Runner<W> {
                     let hold = Instant::now() + HOLD;
                     deadline = Some(deadline.map_or(hold, |next| next.min(hold)));
                 }
+                #[cfg(all(feature = "shared", target_os = "linux"))]
+                let mark = &self.mark;
                 // An error is found again, and reported, by the next poll.
-                let _ = self
-                    .subscriber
-                    .wait_until(wait, deadline, || control.is_stopping() || link.is_nudged());
+                let _ = self.subscriber.wait_until(wait, deadline, || {
+                    #[cfg(all(feature = "shared", target_os = "linux"))]
+                    if W::INFO.options.pool && super::pool::is_called(mark.as_ref()) {
+                        return true;
+                    }
+                    control.is_stopping() || link.is_nudged()
+                });
             }
         }
         true
@@ -362,6 +389,11 @@ impl<W: Worker> Runner<W> {
 
     /// Counts what stands on the bus after the stop and would have been for this worker.
     fn count_late(&mut self) {
+        // What stands there is for the other members of a pool.
+        #[cfg(all(feature = "shared", target_os = "linux"))]
+        if self.own_end() != u64::MAX {
+            return;
+        }
         let Self {
             link, subscriber, ..
         } = self;

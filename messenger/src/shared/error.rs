@@ -106,6 +106,11 @@ pub enum SharedFault {
         /// Where.
         process: Process,
     },
+    /// The worker is a pool on this bus, and was to run alone.
+    WorkerIsPool {
+        /// The table and the worker.
+        worker: String,
+    },
     /// There is no place left for another worker's position.
     Workers {
         /// How many there are.
@@ -226,6 +231,11 @@ impl fmt::Display for SharedFault {
             Self::WorkerRuns { worker, process } => write!(
                 f,
                 "the worker `{worker}` runs already, in {process}: run it in one process only, or stop it there first"
+            ),
+            Self::WorkerIsPool { worker } => write!(
+                f,
+                "the worker `{worker}` was a pool when it ran here before, and what its members owed may be open: declare it so, \
+                 `pool = true`, or have it begin anew by `forget_worker`"
             ),
             Self::Workers { places } => write!(
                 f,

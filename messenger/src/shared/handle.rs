@@ -13,9 +13,11 @@ use super::layout::{Parts, Words};
 use super::lock;
 use super::name::{DIRECTORY, path_of};
 use super::options::SharedOptions;
+use super::pool_seat::PoolSeat;
 use super::presence::{Presence, map};
 use super::process::{Membership, Process};
 use super::seat::Seat;
+use super::workers::LookedWorker;
 use crate::bus::Bus;
 use crate::bus::processes;
 use crate::journal::{Schema, SchemaConflict};
@@ -187,7 +189,7 @@ impl SharedBus {
 
     /// The workers that have run on it: up to where each has handled everything, and who runs it now.
     #[must_use]
-    pub fn workers(&self) -> Vec<(String, Option<u64>, Option<Process>)> {
+    pub fn workers(&self) -> Vec<LookedWorker> {
         self.presence.desk().workers()
     }
 
@@ -197,10 +199,20 @@ impl SharedBus {
     ///
     /// [`SharedError`] if it runs.
     pub fn forget_worker(&self, worker: &str) -> Result<bool, SharedError> {
-        if !self.workers().iter().any(|(name, ..)| name == worker) {
+        let desk = self.presence.desk();
+        let Some(index) = desk.worker_named(worker) else {
             return Ok(false);
+        };
+        if desk.pool_about(index).is_some() {
+            let error = |fault| SharedError::new(&desk.path, fault);
+            desk.settle_all();
+            let _here = hold_house();
+            let _door =
+                { lock::door(&desk.file) }.map_err(|e| desk.system("waiting for the door", e))?;
+            desk.forget_pool(index, worker).map_err(error)?;
+        } else {
+            self.seat(worker)?.forget();
         }
-        self.seat(worker)?.forget();
         Ok(true)
     }
 
@@ -244,6 +256,11 @@ impl SharedBus {
     /// Takes the seat of `worker`: the same name is the same worker, in whatever process.
     pub(crate) fn seat(&self, worker: &str) -> Result<Seat, SharedError> {
         Seat::take(&self.presence, worker)
+    }
+
+    /// Takes a seat in the pool that runs `worker`.
+    pub(crate) fn pool_seat(&self, worker: &str) -> Result<PoolSeat, SharedError> {
+        PoolSeat::take(&self.presence, worker)
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::error::SharedFault;
 use super::options::Sizes;
 use crate::bus::kept::{MIN_CAPACITY, words_len};
+use crate::bus::turns::{Cell, SeatWords};
 use crate::checksum::crc32c;
 use crate::memory::Region;
 use crate::sync::{AtomicU64, Ordering, load_acquire};
@@ -27,6 +28,8 @@ const TEXT_AT: usize = 48;
 const TEXT: usize = 24;
 /// The longest text in an entry, in bytes.
 pub(super) const LONGEST: usize = TEXT * 8;
+/// Where the words of an entry are that only a pool's has.
+const POOL_AT: usize = TEXT_AT + TEXT * 8;
 
 /// The words of the first page. Those before `CHECK` never change, and are covered by it.
 mod word {
@@ -309,7 +312,40 @@ impl Words {
     }
 }
 
-/// What is said of a process, or of a worker: four words and a text.
+/// What an entry of a worker stands for: its state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    /// Nothing.
+    Free,
+    /// A worker that runs in one process.
+    Worker,
+    /// A worker that several processes share.
+    Pool,
+    /// A seat in a pool.
+    Seat,
+}
+
+impl Kind {
+    pub(super) fn of(state: u64) -> Self {
+        match state {
+            0 => Self::Free,
+            2 => Self::Pool,
+            3 => Self::Seat,
+            _ => Self::Worker,
+        }
+    }
+
+    pub(super) fn state(self) -> u64 {
+        match self {
+            Self::Free => 0,
+            Self::Worker => 1,
+            Self::Pool => 2,
+            Self::Seat => 3,
+        }
+    }
+}
+
+/// What is said of a process, or of a worker: some words and a text.
 #[derive(Clone, Copy)]
 pub(super) struct Entry<'a> {
     words: &'a Words,
@@ -327,7 +363,8 @@ impl<'a> Entry<'a> {
         self.words.word(self.at + 8)
     }
 
-    /// Of a process: when it came, in nanoseconds since 1970. Of a worker: up to where it has handled everything.
+    /// Of a process: when it came, in nanoseconds since 1970. Of a worker: up to where it has handled everything. Of a seat: likewise, of what
+    /// it has taken. Of a pool: where it begins, see [`turns`](crate::bus::turns).
     pub(super) fn at(&self) -> &'a AtomicU64 {
         self.words.word(self.at + 16)
     }
@@ -340,6 +377,53 @@ impl<'a> Entry<'a> {
     /// Of a worker that died: until when its slot is held for the next one, see [`Desk::now`](super::desk::Desk::now).
     pub(super) fn until(&self) -> &'a AtomicU64 {
         self.words.word(self.at + 32)
+    }
+
+    /// Of a worker: what it is.
+    pub(super) fn kind(&self) -> Kind {
+        Kind::of(load_acquire(self.state()))
+    }
+
+    /// Of a pool: the number of the last turn and whose it is, see [`turns`](crate::bus::turns).
+    pub(super) fn last(&self) -> &'a AtomicU64 {
+        self.words.word(self.at + POOL_AT)
+    }
+
+    /// Of a pool: changes when somebody has left it who may owe something.
+    pub(super) fn left(&self) -> &'a AtomicU64 {
+        self.words.word(self.at + POOL_AT + 8)
+    }
+
+    /// Of a seat: the number of its pool's entry. (A seat has no name; its words stand there.)
+    pub(super) fn pool(&self) -> &'a AtomicU64 {
+        self.words.word(self.at + TEXT_AT)
+    }
+
+    /// Of a seat: its turns.
+    pub(super) fn turns(&self) -> SeatWords<'a> {
+        let word = |number: usize| self.words.word(self.at + TEXT_AT + number * 8);
+        let cell = |first: usize| Cell {
+            turn: word(first),
+            from: word(first + 1),
+            to: word(first + 2),
+        };
+        SeatWords {
+            won: word(1),
+            cells: [cell(2), cell(5)],
+        }
+    }
+
+    /// Makes it the entry of a seat in `pool` that has had no turn.
+    pub(super) fn set_seat(&self, pool: usize) {
+        let SeatWords { won, cells } = self.turns();
+        let cells = cells
+            .iter()
+            .flat_map(|cell| [cell.turn, cell.from, cell.to]);
+        let words = [self.whose(), self.at(), self.slot(), won];
+        for word in words.into_iter().chain(cells) {
+            word.store(0, Relaxed);
+        }
+        self.pool().store(pool as u64, Relaxed);
     }
 
     fn text_len(&self) -> &'a AtomicU64 {
@@ -365,4 +449,4 @@ impl<'a> Entry<'a> {
     }
 }
 
-const _: () = assert!(TEXT_AT + LONGEST <= ENTRY && word::DEAF * 8 < PAGE);
+const _: () = assert!(POOL_AT + 16 <= ENTRY && word::DEAF * 8 < PAGE);

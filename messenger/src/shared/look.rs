@@ -15,7 +15,7 @@ use super::lock::{self, Holder};
 use super::name::{name_of, path_of};
 use super::presence::{check, map};
 use super::process::Process;
-use super::seat::NONE;
+use super::workers::{LookedWorker, workers};
 use crate::bus::Stats;
 use crate::bus::processes::{Gate, holders, onlooker, sample, stats};
 use crate::journal::Schema;
@@ -115,20 +115,6 @@ pub enum MemberKind {
     },
     /// It is attaching itself, just now.
     Joining,
-}
-
-/// A worker that has run on a bus.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct LookedWorker {
-    /// The table and the worker: `Table.worker`.
-    pub name: String,
-    /// Up to where it has handled everything, if it has begun.
-    pub position: Option<u64>,
-    /// The bytes from there to the tail.
-    pub lag: Option<u64>,
-    /// Who runs it now.
-    pub process: Option<Process>,
 }
 
 impl SharedBus {
@@ -256,7 +242,12 @@ fn look_on(
             }
         }
     }
-    let workers = look_at_workers(words, parts, &processes);
+    let runs = |owner| {
+        let place = u32::try_from(owner).ok().and_then(Place::of)?;
+        let runs = |process: &&Process| usize::from(place.index()) == process.place;
+        processes.iter().find(runs).cloned()
+    };
+    let workers = workers(words, parts, || stats(&core).tail, runs);
     let held = holders(&core);
     // After all positions, so that none is beyond the tail.
     let stats = stats(&core);
@@ -286,13 +277,7 @@ fn look_on(
         created: SystemTime::UNIX_EPOCH + Duration::from_nanos(header.created),
         removes: header.removes,
         members: members.collect(),
-        workers: workers
-            .into_iter()
-            .map(|worker| LookedWorker {
-                lag: worker.position.map(lag),
-                ..worker
-            })
-            .collect(),
+        workers,
         processes,
         died,
         sample: sample(&core, SAMPLE),
@@ -300,26 +285,6 @@ fn look_on(
         room: (sizes.processes, sizes.members, sizes.workers),
         schema: schema(words, parts, path).map_err(Arc::new),
     })
-}
-
-fn look_at_workers(words: &Words, parts: &Parts, processes: &[Process]) -> Vec<LookedWorker> {
-    let entries = (0..parts.sizes.workers).map(|index| words.worker(parts, index));
-    let known = entries.filter(|entry| load_acquire(entry.state()) != 0);
-    let workers = known.map(|entry| {
-        let position = load_acquire(entry.at());
-        let owner = u32::try_from(load_acquire(entry.whose())).ok();
-        let place = owner.and_then(Place::of);
-        let runs = |process: &&Process| {
-            place.is_some_and(|place| usize::from(place.index()) == process.place)
-        };
-        LookedWorker {
-            name: entry.name(),
-            position: (position != NONE).then_some(position),
-            lag: None,
-            process: processes.iter().find(runs).cloned(),
-        }
-    });
-    workers.collect()
 }
 
 /// The schema, read without the door: it takes another look if a writer wrote over what it read.

@@ -21,23 +21,31 @@ mod doorbell;
 mod ear;
 mod error;
 mod handle;
+mod hold;
 mod house;
 mod layout;
 mod lock;
 mod look;
 mod name;
 mod options;
+mod pool;
+mod pool_seat;
 mod presence;
 mod process;
 mod reader;
 mod seat;
 mod watcher;
+mod workers;
 
 pub use doorbell::Doorbell;
 pub use error::{SharedError, SharedFault};
 pub use handle::SharedBus;
-pub use look::{Listed, Look, LookedWorker, Member, MemberKind};
+pub use look::{Listed, Look, Member, MemberKind};
 pub use options::SharedOptions;
 pub use process::{Cause, Change, Membership, Process};
 pub use reader::Reader;
-pub(crate) use seat::Seat;
+pub use workers::{LookedWorker, PoolMember};
+pub(crate) use {
+    pool_seat::{PoolSeat, Took, Trouble},
+    seat::Seat,
+};

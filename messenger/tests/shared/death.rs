@@ -17,6 +17,10 @@ fn child_process() {
     if let Some(workers) = role.strip_prefix("table:") {
         return crate::table::child(workers, &name);
     }
+    #[cfg(feature = "zero_copy")]
+    if role == "pool" {
+        return crate::pool::child(&name);
+    }
     let others = [
         crate::evict::child_process,
         crate::lapped::child_process,

@@ -10,6 +10,10 @@ mod look;
 mod mutations;
 mod names;
 mod namespaces;
+#[cfg(feature = "zero_copy")]
+mod pool;
+#[cfg(feature = "zero_copy")]
+mod pool_kill;
 mod reader;
 mod soak;
 #[cfg(feature = "zero_copy")]

@@ -245,9 +245,9 @@ impl Place {
         let workers = self.bus.workers();
         workers
             .into_iter()
-            .find(|w| w.0 == "Split.First")
+            .find(|w| w.name == "Split.First")
             .unwrap()
-            .1
+            .position
     }
 }
 
@@ -558,7 +558,7 @@ messenger! {
 fn what_a_handler_could_not_keep_is_not_said_to_be_handled() {
     let bus = SharedBus::create(&fresh(), 1 << 12).unwrap();
     let running = Keeping::builder(&bus).run().unwrap();
-    let position = || bus.workers()[0].1;
+    let position = || bus.workers()[0].position;
     let before = position();
     let mut publisher = running.publisher::<Boss>().unwrap();
     publisher.send(&Single { n: 1 }).unwrap();

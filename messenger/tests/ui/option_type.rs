@@ -5,7 +5,7 @@ use messenger::messenger;
 
 messenger! {
     Game;
-    Court (pin = "first", spill = -1, batch = 1.5):
+    Court (pin = "first", spill = -1, batch = 1.5, pool = 1):
         handlers: [ ping: Ping = Ping, pong: Pong = Pong ]
         routes: [ Ping, Ball: [pong], Pong, Back: [ping] ]
 }

@@ -15,6 +15,7 @@ mod recover;
 mod room;
 mod segments;
 mod sleep;
+mod turns;
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

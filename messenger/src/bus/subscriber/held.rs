@@ -1,0 +1,108 @@
+//! What a worker's subscriber does on a bus that processes share: it holds what is handled until that is said, and in a pool passes over
+//! what others have taken.
+
+use core::marker::PhantomData;
+
+use super::super::prefetch::Ahead;
+use super::super::record::Record;
+use super::super::{ReadError, Subscriber, Tag};
+use super::{At, Batch, Gating, record};
+
+impl Subscriber {
+    /// From now on, what is read by [`poll`](Self::poll) stays held until [`let_go`](Self::let_go).
+    pub(crate) fn hold_back(&mut self) {
+        self.cursor.holds = true;
+    }
+
+    /// From now on its slot is the caller's, who gives it back when nothing is read any more. (No task may wait for a record.)
+    pub(crate) fn stay(&mut self) {
+        self.stays = true;
+    }
+
+    /// The position from which on records are held.
+    pub(crate) fn held(&self) -> u64 {
+        self.cursor.stored
+    }
+
+    /// Lets go of all that has been read and stands before `end`.
+    pub(crate) fn let_go(&mut self, end: u64) {
+        let end = end.min(self.cursor.at.position);
+        if end > self.cursor.stored {
+            self.cursor.stored = end;
+            self.core.advance(self.cursor.slot, end);
+        }
+    }
+
+    /// Passes over what stands before `position`, the end of a record: all of it is finished. It stays held.
+    pub(crate) fn pass_to(&mut self, position: u64) {
+        let at = &mut self.cursor.at;
+        if at.position < position {
+            at.position = position;
+            at.near = 0;
+            at.ahead = Ahead::from(position);
+        }
+    }
+
+    /// Looks at the records that are there while `takes` says that it takes them; reads none. Gives where they end, at the earliest
+    /// where this subscriber is.
+    ///
+    /// # Errors
+    ///
+    /// As for [`try_next`](Self::try_next).
+    pub(crate) fn look_ahead(
+        &mut self,
+        mut takes: impl FnMut(u64, Tag) -> bool,
+    ) -> Result<u64, ReadError> {
+        let Self { core, cursor, .. } = self;
+        let before = cursor.at;
+        let end = loop {
+            // Past what is no record it may look in any case.
+            let there = cursor.reach(core);
+            let end = cursor.at.position;
+            match there {
+                Ok(true) => match cursor.at.take(core, &cursor.window) {
+                    Ok(Ok((position, tag, _))) if takes(position, tag) => {}
+                    Ok(_) => break Ok(end),
+                    Err(error) => break Err(error.into()),
+                },
+                Ok(false) => break Ok(end),
+                Err(error) => break Err(error),
+            }
+        };
+        cursor.at = At { near: 0, ..before };
+        end
+    }
+
+    /// As [`poll_while`](Self::poll_while), of the records that begin before `end`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`try_next`](Self::try_next); the records before were handed over.
+    pub(crate) fn poll_before(
+        &mut self,
+        end: u64,
+        mut each: impl FnMut(Record<'_>) -> bool,
+    ) -> Result<usize, ReadError> {
+        let Self { core, cursor, .. } = self;
+        let mut batch = Batch::<Gating> {
+            core,
+            at: cursor.at,
+            cursor,
+            kind: PhantomData,
+        };
+        let mut count = 0;
+        while batch.at.position < end {
+            // Where it ends by what is no record, it may come to one beyond it.
+            if !batch.reach()? || batch.at.position >= end {
+                break;
+            }
+            if let Ok(taken) = batch.at.take(core, &batch.cursor.window)? {
+                count += 1;
+                if !each(record(&batch.cursor.window, taken)) {
+                    break;
+                }
+            }
+        }
+        Ok(count)
+    }
+}

@@ -1,0 +1,122 @@
+//! A worker that several processes run together: what its members do in place of reading all records.
+
+use super::failure::{Failure, FailureKind};
+use super::link::Call;
+use super::mark::Mark;
+use super::runner::{Runner, take};
+use super::worker::Worker;
+use crate::shared::{Took, Trouble};
+
+impl<W: Worker> Runner<W> {
+    /// What stands before here, and has been read, may be let go of: of a pool, as far as nothing is left there for anybody to take.
+    #[inline]
+    pub(super) fn own_end(&self) -> u64 {
+        match &self.mark {
+            Some(Mark::Pool(seat)) if W::INFO.options.pool => seat.end(),
+            _ => u64::MAX,
+        }
+    }
+
+    /// Handles what this member has taken. If that is done: takes what a dead one owes, or else the next that nobody has taken.
+    #[inline(never)]
+    pub(super) fn poll_pool(&mut self) -> Result<usize, FailureKind> {
+        self.link.turn_to(Call::Handle);
+        if self.subscriber.position() >= self.own_end() {
+            match self.take_some()? {
+                Took::Something => {}
+                Took::Late => return Ok(1),
+                Took::Nothing => return Ok(0),
+            }
+        }
+        let end = self.own_end();
+        let Self {
+            worker,
+            link,
+            subscriber,
+            clock,
+            copy,
+            ..
+        } = self;
+        let mut passed = 0;
+        let polled = subscriber.poll_before(end, |record| {
+            match (W::find(record.tag()), &mut *copy) {
+                (Some(route), Some(copy)) => {
+                    copy.copy_from(record.payload());
+                    take(
+                        worker,
+                        link,
+                        clock,
+                        route,
+                        record.position(),
+                        copy.as_slice(),
+                    );
+                }
+                _ => passed += 1,
+            }
+            link.spill.is_empty()
+        });
+        link.tally.passed.add(passed);
+        // Of a range without a record something was read all the same.
+        polled
+            .map(|polled| polled.max(1))
+            .map_err(FailureKind::Read)
+    }
+
+    fn take_some(&mut self) -> Result<Took, FailureKind> {
+        let Self {
+            link,
+            subscriber,
+            stride,
+            mark,
+            ..
+        } = self;
+        let Some(Mark::Pool(seat)) = mark else {
+            return Ok(Took::Nothing);
+        };
+        let bus = &link.control.bus;
+        if seat.is_called() {
+            match seat.move_on(bus, subscriber) {
+                Ok(true) => return Ok(Took::Something),
+                Ok(false) => {}
+                Err(Trouble::Missed { position, oldest }) => {
+                    link.control.report(Failure {
+                        worker: W::INFO.name,
+                        handler: None,
+                        record: None,
+                        kind: FailureKind::Missed { position, oldest },
+                    });
+                    return Ok(Took::Late);
+                }
+                Err(trouble) => return Err(kind_of(trouble)),
+            }
+        }
+        let cut_off = link.control.cut_off();
+        // With a spill one at a time, for there may be room after each.
+        let most = if link.spill.is_empty() {
+            W::INFO.options.batch
+        } else {
+            1
+        };
+        let (mut first, mut count) = (None, 0);
+        let takes = |position: u64, tag| {
+            let end = cut_off.min(*first.get_or_insert(position) + *stride);
+            let takes = position < end && count < most;
+            count += usize::from(takes && W::find(tag).is_some());
+            takes
+        };
+        seat.take_some(bus, subscriber, takes).map_err(kind_of)
+    }
+}
+
+/// Whether the mark is a pool's, and somebody has left that who may owe something.
+pub(super) fn is_called(mark: Option<&Mark>) -> bool {
+    matches!(mark, Some(Mark::Pool(seat)) if seat.is_called())
+}
+
+fn kind_of(trouble: Trouble) -> FailureKind {
+    match trouble {
+        Trouble::Shared(error) => FailureKind::Pool(error),
+        Trouble::Read(error) => FailureKind::Read(error),
+        Trouble::Missed { position, oldest } => FailureKind::Missed { position, oldest },
+    }
+}

@@ -1,0 +1,140 @@
+//! What dead workers have still to read: held on the bus for who comes next.
+
+use std::time::Duration;
+
+use super::desk::{Desk, HELD};
+use super::house::try_hold_house;
+use super::layout::{Entry, Kind, Place};
+use super::lock;
+use super::pool::Company;
+use crate::sync::Ordering::{Acquire, Relaxed, Release};
+use crate::sync::fence;
+
+impl Desk {
+    /// Frees the seats of a dead process. What its workers have still to read is held for `hold` nanoseconds; of a pool's, what it owes, as
+    /// long as others have seats in it, too.
+    pub(super) fn free_seats(&self, place: Place, hold: u64) {
+        let owner = u64::from(place.owner());
+        for index in 0..self.parts.sizes.workers {
+            let entry = self.words.worker(&self.parts, index);
+            if entry.whose().load(Acquire) != owner {
+                continue;
+            }
+            let is_seat = entry.kind() == Kind::Seat;
+            let is_owner = |slot: &usize, owner| self.core.owner_of(*slot) == Some(owner);
+            match self.slot_of(&entry) {
+                // A pool's that it had just taken, and what it held not yet.
+                Some(slot) if is_seat && self.is_held(slot) => self.hold_for(&entry, slot, hold),
+                Some(slot)
+                    if self.is_to_be_held(index, place, hold) && is_owner(&slot, place.owner()) =>
+                {
+                    self.hold_for(&entry, slot, hold);
+                    fault!("seat_held");
+                }
+                // Who finds that the seat owes something must not take what another has there for it.
+                Some(_) if is_seat => entry.slot().store(0, Relaxed),
+                _ => {}
+            }
+            // If it is another's by now, it stays so.
+            let _ = (entry.whose()).compare_exchange(owner, 0, Release, Relaxed);
+            fault!("seat_freed");
+        }
+        for pool in self.pools() {
+            // Its members look what is owed. Done again by who settles in place of a dead one, it does no harm.
+            pool.entry().left().fetch_add(1, Release);
+        }
+    }
+
+    /// What a subscriber of this process, or of a dead one, holds in `slot` is held for who has the seat next.
+    pub(super) fn hold_for(&self, entry: &Entry<'_>, slot: usize, hold: u64) {
+        entry.until().store(clock().saturating_add(hold), Relaxed);
+        // Who sees that it is held sees until when.
+        fence(Release);
+        self.core.hand_over(slot, HELD);
+    }
+
+    /// Whether what the worker of the entry `index` has still to read is to be held when the process in `place` has gone.
+    fn is_to_be_held(&self, index: usize, place: Place, hold: u64) -> bool {
+        let Some(pool) = self.pool_about(index) else {
+            return hold > 0;
+        };
+        match self.company(&pool, |_, other| other == place) {
+            Company::Nobody => hold > 0,
+            Company::Coming => hold > 0 || pool.owed(index).is_some(),
+            Company::Holds => pool.owed(index).is_some(),
+        }
+    }
+
+    pub(super) fn slot_of(&self, entry: &Entry<'_>) -> Option<usize> {
+        let slot = (entry.slot().load(Acquire) as usize).checked_sub(1)?;
+        (slot < self.parts.sizes.members).then_some(slot)
+    }
+
+    /// Whether a slot is held for a worker that has still to come.
+    pub(super) fn is_held(&self, slot: usize) -> bool {
+        self.core.owner_of(slot) == Some(HELD)
+    }
+
+    /// Frees what has been held for long enough, or for nobody. Says whether there was any, and for how long the next is held.
+    pub(super) fn free_held(&self) -> (bool, Option<Duration>) {
+        let (mut freed, mut next) = (false, None::<u64>);
+        for slot in (0..self.parts.sizes.members).filter(|&slot| self.is_held(slot)) {
+            let left = self.left(slot);
+            if left > 0 {
+                next = Some(next.map_or(left, |next| next.min(left)));
+                continue;
+            }
+            // Who holds the door may be stopped, and this thread has more to do.
+            let here = try_hold_house();
+            let Some(Ok(Some(_door))) = here.as_ref().map(|_| lock::try_door(&self.file)) else {
+                next = Some(0);
+                continue;
+            };
+            // Nobody has come, nor anything been held anew, before the door was closed.
+            if self.is_held(slot) && self.left(slot) == 0 {
+                // First, or the entry might name another's slot later. One that nobody names is found here again.
+                for (_, entry) in self.entries_of(slot) {
+                    entry.slot().store(0, Relaxed);
+                }
+                fault!("seat_forgotten");
+                self.core.free_slot(slot);
+                freed = true;
+            }
+        }
+        (freed, next.map(Duration::from_nanos))
+    }
+
+    /// The workers whose subscriber has, or had, this slot, by the numbers of their entries.
+    pub(super) fn entries_of(&self, slot: usize) -> impl Iterator<Item = (usize, Entry<'_>)> {
+        let entry = |at| (at, self.words.worker(&self.parts, at));
+        let entries = (0..self.parts.sizes.workers).map(entry);
+        entries.filter(move |(_, entry)| self.slot_of(entry) == Some(slot))
+    }
+
+    /// For how many nanoseconds a slot that is held is held still.
+    fn left(&self, slot: usize) -> u64 {
+        // It was seen to be held: until when was said before that.
+        fence(Acquire);
+        let now = clock();
+        let left = |(index, entry): (usize, Entry<'_>)| {
+            let left = entry.until().load(Relaxed).saturating_sub(now);
+            let Some(pool) = self.pool_about(index) else {
+                return left;
+            };
+            match (self.company(&pool, |_, _| false), pool.owed(index)) {
+                (Company::Nobody, _) | (Company::Coming, None) => left,
+                // They hold it themselves.
+                (Company::Holds, None) => 0,
+                // They will take it over.
+                (Company::Coming | Company::Holds, Some(_)) => u64::MAX,
+            }
+        };
+        self.entries_of(slot).map(left).max().unwrap_or(0)
+    }
+}
+
+/// The system's clock of nanoseconds, the same for all processes.
+fn clock() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}

@@ -1,0 +1,443 @@
+//! A seat in a pool: this process is one of those that run a worker together.
+
+use core::fmt;
+use std::sync::Arc;
+
+use super::desk::{Desk, HELD};
+use super::error::{SharedError, SharedFault};
+use super::house::hold_house;
+use super::layout::{Entry, Kind};
+use super::lock;
+use super::pool::{Company, PoolWords};
+use super::presence::Presence;
+use super::seat::{NONE, patiently, runner};
+use crate::bus::turns::{self, word_of};
+use crate::bus::{Bus, JoinError, ReadError, Start, Subscriber, Tag};
+use crate::sync::Ordering::{AcqRel, Acquire, Relaxed, Release};
+
+/// A seat in a pool of a shared bus, and what it has taken.
+pub(crate) struct PoolSeat {
+    presence: Arc<Presence>,
+    pool: usize,
+    index: usize,
+    /// The slot of its subscriber, which it gives back; if it has one.
+    slot: Option<usize>,
+    /// What it has taken last.
+    range: (u64, u64),
+    /// Before here nothing is left to take, and nothing but what it has taken is its own.
+    end: u64,
+    /// Up to where it has said last that all it has taken is handled.
+    said: u64,
+    /// What the pool said of those who have left it when there was nothing that they owe.
+    seen: Option<u64>,
+    /// Seats that it has left for another, and what they had taken: their answers wait for room still.
+    behind: Vec<(usize, u64)>,
+}
+
+/// What a pool's member could not do.
+pub(crate) enum Trouble {
+    /// What the bus says can't be.
+    Shared(SharedError),
+    /// The bus could not be read.
+    Read(ReadError),
+    /// What a dead member owed is not retained: it is lost.
+    Missed { position: u64, oldest: u64 },
+}
+
+/// What came of an attempt to take something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Took {
+    Something,
+    /// Another was faster.
+    Late,
+    /// Nothing is there.
+    Nothing,
+}
+
+impl PoolSeat {
+    /// Takes a seat in the pool that runs `worker`.
+    pub(super) fn take(presence: &Arc<Presence>, worker: &str) -> Result<Self, SharedError> {
+        patiently(presence, worker, || Self::try_take(presence, worker))
+    }
+
+    fn try_take(presence: &Arc<Presence>, worker: &str) -> Result<Self, SharedError> {
+        let desk = presence.desk();
+        let fault = |fault| SharedError::new(&desk.path, fault);
+        let _here = hold_house();
+        let _door = lock::door(&desk.file).map_err(|e| desk.system("waiting for the door", e))?;
+        let index = desk.pool_named(worker).map_err(fault)?;
+        let (pool, owner) = (desk.pool(index).map_err(fault)?, desk.place.owner());
+        // What can't be read stops here.
+        pool.turn().map_err(fault)?;
+        let owed = pool.left_behind().into_iter().map(|(index, _)| index);
+        let free = pool.seats().map(|(index, _)| index);
+        // One who moves to what a dead one has left may be faster.
+        let take = |&index: &usize| {
+            let seat = pool.seat_entry(index);
+            let take = |seat: Entry<'_>| {
+                seat.whose()
+                    .compare_exchange(0, owner.into(), AcqRel, Relaxed)
+            };
+            seat.is_some_and(|seat| take(seat).is_ok())
+        };
+        let taken = owed.chain(free).find(take);
+        let index = match taken {
+            Some(index) => index,
+            None => {
+                let index = desk.free_entry().map_err(fault)?;
+                let entry = desk.words.worker(&desk.parts, index);
+                entry.set_seat(pool.index());
+                entry.whose().store(owner.into(), Relaxed);
+                entry.state().store(Kind::Seat.state(), Release);
+                index
+            }
+        };
+        fault!("seat_taken");
+        let range = pool.owed(index).unwrap_or((0, 0));
+        let entry = desk.words.worker(&desk.parts, index);
+        Ok(Self {
+            presence: Arc::clone(presence),
+            pool: pool.index(),
+            index,
+            slot: None,
+            range,
+            end: range.1,
+            said: entry.at().load(Acquire),
+            seen: None,
+            behind: Vec::new(),
+        })
+    }
+
+    fn desk(&self) -> &Desk {
+        self.presence.desk()
+    }
+
+    fn error(&self, fault: SharedFault) -> SharedError {
+        SharedError::new(&self.desk().path, fault)
+    }
+
+    fn pool(&self) -> Result<PoolWords<'_>, SharedError> {
+        self.desk()
+            .pool(self.pool)
+            .map_err(|fault| self.error(fault))
+    }
+
+    /// The oldest position at which anything may be left to do, if the pool has begun.
+    pub(crate) fn starts(&self) -> Result<Option<u64>, SharedError> {
+        let pool = self.pool()?;
+        let next = pool.next().map_err(|fault| self.error(fault))?;
+        let own = (self.range.0 < self.range.1).then_some(self.range.0);
+        let behind = pool.left_behind().into_iter().map(|(_, range)| range.0);
+        Ok(next.map(|next| behind.chain(own).fold(next, u64::min)))
+    }
+
+    /// Says which slot the member's subscriber has: what was held for the seat until now is not any more. The first of all says where the pool
+    /// begins. `false`: another has begun it before the subscriber's start; it has to begin there.
+    pub(crate) fn sit(&mut self, subscriber: &mut Subscriber) -> Result<bool, SharedError> {
+        let presence = Arc::clone(&self.presence);
+        let desk = presence.desk();
+        {
+            let _here = hold_house();
+            let _door =
+                { lock::door(&desk.file) }.map_err(|e| desk.system("waiting for the door", e))?;
+            let pool = self.pool()?;
+            match pool.next().map_err(|fault| self.error(fault))? {
+                None => pool.entry().at().store(subscriber.start(), Release),
+                Some(next) if next < subscriber.start() => return Ok(false),
+                Some(_) => {}
+            }
+            fault!("pool_begun");
+            let entry = desk.words.worker(&desk.parts, self.index);
+            desk.seat_in(&entry, subscriber.slot());
+        }
+        self.slot = Some(subscriber.slot());
+        subscriber.stay();
+        subscriber.pass_to(self.range.0);
+        // What was held for the pool as long as nobody was there.
+        desk.settle_all();
+        Ok(true)
+    }
+
+    /// Before here nothing is left to take, and nothing but what this member has taken is its own.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Whether somebody has left the pool who may owe something.
+    pub(crate) fn is_called(&self) -> bool {
+        let desk = self.desk();
+        let entry = desk.words.worker(&desk.parts, self.pool);
+        self.seen != Some(entry.left().load(Acquire))
+    }
+
+    /// Moves to the seat of one who has left and owes something, with what it has taken; `subscriber` stands where that begins, then. `false`:
+    /// nobody owes anything.
+    pub(crate) fn move_on(
+        &mut self,
+        bus: &Bus,
+        subscriber: &mut Subscriber,
+    ) -> Result<bool, Trouble> {
+        let presence = Arc::clone(&self.presence);
+        let desk = presence.desk();
+        let damaged = |fault| Trouble::Shared(SharedError::new(&desk.path, fault));
+        let pool = desk.pool(self.pool).map_err(damaged)?;
+        loop {
+            let left = pool.entry().left().load(Acquire);
+            let Some(&(index, _)) = pool.left_behind().first() else {
+                self.seen = Some(left);
+                return Ok(false);
+            };
+            let entry = desk.words.worker(&desk.parts, index);
+            let taken =
+                { entry.whose() }.compare_exchange(0, desk.place.owner().into(), AcqRel, Relaxed);
+            if taken.is_err() {
+                continue;
+            }
+            fault!("seat_adopted");
+            let give_back = || entry.whose().store(0, Release);
+            // Another may have had it in between.
+            let Some((from, to)) = pool.owed(index) else {
+                give_back();
+                continue;
+            };
+            if let Err(fault) = sound(to, bus.tail()) {
+                give_back();
+                return Err(damaged(fault));
+            }
+            // No other has the seat, so nobody else takes over what is held for it; and while this process lives it is not freed.
+            let held = desk.slot_of(&entry).filter(|&slot| desk.is_held(slot));
+            let mut other = held.and_then(|slot| bus.take_over(slot, HELD, from));
+            if other.is_none() && subscriber.position() > from {
+                match bus.subscribe(Start::At(from)) {
+                    Ok(joined) => other = Some(joined),
+                    Err(JoinError::Gone { position, oldest }) => {
+                        entry.at().store(to, Release);
+                        give_back();
+                        return Err(Trouble::Missed { position, oldest });
+                    }
+                    // There is no slot now. It asks again.
+                    Err(_) => {
+                        give_back();
+                        std::thread::sleep(core::time::Duration::from_millis(1));
+                        return Ok(false);
+                    }
+                }
+            }
+            let before = self.slot;
+            if let Some(mut other) = other {
+                other.stay();
+                other.hold_back();
+                *subscriber = other;
+            }
+            let slot = subscriber.slot();
+            entry.slot().store(slot as u64 + 1, Release);
+            fault!("seat_moved");
+            self.leave(before.filter(|&before| before != slot));
+            self.index = index;
+            self.slot = Some(slot);
+            self.range = (from, to);
+            self.end = to;
+            self.said = entry.at().load(Acquire);
+            subscriber.pass_to(from);
+            return Ok(true);
+        }
+    }
+
+    /// Leaves the seat for another, and gives back a slot.
+    fn leave(&mut self, slot: Option<usize>) {
+        let desk = self.presence.desk();
+        let entry = desk.words.worker(&desk.parts, self.index);
+        entry.slot().store(0, Relaxed);
+        if let Some(slot) = slot {
+            desk.core.leave(slot);
+        }
+        fault!("seat_left");
+        if self.said < self.range.1 {
+            self.behind.push((self.index, self.range.1));
+        } else {
+            entry.whose().store(0, Release);
+        }
+    }
+
+    /// Takes what `takes` takes of the records that are there, and that nobody has taken; passes over what others have.
+    pub(crate) fn take_some(
+        &mut self,
+        bus: &Bus,
+        subscriber: &mut Subscriber,
+        takes: impl FnMut(u64, Tag) -> bool,
+    ) -> Result<Took, Trouble> {
+        let pool = self.pool().map_err(Trouble::Shared)?;
+        let damaged = |fault| Trouble::Shared(self.error(fault));
+        let turn = pool.turn().map_err(damaged)?;
+        if subscriber.position() < turn.next {
+            sound(turn.next, bus.tail()).map_err(damaged)?;
+            // What others have taken was finished when they took it.
+            subscriber.pass_to(turn.next);
+        }
+        let to = subscriber.look_ahead(takes).map_err(Trouble::Read)?;
+        let from = if self.said < self.range.1 {
+            // Its answers wait for room still: if this process dies, it was not handled.
+            self.said.max(self.range.0)
+        } else {
+            turn.next
+        };
+        let took = if to <= turn.next {
+            Took::Nothing
+        } else if turns::take(&pool, &turn, self.index, (from, to)) {
+            Took::Something
+        } else {
+            Took::Late
+        };
+        self.end = self.end.max(turn.next);
+        if took == Took::Something {
+            self.range = (from, to);
+            self.end = to;
+        }
+        Ok(took)
+    }
+
+    /// Says that the member has handled all that it has taken before `position`, and has nothing to send of it any more.
+    pub(crate) fn store(&mut self, position: u64) {
+        let position = position.min(self.end);
+        let desk = self.presence.desk();
+        if position > self.said {
+            self.said = position;
+            let entry = desk.words.worker(&desk.parts, self.index);
+            entry.at().store(position, Release);
+            fault!("seat_said");
+        }
+        for (index, end) in self.behind.drain(..) {
+            let entry = desk.words.worker(&desk.parts, index);
+            entry.at().store(end, Release);
+            entry.whose().store(0, Release);
+        }
+    }
+}
+
+/// Whether a position of a record, or of the end of one, can be that.
+fn sound(position: u64, tail: u64) -> Result<(), SharedFault> {
+    if position % crate::bus::PAYLOAD_ALIGN as u64 == 0 && position <= tail {
+        return Ok(());
+    }
+    let what = "position of a pool";
+    Err(SharedFault::Damaged {
+        what,
+        found: position,
+    })
+}
+
+impl Desk {
+    /// The pool of the entry `index`.
+    fn pool(&self, index: usize) -> Result<PoolWords<'_>, SharedFault> {
+        let (what, found) = ("entry of a pool", index as u64);
+        let pool = PoolWords::of(&self.words, &self.parts, index);
+        pool.ok_or(SharedFault::Damaged { what, found })
+    }
+
+    /// The entry of the pool that runs `worker`; makes it one, if it is not. The caller holds the door.
+    fn pool_named(&self, worker: &str) -> Result<usize, SharedFault> {
+        let index = match self.worker_named(worker) {
+            Some(index) => index,
+            None => self.free_entry()?,
+        };
+        let entry = self.words.worker(&self.parts, index);
+        match entry.kind() {
+            Kind::Pool => return Ok(index),
+            Kind::Worker => {
+                if let Some(process) = runner(self, entry.whose().load(Acquire)) {
+                    let worker = worker.to_owned();
+                    return Err(SharedFault::WorkerRuns { worker, process });
+                }
+                // It was a pool before, perhaps, and is forgotten. Else it goes on where it had got.
+                self.free_seats_of(index);
+            }
+            Kind::Free | Kind::Seat => {
+                entry.set_name(worker);
+                entry.at().store(NONE, Relaxed);
+                entry.whose().store(0, Relaxed);
+                entry.slot().store(0, Relaxed);
+            }
+        }
+        entry.last().store(word_of(0, index), Relaxed);
+        fault!("seat_named");
+        entry.state().store(Kind::Pool.state(), Release);
+        Ok(index)
+    }
+
+    /// Forgets up to where a pool has got, and what its members owe. The caller holds the door.
+    pub(super) fn forget_pool(&self, index: usize, worker: &str) -> Result<(), SharedFault> {
+        let pool = self.pool(index)?;
+        if self.company(&pool, |_, _| false) != Company::Nobody {
+            return Err(self.pool_runs(&pool, worker));
+        }
+        let entry = pool.entry();
+        entry.at().store(NONE, Relaxed);
+        entry.state().store(Kind::Worker.state(), Release);
+        fault!("pool_forgotten");
+        self.free_seats_of(index);
+        Ok(())
+    }
+
+    /// Frees the entries of all seats in a pool that is none any more.
+    fn free_seats_of(&self, pool: usize) {
+        for index in 0..self.parts.sizes.workers {
+            let entry = self.words.worker(&self.parts, index);
+            if entry.kind() == Kind::Seat && entry.pool().load(Acquire) == pool as u64 {
+                entry.state().store(Kind::Free.state(), Release);
+            }
+        }
+    }
+
+    /// Why a worker that is a pool can't be run alone, or be forgotten.
+    pub(super) fn pool_runs(&self, pool: &PoolWords<'_>, worker: &str) -> SharedFault {
+        let worker = worker.to_owned();
+        let runs = |(_, seat): (usize, Entry<'_>)| runner(self, seat.whose().load(Acquire));
+        match pool.seats().find_map(runs) {
+            Some(process) => SharedFault::WorkerRuns { worker, process },
+            None => SharedFault::WorkerIsPool { worker },
+        }
+    }
+}
+
+impl Drop for PoolSeat {
+    fn drop(&mut self) {
+        let desk = self.presence.desk();
+        for &(index, _) in &self.behind {
+            let entry = desk.words.worker(&desk.parts, index);
+            entry.whose().store(0, Release);
+        }
+        let entry = desk.words.worker(&desk.parts, self.index);
+        let owes = self.said < self.range.1;
+        if let Some(slot) = self.slot {
+            let others = || {
+                let pool = self.pool();
+                let own = |index, _| index == self.index;
+                pool.is_ok_and(|pool| desk.company(&pool, own) != Company::Nobody)
+            };
+            if owes && (desk.hold > 0 || others()) {
+                desk.hold_for(&entry, slot, desk.hold);
+            } else {
+                entry.slot().store(0, Relaxed);
+                desk.core.leave(slot);
+            }
+        }
+        entry.whose().store(0, Release);
+        if owes || !self.behind.is_empty() {
+            desk.words
+                .worker(&desk.parts, self.pool)
+                .left()
+                .fetch_add(1, Release);
+            desk.core.rouse_all();
+        }
+    }
+}
+
+impl fmt::Debug for PoolSeat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolSeat")
+            .field("index", &self.index)
+            .field("range", &self.range)
+            .field("said", &self.said)
+            .finish_non_exhaustive()
+    }
+}

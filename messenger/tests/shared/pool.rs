@@ -1,0 +1,517 @@
+//! A worker that several processes run together: each record is handled by one of them.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use messenger::bus::Start;
+use messenger::shared::{LookedWorker, SharedBus, SharedFault};
+use messenger::{Handle, Handler, Message, Outbox, Result, Running, StartError, messenger};
+
+use crate::kit::{Other, fresh, say, until, wait_for_a_byte};
+
+/// How many records a member takes at a time.
+pub(crate) const BATCH: usize = 4;
+
+/// What is to be done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Message)]
+#[message(id = 1, codec = zero_copy)]
+#[repr(C)]
+pub(crate) struct Job {
+    n: u64,
+}
+
+pub(crate) fn job(n: u64) -> Job {
+    Job { n }
+}
+
+/// What has been done, and so long that a few fill a ring.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Message)]
+#[message(id = 2, codec = zero_copy)]
+#[repr(C)]
+struct Done {
+    n: u64,
+    filling: [u64; 11],
+}
+
+/// The test.
+#[derive(Handler)]
+#[handler(id = 1, sends(Job))]
+pub(crate) struct Boss;
+
+#[derive(Handler)]
+#[handler(id = 2, sends(Done))]
+struct Hand {
+    log: Log,
+    config: Config,
+}
+
+impl Handle<Job> for Hand {
+    fn handle(&mut self, job: &Job, out: &mut Outbox<'_, Self>) -> Result {
+        let Config {
+            number,
+            pause,
+            answers,
+            ..
+        } = self.config;
+        assert!(self.config.panics_at != job.n, "as it was told");
+        self.log.add([job.n, number]);
+        if !pause.is_zero() {
+            thread::sleep(pause);
+        }
+        let (n, filling) = (job.n, [0; 11]);
+        for _ in 0..answers {
+            out.send(&Done { n, filling })?;
+        }
+        Ok(())
+    }
+}
+
+messenger! {
+    Works(config: Config);
+    Crew (pool = true, batch = BATCH, on_panic = stop_worker):
+        handlers: [ hand: Hand = config.hand() ]
+        routes: [ Boss, Job: [hand] ]
+    drop: [ Hand, Done ]
+    outside: [ Boss ]
+}
+
+/// The same table, when it had no pool.
+mod alone {
+    use super::{Boss, Config, Done, Hand, Job};
+
+    messenger::messenger! {
+        pub(super) Works(config: Config);
+        Crew:
+            handlers: [ hand: Hand = config.hand() ]
+            routes: [ Boss, Job: [hand] ]
+        drop: [ Hand, Done ]
+        outside: [ Boss ]
+    }
+}
+
+/// Which of the members it is, and how it behaves.
+#[derive(Clone)]
+pub(crate) struct Config {
+    pub(crate) dir: PathBuf,
+    pub(crate) number: u64,
+    /// How long a job takes.
+    pub(crate) pause: Duration,
+    pub(crate) answers: u64,
+    pub(crate) panics_at: u64,
+}
+
+impl Config {
+    fn hand(&self) -> Hand {
+        Hand {
+            log: Log::open(&self.dir.join("log")),
+            config: self.clone(),
+        }
+    }
+}
+
+/// Which jobs were done, and by whom, in a file of all processes that survives each.
+struct Log(File);
+
+impl Log {
+    fn open(path: &Path) -> Self {
+        let mut options = OpenOptions::new();
+        Self(options.append(true).create(true).open(path).unwrap())
+    }
+
+    fn add(&mut self, entry: [u64; 2]) {
+        let bytes = entry.map(u64::to_le_bytes).concat();
+        assert_eq!(self.0.write(&bytes).unwrap(), bytes.len());
+    }
+
+    fn read(path: &Path) -> Vec<(u64, u64)> {
+        let bytes = std::fs::read(path).unwrap_or_default();
+        assert_eq!(bytes.len() % 16, 0);
+        let number = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().unwrap());
+        let entry = |bytes: &[u8]| (number(&bytes[..8]), number(&bytes[8..]));
+        bytes.chunks(16).map(entry).collect()
+    }
+}
+
+/// A process that is a member, in the words of the one that started it: `bus dir number pause answers panics_at`.
+pub(crate) fn child(told: &str) {
+    let told: Vec<&str> = told.split(' ').collect();
+    let [bus, dir, number, pause, answers, panics_at] = told[..] else {
+        panic!("{told:?}");
+    };
+    let bus = SharedBus::open(bus).unwrap();
+    let config = Config {
+        dir: dir.into(),
+        number: number.parse().unwrap(),
+        pause: Duration::from_micros(pause.parse().unwrap()),
+        answers: answers.parse().unwrap(),
+        panics_at: panics_at.parse().unwrap(),
+    };
+    match Works::builder(&bus, config).start(Start::Oldest).run() {
+        Ok(running) => {
+            say("runs");
+            wait_for_a_byte();
+            match running.stop() {
+                Ok(report) if report.failures.is_empty() => say("stopped"),
+                Ok(report) => say(format!("failed: {report}").replace('\n', "; ")),
+                Err(error) => say(format!("failed: {error}")),
+            }
+        }
+        Err(error) => say(error),
+    }
+}
+
+/// A bus, the directory of the log, and the process that sends.
+pub(crate) struct Place {
+    pub(crate) bus: SharedBus,
+    running: Option<Running<Works>>,
+    pub(crate) config: Config,
+}
+
+impl Place {
+    pub(crate) fn new(bytes: usize, hold: Duration) -> Self {
+        let options = SharedBus::options().bytes(bytes).hold_for_workers(hold);
+        let bus = options.create(&fresh()).unwrap();
+        let dir = std::env::temp_dir().join(format!("messenger-{}", bus.name()));
+        std::fs::create_dir(&dir).unwrap();
+        let config = Config {
+            dir,
+            number: 0,
+            pause: Duration::ZERO,
+            answers: 0,
+            panics_at: u64::MAX,
+        };
+        let running = Works::builder(&bus, config.clone())
+            .outside()
+            .run()
+            .unwrap();
+        Self {
+            bus,
+            running: Some(running),
+            config,
+        }
+    }
+
+    /// Starts a member, perhaps killed at a point.
+    pub(crate) fn start_at(&self, number: u64, fault: Option<&str>) -> Other {
+        let Config {
+            dir,
+            pause,
+            answers,
+            panics_at,
+            ..
+        } = &self.config;
+        let (name, dir, pause) = (self.bus.name(), dir.display(), pause.as_micros());
+        let told = format!("{name} {dir} {number} {pause} {answers} {panics_at}");
+        Other::start_with("pool", &told, fault.map(|at| ("MESSENGER_FAULT", at)))
+    }
+
+    pub(crate) fn start(&self, number: u64) -> Other {
+        let mut other = self.start_at(number, None);
+        assert_eq!(other.line(), "runs");
+        other
+    }
+
+    pub(crate) fn publisher(&self) -> messenger::SourcePublisher<Boss> {
+        self.running.as_ref().unwrap().publisher::<Boss>().unwrap()
+    }
+
+    /// Sends these numbers, from a thread.
+    pub(crate) fn send(&self, numbers: core::ops::RangeInclusive<u64>) -> thread::JoinHandle<()> {
+        let mut publisher = self.publisher();
+        thread::spawn(move || {
+            for n in numbers {
+                publisher.send(&Job { n }).unwrap();
+            }
+        })
+    }
+
+    pub(crate) fn log(&self) -> Vec<(u64, u64)> {
+        Log::read(&self.config.dir.join("log"))
+    }
+
+    /// Waits until so many jobs are done, or have been begun at least; says how often each was, and by whom.
+    pub(crate) fn wait(&self, jobs: u64) -> BTreeMap<u64, Vec<u64>> {
+        let mut by = BTreeMap::<u64, Vec<u64>>::new();
+        until("all jobs", || {
+            by.clear();
+            for (n, who) in self.log() {
+                by.entry(n).or_default().push(who);
+            }
+            by.len() as u64 >= jobs
+        });
+        by
+    }
+
+    pub(crate) fn crew(&self) -> LookedWorker {
+        let worker = self.bus.workers().pop().unwrap();
+        assert_eq!(worker.name, "Works.Crew");
+        worker
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.running = None;
+        let _ = std::fs::remove_dir_all(&self.config.dir);
+    }
+}
+
+pub(crate) const HOLD: Duration = Duration::from_secs(20);
+
+/// Stops a member in good order.
+pub(crate) fn stop(mut other: Other) {
+    other.child.stdin.take().unwrap().write_all(b"!").unwrap();
+    assert_eq!(other.line(), "stopped");
+    assert!(other.child.wait().unwrap().success());
+}
+
+/// That each of the numbers up to `last` was done once, and how many each member did.
+fn once(by: &BTreeMap<u64, Vec<u64>>, last: u64) -> BTreeMap<u64, usize> {
+    let mut counts = BTreeMap::new();
+    for n in 1..=last {
+        let [who] = by[&n][..] else {
+            panic!("{n} was done by {:?}", by[&n]);
+        };
+        *counts.entry(who).or_default() += 1;
+    }
+    assert_eq!(by.len() as u64, last);
+    counts
+}
+
+#[test]
+fn three_processes_share_the_work() {
+    let mut place = Place::new(1 << 16, HOLD);
+    place.config.pause = Duration::from_micros(100);
+    let members: Vec<_> = (1..=3).map(|number| place.start(number)).collect();
+    place.send(1..=3000).join().unwrap();
+    let counts = once(&place.wait(3000), 3000);
+    println!("{counts:?}");
+    assert_eq!(counts.len(), 3, "{counts:?}");
+    assert!(counts.values().all(|&count| count > 100), "{counts:?}");
+    let crew = place.crew();
+    let mut pids: Vec<_> = members.iter().map(|member| member.child.id()).collect();
+    pids.sort_unstable();
+    let seats = crew.members.unwrap();
+    let mut seen: Vec<_> = seats
+        .iter()
+        .map(|it| it.process.as_ref().unwrap().pid)
+        .collect();
+    seen.sort_unstable();
+    assert_eq!(seen, pids);
+    for member in members {
+        stop(member);
+    }
+    let crew = place.crew();
+    assert_eq!((crew.lag, crew.members), (Some(0), Some(Vec::new())));
+    once(&place.wait(3000), 3000);
+}
+
+/// On a ring that is always full: members wait for room, and for records, all the time.
+#[test]
+fn two_processes_share_a_small_ring() {
+    let place = Place::new(1 << 12, HOLD);
+    let _members = [place.start(1), place.start(2)];
+    place.send(1..=20_000).join().unwrap();
+    println!("{:?}", once(&place.wait(20_000), 20_000));
+}
+
+#[test]
+fn members_come_and_leave_while_it_runs() {
+    const JOBS: u64 = 6000;
+    let mut place = Place::new(1 << 12, Duration::ZERO);
+    place.config.pause = Duration::from_micros(20);
+    let first = place.start(0);
+    let sending = place.send(1..=JOBS);
+    let mut last = None;
+    for number in 1..=12 {
+        let next = place.start(number);
+        thread::sleep(Duration::from_millis(number % 4));
+        if let Some(last) = last.replace(next) {
+            stop(last);
+        }
+    }
+    stop(first);
+    sending.join().unwrap();
+    let counts = once(&place.wait(JOBS), JOBS);
+    println!("{counts:?}");
+    assert!(counts.len() > 4, "{counts:?}");
+}
+
+#[test]
+fn a_pool_goes_on_where_its_last_member_stopped() {
+    let place = Place::new(1 << 16, Duration::ZERO);
+    let sending = place.send(1..=1000);
+    for number in 1..=4 {
+        let member = place.start(number);
+        thread::sleep(Duration::from_millis(2));
+        stop(member);
+    }
+    sending.join().unwrap();
+    let _last = place.start(5);
+    once(&place.wait(1000), 1000);
+}
+
+#[test]
+fn what_a_stopped_process_has_taken_waits_for_it() {
+    let mut place = Place::new(1 << 16, HOLD);
+    place.config.pause = Duration::from_millis(5);
+    let slow = place.start(1);
+    place.send(1..=20).join().unwrap();
+    until("it has begun", || !place.log().is_empty());
+    slow.signal("-STOP");
+    place.config.pause = Duration::ZERO;
+    let _others = [place.start(2), place.start(3)];
+    place.send(21..=500).join().unwrap();
+    let most = BATCH as u64;
+    place.wait(500 - most);
+    thread::sleep(Duration::from_millis(300));
+    let done = place.wait(1);
+    let crew = place.crew();
+    let owes: Vec<_> = { crew.members.unwrap().into_iter() }
+        .filter_map(|it| Some((it.process?.pid, it.owes?)))
+        .collect();
+    assert_eq!(owes.len(), 1, "{owes:?}");
+    assert_eq!(owes[0].0, slow.child.id());
+    assert_eq!(crew.position, Some(owes[0].1.start));
+    assert!(
+        (500 - most..500).contains(&(done.len() as u64)),
+        "{}",
+        done.len()
+    );
+    slow.signal("-CONT");
+    once(&place.wait(500), 500);
+    until("nothing is owed", || place.crew().lag == Some(0));
+}
+
+#[test]
+fn what_a_member_that_panics_had_taken_is_done_by_another() {
+    let mut place = Place::new(1 << 16, Duration::ZERO);
+    place.config.pause = Duration::from_millis(1);
+    place.config.panics_at = 9;
+    let member = place.start(1);
+    place.send(1..=12).join().unwrap();
+    until("the panic", || place.log().iter().any(|(n, _)| *n == 8));
+    // Nobody else is there; so what it owes is as what any worker has still to read that was stopped.
+    until("its end", || {
+        place
+            .crew()
+            .members
+            .unwrap()
+            .iter()
+            .all(|it| it.process.is_none())
+    });
+    place.config.panics_at = u64::MAX;
+    let _other = place.start(2);
+    place.send(13..=100).join().unwrap();
+    let by = place.wait(99);
+    assert!(
+        !by.contains_key(&9),
+        "the record at fault is not given again"
+    );
+    assert!(by.values().all(|who| who.len() == 1), "{by:?}");
+    drop(member);
+}
+
+#[test]
+fn a_pool_that_is_full_of_its_own_answers_goes_on() {
+    let mut place = Place::new(1 << 12, HOLD);
+    place.config.answers = 3;
+    let alone = place.start(1);
+    place.send(1..=500).join().unwrap();
+    once(&place.wait(500), 500);
+    let other = place.start(2);
+    place.send(501..=3000).join().unwrap();
+    println!("{:?}", once(&place.wait(3000), 3000));
+    stop(alone);
+    stop(other);
+}
+
+#[test]
+fn a_worker_runs_together_or_alone() {
+    let place = Place::new(1 << 16, HOLD);
+    let alone = |place: &Place| {
+        let builder = alone::Works::builder(&place.bus, place.config.clone());
+        builder.start(Start::Oldest).run()
+    };
+    let fault = |error: StartError| match error {
+        StartError::Shared(error) => error,
+        error => panic!("{error}"),
+    };
+    // It ran alone first, and goes on as a pool.
+    let running = alone(&place).unwrap();
+    place.send(1..=10).join().unwrap();
+    place.wait(10);
+    let mut refused = place.start_at(1, None);
+    assert!(refused.line().contains("`Works.Crew` runs already"));
+    running.stop().unwrap();
+    let member = place.start(1);
+    place.send(11..=20).join().unwrap();
+    once(&place.wait(20), 20);
+    let error = fault(alone(&place).unwrap_err());
+    assert!(
+        matches!(error.fault(), SharedFault::WorkerRuns { process, .. } if process.pid == member.child.id()),
+        "{error}"
+    );
+    let error = place.bus.forget_worker("Works.Crew").unwrap_err();
+    assert!(
+        matches!(error.fault(), SharedFault::WorkerRuns { .. }),
+        "{error}"
+    );
+    stop(member);
+    let error = fault(alone(&place).unwrap_err());
+    assert!(
+        matches!(error.fault(), SharedFault::WorkerIsPool { .. }),
+        "{error}"
+    );
+    assert!(error.to_string().contains("`pool = true`"), "{error}");
+    // Forgotten, it begins anew, the one way or the other.
+    assert!(place.bus.forget_worker("Works.Crew").unwrap());
+    assert_eq!(place.crew().position, None);
+    let running = alone(&place).unwrap();
+    until("all again", || place.log().len() == 40);
+    running.stop().unwrap();
+    assert!(place.bus.forget_worker("Works.Crew").unwrap());
+    let _member = place.start(1);
+    until("all again", || place.log().len() == 60);
+}
+
+/// Threads are members, too; and a bus of one process has a pool of one.
+#[test]
+fn one_process_may_have_several_members() {
+    let place = Place::new(1 << 12, Duration::ZERO);
+    let run = |number| {
+        let config = Config {
+            number,
+            pause: Duration::from_micros(50),
+            ..place.config.clone()
+        };
+        let builder = Works::builder(&place.bus, config);
+        builder.start(Start::Oldest).run().unwrap()
+    };
+    let running = [run(1), run(2)];
+    place.send(1..=2000).join().unwrap();
+    let counts = once(&place.wait(2000), 2000);
+    assert_eq!(counts.len(), 2, "{counts:?}");
+    for running in running {
+        running.stop().unwrap();
+    }
+    let bus = messenger::bus::Bus::new(messenger::bus::BusConfig::bytes(1 << 12)).unwrap();
+    let dir = place.config.dir.join("one");
+    std::fs::create_dir(&dir).unwrap();
+    let config = Config {
+        dir: dir.clone(),
+        ..place.config.clone()
+    };
+    let running = Works::builder(bus, config).run().unwrap();
+    let mut publisher = running.publisher::<Boss>().unwrap();
+    for n in 1..=1000 {
+        publisher.send(&Job { n }).unwrap();
+    }
+    running.stop().unwrap();
+    let all: Vec<_> = (1..=1000).map(|n| (n, 0)).collect();
+    assert_eq!(Log::read(&dir.join("log")), all);
+}

@@ -1,0 +1,213 @@
+//! Members of a pool are killed, at every store that they do for it and at any time: no job is lost, and only those are done twice that
+//! a dead one had in hand.
+//!
+//! `MESSENGER_SHARED_KILLS` says how many kills are tried of each kind (`ci/nightly.sh`).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::kit::{Other, until};
+use crate::pool::{BATCH, HOLD, Place, stop};
+
+/// Those from here on are never killed.
+const SURVIVOR: u64 = 1 << 32;
+
+fn kills(usual: u64) -> u64 {
+    let asked = std::env::var("MESSENGER_SHARED_KILLS").ok();
+    asked.and_then(|n| n.parse().ok()).unwrap_or(usual)
+}
+
+/// That each of the jobs up to `last` was done, by survivors once at the most, and again only what the dead had in hand.
+fn complete(by: &BTreeMap<u64, Vec<u64>>, last: u64) {
+    let missing: Vec<_> = (1..=last).filter(|n| !by.contains_key(n)).collect();
+    assert!(missing.is_empty(), "missing: {missing:?}");
+    assert_eq!(by.len() as u64, last);
+    let mut again = BTreeMap::<u64, usize>::new();
+    for (n, who) in by {
+        // Whoever was last did it; all before were killed over it.
+        let (_, before) = who.split_last().unwrap();
+        assert!(before.iter().all(|who| *who < SURVIVOR), "{n}: {who:?}");
+        for &victim in before {
+            *again.entry(victim).or_default() += 1;
+        }
+    }
+    let most = again.values().max().copied().unwrap_or(0);
+    let sum: usize = again.values().sum();
+    println!("{last} jobs, {sum} of them again; of one victim {most} at the most");
+    assert!(
+        most <= BATCH,
+        "a dead one had more in hand than a batch: {again:?}"
+    );
+}
+
+/// Sends until it is told; then says how many there were.
+struct Sender {
+    enough: Arc<AtomicBool>,
+    thread: thread::JoinHandle<u64>,
+}
+
+impl Sender {
+    fn new(place: &Place) -> Self {
+        let enough = Arc::new(AtomicBool::new(false));
+        let (told, mut publisher) = (Arc::clone(&enough), place.publisher());
+        let thread = thread::spawn(move || {
+            let mut n = 0;
+            while !told.load(Ordering::Relaxed) {
+                n += 1;
+                publisher.send(&crate::pool::job(n)).unwrap();
+                if n % 64 == 0 {
+                    thread::sleep(Duration::from_micros(300));
+                }
+            }
+            n
+        });
+        Self { enough, thread }
+    }
+
+    fn end(self) -> u64 {
+        self.enough.store(true, Ordering::Relaxed);
+        until("the end of the sending", || self.thread.is_finished());
+        self.thread.join().unwrap()
+    }
+}
+
+/// Waits until a member has died at its point; kills it if it does not come there.
+fn dies(mut victim: Other, patience: Duration) -> bool {
+    let begun = std::time::Instant::now();
+    loop {
+        if victim.child.try_wait().unwrap().is_some() {
+            return true;
+        }
+        if begun.elapsed() > patience {
+            victim.kill();
+            return false;
+        }
+        thread::sleep(Duration::from_micros(200));
+    }
+}
+
+/// The stores of one who comes, takes, finishes, moves to what a dead one has left, and settles for it; and the highest hit that is tried.
+#[cfg(feature = "fault")]
+const POINTS: [(&str, u64); 16] = [
+    ("seat_taken", 1),
+    ("seat_unheld", 1),
+    ("pool_begun", 1),
+    ("turn_named", 40),
+    ("turn_written", 40),
+    ("turn_confirmed", 40),
+    ("turn_taken", 40),
+    ("advanced", 60),
+    ("seat_said", 40),
+    ("seat_adopted", 1),
+    ("slot_taken_over", 1),
+    ("seat_moved", 1),
+    ("seat_left", 1),
+    ("seat_held", 1),
+    ("seat_freed", 2),
+    ("settling", 1),
+];
+
+/// One after the other is killed at a point, and another beside it at a random time, so that there is somebody to adopt from.
+#[cfg(feature = "fault")]
+fn at_every_point(survivors: u64, hold: Duration, bytes: usize) {
+    let rounds = kills(6).div_ceil(3);
+    let mut place = Place::new(bytes, hold);
+    place.config.pause = Duration::from_micros(50);
+    let others: Vec<_> = (0..survivors)
+        .map(|number| place.start(SURVIVOR + number))
+        .collect();
+    if survivors == 0 {
+        // From now on everything is kept for the pool.
+        place.start(0).kill();
+    }
+    let sender = Sender::new(&place);
+    let mut hit = BTreeMap::<&str, u64>::new();
+    let mut number = 1;
+    for round in 0..rounds {
+        for (point, most) in POINTS {
+            let time = 1 + (round * 7 + number) % most;
+            let beside = place.start_at(number, None);
+            let victim = place.start_at(number + 1, Some(&format!("{point}:{time}")));
+            thread::sleep(Duration::from_micros(3000 + number * 617 % 5000));
+            dies(beside, Duration::ZERO);
+            if dies(victim, Duration::from_millis(60)) {
+                *hit.entry(point).or_default() += 1;
+            }
+            number += 2;
+        }
+    }
+    println!("killed at points: {hit:?}");
+    let last = sender_ends(&place, sender, survivors);
+    complete(&place.wait(last), last);
+    until("nothing is owed", || place.crew().lag == Some(0));
+    for other in others {
+        stop(other);
+    }
+    assert!(hit.len() > POINTS.len() / 2, "{hit:?}");
+}
+
+/// Ends the sending; with nobody left, somebody comes to do what there is to do.
+fn sender_ends(place: &Place, sender: Sender, survivors: u64) -> u64 {
+    if survivors > 0 {
+        return sender.end();
+    }
+    let last = place.start(SURVIVOR);
+    let sent = sender.end();
+    place.wait(sent);
+    stop(last);
+    sent
+}
+
+#[cfg(feature = "fault")]
+#[test]
+fn members_are_killed_at_every_point_beside_two_that_live() {
+    at_every_point(2, Duration::ZERO, 1 << 14);
+}
+
+#[cfg(feature = "fault")]
+#[test]
+fn members_are_killed_at_every_point_and_none_lives() {
+    at_every_point(0, HOLD, 1 << 12);
+}
+
+/// At any time, on a small ring, where what isn't held is overwritten at once.
+fn at_any_time(survivors: u64, hold: Duration) {
+    let mut place = Place::new(1 << 12, hold);
+    place.config.pause = Duration::from_micros(30);
+    let others: Vec<_> = (0..survivors)
+        .map(|number| place.start(SURVIVOR + number))
+        .collect();
+    if survivors == 0 {
+        place.start(0).kill();
+    }
+    let sender = Sender::new(&place);
+    let mut running: Vec<Other> = Vec::new();
+    for number in 1..=kills(60) {
+        running.push(place.start_at(number, None));
+        thread::sleep(Duration::from_micros(number * 617 % 9000));
+        if running.len() > 2 {
+            running.remove(0).kill();
+        }
+    }
+    for mut victim in running {
+        victim.kill();
+    }
+    let last = sender_ends(&place, sender, survivors);
+    complete(&place.wait(last), last);
+    for other in others {
+        stop(other);
+    }
+}
+
+#[test]
+fn members_are_killed_at_any_time_beside_one_that_lives() {
+    at_any_time(1, Duration::ZERO);
+}
+
+#[test]
+fn members_are_killed_at_any_time_and_none_lives() {
+    at_any_time(0, HOLD);
+}
