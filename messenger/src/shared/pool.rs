@@ -1,12 +1,13 @@
 //! The words of a pool on a bus: its seats, what each has taken, and what of that it owes still.
 
-use super::desk::Desk;
+use super::desk::{Desk, Stand};
 use super::error::SharedFault;
 use super::layout::{Entry, Kind, Parts, Place, Words};
 use super::seat::NONE;
 use crate::bus::turns::{self, Pool, SeatWords, Turn};
 use crate::sync::AtomicU64;
-use crate::sync::Ordering::Acquire;
+use crate::sync::Ordering::{Acquire, SeqCst};
+use crate::sync::fence;
 
 /// A pool, by the number of its entry.
 #[derive(Clone, Copy)]
@@ -136,11 +137,15 @@ impl Desk {
         pool: &PoolWords<'_>,
         except: impl Fn(usize, Place) -> bool,
     ) -> Company {
+        // Of two who die at once, each is said to be dead before it is asked for the other: one of them at least finds the other dead.
+        fence(SeqCst);
         let of = |(index, seat): (usize, Entry<'_>)| {
             let owner = u32::try_from(seat.whose().load(Acquire)).ok();
             match owner.and_then(Place::of) {
-                Some(place) if !except(index, place) && self.lives(place) => {
-                    if self.slot_of(&seat).is_some() {
+                Some(place) if !except(index, place) && self.is_here(place) => {
+                    // What is held for a seat is not its own before it has a subscriber.
+                    let is_its = |slot| self.core.owner_of(slot) == Some(place.owner());
+                    if self.slot_of(&seat).is_some_and(is_its) {
                         Company::Holds
                     } else {
                         Company::Coming
@@ -150,6 +155,13 @@ impl Desk {
             }
         };
         pool.seats().map(of).max().unwrap_or(Company::Nobody)
+    }
+
+    /// Whether a process is in `place` that lives. (Who settles for a dead one holds its place.)
+    fn is_here(&self, place: Place) -> bool {
+        usize::from(place.index()) < self.parts.sizes.processes
+            && Stand::of(self.entry(place).state().load(Acquire)) == Stand::Here
+            && self.lives(place)
     }
 
     /// The entries of all pools.

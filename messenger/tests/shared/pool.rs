@@ -105,6 +105,50 @@ pub(crate) struct Config {
 }
 
 impl Config {
+    /// How the member 0 behaves that has its log in a directory of the bus's name.
+    pub(crate) fn new(bus: &SharedBus) -> Self {
+        let dir = std::env::temp_dir().join(format!("messenger-{}", bus.name()));
+        std::fs::create_dir(&dir).unwrap();
+        Self {
+            dir,
+            number: 0,
+            pause: Duration::ZERO,
+            answers: 0,
+            panics_at: u64::MAX,
+        }
+    }
+
+    /// Starts a member on the bus of this name, perhaps killed at a point.
+    pub(crate) fn start(&self, name: &str, number: u64, fault: Option<&str>) -> Other {
+        let Self {
+            dir,
+            pause,
+            answers,
+            panics_at,
+            ..
+        } = self;
+        let (dir, pause) = (dir.display(), pause.as_micros());
+        let told = format!("{name} {dir} {number} {pause} {answers} {panics_at}");
+        Other::start_with("pool", &told, fault.map(|at| ("MESSENGER_FAULT", at)))
+    }
+
+    pub(crate) fn log(&self) -> Vec<(u64, u64)> {
+        Log::read(&self.dir.join("log"))
+    }
+
+    /// Waits until so many jobs have been done; says how often each was, and by whom.
+    pub(crate) fn wait(&self, jobs: u64) -> BTreeMap<u64, Vec<u64>> {
+        let mut by = BTreeMap::<u64, Vec<u64>>::new();
+        until("all jobs", || {
+            by.clear();
+            for (n, who) in self.log() {
+                by.entry(n).or_default().push(who);
+            }
+            by.len() as u64 >= jobs
+        });
+        by
+    }
+
     fn hand(&self) -> Hand {
         Hand {
             log: Log::open(&self.dir.join("log")),
@@ -175,15 +219,7 @@ impl Place {
     pub(crate) fn new(bytes: usize, hold: Duration) -> Self {
         let options = SharedBus::options().bytes(bytes).hold_for_workers(hold);
         let bus = options.create(&fresh()).unwrap();
-        let dir = std::env::temp_dir().join(format!("messenger-{}", bus.name()));
-        std::fs::create_dir(&dir).unwrap();
-        let config = Config {
-            dir,
-            number: 0,
-            pause: Duration::ZERO,
-            answers: 0,
-            panics_at: u64::MAX,
-        };
+        let config = Config::new(&bus);
         let running = Works::builder(&bus, config.clone())
             .outside()
             .run()
@@ -197,16 +233,7 @@ impl Place {
 
     /// Starts a member, perhaps killed at a point.
     pub(crate) fn start_at(&self, number: u64, fault: Option<&str>) -> Other {
-        let Config {
-            dir,
-            pause,
-            answers,
-            panics_at,
-            ..
-        } = &self.config;
-        let (name, dir, pause) = (self.bus.name(), dir.display(), pause.as_micros());
-        let told = format!("{name} {dir} {number} {pause} {answers} {panics_at}");
-        Other::start_with("pool", &told, fault.map(|at| ("MESSENGER_FAULT", at)))
+        self.config.start(self.bus.name(), number, fault)
     }
 
     pub(crate) fn start(&self, number: u64) -> Other {
@@ -230,26 +257,31 @@ impl Place {
     }
 
     pub(crate) fn log(&self) -> Vec<(u64, u64)> {
-        Log::read(&self.config.dir.join("log"))
+        self.config.log()
     }
 
-    /// Waits until so many jobs are done, or have been begun at least; says how often each was, and by whom.
     pub(crate) fn wait(&self, jobs: u64) -> BTreeMap<u64, Vec<u64>> {
-        let mut by = BTreeMap::<u64, Vec<u64>>::new();
-        until("all jobs", || {
-            by.clear();
-            for (n, who) in self.log() {
-                by.entry(n).or_default().push(who);
-            }
-            by.len() as u64 >= jobs
-        });
-        by
+        self.config.wait(jobs)
     }
 
     pub(crate) fn crew(&self) -> LookedWorker {
         let worker = self.bus.workers().pop().unwrap();
         assert_eq!(worker.name, "Works.Crew");
         worker
+    }
+}
+
+/// Sends these numbers on a bus, from here.
+#[cfg(feature = "fault")]
+pub(crate) fn send_at_once(
+    bus: &SharedBus,
+    config: &Config,
+    numbers: core::ops::RangeInclusive<u64>,
+) {
+    let running = Works::builder(bus, config.clone()).outside().run().unwrap();
+    let mut publisher = running.publisher::<Boss>().unwrap();
+    for n in numbers {
+        publisher.send(&Job { n }).unwrap();
     }
 }
 

@@ -4,13 +4,23 @@
 //! `MESSENGER_SHARED_KILLS` says how many kills are tried of each kind (`ci/nightly.sh`).
 
 use std::collections::BTreeMap;
+#[cfg(feature = "fault")]
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+#[cfg(feature = "fault")]
+use messenger::shared::SharedBus;
+
 use crate::kit::{Other, until};
 use crate::pool::{BATCH, HOLD, Place, stop};
+#[cfg(feature = "fault")]
+use crate::{
+    kit::fresh,
+    pool::{Config, send_at_once},
+};
 
 /// Those from here on are never killed.
 const SURVIVOR: u64 = 1 << 32;
@@ -89,9 +99,9 @@ fn dies(mut victim: Other, patience: Duration) -> bool {
     }
 }
 
-/// The stores of one who comes, takes, finishes, moves to what a dead one has left, and settles for it; and the highest hit that is tried.
+/// The stores of one who comes, takes and finishes, and the highest hit that is tried.
 #[cfg(feature = "fault")]
-const POINTS: [(&str, u64); 16] = [
+const POINTS: [(&str, u64); 9] = [
     ("seat_taken", 1),
     ("seat_unheld", 1),
     ("pool_begun", 1),
@@ -101,19 +111,27 @@ const POINTS: [(&str, u64); 16] = [
     ("turn_taken", 40),
     ("advanced", 60),
     ("seat_said", 40),
-    ("seat_adopted", 1),
-    ("slot_taken_over", 1),
-    ("seat_moved", 1),
-    ("seat_left", 1),
-    ("seat_held", 1),
-    ("seat_freed", 2),
-    ("settling", 1),
+];
+
+/// The stores of one who settles for dead members, and moves to what they have left.
+#[cfg(feature = "fault")]
+const LEFT: [&str; 10] = [
+    "settling:1",
+    "seat_held:1",
+    "seat_held:2",
+    "seat_freed:1",
+    "seat_freed:2",
+    "settled_all:1",
+    "seat_adopted:1",
+    "slot_taken_over:1",
+    "seat_moved:1",
+    "seat_left:1",
 ];
 
 /// One after the other is killed at a point, and another beside it at a random time, so that there is somebody to adopt from.
 #[cfg(feature = "fault")]
 fn at_every_point(survivors: u64, hold: Duration, bytes: usize) {
-    let rounds = kills(6).div_ceil(3);
+    let rounds = kills(60).div_ceil(10);
     let mut place = Place::new(bytes, hold);
     place.config.pause = Duration::from_micros(50);
     let others: Vec<_> = (0..survivors)
@@ -146,7 +164,7 @@ fn at_every_point(survivors: u64, hold: Duration, bytes: usize) {
     for other in others {
         stop(other);
     }
-    assert!(hit.len() > POINTS.len() / 2, "{hit:?}");
+    assert_eq!(hit.len(), POINTS.len(), "{hit:?}");
 }
 
 /// Ends the sending; with nobody left, somebody comes to do what there is to do.
@@ -171,6 +189,61 @@ fn members_are_killed_at_every_point_beside_two_that_live() {
 #[test]
 fn members_are_killed_at_every_point_and_none_lives() {
     at_every_point(0, HOLD, 1 << 12);
+}
+
+/// Two die with jobs in hand, and one dies who settles for them, or moves to what they have left. There is nobody else but a process that
+/// stands still.
+#[cfg(feature = "fault")]
+#[test]
+fn who_takes_over_from_the_dead_is_killed_too() {
+    const JOBS: u64 = 200;
+    for round in 0..kills(60).div_ceil(20) {
+        for point in LEFT {
+            let options = SharedBus::options().keep(true).hold_for_workers(HOLD);
+            let bus = options.create(&fresh()).unwrap();
+            let name = bus.name().to_owned();
+            let mut config = Config::new(&bus);
+            send_at_once(&bus, &config, 1..=JOBS);
+            let still = Other::start("leaves", &name);
+            until("it is here", || bus.processes().len() == 2);
+            still.signal("-STOP");
+            drop(bus);
+            config.pause = Duration::from_millis(3);
+            let mut dead = [1, 2].map(|number| config.start(&name, number, None));
+            dead.iter_mut().for_each(|it| assert_eq!(it.line(), "runs"));
+            thread::sleep(Duration::from_millis(round % 10 * 3));
+            let owe = || {
+                let look = SharedBus::look(Path::new("/dev/shm"), &name).unwrap().look;
+                let crew = look.unwrap().workers.pop().unwrap();
+                let owe = crew
+                    .members
+                    .unwrap()
+                    .into_iter()
+                    .filter(|it| it.owes.is_some());
+                owe.count() == 2
+            };
+            // So that neither settles for the other.
+            until("both have something in hand", || {
+                dead.iter().for_each(|it| it.signal("-STOP"));
+                owe() || {
+                    dead.iter().for_each(|it| it.signal("-CONT"));
+                    false
+                }
+            });
+            dead.iter_mut().for_each(Other::kill);
+            let died = dies(config.start(&name, 3, Some(point)), Duration::from_secs(20));
+            let look = SharedBus::look(Path::new("/dev/shm"), &name).unwrap();
+            assert!(died, "it did not come to {point}: {look:#?}");
+            config.pause = Duration::ZERO;
+            let mut last = config.start(&name, SURVIVOR, None);
+            assert_eq!(last.line(), "runs");
+            complete(&config.wait(JOBS), JOBS);
+            stop(last);
+            drop(still);
+            std::fs::remove_dir_all(&config.dir).unwrap();
+            SharedBus::remove(&name).unwrap();
+        }
+    }
 }
 
 /// At any time, on a small ring, where what isn't held is overwritten at once.
