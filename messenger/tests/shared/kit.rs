@@ -81,6 +81,16 @@ impl Other {
         self.child.wait().unwrap();
     }
 
+    /// Stops it; back when it stands still.
+    #[cfg(all(feature = "fault", feature = "zero_copy"))]
+    pub(crate) fn halt(&self) {
+        self.signal("-STOP");
+        let stat = format!("/proc/{}/stat", self.child.id());
+        until("a process that stands still", || {
+            std::fs::read_to_string(&stat).unwrap().contains(") T ")
+        });
+    }
+
     pub(crate) fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
