@@ -13,8 +13,9 @@ use crate::subject::SHM;
 ///
 /// JSON: [{name, path, state (live, stale, kept, damaged, unreadable, unknown), why (or null), owner, file_bytes, in_use, bus (or null)
 /// {created, removes, head, tail, used, capacity, aborted, lagged, evicted, lag (or null), places, slots, processes [{place, pid, own_pid,
-/// name, since, members, lag (or null)}], died (likewise), workers [{name, position, lag (or null), process (place, or null)}], members [{slot,
-/// process (place, or null), kind (subscriber, resting, evicted, idle, looking, joining), position, lag}]}}].
+/// name, since, members, lag (or null)}], died (likewise), workers [{name, position, lag (or null), process (place, or null), pool (null, or
+/// [{process (place, or null), owes ([from, to], or null)}])}], members [{slot, process (place, or null), kind (subscriber, resting, evicted,
+/// idle, looking, joining), position, lag}]}}].
 ///
 /// Ends with 4 if there is none.
 #[derive(Args)]

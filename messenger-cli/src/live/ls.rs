@@ -83,11 +83,24 @@ fn members(out: &mut Out, look: &LookView) -> Result<(), Fail> {
             Some(lag) => format!("{} behind", units::bytes(lag)),
             None => "has not begun".to_owned(),
         };
-        let runs = match worker.process {
-            Some(_) => format!("in {}", who(look, worker.process)),
-            None => "runs nowhere".to_owned(),
+        let runs = match (worker.process, &worker.pool) {
+            (Some(_), _) => format!("in {}", who(look, worker.process)),
+            (None, Some(seats)) if worker.runs() => {
+                let count = seats.iter().filter(|seat| seat.process.is_some()).count();
+                format!("a pool of {}", units::count(count as u64, "member"))
+            }
+            (None, _) => "runs nowhere".to_owned(),
         };
         writeln!(out, "    worker      {name}, {lag}, {runs}")?;
+        for seat in worker.pool.iter().flatten() {
+            let in_hand = seat.owes.map(|(from, to)| units::bytes(to - from));
+            let text = match (seat.process, in_hand) {
+                (Some(_), Some(bytes)) => format!("{}, {bytes} in hand", who(look, seat.process)),
+                (Some(_), None) => format!("{}, idle", who(look, seat.process)),
+                (None, bytes) => format!("one that left, and owes {}", bytes.unwrap_or_default()),
+            };
+            writeln!(out, "      of it     {text}")?;
+        }
     }
     for member in &look.members {
         let slot = member.slot;

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use messenger::shared::{Listed, Look, MemberKind, Process, SharedBus, SharedFault};
+use messenger::shared::{Listed, Look, MemberKind, PoolMember, Process, SharedBus, SharedFault};
 use serde::Serialize;
 
 use crate::fail::Fail;
@@ -82,6 +82,24 @@ pub(super) struct WorkerView {
     pub(super) lag: Option<u64>,
     /// The place of the process that runs it.
     pub(super) process: Option<usize>,
+    /// Of a pool: who runs it together, and what of it is in hand.
+    pub(super) pool: Option<Vec<SeatView>>,
+}
+
+/// A member of a pool, or what one has left behind.
+#[derive(Serialize, Clone, Debug)]
+pub(super) struct SeatView {
+    /// The place of the process.
+    pub(super) process: Option<usize>,
+    /// The positions at which begins what it has taken and not handled yet.
+    pub(super) owes: Option<(u64, u64)>,
+}
+
+impl WorkerView {
+    pub(super) fn runs(&self) -> bool {
+        let mut seats = self.pool.iter().flatten();
+        self.process.is_some() || seats.any(|seat| seat.process.is_some())
+    }
 }
 
 #[derive(Serialize, Clone, Debug)]
@@ -197,10 +215,17 @@ impl From<&Look> for LookView {
             position: worker.position,
             lag: worker.lag,
             process: worker.process.as_ref().map(|process| process.place),
+            pool: worker.members.as_ref().map(|members| {
+                let seat = |member: &PoolMember| SeatView {
+                    process: member.process.as_ref().map(|process| process.place),
+                    owes: member.owes.as_ref().map(|owes| (owes.start, owes.end)),
+                };
+                members.iter().map(seat).collect()
+            }),
         });
         let workers: Vec<_> = workers.collect();
         let process = |process: &Process| ProcessView::new(process, &members);
-        let running = workers.iter().filter(|worker| worker.process.is_some());
+        let running = workers.iter().filter(|worker| worker.runs());
         let lag = running.map(|worker| worker.lag);
         let lag = lag.chain(members.iter().map(|member| member.lag));
         let (_, slots, _) = look.room;

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use messenger::bus::Start;
 use messenger::shared::SharedBus;
+use messenger::{Handle, Handler, Outbox, Result, messenger};
 use serde_json::Value;
 
 use crate::kit::{json, out};
-use crate::market::{Feed, Market, ORDER, Quote};
+use crate::market::{Feed, Hid, Market, Note, ORDER, Quote};
 
 const ROLE: &str = "MESSENGER_CLI_ROLE";
 
@@ -130,6 +131,27 @@ impl Drop for Other {
     }
 }
 
+/// Never done with anything.
+#[derive(Handler)]
+#[handler(id = Hid::Trader)]
+struct Idler;
+
+impl Handle<Quote> for Idler {
+    fn handle(&mut self, _: &Quote, _: &mut Outbox<'_, Self>) -> Result {
+        std::thread::sleep(Duration::from_secs(600));
+        Ok(())
+    }
+}
+
+messenger! {
+    Crew;
+    outside: [ Feed ]
+    Desk (pool = true):
+        handlers: [ idler: Idler = Idler ]
+        routes: [ Feed, Quote: [idler] ]
+    drop: [ Feed, Note ]
+}
+
 /// What a child does; a test that does nothing in the parent.
 #[test]
 fn child_process() {
@@ -160,7 +182,7 @@ fn child_process() {
                 }
                 // Until the trader has handled them, and its orders.
                 let begun = Instant::now();
-                while bus.workers()[0].1 != Some(bus.bus().tail()) {
+                while bus.workers()[0].position != Some(bus.bus().tail()) {
                     assert!(begun.elapsed().as_secs() < 20);
                     std::thread::sleep(Duration::from_micros(50));
                 }
@@ -170,6 +192,23 @@ fn child_process() {
             market.stop().unwrap();
             drop(bus);
             say("left");
+        }
+        // Two members of a pool, one of which has something in hand.
+        "crew" => {
+            let bus = options.bytes(1 << 14).create(name).unwrap();
+            let run = || Crew::builder(&bus).run().unwrap();
+            let crew = [run(), run()];
+            let mut feed = crew[0].publisher::<Feed>().unwrap();
+            let symbol = "ACME".to_owned();
+            feed.send(&Quote { symbol, price: 1 }).unwrap();
+            let owes = |bus: &SharedBus| {
+                let workers = bus.workers();
+                let mut members = workers[0].members.iter().flatten();
+                members.any(|member| member.owes.is_some())
+            };
+            until("something in hand", || owes(&bus));
+            say("ready");
+            for _ in told.take(1) {}
         }
         "sleeper" => {
             let bus = options.open(name).unwrap();

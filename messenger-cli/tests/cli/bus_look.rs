@@ -127,6 +127,37 @@ fn ls_tells_who_rests_and_who_is_evicted() {
 }
 
 #[test]
+fn ls_tells_who_shares_a_worker() {
+    let shm = Shm::new();
+    let crew = Other::start("crew", &shm, "jobs");
+    let text = settled(&shm.out(0, &["ls", "-v"]), &[&crew]);
+    let worker = text.lines().skip_while(|line| !line.contains("worker  "));
+    let worker: Vec<_> = worker.skip(1).take(3).collect();
+    assert!(
+        text.contains("Crew.Desk, 32 B behind, a pool of 2 members"),
+        "{text}"
+    );
+    assert!(
+        worker.contains(&"      of it     PID0 crew, idle"),
+        "{text}"
+    );
+    assert!(
+        worker.contains(&"      of it     PID0 crew, 32 B in hand"),
+        "{text}"
+    );
+    let pool = shm.listed("jobs")["bus"]["workers"][0]["pool"].clone();
+    let owes = |seat: &Value| !seat["owes"].is_null();
+    assert_eq!(
+        pool.as_array()
+            .unwrap()
+            .iter()
+            .filter(|it| owes(it))
+            .count(),
+        1
+    );
+}
+
+#[test]
 fn clean_removes_what_nobody_uses() {
     let shm = Shm::new();
     assert_eq!(shm.out(0, &["clean"]), "there is no stale bus\n");

@@ -198,9 +198,13 @@ impl Screen {
             let rate = rate(rates.worker(bus, &worker.name), |r| units::bytes(r as u64));
             let mut all = look.processes.iter();
             let runs = all.find(|process| Some(process.place) == worker.process);
-            let runs = match runs {
-                Some(process) => format!("{} {}", process.number(), plain(&process.name)),
-                None => "none".to_owned(),
+            let runs = match (runs, &worker.pool) {
+                (Some(process), _) => format!("{} {}", process.number(), plain(&process.name)),
+                (None, Some(seats)) if worker.runs() => {
+                    let count = seats.iter().filter(|seat| seat.process.is_some()).count();
+                    format!("a pool of {count}")
+                }
+                (None, _) => "none".to_owned(),
             };
             lines.push(Line::raw(format!(
                 "{name:<30} {lag:>10} {rate:>10}  {runs}"
