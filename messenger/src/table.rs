@@ -94,7 +94,8 @@
 /// | `on_panic = stop`, `stop_worker`, `restart(TIMES, per = DURATION)` | `stop` | what follows a [panic](crate::OnPanic) |
 /// | `on_error = report`, `stop` | `report` | what follows an [error](crate::OnError) |
 /// | `spill = BYTES` | 1 MiB | how much it keeps when the ring is full |
-/// | `batch = RECORDS` | 256 | after how many records it says how far it has read |
+/// | `batch = RECORDS` | 256 | after how many records it says how far it has read; of a pool: how many a member takes at a time |
+/// | `pool = true`, `false` | `false` | whether several processes may [run it together](crate::WorkerOptions::pool) |
 ///
 /// A table that is wrong doesn't compile, and says where and why; also one that leaves a message which a handler sends
 /// without a receiver or a `drop`.

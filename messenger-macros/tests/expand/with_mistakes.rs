@@ -1,5 +1,5 @@
 ::core::compile_error! {
-    "there is no option `color`; the options are `wait`, `pin`, `on_panic`, `on_error`, `spill`, `batch`"
+    "there is no option `color`; the options are `wait`, `pin`, `on_panic`, `on_error`, `spill`, `batch`, `pool`"
 }
 ::core::compile_error! {
     "`ping` has no constructor: add `= ` and an expression that gives a `Ping`"

@@ -1,7 +1,7 @@
 //! Members of a pool are killed, at every store that they do for it and at any time: no job is lost, and only those are done twice that
 //! a dead one had in hand.
 //!
-//! `MESSENGER_SHARED_KILLS` says how many kills are tried of each kind (`ci/nightly.sh`).
+//! `MESSENGER_POOL_KILLS` says how many kills are tried of each kind (`ci/nightly.sh`).
 
 use std::collections::BTreeMap;
 #[cfg(feature = "fault")]
@@ -26,7 +26,7 @@ use crate::{
 const SURVIVOR: u64 = 1 << 32;
 
 fn kills(usual: u64) -> u64 {
-    let asked = std::env::var("MESSENGER_SHARED_KILLS").ok();
+    let asked = std::env::var("MESSENGER_POOL_KILLS").ok();
     asked.and_then(|n| n.parse().ok()).unwrap_or(usual)
 }
 
