@@ -8,6 +8,9 @@ use super::order;
 use crate::sync::Ordering::Relaxed;
 use crate::sync::{AtomicU64, fetch_max};
 
+#[cfg(all(test, not(loom)))]
+mod tests;
+
 /// How many low bits of the word of the last turn say whose it is.
 const INDEX_BITS: u32 = 12;
 const INDEX: u64 = (1 << INDEX_BITS) - 1;
@@ -104,14 +107,17 @@ pub(crate) fn taken(pool: &impl Pool, index: usize) -> Option<(u64, u64)> {
     Some((cell.from.load(Relaxed), cell.to.load(Relaxed)))
 }
 
-/// Takes the turn after `last` for the seat `index`, which is the caller's: all from `from` up to `to`. `false`: another was faster.
+/// Takes the turn after `last` for `seat`, that with the number `index`, which is the caller's: all from `from` up to `to`. `false`: another was
+/// faster.
 ///
 /// It is the caller's, too, if it dies in here and the word says so.
-pub(crate) fn take(pool: &impl Pool, last: &Turn, index: usize, (from, to): (u64, u64)) -> bool {
-    let Some(seat) = pool.seat(index) else {
-        return false;
-    };
-    let before = last_of(pool, index, &seat);
+pub(crate) fn take(
+    pool: &impl Pool,
+    last: &Turn,
+    (index, seat): (usize, &SeatWords<'_>),
+    (from, to): (u64, u64),
+) -> bool {
+    let before = last_of(pool, index, seat);
     let [first, second] = &seat.cells;
     // The other one may still be owed, or say where the next turn begins.
     let cell = if first.turn.load(Relaxed) == before {

@@ -11,8 +11,11 @@ impl<W: Worker> Runner<W> {
     /// What stands before here, and has been read, may be let go of: of a pool, as far as nothing is left there for anybody to take.
     #[inline]
     pub(super) fn own_end(&self) -> u64 {
+        if !W::INFO.options.pool {
+            return u64::MAX;
+        }
         match &self.mark {
-            Some(Mark::Pool(seat)) if W::INFO.options.pool => seat.end(),
+            Some(Mark::Pool(seat)) => seat.end(),
             _ => u64::MAX,
         }
     }
@@ -56,10 +59,10 @@ impl<W: Worker> Runner<W> {
             link.spill.is_empty()
         });
         link.tally.passed.add(passed);
-        // Of a range without a record something was read all the same.
-        polled
-            .map(|polled| polled.max(1))
-            .map_err(FailureKind::Read)
+        let polled = polled.map_err(FailureKind::Read)?;
+        // Of a range without a record something was read all the same. (Of one that can't be nothing.)
+        let all = subscriber.position() >= end;
+        Ok(polled.max(usize::from(all)))
     }
 
     fn take_some(&mut self) -> Result<Took, FailureKind> {

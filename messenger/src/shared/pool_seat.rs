@@ -11,6 +11,7 @@ use super::lock;
 use super::pool::{Company, PoolWords};
 use super::presence::Presence;
 use super::seat::{NONE, patiently, runner};
+use crate::bus::processes::stats;
 use crate::bus::turns::{self, word_of};
 use crate::bus::{Bus, JoinError, ReadError, Start, Subscriber, Tag};
 use crate::sync::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -95,6 +96,11 @@ impl PoolSeat {
         fault!("seat_taken");
         let range = pool.owed(index).unwrap_or((0, 0));
         let entry = desk.words.worker(&desk.parts, index);
+        let tail = stats(&desk.core).tail;
+        if let Err(damaged) = sound(range.0, range.1).and_then(|()| sound(range.1, tail)) {
+            entry.whose().store(0, Release);
+            return Err(fault(damaged));
+        }
         Ok(Self {
             presence: Arc::clone(presence),
             pool: pool.index(),
@@ -200,7 +206,7 @@ impl PoolSeat {
                 give_back();
                 continue;
             };
-            if let Err(fault) = sound(to, bus.tail()) {
+            if let Err(fault) = sound(from, to).and_then(|()| sound(to, bus.tail())) {
                 give_back();
                 return Err(damaged(fault));
             }
@@ -268,6 +274,9 @@ impl PoolSeat {
     ) -> Result<Took, Trouble> {
         let pool = self.pool().map_err(Trouble::Shared)?;
         let damaged = |fault| Trouble::Shared(self.error(fault));
+        let (what, found) = ("entry of a seat in a pool", self.index as u64);
+        let seat = turns::Pool::seat(&pool, self.index);
+        let seat = seat.ok_or_else(|| damaged(SharedFault::Damaged { what, found }))?;
         let turn = pool.turn().map_err(damaged)?;
         if subscriber.position() < turn.next {
             sound(turn.next, bus.tail()).map_err(damaged)?;
@@ -283,7 +292,7 @@ impl PoolSeat {
         };
         let took = if to <= turn.next {
             Took::Nothing
-        } else if turns::take(&pool, &turn, self.index, (from, to)) {
+        } else if turns::take(&pool, &turn, (self.index, &seat), (from, to)) {
             Took::Something
         } else {
             Took::Late
@@ -314,9 +323,9 @@ impl PoolSeat {
     }
 }
 
-/// Whether a position of a record, or of the end of one, can be that.
-fn sound(position: u64, tail: u64) -> Result<(), SharedFault> {
-    if position % crate::bus::PAYLOAD_ALIGN as u64 == 0 && position <= tail {
+/// Whether a position can be that of a record, or of the end of one, at or before `most`.
+fn sound(position: u64, most: u64) -> Result<(), SharedFault> {
+    if position % crate::bus::PAYLOAD_ALIGN as u64 == 0 && position <= most {
         return Ok(());
     }
     let what = "position of a pool";

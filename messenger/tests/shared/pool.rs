@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -546,4 +546,126 @@ fn one_process_may_have_several_members() {
     running.stop().unwrap();
     let all: Vec<_> = (1..=1000).map(|n| (n, 0)).collect();
     assert_eq!(Log::read(&dir.join("log")), all);
+}
+
+/// Stopped in the midst of taking a turn, it holds up nobody, and what it has got by then is its own when it goes on.
+#[cfg(feature = "fault")]
+#[test]
+fn who_is_stopped_at_any_store_of_a_turn_holds_up_nobody() {
+    const JOBS: u64 = 400;
+    for point in [
+        "turn_named",
+        "turn_written",
+        "turn_confirmed",
+        "turn_taken",
+        "seat_said",
+    ] {
+        let mut place = Place::new(1 << 16, HOLD);
+        place.config.pause = Duration::from_micros(200);
+        let mut other = place.start(2);
+        let slow = place.start_at(1, Some(&format!("{point}:5:stop")));
+        let stat = format!("/proc/{}/stat", slow.child.id());
+        let sending = place.send(1..=JOBS);
+        until("it stands still", || {
+            std::fs::read_to_string(&stat).unwrap().contains(") T ")
+        });
+        sending.join().unwrap();
+        place.wait(JOBS - BATCH as u64);
+        thread::sleep(Duration::from_millis(20));
+        // It has a turn, or not.
+        let owed = match point {
+            "turn_taken" => BATCH as u64,
+            _ => 0,
+        };
+        assert_eq!(JOBS - place.wait(1).len() as u64, owed, "{point}");
+        assert!(other.child.try_wait().unwrap().is_none());
+        slow.signal("-CONT");
+        once(&place.wait(JOBS), JOBS);
+    }
+}
+
+/// What is written over in the entries of a pool, before a member comes or while it is at work, is an error, or else does no harm to anything
+/// but the order of the work.
+#[test]
+fn a_pool_whose_words_are_written_over_gives_errors() {
+    let mut seed = 1_u64;
+    let mut random = || {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed
+    };
+    let (mut refused, mut failed) = (0, 0);
+    for case in 0..300 {
+        let place = Place::new(1 << 12, Duration::ZERO);
+        let run = || {
+            let builder = Works::builder(&place.bus, place.config.clone());
+            let builder = builder
+                .start(Start::Oldest)
+                .patience(Duration::from_millis(20));
+            builder.run()
+        };
+        let sent = place.send(1..=20);
+        let members = [run().unwrap(), run().unwrap()];
+        sent.join().unwrap();
+        place.wait(20);
+        for member in members {
+            member.stop().unwrap();
+        }
+        let mut options = OpenOptions::new();
+        let file = options
+            .read(true)
+            .write(true)
+            .open(place.bus.path())
+            .unwrap();
+        let mut bytes = Vec::new();
+        { &file }.read_to_end(&mut bytes).unwrap();
+        let name = bytes
+            .windows(10)
+            .position(|text| text == b"Works.Crew")
+            .unwrap();
+        let mut scribble = || {
+            // The pool's entry and those of its seats, but not what they are.
+            let entry = name as u64 - 48 + random() % 3 * 256;
+            let word = 8 + random() % 31 * 8;
+            let value = match random() % 5 {
+                0 => random(),
+                1 => u64::MAX,
+                2 => random() % 4096,
+                3 => random() % 256 * 16,
+                _ => 1 << (random() % 64),
+            };
+            std::os::unix::fs::FileExt::write_all_at(&file, &value.to_le_bytes(), entry + word)
+                .unwrap();
+        };
+        if case % 2 == 0 {
+            scribble();
+        }
+        let watched = thread::scope(|scope| {
+            let watched = scope.spawn(|| {
+                let running = run()?;
+                for n in 21..=30 {
+                    let _ = place.publisher().try_send(&Job { n });
+                    scribble();
+                }
+                thread::sleep(Duration::from_millis(2));
+                Ok::<_, StartError>(running.stop())
+            });
+            until("the end of a member", || watched.is_finished());
+            watched.join().unwrap()
+        });
+        match watched {
+            Err(_) => refused += 1,
+            Ok(Err(error)) => {
+                assert!(!error.to_string().contains("panicked"), "{error}");
+                failed += 1;
+            }
+            Ok(Ok(_)) => {}
+        }
+        // It is not closed before the bus has gone, or the locks would go.
+        drop(place);
+        drop(file);
+    }
+    println!("{refused} were refused, {failed} failed");
+    assert!(refused > 0 && failed > 0);
 }

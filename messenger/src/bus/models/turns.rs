@@ -59,7 +59,14 @@ fn turn(words: &Words, index: usize) -> Option<u64> {
     let before = words.last.load(Relaxed) >> 12;
     assert!(last.next <= before * RECORD, "a turn that is not there yet");
     assert_eq!(last.next % RECORD, 0);
-    take(words, &last, index, (last.next, last.next + RECORD)).then_some(last.next)
+    let seat = words.seat(index).expect("it is one");
+    take(
+        words,
+        &last,
+        (index, &seat),
+        (last.next, last.next + RECORD),
+    )
+    .then_some(last.next)
 }
 
 /// That each range was taken once.

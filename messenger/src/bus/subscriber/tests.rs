@@ -156,7 +156,7 @@ fn what_is_held_back_is_held_until_it_is_let_go_of() {
     assert_eq!(bus.tail(), 256);
     assert_eq!(subscriber.poll(99, |_| ()), Ok(15));
     assert!(publisher.try_send(TAG, &[]).is_err(), "it is all held");
-    subscriber.let_go();
+    subscriber.let_go(u64::MAX);
     assert_eq!(subscriber.held(), 256);
     // Nobody sleeps on what is stepped over only.
     drop(publisher.try_claim(TAG, 0).unwrap());
