@@ -86,14 +86,11 @@ fn a_day(name: &str, config: &Config) -> Result<(Report, usize), Box<dyn Error>>
         false => Ok(()),
     };
     // Who isn't there yet when the day begins would not hear of it.
-    let is_run = |worker: &(String, _, Option<_>)| worker.2.is_some();
-    while shared
-        .workers()
-        .iter()
-        .filter(|worker| is_run(worker))
-        .count()
-        < 4
-    {
+    let running = || {
+        let workers = shared.workers().into_iter();
+        workers.filter(|worker| worker.process.is_some()).count()
+    };
+    while running() < 4 {
         others.iter_mut().try_for_each(Member::check)?;
         is_late(last)?;
         thread::sleep(Duration::from_millis(1));

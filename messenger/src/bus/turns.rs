@@ -5,8 +5,8 @@
 //! whose a range is, whenever a process dies.
 
 use super::order;
-use crate::sync::Ordering::Relaxed;
-use crate::sync::{AtomicU64, fetch_max};
+use crate::sync::{AtomicU64, Ordering, fence, fetch_max};
+use Ordering::{Acquire, Relaxed};
 
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -48,10 +48,19 @@ pub(crate) struct Cell<'a> {
 impl SeatWords<'_> {
     /// The cell of this turn.
     fn cell(&self, turn: u64) -> Option<&Cell<'_>> {
-        // Edge 19, cell.
-        let is_its = |cell: &&Cell<'_>| cell.turn.load(order::cell_load()) == turn;
+        // Edge 20, cell.
+        let is_its = |cell: &&Cell<'_>| load(cell.turn, order::cell_load()) == turn;
         self.cells.iter().find(is_its)
     }
+}
+
+/// Loads a word, also from memory that can't be written: there the language allows relaxed loads only.
+fn load(word: &AtomicU64, order: Ordering) -> u64 {
+    let value = word.load(Relaxed);
+    if order == Acquire {
+        fence(Acquire);
+    }
+    value
 }
 
 /// The last turn of a pool, as it was at some moment.
@@ -70,18 +79,18 @@ pub(crate) fn word_of(turn: u64, index: usize) -> u64 {
 /// The last turn. `Err`: what the word says, which can't be.
 pub(crate) fn look(pool: &impl Pool) -> Result<Turn, u64> {
     loop {
-        // Edge 18, turn.
-        let word = pool.last().load(order::turn_load());
+        // Edge 19, turn.
+        let word = load(pool.last(), order::turn_load());
         let (turn, index) = (word >> INDEX_BITS, (word & INDEX) as usize);
         let next = if index == pool.own() {
-            Some(pool.start().load(order::cell_load()))
+            Some(load(pool.start(), order::cell_load()))
         } else {
-            // Edge 19, cell: if it is another turn's by now, the next load of the word shows it.
-            let next = |cell: &Cell<'_>| cell.to.load(order::cell_load());
+            // Edge 20, cell: if it is another turn's by now, the next load of the word shows it.
+            let next = |cell: &Cell<'_>| load(cell.to, order::cell_load());
             let seat = pool.seat(index);
             seat.and_then(|seat| seat.cell(turn).map(next))
         };
-        if pool.last().load(order::turn_load()) == word {
+        if load(pool.last(), order::turn_load()) == word {
             return next.map(|next| Turn { word, next }).ok_or(word);
         }
     }
@@ -89,8 +98,8 @@ pub(crate) fn look(pool: &impl Pool) -> Result<Turn, u64> {
 
 /// The last turn that a seat has had, which nobody takes turns for meanwhile; 0: none.
 fn last_of(pool: &impl Pool, index: usize, seat: &SeatWords<'_>) -> u64 {
-    // Edge 18, turn: if another has had the last turn, it has said before whose the one before was.
-    let word = pool.last().load(order::turn_load());
+    // Edge 19, turn: if another has had the last turn, it has said before whose the one before was.
+    let word = load(pool.last(), order::turn_load());
     let won = seat.won.load(Relaxed);
     if (word & INDEX) as usize == index {
         won.max(word >> INDEX_BITS)
@@ -126,18 +135,18 @@ pub(crate) fn take(
         first
     };
     let (turn, whose) = (last.word >> INDEX_BITS, (last.word & INDEX) as usize);
-    // Edge 19, cell: who reads any of these finds that the turn which stood here before is not the last any more.
+    // Edge 20, cell: who reads any of these finds that the turn which stood here before is not the last any more.
     cell.turn.store(turn + 1, order::cell_store());
     fault!("turn_named");
     cell.from.store(from, order::cell_store());
     cell.to.store(to, order::cell_store());
     fault!("turn_written");
     if let Some(seat) = pool.seat(whose) {
-        // Said before the word goes on: edge 18. It is true whenever it is said.
+        // Said before the word goes on: edge 19. It is true whenever it is said.
         fetch_max(seat.won, turn, Relaxed);
         fault!("turn_confirmed");
     }
-    // Edge 18, turn.
+    // Edge 19, turn.
     let (word, order) = (word_of(turn + 1, index), order::turn_store());
     let taken = pool
         .last()

@@ -90,7 +90,7 @@ impl SharedOptions {
         self
     }
 
-    /// Of how many workers the positions are kept: up to 4,096; 64 unless told.
+    /// Of how many workers the positions are kept: up to 4,096; 64 unless told. A pool takes one more for each member that runs at a time.
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers as u64;
         self

@@ -7,7 +7,7 @@ use super::seat::NONE;
 use crate::bus::turns::{self, Pool, SeatWords, Turn};
 use crate::sync::AtomicU64;
 use crate::sync::Ordering::{Acquire, SeqCst};
-use crate::sync::fence;
+use crate::sync::{fence, load_acquire};
 
 /// A pool, by the number of its entry.
 #[derive(Clone, Copy)]
@@ -63,7 +63,7 @@ impl<'a> PoolWords<'a> {
         let entry = words.worker(parts, index);
         match entry.kind() {
             Kind::Pool => Self::of(words, parts, index),
-            Kind::Seat => Self::of(words, parts, entry.pool().load(Acquire) as usize),
+            Kind::Seat => Self::of(words, parts, load_acquire(entry.pool()) as usize),
             Kind::Free | Kind::Worker => None,
         }
     }
@@ -82,7 +82,7 @@ impl<'a> PoolWords<'a> {
             return None;
         }
         let entry = self.words.worker(self.parts, index);
-        let is_its = entry.kind() == Kind::Seat && entry.pool().load(Acquire) == self.index as u64;
+        let is_its = entry.kind() == Kind::Seat && load_acquire(entry.pool()) == self.index as u64;
         is_its.then_some(entry)
     }
 
@@ -108,7 +108,7 @@ impl<'a> PoolWords<'a> {
     /// What a seat has taken and not handled yet. (Of one that is at work: as it was at some moment, more or less.)
     pub(super) fn owed(&self, index: usize) -> Option<(u64, u64)> {
         let (from, to) = turns::taken(self, index)?;
-        let at = self.seat_entry(index)?.at().load(Acquire);
+        let at = load_acquire(self.seat_entry(index)?.at());
         let from = from.max(at);
         (from < to).then_some((from, to))
     }
@@ -117,7 +117,7 @@ impl<'a> PoolWords<'a> {
     pub(super) fn left_behind(&self) -> Vec<(usize, (u64, u64))> {
         let free = self
             .seats()
-            .filter(|(_, seat)| seat.whose().load(Acquire) == 0);
+            .filter(|(_, seat)| load_acquire(seat.whose()) == 0);
         let owed = free.filter_map(|(index, _)| Some((index, self.owed(index)?)));
         let mut owed: Vec<_> = owed.collect();
         owed.sort_unstable_by_key(|(_, range)| range.0);
@@ -140,7 +140,7 @@ impl Desk {
         // Of two who die at once, each is said to be dead before it is asked for the other: one of them at least finds the other dead.
         fence(SeqCst);
         let of = |(index, seat): (usize, Entry<'_>)| {
-            let owner = u32::try_from(seat.whose().load(Acquire)).ok();
+            let owner = u32::try_from(load_acquire(seat.whose())).ok();
             match owner.and_then(Place::of) {
                 Some(place) if !except(index, place) && self.is_here(place) => {
                     // What is held for a seat is not its own before it has a subscriber.

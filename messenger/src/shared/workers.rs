@@ -6,7 +6,7 @@ use super::layout::{Entry, Kind, Parts, Words};
 use super::pool::PoolWords;
 use super::process::Process;
 use super::seat::NONE;
-use crate::sync::Ordering::Acquire;
+use crate::sync::load_acquire;
 
 /// A worker that has run on a bus.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -65,12 +65,12 @@ pub(super) fn workers(
 }
 
 fn alone(entry: &Entry<'_>, runs: &impl Fn(u64) -> Option<Process>) -> LookedWorker {
-    let position = entry.at().load(Acquire);
+    let position = load_acquire(entry.at());
     LookedWorker {
         name: entry.name(),
         position: (position != NONE).then_some(position),
         lag: None,
-        process: runs(entry.whose().load(Acquire)),
+        process: runs(load_acquire(entry.whose())),
         members: None,
     }
 }
@@ -80,7 +80,7 @@ fn together(pool: &PoolWords<'_>, runs: &impl Fn(u64) -> Option<Process>) -> Loo
     // First: what is taken after that is not before it.
     let mut position = pool.next().ok().flatten();
     for (index, seat) in pool.seats() {
-        let process = runs(seat.whose().load(Acquire));
+        let process = runs(load_acquire(seat.whose()));
         let owes = pool.owed(index).map(|(from, to)| from..to);
         if let (Some(position), Some(owes)) = (&mut position, &owes) {
             *position = owes.start.min(*position);
