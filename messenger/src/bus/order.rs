@@ -114,19 +114,19 @@ orderings! {
     /// Model: `recover::a_live_one_that_goes_on_is_not_robbed`.
     #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
     length_load = Acquire;
-    /// Edge 19, turn: what a member of a pool takes, and whose the last turn was, before the word of the last turn goes on.
+    /// Edge 20, turn: what a member of a pool takes, and whose the last turn was, before the word of the last turn goes on.
     /// Model: `turns::what_a_dead_one_has_taken_is_known`.
     #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
     turn_store = Release;
-    /// Edge 19, turn: the load of that word.
+    /// Edge 20, turn: the load of that word.
     /// Model: `turns::what_a_dead_one_has_taken_is_known`.
     #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
     turn_load = Acquire;
-    /// Edge 20, cell: that its turn is the last no more, before a cell is written anew.
+    /// Edge 21, cell: that its turn is the last no more, before a cell is written anew.
     /// Model: `turns::each_range_is_taken_once`.
     #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
     cell_store = Release;
-    /// Edge 20, cell: the load of a cell, before another look at the word.
+    /// Edge 21, cell: the load of a cell, before another look at the word.
     /// Model: `turns::each_range_is_taken_once`.
     #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
     cell_load = Acquire;

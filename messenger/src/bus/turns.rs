@@ -48,7 +48,7 @@ pub(crate) struct Cell<'a> {
 impl SeatWords<'_> {
     /// The cell of this turn.
     fn cell(&self, turn: u64) -> Option<&Cell<'_>> {
-        // Edge 20, cell.
+        // Edge 21, cell.
         let is_its = |cell: &&Cell<'_>| load(cell.turn, order::cell_load()) == turn;
         self.cells.iter().find(is_its)
     }
@@ -79,13 +79,13 @@ pub(crate) fn word_of(turn: u64, index: usize) -> u64 {
 /// The last turn. `Err`: what the word says, which can't be.
 pub(crate) fn look(pool: &impl Pool) -> Result<Turn, u64> {
     loop {
-        // Edge 19, turn.
+        // Edge 20, turn.
         let word = load(pool.last(), order::turn_load());
         let (turn, index) = (word >> INDEX_BITS, (word & INDEX) as usize);
         let next = if index == pool.own() {
             Some(load(pool.start(), order::cell_load()))
         } else {
-            // Edge 20, cell: if it is another turn's by now, the next load of the word shows it.
+            // Edge 21, cell: if it is another turn's by now, the next load of the word shows it.
             let next = |cell: &Cell<'_>| load(cell.to, order::cell_load());
             let seat = pool.seat(index);
             seat.and_then(|seat| seat.cell(turn).map(next))
@@ -98,7 +98,7 @@ pub(crate) fn look(pool: &impl Pool) -> Result<Turn, u64> {
 
 /// The last turn that a seat has had, which nobody takes turns for meanwhile; 0: none.
 fn last_of(pool: &impl Pool, index: usize, seat: &SeatWords<'_>) -> u64 {
-    // Edge 19, turn: if another has had the last turn, it has said before whose the one before was.
+    // Edge 20, turn: if another has had the last turn, it has said before whose the one before was.
     let word = load(pool.last(), order::turn_load());
     let won = seat.won.load(Relaxed);
     if (word & INDEX) as usize == index {
@@ -135,18 +135,18 @@ pub(crate) fn take(
         first
     };
     let (turn, whose) = (last.word >> INDEX_BITS, (last.word & INDEX) as usize);
-    // Edge 20, cell: who reads any of these finds that the turn which stood here before is not the last any more.
+    // Edge 21, cell: who reads any of these finds that the turn which stood here before is not the last any more.
     cell.turn.store(turn + 1, order::cell_store());
     fault!("turn_named");
     cell.from.store(from, order::cell_store());
     cell.to.store(to, order::cell_store());
     fault!("turn_written");
     if let Some(seat) = pool.seat(whose) {
-        // Said before the word goes on: edge 19. It is true whenever it is said.
+        // Said before the word goes on: edge 20. It is true whenever it is said.
         fetch_max(seat.won, turn, Relaxed);
         fault!("turn_confirmed");
     }
-    // Edge 19, turn.
+    // Edge 20, turn.
     let (word, order) = (word_of(turn + 1, index), order::turn_store());
     let taken = pool
         .last()

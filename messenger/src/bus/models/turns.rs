@@ -1,4 +1,4 @@
-//! Edges 19 and 20: the turns of a pool. Each range is a record's length, so the turn `n` ends at `n` records.
+//! Edges 20 and 21: the turns of a pool. Each range is a record's length, so the turn `n` ends at `n` records.
 
 use loom::sync::Arc;
 use loom::thread;
@@ -77,7 +77,7 @@ fn all_once(words: &Words, mut ranges: Vec<u64>) {
     assert_eq!(ranges, all);
 }
 
-/// Edges 19 and 20: two take turns while they can.
+/// Edges 20 and 21: two take turns while they can.
 #[test]
 fn each_range_is_taken_once() {
     check(3, || {
@@ -92,7 +92,7 @@ fn each_range_is_taken_once() {
     });
 }
 
-/// Edge 19: one takes a turn, and is dead before it learns whether it has got it; another goes on and then looks what the dead one
+/// Edge 20: one takes a turn, and is dead before it learns whether it has got it; another goes on and then looks what the dead one
 /// has taken.
 #[test]
 fn what_a_dead_one_has_taken_is_known() {
