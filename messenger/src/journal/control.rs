@@ -1,6 +1,7 @@
-//! The file `control`: the shared words of the one process that writes, mapped, so that they survive it.
+//! The file `control`: the shared words of those who write, mapped by each of them, so that they survive them all.
 //!
-//! A page that says whose they are, then the words of the bus (`docs/bus.md`). After a loss of power nothing in it is believed.
+//! A page that says whose they are, and how far the journal has got (`state.rs`), then the words of the bus (`docs/bus.md`). After a
+//! loss of power nothing in it is believed.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -18,7 +19,7 @@ pub(super) const WORDS_AT: usize = 4096;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"MSGRCTL\0");
 /// Another with each change of what lies where, also among the bus's own words.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 const CLEAN: u64 = 2;
 const OPEN: u64 = 1;
 
@@ -33,6 +34,22 @@ const FINISHED_CHECK_AT: u64 = 64;
 const MEMBERS_AT: u64 = 72;
 const WORDS_LEN_AT: u64 = 80;
 const PID_AT: u64 = 88;
+
+// Those of `state.rs`, each part on a line of its own.
+pub(super) const OPENED_AT: u64 = 128;
+pub(super) const PREPARED_AT: u64 = 256;
+pub(super) const OLDEST_AT: u64 = 264;
+pub(super) const REMOVED_AT: u64 = 272;
+pub(super) const MAKING_AT: u64 = 280;
+pub(super) const SYNCED_AT: u64 = 384;
+pub(super) const SYNCS_AT: u64 = 392;
+pub(super) const FAILED_AT: u64 = 400;
+pub(super) const FAILED_CODE_AT: u64 = 408;
+pub(super) const TIMED_AT: u64 = 512;
+pub(super) const TIMED_TAIL_AT: u64 = 520;
+pub(super) const NOTING_AT: u64 = 528;
+pub(super) const FLUSHED_AT: u64 = 536;
+pub(super) const TRIMMED_AT: u64 = 544;
 
 /// What the check of the finished position is mixed with: a position that is none would be read as a header.
 const FINISHED_MASK: u64 = 0x6669_6E69_7368_6564;
@@ -50,6 +67,8 @@ pub(super) struct Left {
     pub(super) clean: bool,
     /// A record boundary up to which all was finished, if it was known.
     pub(super) finished: Option<u64>,
+    /// Before which all was given up.
+    pub(super) oldest: u64,
     pub(super) words: LastWords,
 }
 
@@ -70,6 +89,7 @@ impl Left {
         Self {
             clean: true,
             finished: Some(tail),
+            oldest: 0,
             words: LastWords {
                 tail,
                 intents: Vec::new(),
@@ -79,10 +99,10 @@ impl Left {
 }
 
 impl Control {
-    /// Words in memory.
-    pub(super) fn in_memory(members: usize) -> io::Result<Self> {
+    /// Words in memory, of a kind.
+    pub(super) fn in_memory(members: usize, kind: MemoryKind) -> io::Result<Self> {
         let heap = RegionOptions {
-            kind: MemoryKind::default(),
+            kind,
             ..RegionOptions::default()
         };
         let region = Region::new(len(members), heap).map_err(io::Error::other)?;
@@ -104,8 +124,7 @@ impl Control {
         dir: &Path,
         identity: &Identity,
         members: usize,
-        floor: u64,
-        tail: u64,
+        (floor, tail): (u64, u64),
     ) -> io::Result<Self> {
         let new = dir.join(format!("{CONTROL}.new"));
         let file = OpenOptions::new()
@@ -135,7 +154,7 @@ impl Control {
         for (at, word) in words {
             control.word(at).store(word, Ordering::Relaxed);
         }
-        control.finished(tail);
+        control.set_finished(tail);
         fault!("control_made");
         fs::rename(&new, dir.join(CONTROL))?;
         fault!("control_named");
@@ -177,6 +196,7 @@ impl Control {
             clean: word(STATE_AT) == CLEAN,
             finished: Some(word(FINISHED_AT))
                 .filter(|finished| word(FINISHED_CHECK_AT) == finished ^ FINISHED_MASK),
+            oldest: word(OLDEST_AT),
             words: last_words(&control.region, WORDS_AT, members),
         }))
     }
@@ -213,22 +233,32 @@ impl Control {
         last_words(&self.region, WORDS_AT, 0).tail
     }
 
-    /// Everything before `position` is finished.
-    pub(super) fn finished(&self, position: u64) {
-        self.word(FINISHED_AT).store(position, Ordering::Release);
-        fault!("finished_known");
-        let check = position ^ FINISHED_MASK;
-        self.word(FINISHED_CHECK_AT).store(check, Ordering::Release);
+    /// Everything before `position` is finished. Of those who say so at once the one that comes last has it stand with its check; if
+    /// all are killed before, the next opening has a longer way to walk.
+    pub(super) fn set_finished(&self, position: u64) {
+        let (word, checked) = (self.word(FINISHED_AT), self.word(FINISHED_CHECK_AT));
+        let mut known = word.fetch_max(position, Ordering::SeqCst).max(position);
+        while checked.load(Ordering::Acquire) != known ^ FINISHED_MASK {
+            fault!("finished_known");
+            checked.store(known ^ FINISHED_MASK, Ordering::SeqCst);
+            // Another may have gone on meanwhile, and its check been written over.
+            known = word.load(Ordering::SeqCst);
+        }
+    }
+
+    /// Up to where all is finished: a record boundary.
+    pub(super) fn finished(&self) -> u64 {
+        self.word(FINISHED_AT).load(Ordering::Acquire)
     }
 
     /// The journal has been closed: `tail` is where it ends.
     pub(super) fn clean(&self, tail: u64) {
-        self.finished(tail);
+        self.set_finished(tail);
         self.word(STATE_AT).store(CLEAN, Ordering::Release);
         fault!("closed");
     }
 
-    fn word(&self, at: u64) -> &AtomicU64 {
+    pub(super) fn word(&self, at: u64) -> &AtomicU64 {
         self.page.word(at)
     }
 }

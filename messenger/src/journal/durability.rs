@@ -1,7 +1,7 @@
 //! Visible and synced: how far a journal is finished, how far it is flushed, and waiting for that.
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,10 +15,11 @@ const LOOKS: u32 = 100;
 /// How long a commit that is to be synced waits while another's claim before it stays open: the same thread may hold that one.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How far a journal has got.
+/// How long a sync waits for a note that the journal itself makes in some process, which takes some microseconds.
+const NOTE: Duration = Duration::from_millis(20);
+
+/// What the threads of this process share who walk and flush.
 pub(super) struct Durability {
-    /// Everything before this is flushed.
-    synced: AtomicU64,
     /// Whether a commit waits for its record to be synced.
     each: bool,
     /// Walks over what is finished.
@@ -26,27 +27,21 @@ pub(super) struct Durability {
     flushing: Mutex<Flushing>,
     /// A flush has ended.
     ended: Condvar,
-    /// Held while the journal itself has a claim.
-    noting: Mutex<()>,
 }
 
 #[derive(Default)]
 struct Flushing {
-    /// Somebody flushes, for all who wait.
+    /// Some thread of this process flushes, for all who wait.
     running: bool,
-    /// A flush has failed. What it was to take may be lost though a later one succeeds, so there is none.
-    failed: Option<Lost>,
 }
 
 impl Durability {
     pub(super) fn new(each: bool) -> Self {
         Self {
-            synced: AtomicU64::new(0),
             each,
             walker: Mutex::new(None),
             flushing: Mutex::default(),
             ended: Condvar::new(),
-            noting: Mutex::new(()),
         }
     }
 
@@ -58,10 +53,14 @@ impl Durability {
 impl Store {
     /// Settles where everything begins: all before `tail` is finished, all before `synced` is synced.
     pub(super) fn begin(&self, tail: u64, synced: u64) {
-        let mut walker = self.walker();
-        *walker = Some(Walker::new(self, tail));
-        self.set_finished(tail);
-        self.durability.synced.store(synced, Ordering::Release);
+        self.control.set_finished(tail);
+        self.control.synced_to(synced);
+        self.begin_walking();
+    }
+
+    /// From where all is known to be finished.
+    pub(super) fn begin_walking(&self) {
+        *self.walker() = Some(Walker::new(self, self.finished()));
     }
 
     fn walker(&self) -> MutexGuard<'_, Option<Walker>> {
@@ -71,38 +70,65 @@ impl Store {
 
     /// The watermark: everything before it survives a loss of power.
     pub(super) fn synced(&self) -> u64 {
-        self.durability.synced.load(Ordering::Acquire)
+        self.control.synced()
     }
 
-    /// Walks on over what has been finished, for about `most` bytes at the most. Gives how far it came.
+    /// Walks on over what has been finished, for about `most` bytes at the most. Gives how far all is finished then.
     pub(super) fn walk(&self, most: u64) -> Result<u64, Lost> {
         let mut walker = self.walker();
         let Some(walker) = &mut *walker else {
             return Ok(self.finished());
         };
+        // Where other processes have walked already.
+        walker.position = walker.position.max(self.finished());
         let goal = walker.position.saturating_add(most);
         // Beyond what is prepared nothing has been claimed. Asked first: the next segment may come meanwhile.
         while walker.position < goal && walker.position < self.prepared() {
             match walker.look(self) {
                 Ok(Some(step)) => walker.position = step.next,
                 Ok(None) => break,
+                // They may have walked on meanwhile, and given up what was to be looked at here.
+                Err(_) if walker.position < self.oldest() => {
+                    walker.position = self.finished();
+                }
                 Err(error) => return Err(error.as_lost(walker.position)),
             }
         }
-        self.set_finished(walker.position);
+        self.control.set_finished(walker.position);
         Ok(walker.position)
     }
 
-    /// Held by who makes a claim for the journal itself, until that is finished.
-    pub(super) fn noting(&self) -> MutexGuard<'_, ()> {
-        let noting = &self.durability.noting;
-        noting.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Says that this process makes a note of the time, until the guard goes.
+    pub(super) fn note_begun(&self) -> impl Drop + '_ {
+        let own = u64::from(self.owner) + 1;
+        self.control.noting().store(own, Ordering::SeqCst);
+        fault!("noting");
+        Noting { store: self, own }
+    }
+
+    /// The journal's own claim is not to keep what stands after it from being synced: it is finished soon.
+    fn wait_for_note(&self) {
+        let begun = Instant::now();
+        while self.control.noting().load(Ordering::SeqCst) != 0 && begun.elapsed() < NOTE {
+            std::thread::yield_now();
+        }
+    }
+
+    /// A process that had the number `owner` makes no note any more.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub(super) fn note_ended(&self, owner: u32) {
+        self.end_note(u64::from(owner) + 1);
+    }
+
+    fn end_note(&self, whose: u64) {
+        let noting = self.control.noting();
+        // Another may have taken the next turn.
+        let _ = noting.compare_exchange(whose, 0, Ordering::SeqCst, Ordering::Relaxed);
     }
 
     /// Flushes all that is finished now. Gives the watermark.
     pub(super) fn sync(&self) -> Result<u64, Lost> {
-        // The journal's own claim is not to keep what stands after it from being synced: it is finished soon.
-        drop(self.noting());
+        self.wait_for_note();
         let finished = self.walk(u64::MAX)?;
         self.sync_to(finished, None)
     }
@@ -130,7 +156,7 @@ impl Store {
             if synced >= target {
                 return Ok(synced);
             }
-            if let Some(lost) = flushing.failed {
+            if let Some(lost) = self.control.failed() {
                 return Err(lost);
             }
             let now = deadline.map(|_| Instant::now());
@@ -152,11 +178,11 @@ impl Store {
             flushing = durability.flushing();
             flushing.running = false;
             match flushed {
-                Ok(reached) => durability.synced.store(reached, Ordering::Release),
-                Err(lost) => flushing.failed = Some(lost),
+                Ok(reached) => self.control.synced_to(reached),
+                Err(lost) => self.control.fail(&lost),
             }
             durability.ended.notify_all();
-            if self.synced() == synced && flushing.failed.is_none() {
+            if self.synced() == synced && self.control.failed().is_none() {
                 // Another's claim stands before the target, and is being filled.
                 drop(flushing);
                 let now = Instant::now();
@@ -195,5 +221,17 @@ impl Store {
             self.sync_with(next, None, Some(PATIENCE))?;
         }
         Ok(())
+    }
+}
+
+/// That a note of the time is being made.
+struct Noting<'a> {
+    store: &'a Store,
+    own: u64,
+}
+
+impl Drop for Noting<'_> {
+    fn drop(&mut self) {
+        self.store.end_note(self.own);
     }
 }

@@ -101,6 +101,40 @@ pub(crate) fn first_segment_new() -> String {
     format!("{}.new", segment_name(0))
 }
 
+/// The name of the segment with `base` while the process with the number `owner` makes it.
+pub(crate) fn new_segment_name(base: u64, owner: u32) -> String {
+    match owner {
+        0 => format!("{}.new", segment_name(base)),
+        owner => format!("{}.{owner}.new", segment_name(base)),
+    }
+}
+
+/// Gives the file `new` the name `name`, unless there is a file of that name. Says whether it did.
+#[cfg(all(feature = "shared", target_os = "linux"))]
+pub(crate) fn name_new(new: &Path, name: &Path) -> io::Result<bool> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    use rustix::io::Errno;
+
+    match renameat_with(CWD, new, CWD, name, RenameFlags::NOREPLACE) {
+        Ok(()) => return Ok(true),
+        Err(Errno::EXIST) => return Ok(false),
+        // Some file systems have no such call.
+        Err(Errno::INVAL | Errno::NOSYS) => {}
+        Err(error) => return Err(error.into()),
+    }
+    match fs::hard_link(new, name) {
+        Ok(()) => fs::remove_file(new).map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The same where one process writes a journal: nobody else gives names.
+#[cfg(not(all(feature = "shared", target_os = "linux")))]
+pub(crate) fn name_new(new: &Path, name: &Path) -> io::Result<bool> {
+    fs::rename(new, name).map(|()| true)
+}
+
 /// Says that a journal is about to be created in `dir`.
 pub(crate) fn begin_creating(dir: &Path) -> io::Result<()> {
     File::create(dir.join(first_segment_new()))?;
@@ -122,6 +156,23 @@ pub(crate) fn remove_new(dir: &Path, spared: Option<&str>) -> io::Result<()> {
         }
         if entry.file_name().as_encoded_bytes().ends_with(b".new") && entry.file_type()?.is_file() {
             fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes the segments that a process that had the number `owner` was making.
+#[cfg(all(feature = "shared", target_os = "linux"))]
+pub(crate) fn remove_new_of(dir: &Path, owner: u32) -> io::Result<()> {
+    let ending = format!("{SEGMENT}.{owner}.new");
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().ends_with(ending.as_bytes()) {
+            match fs::remove_file(entry.path()) {
+                // By another who settles for the same one.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed?,
+            }
         }
     }
     Ok(())

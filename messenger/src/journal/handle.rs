@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::config::JournalConfig;
 use super::cursor::{self, Cursor, CursorError, CursorInfo};
 use super::error::{JournalError, OpenError};
+use super::files::Locked;
 use super::keeper;
 use super::note::{self, NoteKind};
 use super::opening::{self, Create};
@@ -356,32 +357,36 @@ impl fmt::Debug for Journal {
 pub(super) struct Life {
     pub(super) store: Arc<Store>,
     pub(super) stop: Arc<AtomicBool>,
-    /// The keeper, which flushes everything when it is told to stop, and gives the lock back. `None`: it was told.
-    pub(super) keeper: Mutex<Option<JoinHandle<Result<(), Lost>>>>,
+    /// The keeper, and the lock that is held until all is flushed. `None`: that has begun.
+    pub(super) keeper: Mutex<Option<(JoinHandle<()>, Option<Locked>)>>,
 }
 
 impl Life {
-    /// Ends the keeper, which closes the journal. `None`: that is done soon, or was before.
+    /// Ends the keeper, and closes the journal. `None`: that is done soon, or was before.
     fn end(&self) -> Option<Result<(), Lost>> {
-        let keeper = self
+        let (keeper, lock) = self
             .keeper
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take()?;
         self.stop.store(true, Ordering::Release);
         self.store.bell.ring();
+        let store = Arc::clone(&self.store);
+        let close = move |ended: std::thread::Result<()>| {
+            let panicked = |_| Lost::new(store.finished(), &io::Error::other("panicked"));
+            let closed = ended
+                .map_err(panicked)
+                .and_then(|()| keeper::close(&store));
+            drop(lock);
+            closed
+        };
         // The keeper wakes whom it has made room for, and a task that is woken may drop what kept the journal open.
         if keeper.thread().id() == std::thread::current().id() {
+            // Without a thread it is as after a kill.
+            let _ = std::thread::Builder::new().spawn(move || close(keeper.join()));
             return None;
         }
-        let ended = keeper.join();
-        let panicked = |_| {
-            Err(Lost::new(
-                self.store.finished(),
-                &io::Error::other("panicked"),
-            ))
-        };
-        Some(ended.unwrap_or_else(panicked))
+        Some(close(keeper.join()))
     }
 }
 

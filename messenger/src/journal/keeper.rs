@@ -1,17 +1,17 @@
 //! The keeper: a thread that makes segments ready before they are needed, and sees to all that publishers and readers shall
-//! not wait for: how far everything is finished, flushing by policy, the time, and giving up old segments.
+//! not wait for: how far everything is finished, flushing by policy, the time, and giving up old segments. Each process that writes
+//! the journal has one; who does what, they settle by turns (`state.rs`).
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::config::{JournalConfig, Retention, SyncPolicy};
-use super::control::Control;
 use super::cursor;
-use super::files::Locked;
 use super::note::{self, NoteKind};
+use super::state::Turn;
 use super::store::{Store, now_nanos};
 use crate::bus::kept::Core;
 use crate::bus::kept::Memory;
@@ -27,29 +27,15 @@ const STRETCH: u64 = 64 << 20;
 /// What the thread has.
 pub(super) struct Keeper {
     pub(super) store: Arc<Store>,
-    pub(super) control: Arc<Control>,
     pub(super) core: Core,
     pub(super) config: JournalConfig,
     pub(super) publisher: Publisher,
     pub(super) stop: Arc<AtomicBool>,
-    pub(super) noted: Noted,
-    pub(super) flushed: Instant,
-    pub(super) trimmed: Instant,
-    /// Held for its lock until all is done.
-    pub(super) lock: Option<Locked>,
-}
-
-/// The last note of the time.
-#[derive(Clone, Copy)]
-pub(super) struct Noted {
-    pub(super) at: Instant,
-    /// Where the tail was after it.
-    pub(super) tail: u64,
 }
 
 impl Keeper {
-    /// Keeps the journal until it is told to stop, and closes it then.
-    pub(super) fn run(mut self) -> Result<(), Lost> {
+    /// Keeps the journal until it is told to stop.
+    pub(super) fn run(mut self) {
         let tick = match self.config.sync {
             SyncPolicy::Every { interval, .. } => interval.min(TICK),
             _ => TICK,
@@ -66,34 +52,18 @@ impl Keeper {
             let _ = catch_unwind(AssertUnwindSafe(|| self.turn()));
             self.store.bell.wait(tick.max(Duration::from_micros(100)));
         }
-        self.close()
-    }
-
-    /// Flushes everything, and says that all is well. Nobody uses the bus any more.
-    fn close(self) -> Result<(), Lost> {
-        let Self { store, control, .. } = &self;
-        let finished = store.walk(u64::MAX)?;
-        store.sync_to(finished, None)?;
-        store.seal(finished)?;
-        if finished == control.tail() {
-            control.clean(finished);
-        }
-        drop(self.lock);
-        Ok(())
     }
 
     fn turn(&mut self) {
         self.prepare();
         self.note_time();
         // A damaged header stops the walk; whoever reads there is told.
-        if let Ok(finished) = self.store.walk(STRETCH) {
-            self.control.finished(finished);
-        }
+        let _ = self.store.walk(STRETCH);
         self.flush();
         // What is bounded shall not take much more of the disk than that, however fast it turns.
         let behind = self.store.behind.swap(false, Ordering::Relaxed);
-        if behind || self.is_bounded() || self.trimmed.elapsed() >= TRIM_EVERY {
-            self.trimmed = Instant::now();
+        let control = &self.store.control;
+        if behind || self.is_bounded() || control.take_turn(Turn::Trimming, TRIM_EVERY) {
             // What can't be removed now is tried again.
             let _ = self.trim();
         }
@@ -108,15 +78,17 @@ impl Keeper {
     }
 
     fn prepare(&mut self) {
-        while self.store.wants_more(self.tail()) {
+        // What another process is making is mapped at the next turn.
+        while self.store.wants_more(self.tail()) && !self.store.is_growing() {
             let before = self.store.prepared();
             self.store.grow_to(before + self.store.segment_bytes());
             // There is room, or a reason why there is none.
             self.core.after_room();
             if self.store.prepared() == before {
-                return;
+                break;
             }
         }
+        self.store.hold_from(self.tail());
     }
 
     fn is_bounded(&self) -> bool {
@@ -126,20 +98,19 @@ impl Keeper {
     /// Notes the time, if something has been published since it was noted last.
     fn note_time(&mut self) {
         let resolution = self.config.time_resolution;
+        let control = &self.store.control;
         if resolution.is_zero()
-            || self.tail() == self.noted.tail
-            || self.noted.at.elapsed() < resolution
+            || self.tail() == control.timed_tail()
+            || !control.take_turn(Turn::Timing, resolution)
         {
             return;
         }
         let time = note::number(now_nanos());
-        let _noting = self.store.noting();
+        let _noting = self.store.note_begun();
         // If there is no room now, there will be.
         if let Ok(position) = self.publisher.try_note(NoteKind::Time.of_nobody(), &time) {
-            self.noted = Noted {
-                at: Instant::now(),
-                tail: position + crate::bus::record_len(time.len()) as u64,
-            };
+            let tail = position + crate::bus::record_len(time.len()) as u64;
+            self.store.control.set_timed_tail(tail);
         }
     }
 
@@ -147,13 +118,21 @@ impl Keeper {
         let SyncPolicy::Every { bytes, interval } = self.config.sync else {
             return;
         };
-        let waiting = self.store.finished() - self.store.synced().min(self.store.finished());
-        if waiting > 0 && (waiting >= bytes || self.flushed.elapsed() >= interval) {
+        let control = &self.store.control;
+        let waiting = self.store.finished().saturating_sub(self.store.synced());
+        if waiting == 0 {
+            control.put_off(Turn::Flushing);
+            return;
+        }
+        let every = if waiting >= bytes {
+            Duration::ZERO
+        } else {
+            interval
+        };
+        if control.take_turn(Turn::Flushing, every) {
             // A failure is kept, and told to whoever asks for a sync.
             let _ = self.store.sync();
-            self.flushed = Instant::now();
-        } else if waiting == 0 {
-            self.flushed = Instant::now();
+            control.put_off(Turn::Flushing);
         }
     }
 
@@ -215,4 +194,15 @@ pub(super) fn give_up(store: &Store, core: &Core, wanted: u64, waited: bool) -> 
     let unused = core.retire(wanted.min(store.finished()).min(last));
     store.remove_before(unused.min(last), waited)?;
     Ok(store.oldest())
+}
+
+/// Flushes everything, and says that all is well: nobody uses the bus any more.
+pub(super) fn close(store: &Store) -> Result<(), Lost> {
+    let finished = store.walk(u64::MAX)?;
+    store.sync_to(finished, None)?;
+    store.seal(finished)?;
+    if finished == store.control.tail() {
+        store.control.clean(finished);
+    }
+    Ok(())
 }

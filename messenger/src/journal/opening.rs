@@ -1,13 +1,17 @@
 //! Opening a journal: from its directory, or the lack of one, to a bus that a keeper keeps.
+//!
+//! Who opens one has its lock, alone; what the last writers left is settled then ([`settled`]). On a bus that processes share (`share.rs`) the
+//! first that comes does so, and those who come after it use what is there.
 
 use std::collections::hash_map::RandomState;
 use std::fs::{self, OpenOptions};
 use std::hash::BuildHasher;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use fs4::FileExt;
 
@@ -17,12 +21,15 @@ use super::error::OpenFault;
 use super::files::{self, LOCK, Locked, SCHEMA};
 use super::handle::{Inner, Journal, Life};
 use super::header::{MAX_SEGMENT_BYTES, MIN_SEGMENT_BYTES, is_segment_bytes};
-use super::keeper::{Keeper, Noted};
-use super::recover::{LeftBy, Recovery, recover};
+use super::keeper::Keeper;
+use super::recover::{LeftBy, Recovery, recover, remove_late};
 use super::schema::{Manifest, ManifestError};
+use super::state::Turn;
 use super::store::{Identity, Store, now_nanos};
 use crate::bus::Bus;
-use crate::bus::kept::over_segments;
+use crate::bus::kept::{Core, over_segments};
+use crate::memory::MemoryKind;
+
 /// Whether a journal may, or must, be created.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Create {
@@ -35,9 +42,9 @@ pub(super) enum Create {
 pub(super) fn in_memory(config: JournalConfig) -> Result<Journal, OpenFault> {
     check(&config, MIN_IN_MEMORY).and_then(|()| {
         let manifest = new_manifest(&config);
-        let store = Arc::new(store_of(None, &manifest, &config)?);
-        let control = Control::in_memory(config.members + 1);
-        let control = control.map_err(OpenFault::tried("get memory"))?;
+        let mut store = store_of(None, &manifest, &config)?;
+        let control = Control::in_memory(config.members + 1, MemoryKind::default());
+        store.move_to(control.map_err(OpenFault::tried("get memory"))?);
         let recovery = Recovery {
             left: LeftBy::Nobody,
             tail: 0,
@@ -45,14 +52,15 @@ pub(super) fn in_memory(config: JournalConfig) -> Result<Journal, OpenFault> {
             aborted: 0,
             dropped: None,
         };
-        start(store, control, None, None, manifest, recovery, config)
+        begin(&store, &recovery)?;
+        start(store, None, None, manifest, recovery, config)
     })
 }
 
 /// The shortest segments of a journal in memory, which needs no whole pages: as of a ring.
 const MIN_IN_MEMORY: u64 = 256;
 
-fn check(config: &JournalConfig, least: u64) -> Result<(), OpenFault> {
+pub(super) fn check(config: &JournalConfig, least: u64) -> Result<(), OpenFault> {
     let wrong = |what, value, allowed| OpenFault::Config {
         what,
         value,
@@ -126,7 +134,7 @@ fn new_manifest(config: &JournalConfig) -> Manifest {
     Manifest::new(id.to_le_bytes(), config.segment_bytes, salt, now_nanos())
 }
 
-fn store_of(
+pub(super) fn store_of(
     dir: Option<&Path>,
     manifest: &Manifest,
     config: &JournalConfig,
@@ -140,13 +148,14 @@ fn store_of(
     let dir = dir.map(|dir| (dir, true));
     let store = Store::new(dir, identity, capacity(config), config.ahead, each);
     let store = store.map_err(OpenFault::tried("get memory"))?;
-    let soon = config.sync != SyncPolicy::OnDemand;
-    store.flush_new.store(soon, Ordering::Relaxed);
+    store
+        .control
+        .set_syncs(config.sync != SyncPolicy::OnDemand);
     Ok(store)
 }
 
 /// How many bytes may be in use at a time.
-fn capacity(config: &JournalConfig) -> u64 {
+pub(super) fn capacity(config: &JournalConfig) -> u64 {
     let most = 1 << 62;
     config
         .bound
@@ -155,14 +164,41 @@ fn capacity(config: &JournalConfig) -> u64 {
         .min(most)
 }
 
+/// A journal whose last writers are settled, for those who write it now.
+pub(super) struct Settled {
+    pub(super) store: Store,
+    pub(super) lock: Locked,
+    pub(super) manifest: Manifest,
+    pub(super) recovery: Recovery,
+}
+
 /// Opens or creates the journal in the directory `path`.
 pub(super) fn open(
     path: &Path,
     config: JournalConfig,
     create: Create,
 ) -> Result<Journal, OpenFault> {
+    // The keeper is a member, too.
+    let Settled {
+        store,
+        lock,
+        manifest,
+        recovery,
+    } = settled(path, &config, config.members + 1, create)?;
+    let dir = Some(path.to_owned());
+    start(store, Some(lock), dir, manifest, recovery, config)
+}
+
+/// Locks the journal in the directory `path`, or a new one, and settles what its last writers left: there is a bus of `members` then, with
+/// nobody on it.
+pub(super) fn settled(
+    path: &Path,
+    config: &JournalConfig,
+    members: usize,
+    create: Create,
+) -> Result<Settled, OpenFault> {
     let system = OpenFault::tried;
-    check(&config, MIN_SEGMENT_BYTES)?;
+    check(config, MIN_SEGMENT_BYTES)?;
     let found = match manifest_of(path) {
         Ok(_) if create == Create::Must => return Err(OpenFault::Exists),
         Ok(_) => true,
@@ -180,14 +216,14 @@ pub(super) fn open(
             (manifest, begun.map_err(system("list the segments"))?)
         }
         Err(OpenFault::Absent) if create != Create::No => {
-            let manifest = new_manifest(&config);
+            let manifest = new_manifest(config);
             let written = files::begin_creating(path).and_then(|()| manifest.write(path));
             written.map_err(system("write the schema"))?;
             (manifest, true)
         }
         Err(fault) => return Err(fault),
     };
-    let store = Arc::new(store_of(Some(path), &manifest, &config)?);
+    let mut store = store_of(Some(path), &manifest, config)?;
     let first = files::first_segment_new();
     let spared = fresh.then_some(&*first);
     let removed = files::remove_new(path, spared);
@@ -196,31 +232,50 @@ pub(super) fn open(
     let left = left.map_err(system("read what the last writer left"))?;
     let closed_at = Control::closed_at(path, &store.identity);
     let closed_at = closed_at.map_err(system("read what the last writer left"))?;
+    if let Some(left) = &left {
+        let removed = remove_late(&store, path, left.oldest);
+        removed.map_err(system("remove a segment that was made too late"))?;
+    }
     let left = left.or(closed_at.map(Left::closed));
     let recovery = recover(&store, path, left.as_ref(), closed_at, fresh)?;
     let bases = store.bases().map_err(system("list the segments"))?;
     let floor = bases.first().copied().unwrap_or(0);
     store.set_oldest(floor);
-    let control = Control::create(
-        path,
-        &store.identity,
-        config.members + 1,
-        floor,
-        recovery.tail,
-    );
-    let control = control.map_err(system("make the file of shared words"))?;
+    let control = Control::create(path, &store.identity, members, (floor, recovery.tail));
+    store.move_to(control.map_err(system("make the file of shared words"))?);
     if fresh {
         // So that there is always a segment from now on.
-        let soon = store.flush_new.swap(true, Ordering::Relaxed);
+        let soon = store.control.set_syncs(true);
         let made = store.prepare();
         made.map_err(|lost| system("make a segment")(io::Error::other(lost)))?;
-        store.flush_new.store(soon, Ordering::Relaxed);
+        store.control.set_syncs(soon);
         if !soon {
             store.find_pages();
         }
     }
-    let dir = Some(path.to_owned());
-    start(store, control, Some(lock), dir, manifest, recovery, config)
+    begin(&store, &recovery)?;
+    Ok(Settled {
+        store,
+        lock,
+        manifest,
+        recovery,
+    })
+}
+
+/// Settles where everything begins, on a journal that nobody uses yet.
+fn begin(store: &Store, recovery: &Recovery) -> Result<(), OpenFault> {
+    let tail = recovery.tail;
+    store.control.set_opened_at(tail);
+    store.begin(tail, recovery.synced);
+    store.control.set_timed_tail(tail);
+    for turn in [Turn::Timing, Turn::Flushing, Turn::Trimming] {
+        store.control.put_off(turn);
+    }
+    while store.prepared() <= tail {
+        let made = store.prepare();
+        made.map_err(|lost| OpenFault::tried("make a segment")(io::Error::other(lost)))?;
+    }
+    Ok(())
 }
 
 /// Creates the directory, so that it survives a loss of power.
@@ -274,51 +329,23 @@ pub(super) fn lock(path: &Path) -> Result<Locked, OpenFault> {
 
 /// Makes a bus of what is there, and has the keeper keep it.
 fn start(
-    store: Arc<Store>,
-    control: Control,
+    store: Store,
     lock: Option<Locked>,
     dir: Option<PathBuf>,
     manifest: Manifest,
     recovery: Recovery,
     config: JournalConfig,
 ) -> Result<Journal, OpenFault> {
-    let tail = recovery.tail;
-    store.set_opened_at(tail);
-    store.begin(tail, recovery.synced);
-    while store.prepared() <= tail {
-        let made = store.prepare();
-        made.map_err(|lost| OpenFault::tried("make a segment")(io::Error::other(lost)))?;
-    }
-    let control = Arc::new(control);
-    let words = (Arc::clone(&control.region), WORDS_AT);
-    let members = config.members + 1;
+    let store = Arc::new(store);
+    let words = (Arc::clone(&store.control.region), WORDS_AT);
     let segments = Arc::clone(&store);
+    let members = config.members + 1;
     let core = over_segments(words, members, segments, capacity(&config), store.format());
-    let stop = Arc::new(AtomicBool::new(false));
-    let publisher = Bus::of(core.clone()).publisher();
-    let publisher = publisher
-        .map_err(|error| OpenFault::tried("attach to the bus")(io::Error::other(error)))?;
-    let now = Instant::now();
-    let keeper = Keeper {
-        store: Arc::clone(&store),
-        control: Arc::clone(&control),
-        core: core.clone(),
-        config,
-        publisher,
-        stop: Arc::clone(&stop),
-        noted: Noted { at: now, tail },
-        flushed: now,
-        trimmed: now,
-        lock,
-    };
-    let keeper = std::thread::Builder::new()
-        .name("journal".to_owned())
-        .spawn(move || keeper.run())
-        .map_err(OpenFault::tried("start a thread"))?;
+    let (stop, keeper) = keep(&store, &core, config)?;
     let life = Arc::new(Life {
         store,
         stop,
-        keeper: Mutex::new(Some(keeper)),
+        keeper: Mutex::new(Some((keeper, lock))),
     });
     let bus = Bus::of(core.clone().alive(Arc::clone(&life) as _));
     Ok(Journal {
@@ -331,4 +358,28 @@ fn start(
             recovery,
         }),
     })
+}
+
+/// Has a thread keep the journal until it is told to stop.
+pub(super) fn keep(
+    store: &Arc<Store>,
+    core: &Core,
+    config: JournalConfig,
+) -> Result<(Arc<AtomicBool>, JoinHandle<()>), OpenFault> {
+    let publisher = Bus::of(core.clone()).publisher();
+    let publisher = publisher
+        .map_err(|error| OpenFault::tried("attach to the bus")(io::Error::other(error)))?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let keeper = Keeper {
+        store: Arc::clone(store),
+        core: core.clone(),
+        config,
+        publisher,
+        stop: Arc::clone(&stop),
+    };
+    let thread = std::thread::Builder::new()
+        .name("journal".to_owned())
+        .spawn(move || keeper.run())
+        .map_err(OpenFault::tried("start a thread"))?;
+    Ok((stop, thread))
 }

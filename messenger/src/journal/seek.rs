@@ -44,7 +44,14 @@ pub(super) fn at_time(store: &Store, bases: &[u64], nanos: u64) -> Result<u64, R
     for &base in bases.iter().rev() {
         let mut walker = Walker::new(store, base);
         let mut found = None;
-        while let Some(step) = walker.look(store)? {
+        loop {
+            let step = match walker.look(store) {
+                Ok(Some(step)) => step,
+                Ok(None) => break,
+                // Another process has given it up meanwhile, and all before it.
+                Err(_) if base < store.oldest() => return Ok(store.oldest()),
+                Err(error) => return Err(error),
+            };
             walker.position = step.next;
             if step.kind == StepKind::Note {
                 match note::time_of(step.tag, walker.payload(&step)) {

@@ -1,35 +1,27 @@
-//! The segments of a journal in this process: which there are, which are mapped, and making more of them.
+//! The segments of a journal in this process: which there are, which are mapped, and giving them up. Making more of them is
+//! `making.rs`'s.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-use fs4::FileExt;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::bell::Bell;
+use super::control::Control;
 use super::durability::Durability;
 use super::files::{list_segments, segment_name, sync_dir, sync_file};
 use super::header::{
     HEADER_BYTES, HeaderError, SYNCED_AT, SYNCED_CHECK_AT, SegmentHeader, synced_check,
 };
 use crate::bus::Lost;
-use crate::bus::kept::{Format, Uncovered, Window, growth_load, growth_store};
+use crate::bus::kept::{Format, Uncovered, Window};
 use crate::memory::{MemoryKind, Region, RegionOptions};
-
-/// How long a disk is left alone that has refused a segment.
-const PATIENCE: Duration = Duration::from_millis(50);
 
 /// How many segments the keeper removes at a time: each takes a flush of the directory.
 const AT_A_TIME: u32 = 64;
-
-/// How many zeros are written at once into a new segment: the more, the faster.
-const RUN: usize = 1 << 20;
-/// The same for a segment that will be flushed often.
-const FLUSHED_RUN: usize = 64 << 10;
 
 /// What tells one journal from another, and where its records lie.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,7 +33,7 @@ pub(crate) struct Identity {
 
 /// Where segments are.
 #[derive(Debug)]
-enum Place {
+pub(super) enum Place {
     Files {
         dir: PathBuf,
         writable: bool,
@@ -52,32 +44,25 @@ enum Place {
 
 /// The segments of a journal.
 pub(crate) struct Store {
-    place: Place,
+    pub(super) place: Place,
     pub(crate) identity: Identity,
+    /// How far the journal has got, as all who write it know.
+    pub(super) control: Control,
+    /// The number of this process among those that share the journal; 0: it has it alone.
+    pub(super) owner: u32,
     /// How many bytes of the journal may be in use at a time.
     whole: u64,
     segments: Mutex<Segments>,
-    /// Up to where there are segments to claim in. Stored after the segment is in `segments`.
-    prepared: AtomicU64,
-    /// Up to where somebody has wanted to claim.
+    /// Up to where somebody in this process has wanted to claim.
     asked: AtomicU64,
     /// Why there are no more segments.
     trouble: Mutex<Option<Lost>>,
-    /// A record boundary up to which all is finished; the keeper's.
-    finished: AtomicU64,
-    /// Where the journal ended when it was opened.
-    opened_at: AtomicU64,
-    /// Where the oldest segment begins that is not given up.
-    oldest: AtomicU64,
-    /// Where the oldest segment begins whose file is there. Held while segments are removed, and by who walks over old ones
-    /// without being a member of the bus.
-    removal: Mutex<u64>,
-    /// Held by who makes a segment ready: when the disk last refused one.
-    making: Mutex<Option<Instant>>,
+    /// Held while segments are removed, and by who walks over old ones without being a member of the bus.
+    removal: Mutex<()>,
+    /// Held by the thread that makes a segment ready: when the disk last refused one.
+    pub(super) making: Mutex<Option<Instant>>,
     /// How many segments are to be ready ahead of what is asked for.
-    ahead: u64,
-    /// Whether new segments are flushed before they are used, since what is written to them soon will be.
-    pub(super) flush_new: AtomicBool,
+    pub(super) ahead: u64,
     /// Wakes the keeper.
     pub(super) bell: Bell,
     /// Whether the keeper has left segments that could be removed.
@@ -96,6 +81,7 @@ struct Segments {
 }
 
 impl Store {
+    /// One whose words are its own.
     pub(super) fn new(
         dir: Option<(&Path, bool)>,
         identity: Identity,
@@ -117,23 +103,33 @@ impl Store {
         Ok(Self {
             place,
             identity,
+            control: Control::in_memory(0, MemoryKind::Heap)?,
+            owner: 0,
             whole,
             segments: Mutex::default(),
-            prepared: AtomicU64::new(0),
             asked: AtomicU64::new(0),
             trouble: Mutex::default(),
-            finished: AtomicU64::new(0),
-            opened_at: AtomicU64::new(0),
-            oldest: AtomicU64::new(0),
             removal: Mutex::default(),
             making: Mutex::default(),
             ahead,
-            flush_new: AtomicBool::new(false),
             bell: Bell::default(),
             behind: AtomicBool::new(false),
             durability: Durability::new(each),
             nowhere: Arc::new(Region::new(256, heap).map_err(io::Error::other)?),
         })
+    }
+
+    /// Has its words in `control` from now on, which nobody else uses yet.
+    pub(super) fn move_to(&mut self, control: Control) {
+        control.take_over(&self.control);
+        self.control = control;
+    }
+
+    /// Has its words in `control`, as the process with the number `owner` among those that use it.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub(super) fn join(&mut self, control: Control, owner: u32) {
+        self.control = control;
+        self.owner = owner;
     }
 
     pub(crate) fn format(&self) -> Format {
@@ -176,7 +172,7 @@ impl Store {
     }
 
     /// The segment whose first position is `base`: mapped, if it is not yet.
-    fn region(&self, base: u64) -> Result<Arc<Region>, Lost> {
+    pub(super) fn region(&self, base: u64) -> Result<Arc<Region>, Lost> {
         let mut segments = self.segments();
         if let Some(region) = segments.held.get(&base) {
             return Ok(Arc::clone(region));
@@ -234,7 +230,7 @@ impl Store {
         self.header(base, other.created_nanos)
     }
 
-    fn header(&self, base: u64, created_nanos: u64) -> SegmentHeader {
+    pub(super) fn header(&self, base: u64, created_nanos: u64) -> SegmentHeader {
         let Identity {
             id,
             segment_bytes,
@@ -249,95 +245,6 @@ impl Store {
         }
     }
 
-    /// Sees to it that there are segments up to `end`, unless the disk refuses, or has just done so: then it says that
-    /// there is trouble.
-    pub(super) fn grow_to(&self, end: u64) {
-        let mut refused = self.making.lock().unwrap_or_else(PoisonError::into_inner);
-        while self.prepared() < end {
-            if refused.is_some_and(|at| at.elapsed() < PATIENCE) {
-                return;
-            }
-            let made = self.prepare();
-            *refused = made.is_err().then(Instant::now);
-            self.set_trouble(made.err());
-        }
-    }
-
-    /// Makes the next segment ready: its blocks reserved, its pages found, its file under its name when all that is done.
-    /// One at a time.
-    pub(super) fn prepare(&self) -> Result<(), Lost> {
-        let base = self.prepared.load(Ordering::Relaxed);
-        let made = self.make(base, self.synced());
-        let region = made.map_err(|error| Lost::new(base, &error))?;
-        self.segments().held.insert(base, region);
-        self.grew_to(base + self.segment_bytes());
-        // By who makes the next one: however late the keeper is, what is mapped does not pile up.
-        self.let_go(base.saturating_sub(self.ahead * self.segment_bytes()));
-        Ok(())
-    }
-
-    fn make(&self, base: u64, synced: u64) -> io::Result<Arc<Region>> {
-        let Place::Files { dir, .. } = &self.place else {
-            let bytes = HEADER_BYTES + self.segment_bytes() as usize;
-            let options = RegionOptions {
-                kind: MemoryKind::default(),
-                ..RegionOptions::default()
-            };
-            let region = Region::new(bytes, options).map_err(io::Error::other)?;
-            return Ok(Arc::new(region));
-        };
-        let name = segment_name(base);
-        let new = dir.join(format!("{name}.new"));
-        let made = self.make_file(&new, base, synced).and_then(|region| {
-            fault!("segment_made");
-            fs::rename(&new, dir.join(&name))?;
-            fault!("segment_named");
-            if self.flush_new.load(Ordering::Relaxed) {
-                sync_dir(dir)?;
-            }
-            Ok(region)
-        });
-        if made.is_err() {
-            // Gives back the blocks that were had; a failure leaves a file that the next try writes over.
-            let _ = fs::remove_file(&new);
-        }
-        made
-    }
-
-    fn make_file(&self, path: &Path, base: u64, synced: u64) -> io::Result<Arc<Region>> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(path)?;
-        match file.allocate(self.file_bytes()) {
-            // Some file systems have no such call: there, writing the zeros reserves the blocks.
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
-            allocated => allocated?,
-        }
-        file.seek(SeekFrom::Start(0))?;
-        file.write_all(&self.header(base, now_nanos()).encode(synced))?;
-        // Through the page cache in long runs, which is faster than a page fault for each page later. What is written at once
-        // may become one large page there, and a byte that is written through the mapping then makes all of it dirty: where
-        // it is flushed often, the pages shall be small.
-        let flush = self.flush_new.load(Ordering::Relaxed);
-        let run = if flush { FLUSHED_RUN } else { RUN };
-        let zeros = vec![0; run.min(self.segment_bytes() as usize)];
-        for _ in 0..self.segment_bytes() / zeros.len() as u64 {
-            file.write_all(&zeros)?;
-        }
-        let region = Region::of_file(&file, self.file_bytes() as usize, true)?;
-        if flush {
-            // Then pages are not found for writing: that would make all of them dirty once more, and the next flush write
-            // the whole segment; after which they would have to be found again anyway.
-            sync_file(&file, path)?;
-        } else {
-            region.find_pages();
-        }
-        Ok(Arc::new(region))
-    }
-
     /// Finds the pages of the segments that are held, for what is not flushed soon.
     pub(super) fn find_pages(&self) {
         for region in self.segments().held.values() {
@@ -345,23 +252,44 @@ impl Store {
         }
     }
 
-    /// The segment with `base` is there, ready for claims: after a look at what the directory holds.
-    pub(super) fn hold(&self, base: u64) -> Result<(), Lost> {
-        let region = self.region(base)?;
-        self.segments().held.insert(base, region);
-        Ok(())
+    fn find_pages_of(&self, base: u64) {
+        let region = self.segments().held.get(&base).map(Arc::clone);
+        // Not under the lock.
+        if let Some(region) = region {
+            region.find_pages();
+        }
     }
 
-    /// There are segments up to `end`.
-    pub(super) fn grew_to(&self, end: u64) {
-        // Edge 13, growth: whoever sees it finds the segment, and zeros in it.
-        self.prepared.store(end, growth_store());
+    /// The segment with `base` is there, ready for claims, and stays mapped. Says whether it was not held before.
+    pub(super) fn hold(&self, base: u64) -> Result<bool, Lost> {
+        let region = self.region(base)?;
+        Ok(self.hold_region(base, region))
+    }
+
+    pub(super) fn hold_region(&self, base: u64, region: Arc<Region>) -> bool {
+        self.segments().held.insert(base, region).is_none()
+    }
+
+    /// Keeps mapped what lies ahead of `tail`, whoever has made it, and lets go of what is used up.
+    pub(super) fn hold_from(&self, tail: u64) {
+        let mut base = self.base(tail);
+        while base < self.prepared() {
+            let known = self.segments().held.contains_key(&base);
+            // What can't be had now is told to who turns to it.
+            if !known && self.hold(base).is_err() {
+                break;
+            }
+            if !known && !self.control.syncs() {
+                self.find_pages_of(base);
+            }
+            base += self.segment_bytes();
+        }
+        self.let_go(tail.saturating_sub(self.ahead * self.segment_bytes()));
     }
 
     /// Up to where there are segments.
     pub(super) fn prepared(&self) -> u64 {
-        // Edge 13, growth.
-        self.prepared.load(growth_load())
+        self.control.prepared()
     }
 
     /// Whether another segment is wanted, with the tail at `tail`.
@@ -370,35 +298,27 @@ impl Store {
         self.prepared() < asked.saturating_add(self.ahead * self.segment_bytes())
     }
 
-    fn set_trouble(&self, trouble: Option<Lost>) {
+    pub(super) fn set_trouble(&self, trouble: Option<Lost>) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
     pub(crate) fn finished(&self) -> u64 {
-        self.finished.load(Ordering::Acquire)
-    }
-
-    pub(super) fn set_finished(&self, position: u64) {
-        self.finished.store(position, Ordering::Release);
-    }
-
-    pub(super) fn set_opened_at(&self, position: u64) {
-        self.opened_at.store(position, Ordering::Relaxed);
+        self.control.finished()
     }
 
     /// Where the oldest segment begins.
     pub(super) fn oldest(&self) -> u64 {
-        self.oldest.load(Ordering::Relaxed)
+        self.control.oldest()
     }
 
     /// Settles where the oldest segment begins.
     pub(super) fn set_oldest(&self, base: u64) {
-        *self.keep() = base;
-        self.oldest.store(base, Ordering::Relaxed);
+        self.control.give_up_before(base);
+        self.control.removed_before(base);
     }
 
-    /// Keeps all segments that there are from being given up. The number is where the oldest begins whose file is there.
-    pub(super) fn keep(&self) -> MutexGuard<'_, u64> {
+    /// Keeps this process from giving up any segment that there is. Another process may.
+    pub(super) fn keep(&self) -> MutexGuard<'_, ()> {
         self.removal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -422,24 +342,26 @@ impl Store {
 
     /// Gives up all segments that end at or before `unused`: nobody looks at them any more. Those that the disk does not let
     /// go are tried again the next time; so is everything, if somebody keeps them now who is not `waited` for.
+    ///
+    /// Several processes may do so at once: each flushes the directory between two removals, whosever the first of them was.
     pub(super) fn remove_before(&self, unused: u64, waited: bool) -> io::Result<()> {
-        let mut oldest = match self.removal.try_lock() {
-            Ok(oldest) => oldest,
-            Err(TryLockError::Poisoned(oldest)) => oldest.into_inner(),
+        let _removing = match self.removal.try_lock() {
+            Ok(removing) => removing,
+            Err(TryLockError::Poisoned(removing)) => removing.into_inner(),
             Err(TryLockError::WouldBlock) if waited => self.keep(),
             Err(TryLockError::WouldBlock) => return Ok(()),
         };
         // What all members have read may be beyond what has been walked over; the walk goes on.
         let before = self.base(unused.min(self.finished()));
         // First, so that who finds no file knows why.
-        self.oldest.fetch_max(before, Ordering::Relaxed);
-        if let (Place::Files { dir, .. }, true) = (&self.place, *oldest < before) {
+        self.control.give_up_before(before);
+        let mut base = self.control.removed();
+        if let (Place::Files { dir, .. }, true) = (&self.place, base < before) {
             // Or a loss of power could take these, and the names of those that stay.
             sync_dir(dir)?;
         }
         let mut removed = 0;
-        while *oldest < before {
-            let base = *oldest;
+        while base < before {
             let mut segments = self.segments();
             let gone = (segments.held.remove(&base), segments.open.remove(&base));
             drop(segments);
@@ -454,7 +376,8 @@ impl Store {
                 // Before the next: a loss of power that took a later one and left this one would leave a gap.
                 sync_dir(dir)?;
             }
-            *oldest += self.segment_bytes();
+            self.control.removed_before(base + self.segment_bytes());
+            base = self.control.removed();
             removed += 1;
             if removed == AT_A_TIME && !waited {
                 // The keeper has other things to see to, and goes on after them.
@@ -480,9 +403,14 @@ impl Store {
             }
             base += self.segment_bytes();
         }
-        if !self.flush_new.swap(true, Ordering::Relaxed) {
-            // The names of the segments made so far.
-            sync_dir(dir).map_err(|error| Lost::new(from, &error))?;
+        self.begin_syncing().map_err(|error| Lost::new(from, &error))
+    }
+
+    /// From now on what is written is going to be flushed soon: so segments are flushed, and their names, before they are used.
+    pub(super) fn begin_syncing(&self) -> io::Result<()> {
+        if let (Place::Files { dir, .. }, false) = (&self.place, self.control.set_syncs(true)) {
+            // The names of the segments made so far. Who names one after this finds that it is to flush the name itself.
+            sync_dir(dir)?;
         }
         Ok(())
     }
@@ -534,14 +462,23 @@ impl Store {
         }
     }
 
-    /// Writes into a segment's header that all before `synced` has been flushed.
+    /// Writes into a segment's header that all before `synced` has been flushed. Of those who do so at once the one that comes
+    /// last has the number stand with its check; a crash before that costs what this header knew.
     fn note_synced(&self, region: &Arc<Region>, synced: u64) {
         let page = Window::segment(Arc::clone(region), 0, 0, HEADER_BYTES as u64);
-        let check = synced_check(synced, self.identity.salt);
-        page.word(SYNCED_AT as u64).store(synced, Ordering::Relaxed);
-        fault!("synced_noted");
-        page.word(SYNCED_CHECK_AT as u64)
-            .store(check, Ordering::Relaxed);
+        let word = page.word(SYNCED_AT as u64);
+        let checked = page.word(SYNCED_CHECK_AT as u64);
+        let check = |synced| synced_check(synced, self.identity.salt);
+        loop {
+            // A number that does not fit its check may be a damaged one, and not greater than any to come.
+            let known = word.load(Ordering::SeqCst);
+            if checked.load(Ordering::SeqCst) == check(known) && known >= synced {
+                return;
+            }
+            word.store(synced, Ordering::SeqCst);
+            fault!("synced_noted");
+            checked.store(check(synced), Ordering::SeqCst);
+        }
     }
 
     /// When the segment with `base` was made, in nanoseconds since 1970.
@@ -596,7 +533,7 @@ impl crate::bus::kept::Segments for Store {
     }
 
     fn opened_at(&self) -> u64 {
-        self.opened_at.load(Ordering::Relaxed)
+        self.control.opened_at()
     }
 
     fn committed(&self, next: u64) -> Result<(), Lost> {

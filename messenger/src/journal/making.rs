@@ -1,0 +1,181 @@
+//! Making the segments of a journal ready, ahead of who claims in them.
+//!
+//! Processes that share a journal keep each other from nothing here. Whoever needs a segment makes it, under a name of its own, and
+//! then gives it the segment's name, unless that is taken: then the one that is there is the segment. So that not all of them make the
+//! same one, each takes a turn first; one that is stopped in its turn is waited for as long as the work takes, and no longer.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use fs4::FileExt;
+
+use super::files::{name_new, new_segment_name, segment_name, sync_dir, sync_file};
+use super::header::HEADER_BYTES;
+use super::state::Turn;
+use super::store::{Place, Store, now_nanos};
+use crate::bus::Lost;
+use crate::memory::{MemoryKind, Region, RegionOptions};
+
+/// How long a disk is left alone that has refused a segment.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// How long another process may take to make a segment, beside a time for each MiB.
+const TURN: Duration = Duration::from_millis(5);
+const TURN_OF_MIB: Duration = Duration::from_millis(1);
+/// Between two looks whether it has.
+const NAP: Duration = Duration::from_micros(50);
+
+/// How many zeros are written at once into a new segment: the more, the faster.
+const RUN: usize = 1 << 20;
+/// The same for a segment that will be flushed often.
+const FLUSHED_RUN: usize = 64 << 10;
+
+impl Store {
+    /// Sees to it that there are segments up to `end`, unless the disk refuses, or has just done so: then it says that
+    /// there is trouble.
+    pub(super) fn grow_to(&self, end: u64) {
+        let mut refused = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        while self.prepared() < end {
+            if refused.is_some_and(|at| at.elapsed() < PATIENCE) {
+                return;
+            }
+            if !self.control.take_turn(Turn::Making, self.making_time()) {
+                // Another process is at it.
+                std::thread::sleep(NAP);
+                continue;
+            }
+            let made = self.prepare();
+            self.control.give_back(Turn::Making);
+            *refused = made.is_err().then(Instant::now);
+            self.set_trouble(made.err());
+        }
+    }
+
+    /// Whether another process is making a segment, as far as is known. Not asked by who needs it now.
+    pub(super) fn is_growing(&self) -> bool {
+        self.control.is_taken(Turn::Making, self.making_time())
+    }
+
+    fn making_time(&self) -> Duration {
+        TURN + TURN_OF_MIB * (self.segment_bytes() >> 20) as u32
+    }
+
+    /// Makes the next segment ready: its blocks reserved, its pages found, its file under its name when all that is done.
+    /// One thread of this process at a time.
+    pub(super) fn prepare(&self) -> Result<(), Lost> {
+        let base = self.prepared();
+        let made = self.make(base, self.synced());
+        let region = match made {
+            Ok(region) => region,
+            // Another process has made it, and perhaps more of them, and given it up.
+            Err(_) if self.prepared() > base => return Ok(()),
+            Err(error) => return Err(Lost::new(base, &error)),
+        };
+        self.hold_region(base, region);
+        self.control.grew_to(base + self.segment_bytes());
+        // By who makes the next one: however late the keeper is, what is mapped does not pile up.
+        self.let_go(base.saturating_sub(self.ahead * self.segment_bytes()));
+        Ok(())
+    }
+
+    fn make(&self, base: u64, synced: u64) -> io::Result<Arc<Region>> {
+        let Place::Files { dir, .. } = &self.place else {
+            let bytes = HEADER_BYTES + self.segment_bytes() as usize;
+            let options = RegionOptions {
+                kind: MemoryKind::default(),
+                ..RegionOptions::default()
+            };
+            let region = Region::new(bytes, options).map_err(io::Error::other)?;
+            return Ok(Arc::new(region));
+        };
+        let new = dir.join(new_segment_name(base, self.owner));
+        let path = dir.join(segment_name(base));
+        // There is one if who made it has died since, or is slow to say so.
+        let region = if self.owner != 0 && path.try_exists()? {
+            None
+        } else {
+            let made = self.make_file(&new, base, synced).and_then(|region| {
+                fault!("segment_made");
+                let named = match self.owner {
+                    // Nobody else names one. What may be there was never whole, nor flushed.
+                    0 => fs::rename(&new, &path).map(|()| true),
+                    _ => name_new(&new, &path),
+                }?;
+                fault!("segment_named");
+                Ok(named.then_some(region))
+            });
+            if !matches!(made, Ok(Some(_))) {
+                // Gives back the blocks that were had; a failure leaves a file that the next try writes over.
+                let _ = fs::remove_file(&new);
+            }
+            made?
+        };
+        if self.control.syncs() {
+            // Whoever named it: what is claimed there is synced by others, who do not ask for its name.
+            sync_dir(dir)?;
+        }
+        match region {
+            // All others were faster, by more than the journal retains: nobody is to find this one.
+            Some(_) if base < self.oldest() => {
+                fs::remove_file(&path)?;
+                Err(io::ErrorKind::NotFound.into())
+            }
+            Some(region) => Ok(region),
+            None => self.region(base).map_err(io::Error::other),
+        }
+    }
+
+    /// Removes what a dead process that had the number `owner` was making; and what it has named too late, if it did.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub(crate) fn tidy_after(&self, owner: u32) -> io::Result<()> {
+        let Place::Files { dir, .. } = &self.place else {
+            return Ok(());
+        };
+        super::files::remove_new_of(dir, owner)?;
+        for base in super::files::list_segments(dir, self.segment_bytes())?.bases {
+            // What is before `removed` is not looked for any more.
+            if base < self.control.removed() {
+                fs::remove_file(dir.join(segment_name(base)))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn make_file(&self, path: &Path, base: u64, synced: u64) -> io::Result<Arc<Region>> {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(path)?;
+        match file.allocate(self.file_bytes()) {
+            // Some file systems have no such call: there, writing the zeros reserves the blocks.
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
+            allocated => allocated?,
+        }
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(&self.header(base, now_nanos()).encode(synced))?;
+        // Through the page cache in long runs, which is faster than a page fault for each page later. What is written at once
+        // may become one large page there, and a byte that is written through the mapping then makes all of it dirty: where
+        // it is flushed often, the pages shall be small.
+        let flush = self.control.syncs();
+        let run = if flush { FLUSHED_RUN } else { RUN };
+        let zeros = vec![0; run.min(self.segment_bytes() as usize)];
+        for _ in 0..self.segment_bytes() / zeros.len() as u64 {
+            file.write_all(&zeros)?;
+        }
+        let region = Region::of_file(&file, self.file_bytes() as usize, true)?;
+        if flush {
+            // Then pages are not found for writing: that would make all of them dirty once more, and the next flush write
+            // the whole segment; after which they would have to be found again anyway.
+            sync_file(&file, path)?;
+        } else {
+            region.find_pages();
+        }
+        Ok(Arc::new(region))
+    }
+
+}

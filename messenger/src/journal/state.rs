@@ -1,0 +1,245 @@
+//! How far a journal has got, in words that all who write it share: those of the page before the bus's words.
+//!
+//! Any of them may be killed or stopped between two steps. So no word is a lock. What only grows is raised; who does what is to be done
+//! now and then takes a *turn*, and if nothing comes of it another takes the next one.
+
+use std::io;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
+use std::time::Duration;
+
+use super::control::{self, Control};
+use crate::bus::Lost;
+use crate::bus::kept::{growth_load, growth_store};
+
+/// What may be done by one process at a time, and is done again if that one is not heard of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Turn {
+    /// Making a segment.
+    Making,
+    /// Noting the time.
+    Timing,
+    /// Flushing by policy.
+    Flushing,
+    /// Giving up old segments.
+    Trimming,
+}
+
+impl Control {
+    fn turn(&self, turn: Turn) -> &AtomicU64 {
+        self.word(match turn {
+            Turn::Making => control::MAKING_AT,
+            Turn::Timing => control::TIMED_AT,
+            Turn::Flushing => control::FLUSHED_AT,
+            Turn::Trimming => control::TRIMMED_AT,
+        })
+    }
+
+    /// Takes a turn, if the last one was taken at least so long ago, or given back.
+    pub(super) fn take_turn(&self, turn: Turn, every: Duration) -> bool {
+        let word = self.turn(turn);
+        let last = word.load(Acquire);
+        // After the last one was read, so that it lies before.
+        let now = clock();
+        let passed = now.wrapping_sub(last);
+        let is_due = last == 0 || u128::from(passed) >= every.as_nanos();
+        is_due && word.compare_exchange(last, now, AcqRel, Relaxed).is_ok()
+    }
+
+    /// Whether the last turn was taken less than so long ago, and has not been given back.
+    pub(super) fn is_taken(&self, turn: Turn, within: Duration) -> bool {
+        let last = self.turn(turn).load(Acquire);
+        last != 0 && u128::from(clock().wrapping_sub(last)) < within.as_nanos()
+    }
+
+    /// Gives a turn back, whosever it is by now: then one more takes it than is of use.
+    pub(super) fn give_back(&self, turn: Turn) {
+        self.turn(turn).store(0, Release);
+    }
+
+    /// As if a turn had been taken now.
+    pub(super) fn put_off(&self, turn: Turn) {
+        self.turn(turn).store(clock(), Release);
+    }
+
+    /// Up to where there are segments.
+    pub(super) fn prepared(&self) -> u64 {
+        // Edge 13, growth.
+        self.word(control::PREPARED_AT).load(growth_load())
+    }
+
+    /// There are segments up to `end`.
+    pub(super) fn grew_to(&self, end: u64) {
+        // Edge 13, growth: whoever sees it finds the segment, and zeros in it.
+        self.word(control::PREPARED_AT)
+            .fetch_max(end, growth_store());
+        fault!("grown");
+    }
+
+    /// Where the oldest segment begins that is not given up.
+    pub(super) fn oldest(&self) -> u64 {
+        self.word(control::OLDEST_AT).load(Acquire)
+    }
+
+    /// All before `base` is given up.
+    pub(super) fn give_up_before(&self, base: u64) {
+        self.word(control::OLDEST_AT).fetch_max(base, AcqRel);
+        fault!("given_up");
+    }
+
+    /// Where the oldest segment begins of which it is not known that its file is gone.
+    pub(super) fn removed(&self) -> u64 {
+        self.word(control::REMOVED_AT).load(Acquire)
+    }
+
+    /// No file of a segment before `base` is there.
+    pub(super) fn removed_before(&self, base: u64) {
+        self.word(control::REMOVED_AT).fetch_max(base, AcqRel);
+    }
+
+    /// Where the journal ended when it was opened.
+    pub(super) fn opened_at(&self) -> u64 {
+        self.word(control::OPENED_AT).load(Relaxed)
+    }
+
+    pub(super) fn set_opened_at(&self, position: u64) {
+        self.word(control::OPENED_AT).store(position, Relaxed);
+    }
+
+    /// The watermark: everything before it is flushed.
+    pub(super) fn synced(&self) -> u64 {
+        self.word(control::SYNCED_AT).load(Acquire)
+    }
+
+    pub(super) fn synced_to(&self, position: u64) {
+        self.word(control::SYNCED_AT).fetch_max(position, AcqRel);
+        fault!("synced_to");
+    }
+
+    /// Whether what is written is going to be flushed soon.
+    pub(super) fn syncs(&self) -> bool {
+        self.word(control::SYNCS_AT).load(SeqCst) != 0
+    }
+
+    /// Says whether it is. Gives what was said before.
+    pub(super) fn set_syncs(&self, syncs: bool) -> bool {
+        self.word(control::SYNCS_AT).swap(syncs.into(), SeqCst) != 0
+    }
+
+    /// Why a flush has failed, if one has. What it was to take may be lost though a later one succeeds, so there is none.
+    pub(super) fn failed(&self) -> Option<Lost> {
+        let at = self.word(control::FAILED_AT).load(Acquire);
+        let code = self.word(control::FAILED_CODE_AT).load(Relaxed) as i32;
+        let error = match code {
+            0 => io::Error::other("it failed before"),
+            code => io::Error::from_raw_os_error(code),
+        };
+        Some(Lost::new(at.checked_sub(1)?, &error))
+    }
+
+    /// A flush has failed: from now on all do. Of two that fail at once one may tell the other's reason.
+    pub(super) fn fail(&self, lost: &Lost) {
+        let code = lost.raw_os_error().unwrap_or(0);
+        self.word(control::FAILED_CODE_AT)
+            .store(code as u64, Relaxed);
+        let word = self.word(control::FAILED_AT);
+        let _ = word.compare_exchange(0, lost.position() + 1, Release, Relaxed);
+    }
+
+    /// Where the tail was after the last note of the time.
+    pub(super) fn timed_tail(&self) -> u64 {
+        self.word(control::TIMED_TAIL_AT).load(Relaxed)
+    }
+
+    pub(super) fn set_timed_tail(&self, tail: u64) {
+        self.word(control::TIMED_TAIL_AT).store(tail, Relaxed);
+    }
+
+    /// Says that the process with this number, plus one, makes a note of the time; 0: nobody does.
+    pub(super) fn noting(&self) -> &AtomicU64 {
+        self.word(control::NOTING_AT)
+    }
+
+    /// Takes over what is said in `other`, which nobody else uses.
+    pub(super) fn take_over(&self, other: &Self) {
+        for at in [
+            control::PREPARED_AT,
+            control::OLDEST_AT,
+            control::REMOVED_AT,
+            control::SYNCS_AT,
+        ] {
+            let value = other.word(at).load(Relaxed);
+            self.word(at).store(value, Relaxed);
+        }
+    }
+}
+
+/// The system's clock of nanoseconds since some start, the same for all processes; never 0.
+#[cfg(all(target_os = "linux", not(miri)))]
+pub(super) fn clock() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    (now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64).max(1)
+}
+
+/// The same elsewhere, where one process writes a journal.
+#[cfg(not(all(target_os = "linux", not(miri))))]
+pub(super) fn clock() -> u64 {
+    use std::sync::OnceLock;
+    use std::time::Instant;
+
+    static START: OnceLock<Instant> = OnceLock::new();
+    let passed = START.get_or_init(Instant::now).elapsed();
+    u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::MemoryKind;
+
+    #[test]
+    fn a_turn_is_taken_once_in_its_time() {
+        let control = Control::in_memory(0, MemoryKind::Heap).unwrap();
+        let long = Duration::from_secs(3600);
+        assert!(!control.is_taken(Turn::Making, long));
+        assert!(control.take_turn(Turn::Making, long));
+        assert!(!control.take_turn(Turn::Making, long));
+        assert!(control.is_taken(Turn::Making, long));
+        // Who took it is not heard of any more.
+        assert!(!control.is_taken(Turn::Making, Duration::ZERO));
+        assert!(control.take_turn(Turn::Making, Duration::ZERO));
+        control.give_back(Turn::Making);
+        assert!(control.take_turn(Turn::Making, long));
+        // The others' are their own.
+        assert!(control.take_turn(Turn::Trimming, long));
+        control.put_off(Turn::Flushing);
+        assert!(!control.take_turn(Turn::Flushing, long));
+    }
+
+    #[test]
+    fn what_grows_is_never_set_back() {
+        let control = Control::in_memory(0, MemoryKind::Heap).unwrap();
+        for (late, first) in [(64, 128), (4096, 16), (0, 0)] {
+            control.grew_to(first);
+            control.grew_to(late);
+            control.set_finished(first);
+            control.set_finished(late);
+            control.synced_to(first);
+            control.synced_to(late);
+        }
+        assert_eq!(control.prepared(), 4096);
+        assert_eq!(control.finished(), 4096);
+        assert_eq!(control.synced(), 4096);
+    }
+
+    #[test]
+    fn a_failure_is_told_to_all_and_the_first_one_stays() {
+        let control = Control::in_memory(0, MemoryKind::Heap).unwrap();
+        assert_eq!(control.failed(), None);
+        let lost = Lost::new(0, &io::Error::from_raw_os_error(5));
+        control.fail(&lost);
+        assert_eq!(control.failed(), Some(lost));
+        control.fail(&Lost::new(64, &io::Error::from_raw_os_error(5)));
+        assert_eq!(control.failed(), Some(lost));
+    }
+}
