@@ -10,7 +10,7 @@ use messenger::bus::{MessageId, SourceId, Start, Tag};
 use messenger::shared::{SharedBus, SharedOptions};
 
 const NAME: &str = "fuzzed";
-/// The bytes of the first page that its checksum covers; it stands after them.
+/// The bytes of the first page that its checksum covers; it stands after them. It covers those from 512 on, too.
 const CHECKED: usize = 96;
 
 fn options() -> SharedOptions {
@@ -60,7 +60,8 @@ fuzz_target!(|input: &[u8]| {
         bytes[at..at + 8].copy_from_slice(&edit[2..]);
     }
     if how & 1 == 0 {
-        let check = u64::from(crc32c::crc32c(&bytes[..CHECKED]));
+        let check = crc32c::crc32c(&bytes[..CHECKED]);
+        let check = u64::from(crc32c::crc32c_append(check, &bytes[512..4096]));
         bytes[CHECKED..CHECKED + 8].copy_from_slice(&check.to_le_bytes());
     }
     if how & 2 != 0 {

@@ -133,7 +133,9 @@ pub(crate) mod processes {
     pub(crate) use super::handle::start_of;
     pub(crate) use super::layout::Gate;
     pub(crate) use super::ring::{Found, Memory};
-    pub(crate) use super::shared::{Core, alive, begin, check, onlooker, over, ready};
+    pub(crate) use super::shared::{
+        Core, alive, begin, check, onlooker, onlooker_over_segments, over, ready,
+    };
     pub(crate) use super::stats::{holders, sample, stats};
     pub(crate) use super::window::Window;
 }

@@ -5,7 +5,7 @@ use super::layout::{Gate, HEADER, Intent, Owner, RECORD_ALIGN, State};
 use super::members::Joined;
 use super::order;
 use super::ring::{Found, LAST, META, Memory, Ring};
-use super::{MessageId, SourceId, Tag};
+use super::{MessageId, ReadError, SourceId, Tag};
 use crate::sync::Ordering::Relaxed;
 
 #[cfg(test)]
@@ -68,8 +68,7 @@ impl<M: Memory> Ring<M> {
             let pinned = self.pin_at_floor(own);
             let known = match intent {
                 Intent::Owns(_) => {
-                    self.abort_unfinished(window, position.max(pinned), position + len);
-                    true
+                    self.abort_unfinished(window, position.max(pinned), position + len)
                 }
                 // Before the floor all is finished, whosever it was.
                 _ => pinned > position || self.judge(window, (position, len), claimed, dead),
@@ -94,13 +93,16 @@ impl<M: Memory> Ring<M> {
         position <= LAST && (HEADER..=most).contains(&len) && len % RECORD_ALIGN == 0
     }
 
-    /// Whether nothing is finished at `position`, which is pinned.
-    fn is_open(&self, window: &mut M::Window, position: u64) -> bool {
-        matches!(self.look(window, position), Ok(Found::Nothing))
+    /// Whether nothing is finished at `position`, which is pinned. `None`: it can't be looked at now.
+    fn is_open(&self, window: &mut M::Window, position: u64) -> Option<bool> {
+        match self.look(window, position) {
+            Err(ReadError::Lost(_)) => None,
+            looked => Some(matches!(looked, Ok(Found::Nothing))),
+        }
     }
 
     /// A dead publisher said that it tries to claim `len` bytes from `position` on, which is pinned: finds out whether it got
-    /// them, and then aborts them. `false`: that can't be known yet.
+    /// them, and then aborts them. `false`: that can't be known yet, or not be done.
     fn judge(
         &self,
         window: &mut M::Window,
@@ -108,15 +110,20 @@ impl<M: Memory> Ring<M> {
         Claimed(tail): Claimed,
         dead: &impl Fn(Owner) -> bool,
     ) -> bool {
-        if tail <= position || !self.is_open(window, position) {
+        if tail <= position {
             return true;
+        }
+        match self.is_open(window, position) {
+            None => return false,
+            Some(false) => return true,
+            Some(true) => {}
         }
         let Some((mut candidates, begun)) = self.candidates(position, dead) else {
             return false;
         };
         // Edge 16, settled: who has got it and says so no more has finished it. Else it is one of the candidates, and stays
         // one, whatever it does meanwhile.
-        if candidates.iter().any(|c| c.owns) || !self.is_open(window, position) {
+        if candidates.iter().any(|c| c.owns) || self.is_open(window, position) == Some(false) {
             return true;
         }
         // A claim ends where the tail stood at some time, so where the tail is, or another claim was begun or is finished. The
@@ -134,15 +141,17 @@ impl<M: Memory> Ring<M> {
                     // A look might meet what a live publisher is writing.
                     return false;
                 }
-                if self.is_open(window, end) {
-                    continue;
+                match self.is_open(window, end) {
+                    None => return false,
+                    Some(true) => continue,
+                    Some(false) => {}
                 }
             }
             if candidate.len == len {
                 if live().any(|live| live == len) {
                     return false;
                 }
-                self.abort_unfinished(window, position, end);
+                return self.abort_unfinished(window, position, end);
             }
             return true;
         }
@@ -185,19 +194,22 @@ impl<M: Memory> Ring<M> {
         Some((candidates, begun))
     }
 
-    /// Aborts what is not finished of the claimed bytes from `position`, a record boundary, to `end`. They are pinned.
-    fn abort_unfinished(&self, window: &mut M::Window, mut position: u64, end: u64) {
+    /// Aborts what is not finished of the claimed bytes from `position`, a record boundary, to `end`. They are pinned. `false`: they
+    /// can't be had now.
+    fn abort_unfinished(&self, window: &mut M::Window, mut position: u64, end: u64) -> bool {
         while position < end {
             match self.look(window, position) {
                 Ok(Found::Record { next, .. } | Found::Skip { next }) => position = next,
                 Ok(Found::Nothing) => {
                     self.abort_for(window, position, end);
-                    return;
+                    return true;
                 }
+                Err(ReadError::Lost(_)) => return false,
                 // Something wrote over it; who reads it is told.
-                Err(_) => return,
+                Err(_) => return true,
             }
         }
+        true
     }
 
     /// As `abort`, where another process may be doing the same.

@@ -186,12 +186,12 @@ impl<M: Memory> Ring<M> {
 
     /// The protocol over memory that this process only looks at, as no member.
     #[cfg(all(not(loom), feature = "shared", target_os = "linux"))]
-    pub(crate) fn looked_at(memory: M, capacity: u64, salt: u64) -> Self {
+    pub(crate) fn looked_at(memory: M, capacity: u64, format: Format) -> Self {
         Self {
             memory,
-            format: Format::in_memory(capacity, salt),
+            step: format.lap.min(capacity) / STEPS,
+            format,
             capacity,
-            step: capacity / STEPS,
             plain_step: 0,
             owner: 0,
             announces: true,
@@ -199,22 +199,26 @@ impl<M: Memory> Ring<M> {
         }
     }
 
-    /// The protocol over segments that outlive the process. Of the shared words, the tail and the floor have been set,
-    /// all others are zero.
+    /// The protocol over segments that outlive the process, which has the number `owner` among those that share them; 0: it has them
+    /// alone. Of the shared words, the tail and the floor have been set, and `limit`, which is the tail; all others are zero at first.
     #[cfg(any(all(test, loom), all(not(loom), feature = "journal")))]
-    pub(crate) fn kept(memory: M, capacity: u64, format: Format, barrier: Barrier) -> Self {
+    pub(crate) fn kept(
+        memory: M,
+        capacity: u64,
+        format: Format,
+        owner: Owner,
+        barrier: Barrier,
+    ) -> Self {
         let ring = Self {
             memory,
             step: format.lap.min(capacity) / STEPS,
             plain_step: 0,
-            owner: 0,
+            owner,
             announces: true,
             format,
             capacity,
             barrier,
         };
-        let control = ring.memory.control();
-        control.limit.store(control.tail.load(Relaxed), Relaxed);
         ring.init_sleepers();
         ring
     }

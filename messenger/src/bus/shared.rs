@@ -12,12 +12,12 @@ use super::bell::Bell;
 use super::format::Format;
 #[cfg(feature = "journal")]
 use super::layout::Intent;
-#[cfg(all(feature = "shared", target_os = "linux"))]
+#[cfg(feature = "journal")]
 use super::layout::Owner;
 use super::layout::{Control, MIN_CAPACITY, Slot};
 use super::park::{Barrier, Bed, Reach};
 use super::registry::Registry;
-use super::ring::{Found, Memory, Ring, Uncovered};
+use super::ring::{Found, META, Memory, Ring, Uncovered};
 use super::wait::Event;
 use super::window::Window;
 use super::{BusConfig, BusError, Lost, ReadError};
@@ -153,24 +153,42 @@ const fn slots_at() -> usize {
     size_of::<Control>().next_multiple_of(align_of::<Slot>())
 }
 
-/// A bus whose shared words lie `at` bytes into `region`, aligned, and whose records lie in segments of `lap` bytes.
-/// Of the words, tail and floor have been set; all others are zero.
+/// A bus whose shared words lie `at` bytes into `region`, aligned, and whose records lie in segments. They have been
+/// [reset](reset_words). This process has the number `owner` among those that use it too, or it is 0, and there are none.
 #[cfg(feature = "journal")]
 pub(crate) fn over_segments(
     (region, at): (Arc<Region>, usize),
     members: usize,
     segments: Arc<dyn Segments>,
-    capacity: u64,
-    format: Format,
+    (capacity, format): (u64, Format),
+    owner: Owner,
 ) -> Core {
-    let view = View::new(
-        region,
-        at,
-        members,
-        Bytes::Segments(segments),
-        Reach::Process,
-    );
-    Ring::kept(view, capacity, format, Barrier::over(Reach::Process))
+    let reach = reach_of(owner);
+    let view = View::new(region, at, members, Bytes::Segments(segments), reach);
+    Ring::kept(view, capacity, format, owner, Barrier::over(reach))
+}
+
+#[cfg(feature = "journal")]
+fn reach_of(owner: Owner) -> Reach {
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    if owner != 0 {
+        return Reach::Processes;
+    }
+    debug_assert_eq!(owner, 0);
+    Reach::Process
+}
+
+/// As [`over_segments`], for one who is no member, and only looks.
+#[cfg(all(feature = "shared", target_os = "linux"))]
+pub(crate) fn onlooker_over_segments(
+    (region, at): (Arc<Region>, usize),
+    members: usize,
+    segments: Arc<dyn Segments>,
+    (capacity, format): (u64, Format),
+) -> Core {
+    let bytes = Bytes::Segments(segments);
+    let view = View::new(region, at, members, bytes, Reach::Processes);
+    Ring::looked_at(view, capacity, format)
 }
 
 /// Readies this process for buses that others use too: for the first one the kernel takes some ten milliseconds, which nothing
@@ -216,7 +234,7 @@ pub(crate) fn onlooker(
     let bytes = Bytes::Ring { at: ring, capacity };
     let region = Arc::clone(region);
     let view = View::new(region, control, members, bytes, Reach::Processes);
-    Ring::looked_at(view, capacity, salt)
+    Ring::looked_at(view, capacity, Format::in_memory(capacity, salt))
 }
 
 /// Makes the words of a shared bus, all zero, those of a fresh one. Nobody else uses them yet.
@@ -359,6 +377,7 @@ pub(crate) fn reset_words(region: &Arc<Region>, at: usize, members: usize, floor
     }
     view.control().floor.store(floor, Relaxed);
     view.control().tail.store(tail, Relaxed);
+    view.control().limit.store(tail, Relaxed);
 }
 
 impl View {
@@ -495,6 +514,13 @@ impl Memory for View {
     fn checksum(&self, window: &Window, position: u64, bytes: u64) -> u32 {
         if bytes == 0 {
             return 0;
+        }
+        if bytes == META {
+            // Of a dead process's claim two others may be writing it, both the same.
+            let meta = window
+                .word(position + 8)
+                .load(crate::sync::Ordering::Relaxed);
+            return checksum(&meta.to_le_bytes());
         }
         let start = window.byte(position + 8);
         // SAFETY: the record at `position` is covered by the window and as long as this at least. The caller has

@@ -109,6 +109,10 @@ impl Control {
         Ok(Self::over(region, members))
     }
 
+    pub(super) fn members(&self) -> usize {
+        self.members
+    }
+
     fn over(region: Region, members: usize) -> Self {
         let region = Arc::new(region);
         let page = Window::segment(Arc::clone(&region), 0, 0, WORDS_AT as u64);
@@ -163,6 +167,41 @@ impl Control {
         Ok(control)
     }
 
+    /// The words that the processes which write this journal now use, for `members` members; or, for one who only looks, have used last.
+    /// `None`: there are no such.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub(super) fn join(
+        dir: &Path,
+        identity: &Identity,
+        members: usize,
+        writable: bool,
+    ) -> io::Result<Option<Self>> {
+        let path = dir.join(CONTROL);
+        let file = OpenOptions::new().read(true).write(writable).open(path)?;
+        if file.metadata()?.len() != len(members) as u64 {
+            return Ok(None);
+        }
+        let control = Self::over(Region::of_file(&file, len(members), writable)?, members);
+        control.region.keep_from_children();
+        let is_open = control.word(STATE_AT).load(Ordering::Relaxed) == OPEN;
+        let is_right = control.members_of(identity) == Some(members);
+        Ok((is_right && (is_open || !writable)).then_some(control))
+    }
+
+    /// For how many members the words are, if this journal's writers have made them since the system was started.
+    fn members_of(&self, identity: &Identity) -> Option<usize> {
+        let word = |at| self.word(at).load(Ordering::Relaxed);
+        let members = usize::try_from(word(MEMBERS_AT)).ok()?;
+        let ours = word(MAGIC_AT) == MAGIC
+            && word(VERSION_AT) == VERSION
+            && [word(ID_AT), word(ID_AT + 8)] == words_of(identity.id)
+            && [word(BOOT_AT), word(BOOT_AT + 8)] == boot()
+            && boot() != [0, 0]
+            && members <= usize::from(u16::MAX)
+            && word(WORDS_LEN_AT) == words_len(members) as u64;
+        ours.then_some(members)
+    }
+
     /// What the last process left, if the power has not been lost since, and if it was this journal and this layout.
     pub(super) fn left(dir: &Path, identity: &Identity) -> io::Result<Option<Left>> {
         let file = match OpenOptions::new()
@@ -180,18 +219,10 @@ impl Control {
         let region = Region::of_file(&file, bytes, true)?;
         let control = Self::over(region, 0);
         let word = |at| control.word(at).load(Ordering::Relaxed);
-        let members = usize::try_from(word(MEMBERS_AT)).unwrap_or(usize::MAX);
-        let ours = word(MAGIC_AT) == MAGIC
-            && word(VERSION_AT) == VERSION
-            && [word(ID_AT), word(ID_AT + 8)] == words_of(identity.id)
-            && [word(BOOT_AT), word(BOOT_AT + 8)] == boot()
-            && boot() != [0, 0]
-            && members <= usize::from(u16::MAX)
-            && word(WORDS_LEN_AT) == words_len(members) as u64
-            && bytes == len(members);
-        if !ours {
+        let members = control.members_of(identity);
+        let Some(members) = members.filter(|&members| bytes == len(members)) else {
             return Ok(None);
-        }
+        };
         Ok(Some(Left {
             clean: word(STATE_AT) == CLEAN,
             finished: Some(word(FINISHED_AT))

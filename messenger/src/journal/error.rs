@@ -59,7 +59,7 @@ pub enum OpenFault {
         /// The length it should have.
         expected: u64,
     },
-    /// Another process, or this one, has it open for writing.
+    /// Another process, or this one, has it open for writing; or processes share it as their bus.
     InUse,
     /// A number of the configuration is out of range.
     Config {
@@ -130,7 +130,7 @@ impl fmt::Display for OpenFault {
                  which gives up what it lacks and all after it"
             ),
             Self::InUse => f.write_str(
-                "it is open for writing already, here or in another process: one process writes a journal at a time; `Reader` reads it meanwhile",
+                "it is open for writing already: by one process, here or elsewhere, or by those that share it as their bus, who open it by the                  bus's name; `Reader` reads it meanwhile",
             ),
             Self::Config {
                 what,

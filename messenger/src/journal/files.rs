@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use fs4::FileExt;
 
@@ -42,6 +43,11 @@ impl Locked {
     /// `file`, once it has been locked.
     pub(crate) fn over(file: File) -> Self {
         Self(file)
+    }
+
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub(crate) fn file(&self) -> &File {
+        &self.0
     }
 }
 
@@ -105,7 +111,12 @@ pub(crate) fn first_segment_new() -> String {
 pub(crate) fn new_segment_name(base: u64, owner: u32) -> String {
     match owner {
         0 => format!("{}.new", segment_name(base)),
-        owner => format!("{}.{owner}.new", segment_name(base)),
+        // Each view of the journal that a process has makes its own.
+        owner => {
+            static COUNT: AtomicU32 = AtomicU32::new(0);
+            let number = COUNT.fetch_add(1, Relaxed);
+            format!("{}.{owner}.{number}.new", segment_name(base))
+        }
     }
 }
 
@@ -164,10 +175,12 @@ pub(crate) fn remove_new(dir: &Path, spared: Option<&str>) -> io::Result<()> {
 /// Removes the segments that a process that had the number `owner` was making.
 #[cfg(all(feature = "shared", target_os = "linux"))]
 pub(crate) fn remove_new_of(dir: &Path, owner: u32) -> io::Result<()> {
-    let ending = format!("{SEGMENT}.{owner}.new");
+    let whose = format!("{SEGMENT}.{owner}.");
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
-        if entry.file_name().as_encoded_bytes().ends_with(ending.as_bytes()) {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.contains(&whose) && name.ends_with(".new") {
             match fs::remove_file(entry.path()) {
                 // By another who settles for the same one.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}

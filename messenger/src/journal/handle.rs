@@ -36,10 +36,27 @@ pub(super) struct Inner {
     // First, so that on drop the bus lets go of the journal's life before it is looked at.
     pub(super) bus: Bus,
     pub(super) core: Core,
-    pub(super) life: Arc<Life>,
+    pub(super) store: Arc<Store>,
+    pub(super) held: Held,
     pub(super) dir: Option<PathBuf>,
     pub(super) manifest: Mutex<Manifest>,
     pub(super) recovery: Recovery,
+}
+
+/// What keeps a journal open.
+pub(super) enum Held {
+    /// This process writes it alone.
+    Alone(Arc<Life>),
+    /// Processes share it as their bus.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    Shared(Arc<dyn Sharing>),
+}
+
+/// A process's part in a journal that others write, too.
+#[cfg(all(feature = "shared", target_os = "linux"))]
+pub(crate) trait Sharing: Send + Sync {
+    /// Does what no other process may do at the same time.
+    fn alone(&self, act: &mut dyn FnMut()) -> io::Result<()>;
 }
 
 impl Journal {
@@ -145,7 +162,7 @@ impl Journal {
     }
 
     fn store(&self) -> &Store {
-        &self.inner.life.store
+        &self.inner.store
     }
 
     /// Flushes all that is finished now; gives the watermark. Who calls meanwhile shares the next flush.
@@ -184,12 +201,26 @@ impl Journal {
     /// What ids mean, and the tables that have run on it.
     #[must_use]
     pub fn schema(&self) -> Schema {
-        self.manifest().schema.clone()
+        let mut manifest = self.manifest();
+        // One that can't be read now is as it was.
+        if let Ok(Some(now)) = self.said_by_others() {
+            *manifest = now;
+        }
+        manifest.schema.clone()
     }
 
     fn manifest(&self) -> MutexGuard<'_, Manifest> {
         let manifest = &self.inner.manifest;
         manifest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the file says, where other processes may have changed it.
+    fn said_by_others(&self) -> io::Result<Option<Manifest>> {
+        #[cfg(all(feature = "shared", target_os = "linux"))]
+        if let (Held::Shared(_), Some(dir)) = (&self.inner.held, &self.inner.dir) {
+            return Manifest::read(dir).map(Some).map_err(io::Error::other);
+        }
+        Ok(None)
     }
 
     /// Takes what a program says of its ids and its table into the journal's schema.
@@ -198,17 +229,30 @@ impl Journal {
     ///
     /// [`JournalError::Conflict`] if it contradicts what the journal says; [`JournalError::System`] if it can't be written.
     pub fn admit(&self, program: &Schema) -> Result<(), JournalError> {
+        #[cfg(all(feature = "shared", target_os = "linux"))]
+        if let Held::Shared(sharing) = &self.inner.held {
+            let mut admitted = Ok(());
+            let alone = sharing.alone(&mut || admitted = self.admit_alone(program));
+            alone.map_err(|source| JournalError::System {
+                tried: "keep others from the schema",
+                source,
+            })?;
+            return admitted;
+        }
+        self.admit_alone(program)
+    }
+
+    fn admit_alone(&self, program: &Schema) -> Result<(), JournalError> {
+        let system = |tried| move |source| JournalError::System { tried, source };
         let mut manifest = self.manifest();
-        let mut next = manifest.clone();
+        let said = self.said_by_others().map_err(system("read the schema"))?;
+        let mut next = said.unwrap_or_else(|| manifest.clone());
         if next.schema.admit(program)? {
             if let Some(dir) = &self.inner.dir {
-                next.write(dir).map_err(|source| JournalError::System {
-                    tried: "write the schema",
-                    source,
-                })?;
+                next.write(dir).map_err(system("write the schema"))?;
             }
-            *manifest = next;
         }
+        *manifest = next;
         Ok(())
     }
 
@@ -326,15 +370,23 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`JournalError::InUse`] if others still hold it or use its bus: then it is closed when they have gone.
+    /// [`JournalError::InUse`] if others still hold it or use its bus, or processes share it: then it is closed when they have gone.
     /// [`JournalError::Sync`] if the disk fails.
     pub fn close(self) -> Result<(), JournalError> {
         let inner = Arc::into_inner(self.inner).ok_or(JournalError::InUse)?;
         let Inner {
-            bus, core, life, ..
+            bus,
+            core,
+            store,
+            held,
+            ..
         } = inner;
-        drop((bus, core));
-        let life = Arc::into_inner(life).ok_or(JournalError::InUse)?;
+        drop((bus, core, store));
+        let life = match held {
+            Held::Alone(life) => Arc::into_inner(life).ok_or(JournalError::InUse)?,
+            #[cfg(all(feature = "shared", target_os = "linux"))]
+            Held::Shared(_) => return Err(JournalError::InUse),
+        };
         match life.end() {
             Some(ended) => ended.map_err(JournalError::Sync),
             None => Err(JournalError::InUse),
@@ -374,9 +426,7 @@ impl Life {
         let store = Arc::clone(&self.store);
         let close = move |ended: std::thread::Result<()>| {
             let panicked = |_| Lost::new(store.finished(), &io::Error::other("panicked"));
-            let closed = ended
-                .map_err(panicked)
-                .and_then(|()| keeper::close(&store));
+            let closed = ended.map_err(panicked).and_then(|()| keeper::close(&store));
             drop(lock);
             closed
         };

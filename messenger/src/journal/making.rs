@@ -167,7 +167,7 @@ impl Store {
         for _ in 0..self.segment_bytes() / zeros.len() as u64 {
             file.write_all(&zeros)?;
         }
-        let region = Region::of_file(&file, self.file_bytes() as usize, true)?;
+        let region = self.region_of(&file, true)?;
         if flush {
             // Then pages are not found for writing: that would make all of them dirty once more, and the next flush write
             // the whole segment; after which they would have to be found again anyway.
@@ -175,7 +175,6 @@ impl Store {
         } else {
             region.find_pages();
         }
-        Ok(Arc::new(region))
+        Ok(region)
     }
-
 }

@@ -30,6 +30,8 @@ mod recover;
 mod repair;
 mod schema;
 mod seek;
+#[cfg(all(feature = "shared", target_os = "linux"))]
+mod share;
 mod state;
 mod store;
 mod survey;
@@ -53,5 +55,9 @@ pub use schema::{
 };
 pub use verify::{Damage, DamageKind, Progress, Verified, verify};
 
+#[cfg(all(feature = "shared", target_os = "linux"))]
+pub(crate) use handle::Sharing;
 #[cfg(test)]
 pub(crate) use schema::Manifest;
+#[cfg(all(feature = "shared", target_os = "linux"))]
+pub(crate) use share::{Home, Share, look_at, schema_of};

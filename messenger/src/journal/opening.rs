@@ -4,7 +4,7 @@
 //! first that comes does so, and those who come after it use what is there.
 
 use std::collections::hash_map::RandomState;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::hash::BuildHasher;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use super::config::{JournalConfig, SyncPolicy};
 use super::control::{Control, Left, WORDS_AT};
 use super::error::OpenFault;
 use super::files::{self, LOCK, Locked, SCHEMA};
-use super::handle::{Inner, Journal, Life};
+use super::handle::{Held, Inner, Journal, Life};
 use super::header::{MAX_SEGMENT_BYTES, MIN_SEGMENT_BYTES, is_segment_bytes};
 use super::keeper::Keeper;
 use super::recover::{LeftBy, Recovery, recover, remove_late};
@@ -148,9 +148,7 @@ pub(super) fn store_of(
     let dir = dir.map(|dir| (dir, true));
     let store = Store::new(dir, identity, capacity(config), config.ahead, each);
     let store = store.map_err(OpenFault::tried("get memory"))?;
-    store
-        .control
-        .set_syncs(config.sync != SyncPolicy::OnDemand);
+    store.control.set_syncs(config.sync != SyncPolicy::OnDemand);
     Ok(store)
 }
 
@@ -307,10 +305,19 @@ pub(super) fn lock(path: &Path) -> Result<Locked, OpenFault> {
         .truncate(false)
         .open(path.join(LOCK));
     let file = file.map_err(OpenFault::tried("open the lock"))?;
+    lock_by(&file, FileExt::try_lock)?;
+    Ok(Locked::over(file))
+}
+
+/// Locks a file as `try_lock` does.
+pub(super) fn lock_by(
+    file: &File,
+    try_lock: impl Fn(&File) -> Result<(), fs4::TryLockError>,
+) -> Result<(), OpenFault> {
     let mut tries = 0;
     loop {
-        match FileExt::try_lock(&file) {
-            Ok(()) => return Ok(Locked::over(file)),
+        match try_lock(file) {
+            Ok(()) => return Ok(()),
             // Somebody may only be looking whether it is locked, for a moment.
             Err(fs4::TryLockError::WouldBlock) if tries < LOCK_TRIES => {
                 tries += 1;
@@ -337,13 +344,10 @@ fn start(
     config: JournalConfig,
 ) -> Result<Journal, OpenFault> {
     let store = Arc::new(store);
-    let words = (Arc::clone(&store.control.region), WORDS_AT);
-    let segments = Arc::clone(&store);
-    let members = config.members + 1;
-    let core = over_segments(words, members, segments, capacity(&config), store.format());
+    let core = core_of(&store, &config);
     let (stop, keeper) = keep(&store, &core, config)?;
     let life = Arc::new(Life {
-        store,
+        store: Arc::clone(&store),
         stop,
         keeper: Mutex::new(Some((keeper, lock))),
     });
@@ -352,12 +356,21 @@ fn start(
         inner: Arc::new(Inner {
             bus,
             core,
-            life,
+            store,
+            held: Held::Alone(life),
             dir,
             manifest: Mutex::new(manifest),
             recovery,
         }),
     })
+}
+
+/// The bus over the segments and the words of `store`.
+pub(super) fn core_of(store: &Arc<Store>, config: &JournalConfig) -> Core {
+    let words = (Arc::clone(&store.control.region), WORDS_AT);
+    let segments = Arc::clone(store);
+    let sizes = (capacity(config), store.format());
+    over_segments(words, store.control.members(), segments, sizes, store.owner)
 }
 
 /// Has a thread keep the journal until it is told to stop.

@@ -63,8 +63,8 @@ pub(crate) struct Store {
     pub(super) making: Mutex<Option<Instant>>,
     /// How many segments are to be ready ahead of what is asked for.
     pub(super) ahead: u64,
-    /// Wakes the keeper.
-    pub(super) bell: Bell,
+    /// Wakes the keeper of this process.
+    pub(super) bell: Arc<Bell>,
     /// Whether the keeper has left segments that could be removed.
     pub(super) behind: AtomicBool,
     pub(super) durability: Durability,
@@ -112,7 +112,7 @@ impl Store {
             removal: Mutex::default(),
             making: Mutex::default(),
             ahead,
-            bell: Bell::default(),
+            bell: Arc::default(),
             behind: AtomicBool::new(false),
             durability: Durability::new(each),
             nowhere: Arc::new(Region::new(256, heap).map_err(io::Error::other)?),
@@ -130,6 +130,7 @@ impl Store {
     pub(super) fn join(&mut self, control: Control, owner: u32) {
         self.control = control;
         self.owner = owner;
+        self.begin_walking();
     }
 
     pub(crate) fn format(&self) -> Format {
@@ -200,7 +201,16 @@ impl Store {
         }
         self.check_header(&mut file, base)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        let region = Region::of_file(&file, expected as usize, *writable)?;
+        self.region_of(&file, *writable)
+    }
+
+    /// The mapping of a segment's file.
+    pub(super) fn region_of(&self, file: &File, writable: bool) -> io::Result<Arc<Region>> {
+        let region = Region::of_file(file, self.file_bytes() as usize, writable)?;
+        #[cfg(all(feature = "shared", target_os = "linux"))]
+        if self.owner != 0 {
+            region.keep_from_children();
+        }
         Ok(Arc::new(region))
     }
 
@@ -403,7 +413,8 @@ impl Store {
             }
             base += self.segment_bytes();
         }
-        self.begin_syncing().map_err(|error| Lost::new(from, &error))
+        self.begin_syncing()
+            .map_err(|error| Lost::new(from, &error))
     }
 
     /// From now on what is written is going to be flushed soon: so segments are flushed, and their names, before they are used.

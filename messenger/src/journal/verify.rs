@@ -9,8 +9,9 @@ use fs4::{FileExt, TryLockError};
 
 use super::control::Control;
 use super::error::{OpenError, OpenFault};
-use super::files::{LOCK, Locked};
+use super::files::{CONTROL, LOCK, Locked};
 use super::header::HeaderError;
+use super::opening::lock_by;
 use super::survey::{self, Survey, Surveyed};
 
 /// How far a long work on a journal has come.
@@ -200,11 +201,27 @@ pub(super) fn try_lock(path: &Path) -> Result<Option<Locked>, OpenFault> {
     };
     // Shared: those who only look are not in each other's way.
     match FileExt::try_lock_shared(&file) {
+        Ok(()) if is_shared(path)? => Err(OpenFault::InUse),
         Ok(()) => Ok(Some(Locked::over(file))),
         Err(TryLockError::WouldBlock) => Err(OpenFault::InUse),
         Err(TryLockError::Error(source)) => Err(OpenFault::System {
             tried: "look at the lock",
             source,
         }),
+    }
+}
+
+/// Whether processes share the journal as their bus: they have its lock as those have it who only look, and that of the control
+/// page, too.
+fn is_shared(path: &Path) -> Result<bool, OpenFault> {
+    let file = match File::open(path.join(CONTROL)) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        file => file.map_err(OpenFault::tried("look at the lock"))?,
+    };
+    // Who looks at the same moment keeps it for a moment only.
+    match lock_by(&file, FileExt::try_lock) {
+        Ok(()) => Ok(false),
+        Err(OpenFault::InUse) => Ok(true),
+        Err(fault) => Err(fault),
     }
 }

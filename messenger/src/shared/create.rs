@@ -16,39 +16,77 @@ use rustix::io::Errno;
 use super::desk::now;
 use super::error::{SharedError, SharedFault};
 use super::house::{Access, Looked, is_named, look_at};
-use super::layout::{Header, Parts, Words};
+use super::layout::{Header, LONGEST_DIR, Parts, Place, Words};
 use super::lock;
 use super::options::SharedOptions;
 use super::presence::{Presence, core_of, map, users};
 use crate::bus::processes;
+use crate::journal::{Home, Share};
 use crate::memory::Region;
 
 /// Makes the bus whose file is to be at `path`.
 pub(super) fn create(options: &SharedOptions, path: &Path) -> Result<Arc<Presence>, SharedError> {
     loop {
-        let made = make(options, path)?;
-        if let Some(presence) = Presence::create(options, path, made, |file| link(file, path))? {
+        if options.journal.is_some() && path.symlink_metadata().is_ok() {
+            // First: those who use it have the journal.
+            make_way(options, path)?;
+        }
+        let mut journal = match &options.journal {
+            Some((dir, config)) => {
+                // The same for all who share it, and this process has the first place.
+                let members = options.sizes()?.members;
+                let share = Share::create(dir, *config, members, Place::new(0).owner());
+                Some(share.map_err(|e| SharedError::new(path, SharedFault::Journal(e)))?)
+            }
+            None => None,
+        };
+        let made = make(options, path, journal.as_ref().map(Share::home))?;
+        let link = |file: &File| link(file, path);
+        if let Some(presence) = Presence::create(options, path, made, &mut journal, link)? {
             return Ok(presence);
         }
-        match remove(path, options.trusts_others) {
-            // It may have gone by itself.
-            Ok(()) => {}
-            Err(error) => match error.fault() {
-                SharedFault::Absent => {}
-                SharedFault::InUse { processes } => {
-                    let processes = processes.clone();
-                    return Err(SharedError::new(path, SharedFault::Exists { processes }));
-                }
-                _ => return Err(error),
-            },
+        if let Some(journal) = journal {
+            journal.leave();
+            // Nothing was written since it was opened. If it fails, whoever opens it next finds out.
+            let _ = journal.close();
         }
+        make_way(options, path)?;
+    }
+}
+
+/// Removes a bus of the same name that nobody uses.
+fn make_way(options: &SharedOptions, path: &Path) -> Result<(), SharedError> {
+    match remove(path, options.trusts_others) {
+        Ok(()) => Ok(()),
+        Err(error) => match error.fault() {
+            // It may have gone by itself.
+            SharedFault::Absent => Ok(()),
+            SharedFault::InUse { processes } => {
+                let processes = processes.clone();
+                Err(SharedError::new(path, SharedFault::Exists { processes }))
+            }
+            _ => Err(error),
+        },
     }
 }
 
 /// A file without a name: whatever happens before it has one, nothing is left of it.
-fn make(options: &SharedOptions, path: &Path) -> Result<(File, Words, Header), SharedError> {
+fn make(
+    options: &SharedOptions,
+    path: &Path,
+    journal: Option<Home>,
+) -> Result<(File, Words, Header), SharedError> {
     let system = |tried| move |e: Errno| SharedError::system(path, tried, e);
     let sizes = options.sizes()?;
+    if let Some(home) = &journal {
+        let (len, most) = (home.dir.as_os_str().len(), LONGEST_DIR);
+        if len > most {
+            return Err(SharedError::new(
+                path,
+                SharedFault::JournalPath { len, most },
+            ));
+        }
+    }
     let parts = Parts::new(sizes);
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     let mode = Mode::from_raw_mode(options.mode);
@@ -74,9 +112,12 @@ fn make(options: &SharedOptions, path: &Path) -> Result<(File, Words, Header), S
         created: now(),
         removes: options.removes,
         hold: u64::try_from(options.hold.as_nanos()).unwrap_or(u64::MAX),
+        journal,
     };
     words.begin(&header);
-    processes::begin(&core_of(&words, &parts, &header, 1));
+    if header.journal.is_none() {
+        processes::begin(&core_of(&words, &parts, &header, 1));
+    }
     Ok((file, words, header))
 }
 

@@ -13,6 +13,7 @@ use super::lock::{self, Holder};
 use super::process::{Change, Membership, Process};
 use crate::bus::kept::{Memory, Window};
 use crate::bus::processes::Core;
+use crate::journal::Share;
 use crate::sync::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use crate::sync::fence;
 
@@ -89,6 +90,8 @@ pub(super) struct Desk {
     pub(super) parts: Parts,
     pub(super) removes: bool,
     pub(super) hold: u64,
+    /// What has the records, if it is no ring.
+    pub(super) journal: Option<Share>,
     pub(super) core: Core,
     pub(super) ear: Ear,
     pub(super) place: Place,
@@ -113,6 +116,7 @@ impl Desk {
     pub(super) fn new(
         (path, file): (PathBuf, File),
         (words, parts, header): (Words, Parts, Header),
+        journal: Option<Share>,
         (core, ear, place, own): (Core, Ear, Place, usize),
     ) -> Self {
         let settling = Mutex::new(core.memory.window());
@@ -123,6 +127,7 @@ impl Desk {
             parts,
             removes: header.removes,
             hold: header.hold,
+            journal,
             core,
             ear,
             place,
@@ -272,6 +277,9 @@ impl Desk {
         for slot in his() {
             core.free_slot(slot);
         }
+        if let Some(journal) = &self.journal {
+            journal.settle_for(place.owner());
+        }
         true
     }
 
@@ -331,7 +339,7 @@ pub(super) fn read_process(entry: &Entry<'_>, place: Place, pid: u32) -> Process
 /// The number by which slots say that they are held for a worker that has still to come.
 pub(super) const HELD: u32 = u32::MAX - 1;
 
-/// Settles what all have left on a bus that nobody uses; the caller holds the door.
+/// Settles what all have left on a bus that nobody uses, and whose records lie in a ring; the caller holds the door.
 pub(super) fn settle_stale(words: &Words, parts: &Parts, core: &Core) {
     let mut window = core.memory.window();
     let claimed = core.claimed();
@@ -342,6 +350,12 @@ pub(super) fn settle_stale(words: &Words, parts: &Parts, core: &Core) {
         }
         core.free_slot(slot);
     }
+    settle_stale_places(words, parts);
+    core.mend_sleepers();
+}
+
+/// Frees the seats and places of all who were on a bus that nobody uses; the caller holds the door.
+pub(super) fn settle_stale_places(words: &Words, parts: &Parts) {
     for worker in 0..parts.sizes.workers {
         let entry = words.worker(parts, worker);
         entry.whose().store(0, Release);
@@ -354,7 +368,6 @@ pub(super) fn settle_stale(words: &Words, parts: &Parts, core: &Core) {
             state.store(Stand::Settled.in_place_of(before), Release);
         }
     }
-    core.mend_sleepers();
 }
 
 pub(super) fn lock_of<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::process::Process;
 use crate::bus::JoinError;
-use crate::journal::{SchemaConflict, SchemaTextError};
+use crate::journal::{OpenError, OpenFault, SchemaConflict, SchemaTextError};
 
 /// A shared bus could not be made, opened or removed, or something not be said on it.
 #[derive(Debug)]
@@ -88,6 +88,20 @@ pub enum SharedFault {
     },
     /// No member could be attached.
     Join(JoinError),
+    /// The journal that has its records can't be opened.
+    Journal(OpenError),
+    /// Its records lie elsewhere than was asked for.
+    Storage {
+        /// The directory of the journal that has them; `None`: they lie in a ring.
+        journal: Option<PathBuf>,
+    },
+    /// The path of the journal's directory is longer than the bus has room for.
+    JournalPath {
+        /// Its length in bytes.
+        len: usize,
+        /// The longest, in bytes.
+        most: usize,
+    },
     /// An id means something else to those who came before.
     Conflict(SchemaConflict),
     /// What the bus says of ids and tables can't be read.
@@ -144,6 +158,11 @@ impl SharedError {
         &self.path
     }
 
+    /// Whether it is that somebody else has the journal.
+    pub(super) fn is_journal_in_use(&self) -> bool {
+        matches!(&self.fault, SharedFault::Journal(error) if matches!(error.fault(), OpenFault::InUse))
+    }
+
     /// What is wrong.
     #[must_use]
     pub fn fault(&self) -> &SharedFault {
@@ -164,6 +183,7 @@ impl core::error::Error for SharedError {
             SharedFault::Conflict(conflict) => Some(conflict),
             SharedFault::Schema(error) => Some(error),
             SharedFault::Join(error) => Some(error),
+            SharedFault::Journal(error) => Some(error),
             _ => None,
         }
     }
@@ -221,6 +241,19 @@ impl fmt::Display for SharedFault {
                 "all its {places} places for processes are taken; end one, or create it with more: `SharedOptions::processes`"
             ),
             Self::Join(error) => error.fmt(f),
+            Self::Journal(error) => error.fmt(f),
+            Self::Storage { journal: Some(dir) } => write!(
+                f,
+                "its records lie in the journal in {}, and not where they were asked for: open it without saying where",
+                dir.display()
+            ),
+            Self::Storage { journal: None } => f.write_str(
+                "its records lie in a ring, and not in a journal: open it without saying where, or create another one",
+            ),
+            Self::JournalPath { len, most } => write!(
+                f,
+                "the path of its journal's directory takes {len} bytes, and there are {most} for it: take a shorter one"
+            ),
             Self::Conflict(conflict) => conflict.said_of("bus", f),
             Self::Schema(error) => write!(f, "what it says of ids and tables can't be read: {error}"),
             Self::SchemaFull { len, room } => write!(

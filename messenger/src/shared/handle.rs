@@ -4,6 +4,7 @@ use core::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use super::create;
 use super::desk::lock_of;
@@ -20,7 +21,10 @@ use super::seat::Seat;
 use super::workers::LookedWorker;
 use crate::bus::Bus;
 use crate::bus::processes;
-use crate::journal::{Schema, SchemaConflict};
+use crate::journal::{Journal, JournalError, Schema, SchemaConflict};
+
+/// How often a bus is looked for whose journal is in use, some milliseconds apart.
+const LOOKS: u32 = 100;
 
 /// A bus that several processes share, in memory, under a name. Clones are the same bus; a process leaves it when the last
 /// clone and the last member have gone.
@@ -58,6 +62,7 @@ use crate::journal::{Schema, SchemaConflict};
 #[derive(Clone)]
 pub struct SharedBus {
     bus: Bus,
+    journal: Option<Journal>,
     name: String,
     presence: Arc<Presence>,
 }
@@ -127,6 +132,7 @@ impl SharedBus {
         options: &SharedOptions,
         name: &str,
     ) -> Result<Self, SharedError> {
+        let mut looks = 0;
         loop {
             match Self::open_with(options, name) {
                 Err(error) if matches!(error.fault(), SharedFault::Absent) => {}
@@ -134,6 +140,11 @@ impl SharedBus {
             }
             match Self::create_with(options, name) {
                 Err(error) if matches!(error.fault(), SharedFault::Exists { .. }) => {}
+                // By one who is about to make the bus, or has just left it, if not by another program.
+                Err(error) if error.is_journal_in_use() && looks < LOOKS => {
+                    looks += 1;
+                    std::thread::sleep(Duration::from_millis(5));
+                }
                 created => return created,
             }
         }
@@ -142,11 +153,21 @@ impl SharedBus {
     /// Each opening maps the file anew, as other processes do.
     fn over(name: &str, presence: Arc<Presence>) -> Result<Self, SharedError> {
         let desk = presence.desk();
-        let (header, words) = map(&desk.file, desk.parts.len as u64, &desk.path, Access::Write)?;
-        let core = super::presence::core_of(&words, &desk.parts, &header, desk.place.owner());
-        let life = Arc::clone(&presence);
+        let (bus, journal) = if let Some(share) = &desk.journal {
+            let journal = share.view(Arc::clone(&presence) as _);
+            let journal =
+                journal.map_err(|e| SharedError::new(&desk.path, SharedFault::Journal(e)))?;
+            (journal.bus().clone(), Some(journal))
+        } else {
+            let (header, words) =
+                map(&desk.file, desk.parts.len as u64, &desk.path, Access::Write)?;
+            let core = super::presence::core_of(&words, &desk.parts, &header, desk.place.owner());
+            let life = Arc::clone(&presence);
+            (Bus::of(processes::alive(core, life)), None)
+        };
         Ok(Self {
-            bus: Bus::of(processes::alive(core, life)),
+            bus,
+            journal,
             name: name.to_owned(),
             presence,
         })
@@ -156,6 +177,13 @@ impl SharedBus {
     #[must_use]
     pub fn bus(&self) -> &Bus {
         &self.bus
+    }
+
+    /// The journal that has its records, if it was made with one: to sync it, to look for times and cursors in it, to trim it. Each
+    /// process does so for itself, and what one has synced or trimmed is so for all.
+    #[must_use]
+    pub fn journal(&self) -> Option<&Journal> {
+        self.journal.as_ref()
     }
 
     /// Its name.
@@ -222,6 +250,9 @@ impl SharedBus {
     ///
     /// [`SharedError`] if it can't be read.
     pub fn schema(&self) -> Result<Schema, SharedError> {
+        if let Some(journal) = &self.journal {
+            return Ok(journal.schema());
+        }
         let desk = self.presence.desk();
         let _here = hold_house();
         let _door = lock::door(&desk.file).map_err(|e| desk.system("waiting for the door", e))?;
@@ -237,6 +268,13 @@ impl SharedBus {
     pub fn admit(&self, program: &Schema) -> Result<(), SharedError> {
         let desk = self.presence.desk();
         let error = |fault| SharedError::new(&desk.path, fault);
+        if let Some(journal) = &self.journal {
+            return journal.admit(program).map_err(|e| match e {
+                JournalError::Conflict(conflict) => error(SharedFault::Conflict(conflict)),
+                JournalError::System { tried, source } => desk.system(tried, source),
+                other => desk.system("writing the schema", std::io::Error::other(other)),
+            });
+        }
         let _here = hold_house();
         let _door = lock::door(&desk.file).map_err(|e| desk.system("waiting for the door", e))?;
         let mut schema = read_schema(&desk.words, &desk.parts, &desk.path)?;

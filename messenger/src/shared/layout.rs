@@ -3,6 +3,8 @@
 //! Every word is read and written atomically, and whatever is read is checked: others write here.
 
 use core::ptr::NonNull;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 use super::error::SharedFault;
@@ -10,6 +12,7 @@ use super::options::Sizes;
 use crate::bus::kept::{MIN_CAPACITY, words_len};
 use crate::bus::turns::{Cell, SeatWords};
 use crate::checksum::crc32c;
+use crate::journal::{Home, JournalConfig};
 use crate::memory::Region;
 use crate::sync::{AtomicU64, Ordering, load_acquire};
 use Ordering::{Relaxed, Release};
@@ -52,7 +55,16 @@ mod word {
     pub(super) const SCHEMA_LEN: usize = 17;
     /// Not 0: some process could not be told something, so all look again now and then.
     pub(super) const DEAF: usize = 18;
+    /// From here on to the page's end, never changed and covered by `CHECK`: the journal that has the records, if one has. Not 0: one has.
+    pub(super) const JOURNAL: usize = 64;
+    pub(super) const JOURNAL_ID: usize = 65;
+    pub(super) const JOURNAL_DIR_LEN: usize = 67;
+    pub(super) const JOURNAL_CONFIG: usize = 68;
+    pub(super) const JOURNAL_DIR: usize = 80;
 }
+
+/// The longest path of a journal's directory, in bytes.
+pub(super) const LONGEST_DIR: usize = PAGE - word::JOURNAL_DIR * 8;
 
 /// How many processes can have a place: with more, a look at all of them takes too long.
 pub(super) const MOST_PROCESSES: u64 = 1024;
@@ -93,7 +105,7 @@ pub(super) struct Parts {
     processes: usize,
     workers: usize,
     schema: usize,
-    /// Where the words of the bus begin: `Control`, then the slots.
+    /// Where the words of the bus begin, if its records lie in a ring: `Control`, then the slots.
     pub(super) control: usize,
     pub(super) ring: usize,
     pub(super) len: usize,
@@ -106,7 +118,11 @@ impl Parts {
         let workers = processes + sizes.processes * ENTRY;
         let schema = page(workers + sizes.workers * ENTRY);
         let control = page(schema + 2 * sizes.schema);
-        let ring = page(control + words_len(sizes.members));
+        // Without a ring the words are a journal's, too.
+        let ring = match sizes.capacity {
+            0 => control,
+            _ => page(control + words_len(sizes.members)),
+        };
         Self {
             sizes,
             processes,
@@ -120,7 +136,7 @@ impl Parts {
 }
 
 /// What the first page says.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Header {
     pub(super) sizes: Sizes,
     pub(super) salt: u64,
@@ -129,6 +145,8 @@ pub(super) struct Header {
     pub(super) removes: bool,
     /// For how many nanoseconds the slot of a dead worker is held for the next one.
     pub(super) hold: u64,
+    /// The journal that has the records; then there is no ring.
+    pub(super) journal: Option<Home>,
 }
 
 /// The words of a file that is mapped.
@@ -186,11 +204,55 @@ impl Words {
         ] {
             self.first(word).store(value, Relaxed);
         }
+        if let Some(home) = &header.journal {
+            self.set_home(home);
+        }
         self.first(word::CHECK).store(self.check(), Release);
     }
 
+    fn set_home(&self, home: &Home) {
+        let dir = home.dir.as_os_str().as_bytes();
+        assert!(dir.len() <= LONGEST_DIR);
+        let set = |word, value| self.first(word).store(value, Relaxed);
+        set(word::JOURNAL, 1);
+        let id = u128::from_le_bytes(home.id);
+        set(word::JOURNAL_ID, id as u64);
+        set(word::JOURNAL_ID + 1, (id >> 64) as u64);
+        set(word::JOURNAL_DIR_LEN, dir.len() as u64);
+        for (index, value) in home.config.to_words().into_iter().enumerate() {
+            set(word::JOURNAL_CONFIG + index, value);
+        }
+        self.set_text(word::JOURNAL_DIR * 8, dir);
+    }
+
+    fn home(&self) -> Result<Option<Home>, SharedFault> {
+        let get = |word| self.first(word).load(Acquire);
+        let damaged = |what, found| Err(SharedFault::Damaged { what, found });
+        match get(word::JOURNAL) {
+            0 => return Ok(None),
+            1 => {}
+            storage => return damaged("storage", storage),
+        }
+        let id = u128::from(get(word::JOURNAL_ID)) | u128::from(get(word::JOURNAL_ID + 1)) << 64;
+        let len = get(word::JOURNAL_DIR_LEN);
+        if !(1..=LONGEST_DIR as u64).contains(&len) {
+            return damaged("length of its journal's path", len);
+        }
+        let dir = self.text(word::JOURNAL_DIR * 8, len as usize);
+        let words = core::array::from_fn(|index| get(word::JOURNAL_CONFIG + index));
+        let Some(config) = JournalConfig::of_words(words) else {
+            return damaged("journal's configuration", words[1]);
+        };
+        Ok(Some(Home {
+            dir: OsStr::from_bytes(&dir).into(),
+            config,
+            id: id.to_le_bytes(),
+        }))
+    }
+
     fn check(&self) -> u64 {
-        let words = (0..word::CHECK).map(|word| self.first(word).load(Relaxed));
+        let checked = (0..word::CHECK).chain(word::JOURNAL..PAGE / 8);
+        let words = checked.map(|word| self.first(word).load(Relaxed));
         let bytes: Vec<u8> = words.flat_map(u64::to_le_bytes).collect();
         crc32c(&bytes).into()
     }
@@ -210,8 +272,13 @@ impl Words {
         if get(word::CHECK) != self.check() {
             return damaged("first page's checksum", get(word::CHECK));
         }
+        let journal = self.home()?;
+        let (least, most) = match journal {
+            None => (MIN_CAPACITY, MOST_BYTES),
+            Some(_) => (0, 0),
+        };
         let bounds = [
-            ("capacity", word::CAPACITY, MIN_CAPACITY, MOST_BYTES),
+            ("capacity", word::CAPACITY, least, most),
             ("number of members", word::MEMBERS, 2, u16::MAX.into()),
             ("number of processes", word::PROCESSES, 1, MOST_PROCESSES),
             ("number of workers", word::WORKERS, 0, MOST_WORKERS),
@@ -229,7 +296,7 @@ impl Words {
             workers: get(word::WORKERS) as usize,
             schema: get(word::SCHEMA) as usize,
         };
-        if !sizes.capacity.is_power_of_two() {
+        if journal.is_none() && !sizes.capacity.is_power_of_two() {
             return damaged("capacity", sizes.capacity);
         }
         if sizes.schema % 8 != 0 {
@@ -244,6 +311,7 @@ impl Words {
             created: get(word::CREATED),
             removes: get(word::REMOVES) != 0,
             hold: get(word::HOLD),
+            journal,
         })
     }
 
@@ -449,4 +517,8 @@ impl<'a> Entry<'a> {
     }
 }
 
-const _: () = assert!(POOL_AT + 16 <= ENTRY && word::DEAF * 8 < PAGE);
+const _: () = assert!(
+    POOL_AT + 16 <= ENTRY
+        && word::DEAF < word::JOURNAL
+        && word::JOURNAL_CONFIG + JournalConfig::WORDS <= word::JOURNAL_DIR
+);

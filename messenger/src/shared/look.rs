@@ -18,7 +18,7 @@ use super::process::Process;
 use super::workers::{LookedWorker, workers};
 use crate::bus::Stats;
 use crate::bus::processes::{Gate, holders, onlooker, sample, stats};
-use crate::journal::Schema;
+use crate::journal::{self, Schema};
 use crate::sync::load_acquire;
 
 /// Of how many records the lengths are looked at.
@@ -221,12 +221,18 @@ fn look_on(
 ) -> Result<Look, SharedError> {
     let parts = &Parts::new(header.sizes);
     let sizes = header.sizes;
-    let core = onlooker(
-        words.region(),
-        (parts.control, parts.ring),
-        (sizes.members, sizes.capacity),
-        header.salt,
-    );
+    let core = match &header.journal {
+        Some(home) => {
+            let core = journal::look_at(home, sizes.members);
+            core.map_err(|e| SharedError::new(path, SharedFault::Journal(e)))?
+        }
+        None => onlooker(
+            words.region(),
+            (parts.control, parts.ring),
+            (sizes.members, sizes.capacity),
+            header.salt,
+        ),
+    };
     check(&core, path)?;
     let (mut processes, mut died) = (Vec::new(), Vec::new());
     for place in (0..sizes.processes).map(Place::new) {
@@ -283,7 +289,12 @@ fn look_on(
         sample: sample(&core, SAMPLE),
         stats,
         room: (sizes.processes, sizes.members, sizes.workers),
-        schema: schema(words, parts, path).map_err(Arc::new),
+        schema: match &header.journal {
+            Some(home) => journal::schema_of(&home.dir)
+                .map_err(|e| SharedError::new(path, SharedFault::Journal(e))),
+            None => schema(words, parts, path),
+        }
+        .map_err(Arc::new),
     })
 }
 

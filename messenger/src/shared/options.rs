@@ -8,6 +8,7 @@ use super::handle::SharedBus;
 use super::layout::{MOST_BYTES, MOST_PROCESSES, MOST_SCHEMA, MOST_WORKERS};
 use super::name::DIRECTORY;
 use crate::bus::kept::MIN_CAPACITY;
+use crate::journal::JournalConfig;
 
 /// How a shared bus is made and opened, for those who want more than [`SharedBus::create`] and [`SharedBus::open`] offer.
 ///
@@ -33,6 +34,7 @@ pub struct SharedOptions {
     pub(super) trusts_others: bool,
     pub(super) process_name: Option<String>,
     pub(super) hold: Duration,
+    pub(super) journal: Option<(PathBuf, JournalConfig)>,
     bytes: u64,
     members: u64,
     processes: u64,
@@ -60,6 +62,7 @@ impl Default for SharedOptions {
             trusts_others: false,
             process_name: None,
             hold: Duration::ZERO,
+            journal: None,
             bytes: 1 << 20,
             members: 64,
             processes: 64,
@@ -77,8 +80,46 @@ impl SharedOptions {
         self
     }
 
+    /// Has the records in the journal in `directory`, which is made if there is none, in place of a ring: they survive all processes, and
+    /// what is synced survives a loss of power. All processes publish to it and read it; [`SharedBus::journal`] is how each of them syncs it,
+    /// looks for times and cursors in it, and trims it. Who opens the bus finds the directory by it.
+    ///
+    /// `config` is as for [`Journal::open`](crate::journal::Journal::open), but that the members are those of the bus; [`bytes`](Self::bytes) and
+    /// [`schema_bytes`](Self::schema_bytes) have no meaning then. While processes use the bus nobody else can open the journal for writing.
+    /// When the last one leaves the journal is closed; [`create`](Self::create) goes on with one that is there.
+    ///
+    /// ```
+    /// # if cfg!(miri) { return Ok(()); } // It has no such files.
+    /// use messenger::bus::{MessageId, SourceId, Start, Tag};
+    /// use messenger::journal::JournalConfig;
+    /// use messenger::shared::SharedBus;
+    ///
+    /// let name = format!("journal-{}", std::process::id());
+    /// let dir = std::env::temp_dir().join(&name);
+    /// let config = JournalConfig::new().segment_bytes(1 << 16);
+    /// let options = SharedBus::options().journal(&dir, config);
+    /// let tag = Tag::new(SourceId::new(1), MessageId::new(1));
+    ///
+    /// let shared = options.create(&name)?;
+    /// let position = shared.bus().publisher()?.send(tag, b"kept")?;
+    /// let journal = shared.journal().expect("it has one");
+    /// assert!(journal.sync()? > position);
+    /// drop(shared); // The last one: the bus goes, and its journal stays.
+    ///
+    /// let shared = options.create(&name)?;
+    /// let mut subscriber = shared.bus().subscribe(Start::Oldest)?;
+    /// assert_eq!(subscriber.try_next()?.map(|r| r.payload().to_vec()), Some(b"kept".to_vec()));
+    /// # drop((subscriber, shared));
+    /// # std::fs::remove_dir_all(&dir)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn journal(mut self, directory: impl Into<PathBuf>, config: JournalConfig) -> Self {
+        self.journal = Some((directory.into(), config));
+        self
+    }
+
     /// How many publishers, subscribers and observers may be attached at a time, in all processes: 2 to 65,535; 64 unless
-    /// told. Each process takes one for itself, and each worker two.
+    /// told. Each process takes one for itself, or two where the bus has a journal, and each worker two.
     pub fn members(mut self, members: usize) -> Self {
         self.members = members as u64;
         self
@@ -200,12 +241,20 @@ impl SharedOptions {
                 return Err(SharedError::new(&self.directory, fault));
             }
         }
+        let (capacity, schema) = match self.journal {
+            None => (
+                self.bytes.max(MIN_CAPACITY).next_power_of_two(),
+                (self.schema as usize).next_multiple_of(8),
+            ),
+            // The journal has them.
+            Some(_) => (0, 0),
+        };
         Ok(Sizes {
-            capacity: self.bytes.max(MIN_CAPACITY).next_power_of_two(),
+            capacity,
             members: self.members as usize,
             processes: self.processes as usize,
             workers: self.workers as usize,
-            schema: (self.schema as usize).next_multiple_of(8),
+            schema,
         })
     }
 }

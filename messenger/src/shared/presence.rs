@@ -9,13 +9,14 @@ use std::time::Duration;
 use super::desk::{self, Desk, Stand};
 use super::ear::{Ear, Identity};
 use super::error::{SharedError, SharedFault};
-use super::house::{Access, House, Known, find, house, is_named, open_file};
+use super::house::{Access, House, Known, find, hold_house, house, is_named, open_file};
 use super::layout::{Entry, Header, Parts, Place, Words};
 use super::lock;
 use super::options::SharedOptions;
 use super::process::Process;
 use super::watcher::Watcher;
 use crate::bus::processes::{self, Core};
+use crate::journal::{Home, Share, Sharing};
 use crate::memory::Region;
 use crate::sync::Ordering::{Acquire, Relaxed};
 
@@ -81,7 +82,11 @@ impl Presence {
         }
         let identity = (meta.dev(), meta.ino());
         match find(&house, identity) {
-            Known::Here(presence) => return Ok(Attempt::Done(presence)),
+            Known::Here(presence) => {
+                let home = presence.desk().journal.as_ref().map(Share::home);
+                is_there(options, home.as_ref()).map_err(error)?;
+                return Ok(Attempt::Done(presence));
+            }
             Known::Leaving => return Ok(Attempt::Moved),
             Known::Not => {}
         }
@@ -114,6 +119,7 @@ impl Presence {
         }
         let (mut header, words) = map(&file, meta.len(), path, Access::Write)?;
         header.removes &= options.removes;
+        is_there(options, header.journal.as_ref()).map_err(error)?;
         let parts = Parts::new(header.sizes);
         let door = lock::door(&file).map_err(|e| system("waiting for the door", e))?;
         if words.is_removed() {
@@ -125,8 +131,12 @@ impl Presence {
         }
         let places = || (0..parts.sizes.processes).map(Place::new);
         let held = |place| !matches!(lock::holder(&file, place), Ok(lock::Holder::Nobody));
-        if !places().any(held) {
-            // All who were here are dead or gone.
+        // All who were here are dead or gone.
+        let is_stale = !places().any(held);
+        if is_stale && header.journal.is_some() {
+            // The rest is settled with the journal.
+            desk::settle_stale_places(&words, &parts);
+        } else if is_stale {
             let core = core_of(&words, &parts, &header, STALE);
             check(&core, path)?;
             desk::settle_stale(&words, &parts, &core);
@@ -135,12 +145,25 @@ impl Presence {
             let places = parts.sizes.processes;
             return Ok(Attempt::Crowded(SharedFault::Processes { places }));
         };
+        let journal = header.journal.as_ref().map(|home| {
+            let (members, owner) = (parts.sizes.members, place.owner());
+            let share = if is_stale {
+                Share::first(home, members, owner)
+            } else {
+                Share::join(home, members, owner)
+            };
+            share.map_err(|e| error(SharedFault::Journal(e)))
+        });
+        let journal = journal.transpose()?;
         drop(door);
-        let core = core_of(&words, &parts, &header, place.owner());
+        let core = match &journal {
+            Some(journal) => journal.core(),
+            None => core_of(&words, &parts, &header, place.owner()),
+        };
         check(&core, path)?;
         let entry = words.process(&parts, place);
         let ear = come(identity, place, &entry, options);
-        let Some(own) = core.attach() else {
+        let Some(own) = attach(&core, journal.as_ref(), path)? else {
             desk::go(&entry);
             let members = parts.sizes.members;
             let full = crate::bus::JoinError::NoFreeSlot { members };
@@ -152,6 +175,7 @@ impl Presence {
             Desk::new(
                 (path.to_owned(), file),
                 (words, parts, header),
+                journal,
                 (core, ear, place, own),
             ),
         );
@@ -163,6 +187,7 @@ impl Presence {
         options: &SharedOptions,
         path: &Path,
         (file, words, header): (File, Words, Header),
+        journal: &mut Option<Share>,
         link: impl FnOnce(&File) -> Result<bool, SharedError>,
     ) -> Result<Option<Arc<Self>>, SharedError> {
         let mut house = house();
@@ -174,10 +199,13 @@ impl Presence {
             .map_err(|e| system("looking at its file", e))?;
         let locked = lock::try_place(&file, place).map_err(|e| system("locking its file", e))?;
         debug_assert!(locked, "nobody else has it");
-        let core = core_of(&words, &parts, &header, place.owner());
+        let core = match &journal {
+            Some(journal) => journal.core(),
+            None => core_of(&words, &parts, &header, place.owner()),
+        };
         let identity = (meta.dev(), meta.ino());
         let ear = come(identity, place, &words.process(&parts, place), options);
-        let Some(own) = core.attach() else {
+        let Some(own) = attach(&core, journal.as_ref(), path)? else {
             let members = parts.sizes.members;
             let full = crate::bus::JoinError::NoFreeSlot { members };
             return Err(SharedError::new(path, SharedFault::Join(full)));
@@ -193,6 +221,7 @@ impl Presence {
             Desk::new(
                 (path.to_owned(), file),
                 (words, parts, header),
+                journal.take(),
                 (core, ear, place, own),
             ),
         );
@@ -212,6 +241,32 @@ impl Presence {
         house.push((identity, Arc::downgrade(&presence)));
         presence
     }
+}
+
+/// Whether the records lie where `options` ask for them, if they do.
+fn is_there(options: &SharedOptions, home: Option<&Home>) -> Result<(), SharedFault> {
+    let Some((dir, _)) = &options.journal else {
+        return Ok(());
+    };
+    let journal = home.map(|home| home.dir.clone());
+    if dir.canonicalize().ok() == journal {
+        return Ok(());
+    }
+    Err(SharedFault::Storage { journal })
+}
+
+/// Attaches this process, and the thread that keeps its journal. `None`: there is no free slot.
+fn attach(core: &Core, journal: Option<&Share>, path: &Path) -> Result<Option<usize>, SharedError> {
+    let Some(own) = core.attach() else {
+        return Ok(None);
+    };
+    if let Some(journal) = journal {
+        if let Err(error) = journal.keep(core) {
+            core.leave(own);
+            return Err(SharedError::new(path, SharedFault::Journal(error)));
+        }
+    }
+    Ok(Some(own))
 }
 
 /// The number under which stale things are settled: that of no place.
@@ -293,28 +348,82 @@ impl Drop for Presence {
     fn drop(&mut self) {
         // First the watcher, which may be waiting for the house.
         self.watcher = None;
-        let mut house = house();
-        if let Some(desk) = self.desk.take() {
-            let door = lock::door(&desk.file);
-            desk.leave();
-            let others = desk
-                .places()
-                .any(|place| place != desk.place && desk.lives(place));
-            if desk.removes && !others && door.is_ok() {
-                desk.words.set_removed();
-                fault!("before_unlink");
-                if is_named(&desk.path, self.identity) {
-                    // Where it is refused the file stays, and who comes next is told so.
-                    let _ = std::fs::remove_file(&desk.path);
-                }
-            }
-            desk.poke();
-            drop(door);
-            // The file is closed here, and with it the place is free.
-            drop(desk);
+        let Some(desk) = self.desk.take() else {
+            return;
+        };
+        // By its address it is known in the house.
+        let leaving = Leaving {
+            desk,
+            identity: self.identity,
+            known: core::ptr::from_ref(self).addr(),
+        };
+        let keeper = leaving.desk.journal.as_ref().and_then(Share::keeper);
+        if keeper == Some(std::thread::current().id()) {
+            // The keeper wakes whom it has made room for, and a task that is woken may drop what it had of the bus. Without a thread it is
+            // as after a death.
+            let _ = std::thread::Builder::new().spawn(move || leaving.leave());
+        } else {
+            leaving.leave();
         }
+    }
+}
+
+/// A process that is about to leave a bus.
+struct Leaving {
+    desk: Arc<Desk>,
+    identity: Identity,
+    known: usize,
+}
+
+impl Leaving {
+    fn leave(self) {
+        let Self {
+            desk,
+            identity,
+            known,
+        } = self;
+        if let Some(journal) = &desk.journal {
+            journal.leave();
+        }
+        let mut house = house();
+        let door = lock::door(&desk.file);
+        if desk.journal.is_some() {
+            // What is left of the dead would keep the journal from being closed.
+            desk.settle_all();
+        }
+        desk.leave();
+        let others = desk
+            .places()
+            .any(|place| place != desk.place && desk.lives(place));
+        if !others && door.is_ok() {
+            if let Some(journal) = &desk.journal {
+                // If it fails, whoever opens it next finds out how far it goes.
+                let _ = journal.close();
+            }
+        }
+        if desk.removes && !others && door.is_ok() {
+            desk.words.set_removed();
+            fault!("before_unlink");
+            if is_named(&desk.path, identity) {
+                // Where it is refused the file stays, and who comes next is told so.
+                let _ = std::fs::remove_file(&desk.path);
+            }
+        }
+        desk.poke();
+        drop(door);
+        // The file is closed here, and with it the place is free.
+        drop(desk);
         // Itself and no other: one that is leaving, too, and waits for the house, has its file open still.
-        house.retain(|(_, presence)| !core::ptr::eq(presence.as_ptr(), self));
+        house.retain(|(_, presence)| presence.as_ptr().addr() != known);
+    }
+}
+
+impl Sharing for Presence {
+    fn alone(&self, act: &mut dyn FnMut()) -> std::io::Result<()> {
+        let _here = hold_house();
+        let _door = lock::door(&self.desk().file)?;
+        act();
+        Ok(())
     }
 }
 

@@ -30,6 +30,9 @@ pub(crate) enum Place {
     /// processes do.
     #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
     Shared,
+    /// The same in the files of a journal, as `Files`.
+    #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
+    SharedFiles,
 }
 
 /// What a test runs on.
@@ -55,7 +58,13 @@ impl Setup {
     /// How many members a bus has that nobody has attached: the keeper of a journal is one.
     pub(crate) fn own_members(self) -> usize {
         // So is a process on a bus that it shares.
-        usize::from(!matches!(self.place, Place::Ring(_)))
+        match self.place {
+            Place::Ring(_) => 0,
+            #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
+            Place::SharedFiles => 2,
+            #[cfg(feature = "journal")]
+            _ => 1,
+        }
     }
 
     /// How many bytes of a bus of `capacity` bytes are in a row, so that no record crosses their end.
@@ -63,6 +72,8 @@ impl Setup {
         match self.place {
             #[cfg(all(feature = "journal", not(miri)))]
             Place::Files => capacity.max(4096),
+            #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
+            Place::SharedFiles => capacity.max(4096),
             _ => capacity,
         }
     }
@@ -87,7 +98,7 @@ impl Setup {
                 bus
             }
             #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
-            Place::Shared => shared(bytes, members).0,
+            Place::Shared | Place::SharedFiles => self.shared(bytes, members).0,
         }
     }
 
@@ -118,7 +129,7 @@ impl Setup {
     /// Whether tasks are woken by a thread of their own process, a little after the publisher's call: the publisher is another process.
     pub(crate) fn wakes_late(self) -> bool {
         #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
-        return self.place == Place::Shared;
+        return matches!(self.place, Place::Shared | Place::SharedFiles);
         #[cfg(not(all(feature = "shared", target_os = "linux", not(miri))))]
         false
     }
@@ -132,28 +143,35 @@ impl Setup {
         assert!(there(), "whoever waited was not woken, or too often");
     }
 
+    /// A bus that processes share, and a publisher that has another mapping of it.
+    #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
+    fn shared(self, bytes: usize, members: usize) -> (Bus, Publisher<Multi>) {
+        use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "contract-{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Relaxed)
+        );
+        let mut options = SharedBus::options()
+            .bytes(bytes)
+            .members(members + self.own_members());
+        if self.place == Place::SharedFiles {
+            let dir = Dir::new();
+            options = options.journal(&dir.0, self.journal(bytes, members));
+            DIRS.with_borrow_mut(|dirs| dirs.push(dir));
+        }
+        let here = options.create(&name).unwrap();
+        let there = options.open(&name).unwrap();
+        let publisher = there.bus().publisher().unwrap();
+        (here.bus().clone(), publisher)
+    }
+
     /// Whether who waits in this way sleeps in the kernel.
     pub(crate) fn sleeps(self) -> bool {
         matches!(self.wait, WaitStrategy::Block | WaitStrategy::BlockNow)
     }
-}
-
-/// A bus in a file that processes share, and a publisher that has another mapping of it.
-#[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
-fn shared(bytes: usize, members: usize) -> (Bus, Publisher<Multi>) {
-    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let name = format!(
-        "contract-{}-{}",
-        std::process::id(),
-        COUNT.fetch_add(1, Relaxed)
-    );
-    let options = SharedBus::options().bytes(bytes).members(members + 1);
-    let here = options.create(&name).unwrap();
-    let there = options.open(&name).unwrap();
-    let publisher = there.bus().publisher().unwrap();
-    (here.bus().clone(), publisher)
 }
 
 /// A bus of many publishers, or of one.
@@ -171,8 +189,8 @@ pub(crate) trait Kind: PublisherKind + Send + Sync {
 impl Kind for Multi {
     fn make(setup: Setup, bytes: usize, members: usize) -> (Bus<Self>, Publisher<Self>) {
         #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
-        if setup.place == Place::Shared {
-            return shared(bytes, members);
+        if setup.wakes_late() {
+            return setup.shared(bytes, members);
         }
         let bus = setup.any_number(bytes, members);
         let publisher = bus.publisher().unwrap();

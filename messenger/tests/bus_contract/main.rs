@@ -74,6 +74,10 @@ macro_rules! contract {
             setup! { shared_yield: crate::kit::Place::Shared, Yield, Multi; $($tests)* }
             setup! { shared_block: crate::kit::Place::Shared, Block, Multi; $($tests)* }
             setup! { shared_block_now: crate::kit::Place::Shared, BlockNow, Multi; $($tests)* }
+            setup! { files_spin: crate::kit::Place::SharedFiles, Spin, Multi; $($tests)* }
+            setup! { files_yield: crate::kit::Place::SharedFiles, Yield, Multi; $($tests)* }
+            setup! { files_block: crate::kit::Place::SharedFiles, Block, Multi; $($tests)* }
+            setup! { files_block_now: crate::kit::Place::SharedFiles, BlockNow, Multi; $($tests)* }
         }
         // All else; under Miri each wait and each kind once is enough.
         #[cfg(not(miri))]

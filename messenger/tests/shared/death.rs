@@ -23,6 +23,7 @@ fn child_process() {
     }
     let others = [
         crate::evict::child_process,
+        crate::journal::child_process,
         crate::lapped::child_process,
         crate::look::child_process,
         crate::reader::child_process,

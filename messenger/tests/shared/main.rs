@@ -5,6 +5,7 @@ mod kit;
 
 mod death;
 mod evict;
+mod journal;
 mod lapped;
 mod look;
 mod mutations;

@@ -21,8 +21,9 @@ const NAME: &str = "damaged";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const PAGE: u64 = 4096;
-/// The bytes of the first page that its checksum covers; it stands after them.
+/// The bytes of the first page that its checksum covers; it stands after them. It covers those from the next number on, too.
 const CHECKED: u64 = 12 * 8;
+const CHECKED_FROM: usize = 64 * 8;
 
 fn number(variable: &str, usual: u64) -> u64 {
     let asked = std::env::var(variable).ok();
@@ -169,9 +170,10 @@ impl Damage {
             _ => self.words(file),
         }
         // In most cases the first page is what it says that it is.
-        let mut first = [0; CHECKED as usize];
+        let mut first = [0; PAGE as usize];
         if self.rng.below(4) != 0 && file.read_exact_at(&mut first, 0).is_ok() {
-            let check = u64::from(crc32c::crc32c(&first));
+            let check = crc32c::crc32c(&first[..CHECKED as usize]);
+            let check = u64::from(crc32c::crc32c_append(check, &first[CHECKED_FROM..]));
             let _ = file.write_all_at(&check.to_le_bytes(), CHECKED);
         }
     }

@@ -1,0 +1,306 @@
+//! A journal as the storage of a bus that processes share.
+//!
+//! Each of them has the `lock` as those have it who only look at the journal, so that nobody opens it alone, and that of the control page,
+//! by which it is known that it is written. The first one that comes, when nobody is there, opens it alone before, and settles what was left; the last one
+//! closes it. Who comes or leaves keeps the others from doing so meanwhile: that is the bus's affair (`shared/presence.rs`).
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{JoinHandle, ThreadId};
+
+use fs4::FileExt;
+
+use super::config::JournalConfig;
+use super::control::{Control, WORDS_AT};
+use super::error::{OpenError, OpenFault};
+use super::files::{CONTROL, LOCK, Locked};
+use super::handle::{Held, Inner, Journal, Sharing};
+use super::keeper;
+use super::opening::{Create, Settled, capacity, core_of, keep, lock_by, settled, store_of};
+use super::recover::{LeftBy, Recovery};
+use super::schema::{Manifest, Schema};
+use super::store::Store;
+use crate::bus::kept::Core;
+use crate::bus::{Bus, Lost, processes};
+
+/// The part of this process in a journal that processes share.
+pub(crate) struct Share {
+    dir: PathBuf,
+    config: JournalConfig,
+    store: Arc<Store>,
+    manifest: Manifest,
+    recovery: Recovery,
+    keeper: Mutex<Option<(Arc<AtomicBool>, JoinHandle<()>)>>,
+    /// Whether the keeper's view has been given to a user.
+    given: AtomicBool,
+    _locks: [Locked; 2],
+}
+
+/// What all processes know of the journal that they share.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Home {
+    pub(crate) dir: PathBuf,
+    pub(crate) config: JournalConfig,
+    /// The journal's id, so that another one is not taken for it.
+    pub(crate) id: [u8; 16],
+}
+
+impl Share {
+    /// Opens the journal in `dir`, or creates it, for a bus that is about to be made with so many `members`, as the process with the
+    /// number `owner`.
+    pub(crate) fn create(
+        dir: &Path,
+        config: JournalConfig,
+        members: usize,
+        owner: u32,
+    ) -> Result<Self, OpenError> {
+        let first = Self::first_in(dir, config, (members, owner), Create::May);
+        first.map_err(|fault| OpenError::new(dir, fault))
+    }
+
+    /// Opens the journal of a bus that nobody uses any more, likewise.
+    pub(crate) fn first(home: &Home, members: usize, owner: u32) -> Result<Self, OpenError> {
+        let first = Self::first_in(&home.dir, home.config, (members, owner), Create::No);
+        let first = first.and_then(|share| match share.store.identity.id == home.id {
+            true => Ok(share),
+            false => Err(another()),
+        });
+        first.map_err(|fault| OpenError::new(&home.dir, fault))
+    }
+
+    fn first_in(
+        dir: &Path,
+        config: JournalConfig,
+        (members, owner): (usize, u32),
+        create: Create,
+    ) -> Result<Self, OpenFault> {
+        let system = OpenFault::tried;
+        let Settled {
+            mut store,
+            lock,
+            manifest,
+            recovery,
+        } = settled(dir, &config, members, create)?;
+        // So that it can be found from any other directory.
+        let dir = dir.canonicalize().map_err(system("find the directory"))?;
+        let page = lock_page(&dir)?;
+        // Not in one step: who gets in between has it alone, and this one has not.
+        FileExt::unlock(lock.file()).map_err(system("unlock the journal"))?;
+        lock_by(lock.file(), FileExt::try_lock_shared)?;
+        let control = control_of(&dir, &store, members)?;
+        store.join(control, owner);
+        Ok(Self {
+            dir,
+            config,
+            store: Arc::new(store),
+            manifest,
+            recovery,
+            keeper: Mutex::default(),
+            given: AtomicBool::new(false),
+            _locks: [page, lock],
+        })
+    }
+
+    /// Comes to a journal that other processes use, as the one with the number `owner`.
+    pub(crate) fn join(home: &Home, members: usize, owner: u32) -> Result<Self, OpenError> {
+        Self::join_in(home, members, owner).map_err(|fault| OpenError::new(&home.dir, fault))
+    }
+
+    fn join_in(home: &Home, members: usize, owner: u32) -> Result<Self, OpenFault> {
+        let system = OpenFault::tried;
+        let Home { dir, config, id } = home;
+        let lock = File::open(dir.join(LOCK)).map_err(system("open the lock"))?;
+        lock_by(&lock, FileExt::try_lock_shared)?;
+        let lock = Locked::over(lock);
+        let manifest = Manifest::read(dir)?;
+        if manifest.id != *id {
+            return Err(another());
+        }
+        let page = lock_page(dir)?;
+        let mut store = store_of(Some(dir), &manifest, config)?;
+        let syncs = store.control.syncs();
+        let control = control_of(dir, &store, members)?;
+        store.join(control, owner);
+        if syncs {
+            store
+                .begin_syncing()
+                .map_err(system("flush the directory"))?;
+        }
+        let recovery = Recovery {
+            left: LeftBy::Running,
+            tail: store.control.opened_at(),
+            synced: store.synced(),
+            aborted: 0,
+            dropped: None,
+        };
+        Ok(Self {
+            dir: dir.clone(),
+            config: *config,
+            store: Arc::new(store),
+            manifest,
+            recovery,
+            keeper: Mutex::default(),
+            given: AtomicBool::new(false),
+            _locks: [page, lock],
+        })
+    }
+
+    /// What other processes are to know of it.
+    pub(crate) fn home(&self) -> Home {
+        Home {
+            dir: self.dir.clone(),
+            config: self.config,
+            id: self.store.identity.id,
+        }
+    }
+
+    /// The bus over it, as this process keeps it.
+    pub(crate) fn core(&self) -> Core {
+        core_of(&self.store, &self.config)
+    }
+
+    /// Has a thread of this process keep it. The thread is a member of the bus.
+    pub(crate) fn keep(&self, core: &Core) -> Result<(), OpenError> {
+        let kept = keep(&self.store, core, self.config);
+        let kept = kept.map_err(|fault| OpenError::new(&self.dir, fault))?;
+        *self.keeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+        Ok(())
+    }
+
+    /// The thread that keeps it.
+    pub(crate) fn keeper(&self) -> Option<ThreadId> {
+        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        keeper.as_ref().map(|(_, thread)| thread.thread().id())
+    }
+
+    /// Ends the keeper of this process. Not for the keeper itself.
+    pub(crate) fn leave(&self) {
+        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((stop, thread)) = keeper.take() {
+            stop.store(true, Ordering::Release);
+            self.store.bell.ring();
+            // What it panicked with has been told by the panic's hook.
+            let _ = thread.join();
+        }
+    }
+
+    /// Flushes everything, and says that all is well. No process uses the bus any more.
+    pub(crate) fn close(&self) -> Result<(), Lost> {
+        keeper::close(&self.store)
+    }
+
+    /// Removes what a dead process has left that had the number `owner`. Its claims are the bus's affair.
+    pub(crate) fn settle_for(&self, owner: u32) {
+        self.store.note_ended(owner);
+        // What can't be removed now is removed by who opens the journal next.
+        let _ = self.store.tidy_after(owner);
+    }
+
+    /// A view of it for a user, and the bus over that; `life` lives as long as it. The first one is the keeper's, so that what
+    /// that maps ahead is there; each other one has mappings of its own.
+    pub(crate) fn view(&self, life: Arc<dyn Sharing>) -> Result<Journal, OpenError> {
+        let store = if self.given.swap(true, Ordering::Relaxed) {
+            let another = self.another();
+            another.map_err(|fault| OpenError::new(&self.dir, fault))?
+        } else {
+            Arc::clone(&self.store)
+        };
+        let core = core_of(&store, &self.config);
+        let bus = Bus::of(processes::alive(core.clone(), Arc::new(Arc::clone(&life))));
+        Ok(Journal {
+            inner: Arc::new(Inner {
+                bus,
+                core,
+                store,
+                held: Held::Shared(life),
+                dir: Some(self.dir.clone()),
+                manifest: Mutex::new(self.manifest.clone()),
+                recovery: self.recovery.clone(),
+            }),
+        })
+    }
+
+    fn another(&self) -> Result<Arc<Store>, OpenFault> {
+        let mut store = store_of(Some(&self.dir), &self.manifest, &self.config)?;
+        let control = control_of(&self.dir, &store, self.store.control.members())?;
+        store.join(control, self.store.owner);
+        // Kept by the one keeper of the process.
+        store.bell = Arc::clone(&self.store.bell);
+        Ok(Arc::new(store))
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// The bus over a journal that processes share, for one who only looks: nothing of it can be written.
+pub(crate) fn look_at(home: &Home, members: usize) -> Result<Core, OpenError> {
+    let looked = || {
+        let Home { dir, config, id } = home;
+        let manifest = Manifest::read(dir)?;
+        if manifest.id != *id {
+            return Err(another());
+        }
+        let identity = super::store::Identity {
+            id: *id,
+            segment_bytes: manifest.segment_bytes,
+            salt: manifest.salt,
+        };
+        let whole = capacity(config);
+        let store = Store::new(Some((dir, false)), identity, whole, config.ahead, false);
+        let mut store = store.map_err(OpenFault::tried("get memory"))?;
+        let control = Control::join(dir, &identity, members, false);
+        let control = control.map_err(OpenFault::tried("map the shared words"))?;
+        store.control = control.ok_or_else(stale)?;
+        let words = (Arc::clone(&store.control.region), WORDS_AT);
+        let sizes = (whole, store.format());
+        Ok(processes::onlooker_over_segments(
+            words,
+            members,
+            Arc::new(store),
+            sizes,
+        ))
+    };
+    looked().map_err(|fault| OpenError::new(&home.dir, fault))
+}
+
+/// What the journal in `dir` says of ids and tables.
+pub(crate) fn schema_of(dir: &Path) -> Result<Schema, OpenError> {
+    match Manifest::read(dir) {
+        Ok(manifest) => Ok(manifest.schema),
+        Err(error) => Err(OpenError::new(dir, error.into())),
+    }
+}
+
+fn lock_page(dir: &Path) -> Result<Locked, OpenFault> {
+    let page = File::open(dir.join(CONTROL)).map_err(OpenFault::tried("open the shared words"))?;
+    lock_by(&page, FileExt::try_lock_shared)?;
+    Ok(Locked::over(page))
+}
+
+fn control_of(dir: &Path, store: &Store, members: usize) -> Result<Control, OpenFault> {
+    let control = Control::join(dir, &store.identity, members, true);
+    let control = control.map_err(OpenFault::tried("map the shared words"))?;
+    control.ok_or_else(stale)
+}
+
+fn invalid(text: &'static str) -> OpenFault {
+    let source = io::Error::new(io::ErrorKind::InvalidData, text);
+    OpenFault::tried("come to the journal of the bus")(source)
+}
+
+fn stale() -> OpenFault {
+    invalid(
+        "its shared words are not those of a bus in use; end all its processes, and open it anew",
+    )
+}
+
+fn another() -> OpenFault {
+    invalid("another journal has come in its place; bring the bus's own back, or remove the bus")
+}

@@ -1,0 +1,526 @@
+//! A bus whose records lie in a journal that its processes share.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use messenger::bus::{ClaimError, MessageId, SourceId, Start, Tag, WaitStrategy};
+use messenger::journal::{
+    Journal, JournalConfig, LeftBy, OpenFault, Reader, Retention, Schema, SyncPolicy, verify,
+};
+use messenger::shared::{Change, SharedBus, SharedFault, SharedOptions};
+
+use crate::kit::{Other, TAG, forever, fresh, say, until};
+
+/// As short as they can be, so that there are many.
+const SEGMENT: u64 = 4096;
+
+fn config() -> JournalConfig {
+    JournalConfig::new().segment_bytes(SEGMENT)
+}
+
+/// The directory of a journal, removed when it goes.
+struct Dir(PathBuf);
+
+impl Dir {
+    fn new(name: &str) -> Self {
+        let path = Path::new("/dev/shm").join(format!("messenger-journal-{name}"));
+        let _ = std::fs::remove_dir_all(&path);
+        Self(path)
+    }
+
+    fn options(&self) -> SharedOptions {
+        SharedBus::options().journal(&self.0, config())
+    }
+
+    /// What lies in it that no journal has which was closed.
+    fn litter(&self) -> Vec<String> {
+        let names = std::fs::read_dir(&self.0).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.ends_with(".new")).collect()
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
+fn payload(publisher: u16, sequence: u64) -> Vec<u8> {
+    let mut bytes = sequence.to_le_bytes().to_vec();
+    bytes.resize(
+        8 + (sequence as usize * 31 + usize::from(publisher)) % 200,
+        publisher as u8,
+    );
+    bytes
+}
+
+fn tag(publisher: u16) -> Tag {
+    Tag::new(SourceId::new(publisher), MessageId::new(1))
+}
+
+/// What a child does. Says whether `role` is one of these.
+pub(crate) fn child_process(role: &str, name: &str) -> bool {
+    let Some(role) = role.strip_prefix("journal-") else {
+        return false;
+    };
+    let bus = SharedBus::open(name).unwrap();
+    let journal = bus.journal().unwrap();
+    let mut publisher = bus.bus().publisher().unwrap();
+    match role {
+        "sends" => {
+            say("here");
+            std::io::stdin().read_exact(&mut [0]).unwrap();
+            let own = std::env::var("PUBLISHER").unwrap().parse().unwrap();
+            for sequence in 0..600 {
+                publisher.send(tag(own), &payload(own, sequence)).unwrap();
+                if sequence % 100 == 99 {
+                    let synced = journal.sync().unwrap();
+                    assert!(synced <= bus.bus().tail());
+                }
+            }
+            say("sent");
+            std::io::stdin().read_exact(&mut [0]).unwrap();
+        }
+        "claims" => {
+            let position = publisher.send(TAG, b"whole").unwrap();
+            let mut claim = publisher.claim(TAG, 100).unwrap();
+            claim.writer().put(&[1; 50]).unwrap();
+            say(position);
+            forever();
+        }
+        "syncs" => {
+            let position = publisher.send(TAG, b"mine").unwrap();
+            assert!(journal.wait_synced(position, None).unwrap());
+            say(position);
+            std::io::stdin().read_exact(&mut [0]).unwrap();
+            say(journal.synced());
+            std::io::stdin().read_exact(&mut [0]).unwrap();
+        }
+        other => panic!("no role {other}"),
+    }
+    true
+}
+
+/// All records that are retained.
+fn all(bus: &SharedBus) -> Vec<(u64, Tag, Vec<u8>)> {
+    let mut subscriber = bus.bus().subscribe(Start::Oldest).unwrap();
+    let mut records = Vec::new();
+    while let Some(record) = subscriber.try_next().unwrap() {
+        records.push((record.position(), record.tag(), record.payload().to_vec()));
+    }
+    assert_eq!(
+        subscriber.position(),
+        bus.bus().tail(),
+        "one is not finished"
+    );
+    records
+}
+
+#[test]
+fn records_survive_the_last_process() {
+    let name = fresh();
+    let dir = Dir::new(&name);
+    let mut expected = 0;
+    for round in 0..4 {
+        let bus = dir.options().create(&name).unwrap();
+        let journal = bus.journal().unwrap();
+        let left = journal.recovery().left;
+        let right = if round == 0 {
+            LeftBy::Nobody
+        } else {
+            LeftBy::Closing
+        };
+        assert_eq!(left, right);
+        assert_eq!(all(&bus).len(), expected);
+        let mut publisher = bus.bus().publisher().unwrap();
+        for sequence in 0..100 {
+            publisher.send(tag(3), &payload(3, sequence)).unwrap();
+        }
+        expected += 100;
+        // Another comes, and leaves first.
+        let there = SharedBus::open(&name).unwrap();
+        assert_eq!(all(&there).len(), expected);
+        drop((publisher, bus));
+        assert_eq!(
+            SharedBus::open(&name).unwrap().bus().tail(),
+            there.bus().tail()
+        );
+        drop(there);
+        assert!(matches!(
+            SharedBus::open(&name).unwrap_err().fault(),
+            SharedFault::Absent
+        ));
+        assert_eq!(dir.litter(), Vec::<String>::new());
+    }
+    // Nobody uses it: it can be had alone.
+    let journal = Journal::open_existing(&dir.0, config()).unwrap();
+    assert_eq!(journal.recovery().left, LeftBy::Closing);
+    journal.close().unwrap();
+    assert_eq!(verify(&dir.0, |_| ()).unwrap().records, expected as u64);
+}
+
+#[test]
+fn one_process_or_those_of_a_bus_write_a_journal() {
+    let name = fresh();
+    let dir = Dir::new(&name);
+    let bus = dir.options().create(&name).unwrap();
+    let error = Journal::open(&dir.0, config()).unwrap_err();
+    assert!(matches!(error.fault(), OpenFault::InUse), "{error}");
+    assert!(error.to_string().contains("share it"), "{error}");
+    // A bus of another name has no part in it.
+    let other = format!("{name}-b");
+    let error = dir.options().create(&other).unwrap_err();
+    assert!(error.to_string().contains("share it"), "{error}");
+    let error = dir.options().create(&name).unwrap_err();
+    assert!(
+        matches!(error.fault(), SharedFault::Exists { .. }),
+        "{error}"
+    );
+    // Those who look know that it is written.
+    assert!(verify(&dir.0, |_| ()).unwrap().live);
+    bus.bus().publisher().unwrap().send(TAG, b"seen").unwrap();
+    let mut reader = Reader::open(&dir.0).unwrap();
+    until("a reader has it", || reader.next_item().unwrap().is_some());
+    drop(bus);
+    let alone = Journal::open(&dir.0, config()).unwrap();
+    let error = dir.options().create(&name).unwrap_err();
+    assert!(error.to_string().contains("open for writing"), "{error}");
+    assert!(matches!(
+        SharedBus::open(&name).unwrap_err().fault(),
+        SharedFault::Absent
+    ));
+    drop(alone);
+    assert!(!verify(&dir.0, |_| ()).unwrap().live);
+}
+
+#[test]
+fn a_bus_lies_where_it_was_made() {
+    let name = fresh();
+    let (dir, other) = (Dir::new(&name), Dir::new(&format!("{name}-b")));
+    let bus = dir.options().create(&name).unwrap();
+    let error = other.options().open(&name).unwrap_err();
+    assert!(
+        matches!(error.fault(), SharedFault::Storage { journal: Some(it) } if *it == dir.0),
+        "{error}"
+    );
+    assert_eq!(bus.journal().unwrap().path(), Some(&*dir.0));
+    drop(dir.options().open(&name).unwrap());
+    drop(bus);
+    let ring = SharedBus::create(&name, 4096).unwrap();
+    assert!(ring.journal().is_none());
+    let error = dir.options().open(&name).unwrap_err();
+    assert!(
+        matches!(error.fault(), SharedFault::Storage { journal: None }),
+        "{error}"
+    );
+}
+
+#[test]
+fn three_processes_publish_over_many_segments_and_each_syncs() {
+    let name = fresh();
+    let dir = Dir::new(&name);
+    let bus = dir.options().create(&name).unwrap();
+    let mut others: Vec<_> = (1..=3)
+        .map(|own: u16| {
+            let own = own.to_string();
+            Other::start_with("journal-sends", &name, Some(("PUBLISHER", &own)))
+        })
+        .collect();
+    for other in &mut others {
+        assert_eq!(other.line(), "here");
+    }
+    for other in &mut others {
+        std::io::Write::write_all(other.child.stdin.as_mut().unwrap(), b"!").unwrap();
+    }
+    let mut subscriber = bus.bus().subscribe(Start::At(0)).unwrap();
+    let mut next = [0_u64; 4];
+    while next[1..] != [600; 3] {
+        let record = subscriber
+            .next_timeout(WaitStrategy::Block, Duration::from_secs(60))
+            .unwrap()
+            .expect("they publish");
+        let own = record.tag().source.get();
+        let due = &mut next[usize::from(own)];
+        assert_eq!(
+            record.payload(),
+            payload(own, *due),
+            "at {}",
+            record.position()
+        );
+        *due += 1;
+    }
+    assert!(bus.bus().tail() > 40 * SEGMENT, "they are many");
+    let journal = bus.journal().unwrap();
+    for other in &mut others {
+        assert_eq!(other.line(), "sent");
+    }
+    assert_eq!(journal.sync().unwrap(), bus.bus().tail());
+    assert_eq!(dir.litter(), Vec::<String>::new());
+    drop(others);
+    // They were killed: one who is left goes on, and all is there.
+    until("all have died", || bus.processes().len() == 1);
+    assert_eq!(all(&bus).len(), 1800);
+    drop((subscriber, bus));
+    let again = dir.options().create(&name).unwrap();
+    assert_eq!(again.journal().unwrap().recovery().left, LeftBy::Closing);
+    assert_eq!(all(&again).len(), 1800);
+}
+
+#[test]
+fn what_one_has_synced_is_synced_for_all() {
+    let name = fresh();
+    let dir = Dir::new(&name);
+    let bus = dir.options().create(&name).unwrap();
+    let journal = bus.journal().unwrap();
+    let mut other = Other::start("journal-syncs", &name);
+    let theirs: u64 = other.line().parse().unwrap();
+    assert!(journal.synced() > theirs);
+    let own = bus.bus().publisher().unwrap().send(TAG, b"ours").unwrap();
+    assert!(journal.synced() <= own);
+    let synced = journal.sync().unwrap();
+    assert!(synced > own);
+    std::io::Write::write_all(other.child.stdin.as_mut().unwrap(), b"!").unwrap();
+    let seen: u64 = other.line().parse().unwrap();
+    assert!(seen >= synced);
+}
+
+#[test]
+fn a_bus_that_all_have_died_on_goes_on() {
+    let name = fresh();
+    let dir = Dir::new(&name);
+    let bus = dir.options().create(&name).unwrap();
+    let mut others = [(); 3].map(|()| Other::start("journal-claims", &name));
+    for other in &mut others {
+        other.line();
+    }
+    let tail = bus.bus().tail();
+    // This one has not been killed, and has left.
+    drop(bus);
+    for other in &mut others {
+        other.kill();
+    }
+    let error = SharedBus::create(&name, 4096);
+    let error = error.map(drop).map_err(|error| error.to_string());
+    // (What it is made of does not matter to who replaces it.)
+    assert_eq!(error, Ok(()));
+    let bus = dir.options().create(&name).unwrap();
+    let recovery = bus.journal().unwrap().recovery().clone();
+    assert_eq!((recovery.left, recovery.tail), (LeftBy::Dying, tail));
+    // Those that died first may have been settled by the others.
+    assert!((1..=3).contains(&recovery.aborted), "{recovery:?}");
+    let whole: Vec<_> = all(&bus).into_iter().map(|(.., payload)| payload).collect();
+    assert_eq!(whole, [b"whole"; 3]);
+}
+
+#[test]
+fn a_stale_bus_is_opened_with_what_was_committed() {
+    let name = fresh();
+    let dir = Dir::new(&name);
+    let bus = dir.options().create(&name).unwrap();
+    let mut other = Other::start("journal-claims", &name);
+    other.line();
+    drop(bus);
+    other.kill();
+    let bus = SharedBus::open(&name).unwrap();
+    let journal = bus.journal().unwrap();
+    assert_eq!(journal.recovery().left, LeftBy::Dying);
+    assert_eq!(all(&bus).len(), 1);
+    assert_eq!((bus.processes().len(), bus.bus().stats().aborted), (1, 0));
+    let there = SharedBus::open(&name).unwrap();
+    let mut publisher = there.bus().publisher().unwrap();
+    publisher.send(TAG, b"more").unwrap();
+    assert_eq!(all(&bus).len(), 2);
+}
+
+#[test]
+fn a_stale_bus_without_its_journal_says_so() {
+    let name = fresh();
+    let dir = Dir::new(&name);
+    drop(dir.options().keep(true).create(&name).unwrap());
+    let away = dir.0.with_extension("away");
+    std::fs::rename(&dir.0, &away).unwrap();
+    let error = SharedBus::open(&name).unwrap_err();
+    assert!(
+        matches!(error.fault(), SharedFault::Journal(e) if matches!(e.fault(), OpenFault::Absent)),
+        "{error}"
+    );
+    assert!(!dir.0.exists(), "no other one is made in its place");
+    drop(Journal::create(&dir.0, config()).unwrap());
+    let error = SharedBus::open(&name).unwrap_err().to_string();
+    assert!(error.contains("another journal"), "{error}");
+    std::fs::remove_dir_all(&dir.0).unwrap();
+    std::fs::rename(&away, &dir.0).unwrap();
+    drop(SharedBus::open(&name).unwrap());
+    SharedBus::remove(&name).unwrap();
+}
+
+#[test]
+fn a_dead_ones_claim_is_aborted_while_others_go_on() {
+    let name = fresh();
+    let dir = Dir::new(&name);
+    let bus = dir.options().create(&name).unwrap();
+    let membership = bus.membership();
+    let mut subscriber = bus.bus().subscribe(Start::Oldest).unwrap();
+    let mut other = Other::start("journal-claims", &name);
+    other.line();
+    let behind = bus
+        .bus()
+        .publisher()
+        .unwrap()
+        .send(TAG, b"behind it")
+        .unwrap();
+    let journal = bus.journal().unwrap();
+    assert!(
+        !journal
+            .wait_synced(behind, Some(Duration::from_millis(20)))
+            .unwrap()
+    );
+    other.kill();
+    assert!(
+        journal
+            .wait_synced(behind, Some(Duration::from_secs(60)))
+            .unwrap()
+    );
+    until(
+        "its death is told",
+        || matches!(membership.try_recv(), Ok(m) if matches!(m.change, Change::Died { .. })),
+    );
+    let mut read = Vec::new();
+    while let Some(record) = subscriber.try_next().unwrap() {
+        read.push(record.payload().to_vec());
+    }
+    assert_eq!(read, [&b"whole"[..], b"behind it"]);
+    assert_eq!(bus.bus().stats().aborted, 1);
+}
+
+#[test]
+fn one_schema_for_all() {
+    let name = fresh();
+    let dir = Dir::new(&name);
+    let bus = dir.options().create(&name).unwrap();
+    let there = SharedBus::open(&name).unwrap();
+    let one: Schema = "source\t1\tOne\n".parse().unwrap();
+    let two: Schema = "source\t2\tTwo\n".parse().unwrap();
+    bus.admit(&one).unwrap();
+    there.journal().unwrap().admit(&two).unwrap();
+    for schema in [
+        bus.schema().unwrap(),
+        there.schema().unwrap(),
+        bus.journal().unwrap().schema(),
+    ] {
+        assert_eq!(schema.sources().len(), 2, "{schema}");
+    }
+    let other: Schema = "source\t2\tOther\n".parse().unwrap();
+    assert!(matches!(
+        bus.admit(&other).unwrap_err().fault(),
+        SharedFault::Conflict(_)
+    ));
+    drop((bus, there));
+    assert_eq!(Reader::open(&dir.0).unwrap().schema().sources().len(), 2);
+}
+
+#[test]
+fn the_creators_policies_are_those_of_all() {
+    let name = fresh();
+    let dir = Dir::new(&name);
+    let often = SyncPolicy::Every {
+        bytes: 1,
+        interval: Duration::from_millis(1),
+    };
+    let config = config().sync(often).retain(Retention::Bytes(2 * SEGMENT));
+    let bus = SharedBus::options()
+        .journal(&dir.0, config)
+        .create(&name)
+        .unwrap();
+    let there = SharedBus::open(&name).unwrap();
+    let mut publisher = there.bus().publisher().unwrap();
+    let mut last = 0;
+    for sequence in 0..400 {
+        last = publisher.send(tag(1), &payload(1, sequence)).unwrap();
+    }
+    let journal = bus.journal().unwrap();
+    until("it is synced", || journal.synced() > last);
+    until("it is trimmed", || journal.oldest() + 4 * SEGMENT > last);
+    assert_eq!(there.journal().unwrap().oldest(), journal.oldest());
+    let begins = all(&there)[0].0;
+    assert!(begins >= journal.oldest());
+    assert!(journal.trim(last).unwrap() >= begins);
+    assert_eq!(
+        there
+            .journal()
+            .unwrap()
+            .position_at(std::time::SystemTime::UNIX_EPOCH)
+            .unwrap(),
+        journal.oldest()
+    );
+}
+
+#[test]
+fn a_bounded_journal_is_full_for_all() {
+    let name = fresh();
+    let dir = Dir::new(&name);
+    let config = config().bound(SEGMENT);
+    let bus = SharedBus::options()
+        .journal(&dir.0, config)
+        .create(&name)
+        .unwrap();
+    let there = SharedBus::open(&name).unwrap();
+    let mut subscriber = bus.bus().subscribe(Start::Oldest).unwrap();
+    let mut publisher = there.bus().publisher().unwrap();
+    let mut sent = 0;
+    while publisher.try_send(TAG, &[1; 100]).is_ok() {
+        sent += 1;
+    }
+    assert!(sent > 20);
+    assert!(matches!(
+        publisher.try_send(TAG, &[1; 100]),
+        Err(ClaimError::Full { .. })
+    ));
+    for _ in 0..sent {
+        assert!(subscriber.try_next().unwrap().is_some());
+    }
+    for _ in 0..10 * sent {
+        publisher.send(TAG, &[2; 100]).unwrap();
+        assert!(subscriber.try_next().unwrap().is_some());
+    }
+}
+
+#[test]
+fn cursors_are_held_by_one_process_at_a_time() {
+    let name = fresh();
+    let dir = Dir::new(&name);
+    let bus = dir.options().create(&name).unwrap();
+    let there = SharedBus::open(&name).unwrap();
+    let mut cursor = bus.journal().unwrap().cursor("reader").unwrap();
+    cursor.store(bus.bus().tail()).unwrap();
+    assert!(there.journal().unwrap().cursor("reader").is_err());
+    drop(cursor);
+    assert!(there.journal().unwrap().cursor("reader").is_ok());
+}
+
+#[test]
+fn many_come_and_go_at_once() {
+    let name = fresh();
+    let dir = Dir::new(&name);
+    let sent = std::sync::atomic::AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for own in 1..=4_u16 {
+            let (options, name, sent) = (dir.options(), &name, &sent);
+            scope.spawn(move || {
+                for sequence in 0..30 {
+                    let bus = options.open_or_create(name).unwrap();
+                    let mut publisher = bus.bus().publisher().unwrap();
+                    publisher.send(tag(own), &payload(own, sequence)).unwrap();
+                    sent.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let bus = dir.options().open_or_create(&name).unwrap();
+    assert_eq!(all(&bus).len() as u64, sent.into_inner());
+    assert_eq!(dir.litter(), Vec::<String>::new());
+}
