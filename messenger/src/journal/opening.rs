@@ -231,7 +231,7 @@ pub(super) fn settled(
     let closed_at = Control::closed_at(path, &store.identity);
     let closed_at = closed_at.map_err(system("read what the last writer left"))?;
     if let Some(left) = &left {
-        let removed = remove_late(&store, path, left.oldest);
+        let removed = remove_late(&store, path, left);
         removed.map_err(system("remove a segment that was made too late"))?;
     }
     let left = left.or(closed_at.map(Left::closed));

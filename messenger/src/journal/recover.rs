@@ -194,21 +194,22 @@ pub(super) fn recover(
 }
 
 /// Removes segments that were named after they had been given up, by one who made them so slowly that others had used them up meanwhile,
-/// and died there: nothing has ever been written to such a one, it lies before `oldest`, and there is a gap after it.
-pub(super) fn remove_late(store: &Store, dir: &Path, oldest: u64) -> io::Result<()> {
-    let bases = list_segments(dir, store.segment_bytes())?.bases;
-    let is_gap = |pair: &&[u64]| pair[1] - pair[0] != store.segment_bytes() && pair[1] <= oldest;
-    let Some(before) = bases.windows(2).filter(is_gap).map(|pair| pair[1]).last() else {
-        return Ok(());
-    };
-    for &base in bases.iter().filter(|&&base| base < before) {
+/// and died there: such a one lies before what was the oldest, and nothing has ever been written to it.
+pub(super) fn remove_late(store: &Store, dir: &Path, left: &Left) -> io::Result<()> {
+    let oldest = left.oldest.min(left.words.tail);
+    let mut removed = false;
+    for base in list_segments(dir, store.segment_bytes())?.bases {
+        if base >= oldest {
+            break;
+        }
         let used = store.window_at(base);
         let used = used.map(|window| window.word(base).load(Ordering::Relaxed) != 0);
         if used == Ok(false) {
             fs::remove_file(dir.join(segment_name(base)))?;
+            removed = true;
         }
     }
-    sync_dir(dir)
+    if removed { sync_dir(dir) } else { Ok(()) }
 }
 
 impl Files {

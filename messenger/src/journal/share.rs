@@ -16,7 +16,7 @@ use fs4::FileExt;
 use super::config::JournalConfig;
 use super::control::{Control, WORDS_AT};
 use super::error::{OpenError, OpenFault};
-use super::files::{CONTROL, LOCK, Locked};
+use super::files::{CONTROL, LOCK, Locked, remove_new};
 use super::handle::{Held, Inner, Journal, Sharing};
 use super::keeper;
 use super::opening::{Create, Settled, capacity, core_of, keep, lock_by, settled, store_of};
@@ -189,6 +189,8 @@ impl Share {
 
     /// Flushes everything, and says that all is well. No process uses the bus any more.
     pub(crate) fn close(&self) -> Result<(), Lost> {
+        // What can't be removed now is removed by who opens the journal next.
+        let _ = remove_new(&self.dir, None);
         keeper::close(&self.store)
     }
 

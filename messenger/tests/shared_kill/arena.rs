@@ -11,10 +11,11 @@ use messenger::shared::SharedBus;
 
 use crate::kit::{Acks, Dir, PUBLISHERS, Rng, SURVIVORS, cases, first_seed, now};
 use crate::other::Other;
-use crate::points::{POINTS, SETTLING, chosen};
+use crate::points::{SETTLING, chosen, living};
 use crate::stall::{Stalls, summary};
 use crate::survivor::{Orders, Report, Survivor};
-use crate::victim::{Death, NAME, Plan, Role, options};
+use crate::victim::{Death, NAME, Plan, Role, Storage, journal, options};
+use messenger::journal::{Journal, JournalConfig, LeftBy, verify};
 
 /// How many kills one bus sees.
 const RUN: u64 = 250;
@@ -24,8 +25,8 @@ const AT_A_TIME: u64 = 2;
 const SETTLERS: u64 = 2;
 /// After so many victims the survivors are left alone for a while.
 const ALONE: u64 = 16;
-/// The members that are there when all victims have gone: three of each survivor, and one of each process.
-const MEMBERS: usize = 3 * 3 + 2;
+/// The members that are there when all victims have gone, beside those that each process has for itself: three of each survivor.
+const MEMBERS: usize = 3 * 3;
 
 /// What all buses have come to.
 #[derive(Default)]
@@ -76,6 +77,7 @@ pub(crate) fn until(what: &str, mut there: impl FnMut() -> bool) {
 /// A bus with its victims.
 struct Arena<'a> {
     dir: &'a Dir,
+    storage: Storage,
     victims: AtomicU64,
     failed: AtomicBool,
     wanted: u64,
@@ -102,7 +104,7 @@ impl Arena<'_> {
             let fault = match rng.below(8) {
                 0 => None,
                 _ if settles => Some(chosen(&SETTLING, &mut rng)),
-                _ => Some(chosen(&POINTS, &mut rng)),
+                _ => Some(chosen(&living(self.storage), &mut rng)),
             };
             let patience = match fault {
                 None => Duration::from_micros(2000 + rng.below(20_000)),
@@ -149,8 +151,8 @@ impl Drop for Failing<'_> {
     }
 }
 
-fn one_bus(seed: u64, kills: u64, sum: &Mutex<Sum>) {
-    let dir = Dir::new("shared-kill");
+fn one_bus(storage: Storage, seed: u64, kills: u64, sum: &Mutex<Sum>) {
+    let dir = Dir::new(&storage.name("shared-kill"));
     let bus = options(&dir).create(NAME).unwrap();
     let mut rng = Rng(seed);
     let orders = Orders::new();
@@ -159,6 +161,7 @@ fn one_bus(seed: u64, kills: u64, sum: &Mutex<Sum>) {
     let mut other = Other::start(&dir, 2, rng.next());
     let arena = Arena {
         dir: &dir,
+        storage,
         victims: AtomicU64::new(0),
         failed: AtomicBool::new(false),
         wanted: kills,
@@ -194,7 +197,7 @@ fn one_bus(seed: u64, kills: u64, sum: &Mutex<Sum>) {
                 }
             });
             assert!(other.lives());
-            until("the dead are settled", || settled(bus));
+            until("the dead are settled", || settled(bus, storage));
             orders.only_read(bus);
             other.only_read();
             for _ in 0..2 {
@@ -218,7 +221,8 @@ fn one_bus(seed: u64, kills: u64, sum: &Mutex<Sum>) {
     });
     compare(&dir, kills, &reports);
     until("the other survivor has left", || bus.processes().len() == 1);
-    assert_eq!(bus.bus().stats().members, 1, "{:?}", bus.bus().stats());
+    let members = bus.bus().stats().members;
+    assert_eq!(members, storage.own_members(), "{:?}", bus.bus().stats());
     assert_eq!(watchers(), 1);
     let schema = bus.schema().unwrap().to_string();
     assert!(schema.contains("Victim"), "{schema}");
@@ -226,6 +230,10 @@ fn one_bus(seed: u64, kills: u64, sum: &Mutex<Sum>) {
     drop(bus);
     assert_eq!(watchers(), 0);
     assert_eq!(descriptors(&dir), 0);
+    if storage.is_journal() {
+        check_journal(&journal(&dir));
+        std::fs::remove_dir_all(journal(&dir)).unwrap();
+    }
     assert_eq!(dir.files(), [] as [std::path::PathBuf; 0]);
     let mut sum = sum.lock().unwrap();
     let since = sum.longest.len();
@@ -244,8 +252,21 @@ fn one_bus(seed: u64, kills: u64, sum: &Mutex<Sum>) {
 }
 
 /// Whether only the survivors are left.
-fn settled(bus: &SharedBus) -> bool {
-    bus.processes().len() == 2 && bus.bus().stats().members == MEMBERS
+fn settled(bus: &SharedBus, storage: Storage) -> bool {
+    let members = MEMBERS + 2 * storage.own_members();
+    bus.processes().len() == 2 && bus.bus().stats().members == members
+}
+
+/// The journal is as one that was closed, and has nothing that is no part of it.
+pub(crate) fn check_journal(dir: &Path) {
+    let names = std::fs::read_dir(dir).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let litter: Vec<String> = names.filter(|name| name.ends_with(".new")).collect();
+    assert_eq!(litter, Vec::<String>::new());
+    let verified = verify(dir, |_| ()).unwrap();
+    assert!(verified.damage.is_empty() && !verified.live, "{verified:?}");
+    let alone = Journal::open_existing(dir, JournalConfig::new()).unwrap();
+    assert_eq!(alone.recovery().left, LeftBy::Closing);
 }
 
 /// Whether all survivors have seen the same, and all that was committed.
@@ -273,8 +294,18 @@ fn compare(dir: &Dir, victims: u64, reports: &[Report]) {
 
 #[test]
 fn nothing_is_lost_and_nobody_held_up_by_a_kill() {
+    kill_on(Storage::Ring, cases("MESSENGER_SHARED_KILLS", 2000), 2000);
+}
+
+#[test]
+fn nothing_is_lost_on_a_journal_either() {
+    let wanted = cases("MESSENGER_SHARED_KILLS", 2000) / 4;
+    kill_on(Storage::Bounded, wanted, 5000);
+}
+
+/// Kills so many on buses of this storage, and sees to it that each point has been met if they are at least `all`.
+fn kill_on(storage: Storage, wanted: u64, all: u64) {
     let _alone = alone();
-    let wanted = cases("MESSENGER_SHARED_KILLS", 2000);
     let begun = Instant::now();
     let sum = Mutex::new(Sum::default());
     let mut seed = first_seed();
@@ -284,7 +315,7 @@ fn nothing_is_lost_and_nobody_held_up_by_a_kill() {
             break;
         }
         let ran = catch_unwind(AssertUnwindSafe(|| {
-            one_bus(seed, RUN.min(wanted - done), &sum);
+            one_bus(storage, seed, RUN.min(wanted - done), &sum);
         }));
         if let Err(panic) = ran {
             eprintln!("MESSENGER_SEED={seed}");
@@ -308,8 +339,8 @@ fn nothing_is_lost_and_nobody_held_up_by_a_kill() {
         summary(sum.usual.iter().copied()),
         sum.at_points,
     );
-    if wanted >= 2000 {
-        for (point, _) in POINTS.iter().chain(&SETTLING) {
+    if wanted >= all {
+        for (point, _) in living(storage).iter().chain(&SETTLING) {
             assert!(
                 sum.at_points.contains_key(point),
                 "nobody was killed at {point}"

@@ -6,6 +6,7 @@
 
 mod arena;
 mod kit;
+mod makers;
 mod other;
 mod points;
 mod stale;

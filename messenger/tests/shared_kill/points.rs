@@ -1,6 +1,7 @@
 //! Where processes are killed.
 
 use crate::kit::Rng;
+use crate::victim::Storage;
 
 /// A point of these, and at which hit of it; early ones more often than late ones.
 pub(crate) fn chosen(points: &[(&'static str, u64)], rng: &mut Rng) -> (&'static str, u64) {
@@ -9,8 +10,38 @@ pub(crate) fn chosen(points: &[(&'static str, u64)], rng: &mut Rng) -> (&'static
     (point, 1 + rng.below(time))
 }
 
-/// Every store to shared memory of one who publishes, reads, comes and leaves, and the highest hit that is tried of it.
-pub(crate) const POINTS: [(&str, u64); 26] = [
+/// A point, and the highest hit that is tried of it.
+pub(crate) type Point = (&'static str, u64);
+
+/// The points of one who publishes, reads, comes and leaves.
+pub(crate) fn living(storage: Storage) -> Vec<Point> {
+    let of_rings = |point: &&Point| !storage.is_journal() || point.0 != "schema_written";
+    let more = match storage {
+        Storage::Ring => &[][..],
+        Storage::Bounded => &JOURNAL,
+        // It retains all.
+        Storage::Whole => &JOURNAL[REMOVING..],
+    };
+    POINTS
+        .iter()
+        .filter(of_rings)
+        .chain(more)
+        .copied()
+        .collect()
+}
+
+/// The points of one who makes a bus, or is alone on it, or leaves it as the last.
+pub(crate) fn alone(storage: Storage) -> Vec<Point> {
+    let more = if storage.is_journal() {
+        &OPENING[..]
+    } else {
+        &[]
+    };
+    ALONE.iter().chain(more).copied().collect()
+}
+
+/// Every store to shared memory, and the highest hit that is tried of it.
+const POINTS: [(&str, u64); 26] = [
     // A claim.
     ("intent", 300),
     ("claimed", 300),
@@ -59,9 +90,39 @@ pub(crate) const SETTLING: [(&str, u64); 8] = [
 ];
 
 /// The stores of one who makes a bus, or is alone on it, or leaves it as the last.
-pub(crate) const ALONE: [(&str, u64); 4] = [
+const ALONE: [(&str, u64); 4] = [
     ("before_link", 1),
     ("linked", 1),
     ("unfenced", 2),
     ("before_unlink", 1),
+];
+
+/// How many of the next are of one who gives up segments.
+const REMOVING: usize = 2;
+/// The stores, and the changes of files, of one who sees to a journal.
+const JOURNAL: [Point; 14] = [
+    ("given_up", 3),
+    ("segment_removed", 3),
+    ("segment_made", 2),
+    ("segment_named", 2),
+    ("grown", 2),
+    ("finished_known", 10),
+    ("noting", 5),
+    ("synced_noted", 5),
+    ("flushing", 5),
+    ("flushed", 5),
+    ("synced_to", 5),
+    ("schema_made", 1),
+    ("schema_named", 1),
+    ("filled", 300),
+];
+
+/// Likewise, of one who opens it for all, or closes it.
+const OPENING: [Point; 6] = [
+    ("control_made", 1),
+    ("control_named", 1),
+    ("hole_measured", 1),
+    ("hole_mended", 1),
+    ("sealed", 1),
+    ("closed", 1),
 ];

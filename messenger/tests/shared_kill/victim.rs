@@ -4,12 +4,13 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use messenger::bus::{
     Claim, ClaimError, Evictable, ObserveError, Observer, Publisher, ReadError, Start, Subscriber,
     WaitStrategy, record_len,
 };
+use messenger::journal::{JournalConfig, SyncPolicy};
 use messenger::shared::{SharedBus, SharedOptions};
 
 use crate::kit::{Acks, PUBLISHERS, Rng, Seen, again, now, payload, said, tag};
@@ -19,7 +20,7 @@ pub(crate) const NAME: &str = "bus";
 /// Small, so that room has to be found all the time.
 pub(crate) const BYTES: usize = 4096;
 /// Few, so that each is had by many, one after the other.
-const MEMBERS: usize = 40;
+const MEMBERS: usize = 48;
 const PROCESSES: usize = 8;
 
 const VARIABLE: &str = "MESSENGER_SHARED_VICTIM";
@@ -55,14 +56,71 @@ pub(crate) enum Role {
 
 const ROLES: [Role; 3] = [Role::Lives, Role::Makes, Role::Settles];
 
+/// Where the records of a bus lie: so its directory is called, by which all processes know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Storage {
+    Ring,
+    /// A journal that is bounded as the ring is, in segments as short as they can be.
+    Bounded,
+    /// A journal that retains everything.
+    Whole,
+}
+
+impl Storage {
+    /// The name of a directory for such a bus.
+    pub(crate) fn name(self, test: &str) -> String {
+        match self {
+            Self::Ring => test.to_owned(),
+            Self::Bounded => format!("{test}-bounded"),
+            Self::Whole => format!("{test}-whole"),
+        }
+    }
+
+    fn of(dir: &Path) -> Self {
+        let name = dir.file_name().unwrap().to_str().unwrap();
+        match name {
+            name if name.contains("-bounded-") => Self::Bounded,
+            name if name.contains("-whole-") => Self::Whole,
+            _ => Self::Ring,
+        }
+    }
+
+    pub(crate) fn is_journal(self) -> bool {
+        self != Self::Ring
+    }
+
+    /// How many members a process has for itself.
+    pub(crate) fn own_members(self) -> usize {
+        1 + usize::from(self.is_journal())
+    }
+}
+
+/// The directory of the journal of a bus in `dir`.
+pub(crate) fn journal(dir: &Path) -> PathBuf {
+    dir.join("journal")
+}
+
 pub(crate) fn options(dir: &Path) -> SharedOptions {
-    SharedBus::options()
+    let options = SharedBus::options()
         .directory(dir)
         .bytes(BYTES)
         .members(MEMBERS)
         .processes(PROCESSES)
         .workers(4)
-        .schema_bytes(1 << 14)
+        .schema_bytes(1 << 14);
+    let often = SyncPolicy::Every {
+        bytes: 3 * BYTES as u64,
+        interval: Duration::from_millis(2),
+    };
+    let config = JournalConfig::new()
+        .segment_bytes(BYTES as u64)
+        .time_resolution(Duration::from_millis(1))
+        .sync(often);
+    match Storage::of(dir) {
+        Storage::Ring => options,
+        Storage::Bounded => options.journal(journal(dir), config.bound(BYTES as u64)),
+        Storage::Whole => options.journal(journal(dir), config),
+    }
 }
 
 impl Plan {
@@ -239,13 +297,27 @@ impl Victim {
                     let says = format!("source\t{source}\tVictim{source}\n");
                     bus.admit(&says.parse().unwrap()).unwrap();
                 }
-                _ => {}
+                _ => self.see_to(bus),
             }
             for reader in &mut readers {
                 if !matches!(reader.kind, Kind::Evictable(_)) || self.rng.one_in(6) {
                     reader.read();
                 }
             }
+        }
+    }
+
+    /// What is to be done with a journal now and then.
+    fn see_to(&mut self, bus: &SharedBus) {
+        let Some(journal) = bus.journal() else { return };
+        let tail = bus.bus().tail();
+        match self.rng.below(4) {
+            0 | 1 => assert!(journal.sync().unwrap() <= bus.bus().tail()),
+            2 => {
+                let time = SystemTime::now() - Duration::from_millis(self.rng.below(20));
+                assert!(journal.position_at(time).unwrap() <= bus.bus().tail());
+            }
+            _ => drop(journal.wait_synced(tail, Some(WAIT)).unwrap()),
         }
     }
 

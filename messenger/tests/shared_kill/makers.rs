@@ -1,0 +1,165 @@
+//! One that is stopped, or dies, while it makes a segment of a journal holds nobody up, and leaves nothing.
+
+use std::path::PathBuf;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use messenger::bus::{MessageId, SourceId, Start, Tag};
+use messenger::journal::LeftBy;
+use messenger::shared::SharedBus;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::arena::{alone, check_journal, until};
+use crate::kit::{Dir, again};
+use crate::victim::{BYTES, NAME, Storage, journal, options};
+
+const VARIABLE: &str = "MESSENGER_SHARED_MAKER";
+const TAG: Tag = Tag::new(SourceId::new(1), MessageId::new(1));
+
+/// Does nothing but in a child: publishes, until it is stopped in the making of a segment; and goes on after that.
+#[test]
+fn publishes_over_segments() {
+    let Ok(dir) = std::env::var(VARIABLE) else {
+        return;
+    };
+    let bus = options(dir.as_ref()).open(NAME).unwrap();
+    let mut publisher = bus.bus().publisher().unwrap();
+    for _ in 0..20_000 {
+        publisher.send(TAG, &[1; 300]).unwrap();
+        std::thread::sleep(Duration::from_micros(50));
+    }
+}
+
+struct Maker(Child);
+
+impl Maker {
+    fn stopped_at(point: &str, dir: &Dir) -> Self {
+        let child = again(
+            "makers::publishes_over_segments",
+            VARIABLE,
+            dir.display().to_string(),
+        )
+        .env("MESSENGER_FAULT", format!("{point}:2:stop"))
+        .spawn()
+        .unwrap();
+        let stat = format!("/proc/{}/stat", child.id());
+        until("it stops", || {
+            let stat = std::fs::read_to_string(&stat).unwrap();
+            stat.rsplit(')').next().is_some_and(|s| s.starts_with(" T"))
+        });
+        Self(child)
+    }
+
+    fn go_on(&self) {
+        kill_process(Pid::from_child(&self.0), Signal::CONT).unwrap();
+    }
+
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Maker {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn names(dir: &Dir) -> Vec<PathBuf> {
+    let all = std::fs::read_dir(journal(dir)).unwrap();
+    all.map(|entry| entry.unwrap().path()).collect()
+}
+
+/// The segments that are being made.
+fn new(dir: &Dir) -> Vec<PathBuf> {
+    let is_new = |path: &PathBuf| path.to_string_lossy().ends_with(".new");
+    names(dir).into_iter().filter(is_new).collect()
+}
+
+/// Publishes over so many segments; says how long the longest took, of each as much as one holds.
+fn publish(bus: &SharedBus, segments: u64) -> Duration {
+    let mut publisher = bus.bus().publisher().unwrap();
+    let mut longest = Duration::ZERO;
+    for _ in 0..segments {
+        let begun = Instant::now();
+        let end = bus.bus().tail() + BYTES as u64;
+        while bus.bus().tail() < end {
+            publisher.send(TAG, &[2; 300]).unwrap();
+        }
+        longest = longest.max(begun.elapsed());
+    }
+    longest
+}
+
+#[test]
+fn one_stopped_while_it_makes_a_segment_holds_up_nobody() {
+    let _alone = alone();
+    for point in ["segment_made", "segment_named", "grown"] {
+        let dir = Dir::new(&Storage::Bounded.name("shared-maker"));
+        let bus = options(&dir).create(NAME).unwrap();
+        let maker = Maker::stopped_at(point, &dir);
+        let longest = publish(&bus, 30);
+        assert!(longest < Duration::from_secs(2), "{point}: {longest:?}");
+        // It finds that it comes too late, by more than is retained.
+        maker.go_on();
+        until("it goes on", || {
+            let begins = bus.bus().tail();
+            std::thread::sleep(Duration::from_millis(5));
+            bus.bus().tail() > begins
+        });
+        drop(maker);
+        until("it is settled", || bus.processes().len() == 1);
+        let oldest = bus.journal().unwrap().oldest();
+        let segments = names(&dir).len();
+        assert!(segments < 12, "{point}: {oldest}, {:?}", names(&dir));
+        drop(bus);
+        check_journal(&journal(&dir));
+    }
+}
+
+#[test]
+fn a_segment_that_is_named_too_late_is_removed() {
+    let _alone = alone();
+    for is_seen in [true, false] {
+        let dir = Dir::new(&Storage::Bounded.name("shared-late"));
+        let bus = options(&dir).keep(true).create(NAME).unwrap();
+        let mut maker = Maker::stopped_at("segment_made", &dir);
+        let made = new(&dir);
+        assert_eq!(made.len(), 1, "{made:?}");
+        publish(&bus, 30);
+        // As if it had named the segment, and died before it saw that others had done so before.
+        let name = made[0]
+            .to_string_lossy()
+            .split(".segment")
+            .next()
+            .unwrap()
+            .to_owned();
+        let late = PathBuf::from(name + ".segment");
+        until("its place is given up", || !late.exists());
+        std::fs::rename(&made[0], &late).unwrap();
+        if is_seen {
+            maker.kill();
+            until("it is settled", || {
+                bus.processes().len() == 1 && !late.exists()
+            });
+            drop(bus);
+        } else {
+            let tail = bus.bus().tail();
+            drop(bus);
+            maker.kill();
+            let bus = options(&dir).open(NAME).unwrap();
+            assert!(!late.exists());
+            let recovery = bus.journal().unwrap().recovery();
+            assert_eq!((recovery.left, &recovery.dropped), (LeftBy::Dying, &None));
+            assert!(recovery.tail >= tail);
+            let mut subscriber = bus.bus().subscribe(Start::Oldest).unwrap();
+            until("all is read", || {
+                while subscriber.try_next().unwrap().is_some() {}
+                subscriber.position() == bus.bus().tail()
+            });
+        }
+        SharedBus::remove_in(&dir, NAME).unwrap();
+        check_journal(&journal(&dir));
+    }
+}
