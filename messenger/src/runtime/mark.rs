@@ -1,5 +1,11 @@
 //! Where a worker says up to where it has handled everything, for who runs it next.
 
+#[cfg(all(feature = "shared", target_os = "linux"))]
+use super::failure::FailureKind;
+#[cfg(all(feature = "shared", target_os = "linux"))]
+use super::start_error::StartError;
+#[cfg(all(feature = "shared", target_os = "linux"))]
+use crate::bus::Subscriber;
 use crate::journal::{Cursor, CursorError, Journal};
 #[cfg(all(feature = "shared", target_os = "linux"))]
 use crate::shared::{PoolSeat, Seat};
@@ -14,6 +20,62 @@ pub(crate) enum Mark {
     /// On such a bus, of what it has taken as a member of a pool.
     #[cfg(all(feature = "shared", target_os = "linux"))]
     Pool(Box<PoolSeat>),
+    /// On one whose records lie in a journal: there, too.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    Both(Box<Both>),
+}
+
+/// A worker's seat, and the cursor by which its position survives the bus's file.
+#[cfg(all(feature = "shared", target_os = "linux"))]
+pub(crate) struct Both {
+    seat: Seat,
+    cursor: Cursor,
+    journal: Journal,
+    /// What the cursor is to say next, once all before the second position is synced: what was sent until then, too. So a loss of
+    /// power takes no answer to a record that the cursor says was handled.
+    next: (u64, u64),
+}
+
+#[cfg(all(feature = "shared", target_os = "linux"))]
+impl Both {
+    pub(super) fn new(seat: Seat, cursor: Cursor, journal: Journal) -> Self {
+        let next = (cursor.position(), 0);
+        Self {
+            seat,
+            cursor,
+            journal,
+            next,
+        }
+    }
+
+    /// As [`Seat::sit`], of a worker whose subscriber begins where it has got; and the cursor says so, if it said nothing before.
+    pub(super) fn sit(&mut self, subscriber: &Subscriber) -> Result<(), StartError> {
+        self.seat.sit(subscriber).map_err(StartError::Shared)?;
+        self.next = (subscriber.start(), 0);
+        self.store(subscriber.start()).map_err(StartError::Cursor)
+    }
+
+    fn store(&mut self, position: u64) -> Result<(), CursorError> {
+        self.seat.store(position);
+        let (reached, sent) = self.next;
+        if self.journal.synced() < sent {
+            return Ok(());
+        }
+        self.next = (position, self.journal.bus().tail());
+        if self.cursor.position() == reached {
+            return Ok(());
+        }
+        self.cursor.store(reached)
+    }
+
+    /// The worker ends at `position`.
+    pub(super) fn end(&mut self, position: u64) -> Result<(), FailureKind> {
+        let synced = self.journal.sync();
+        synced.map_err(|error| FailureKind::Returned(error.into()))?;
+        let kept = self.cursor.store(position);
+        let kept = kept.and_then(|()| self.cursor.sync());
+        kept.map_err(FailureKind::Cursor)
+    }
 }
 
 impl Mark {
@@ -32,6 +94,8 @@ impl Mark {
                 seat.store(position);
                 Ok(())
             }
+            #[cfg(all(feature = "shared", target_os = "linux"))]
+            Self::Both(both) => both.store(position),
         }
     }
 }

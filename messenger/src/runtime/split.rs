@@ -1,12 +1,13 @@
 //! A table whose workers run in several processes.
 
 use super::describe::WorkerInfo;
-use super::mark::Mark;
+use super::mark::{Both, Mark};
 use super::past::name_of;
 use super::restore::Way;
 use super::start_error::StartError;
 use crate::bus::{JoinError, Start, Subscriber};
-use crate::shared::SharedBus;
+use crate::journal::Journal;
+use crate::shared::{Seat, SharedBus};
 
 /// Attaches a worker to a bus that processes share: where it had got when it ran last, in whatever process, and else
 /// where `start` says.
@@ -19,11 +20,40 @@ pub(super) fn join(
     if worker.options.pool {
         return join_pool(shared, (&name, worker), start);
     }
-    let mut seat = shared.seat(&name).map_err(StartError::Shared)?;
-    let start = seat.position().map_or(start, Start::At);
+    let seat = shared.seat(&name).map_err(StartError::Shared)?;
+    let (mut mark, reached) = match shared.journal() {
+        None => {
+            let reached = seat.position();
+            (Mark::Seat(seat), reached)
+        }
+        Some(journal) => with_cursor(seat, journal, &name)?,
+    };
+    let start = reached.map_or(start, Start::At);
     let subscriber = subscribe(shared, worker, start)?;
-    seat.sit(&subscriber).map_err(StartError::Shared)?;
-    Ok((subscriber, Way::Shared(Mark::Seat(seat))))
+    match &mut mark {
+        Mark::Seat(seat) => seat.sit(&subscriber).map_err(StartError::Shared)?,
+        Mark::Both(both) => both.sit(&subscriber)?,
+        Mark::Cursor(_) | Mark::Pool(_) => unreachable!("neither is made here"),
+    }
+    Ok((subscriber, Way::Shared(mark)))
+}
+
+/// On a bus whose records lie in a journal: where the worker had got, which survives the bus's file.
+fn with_cursor(
+    seat: Seat,
+    journal: &Journal,
+    name: &str,
+) -> Result<(Mark, Option<u64>), StartError> {
+    let known = journal.cursors().map_err(StartError::Cursor)?;
+    let known = known.iter().any(|cursor| cursor.name == name);
+    let cursor = journal.cursor(name).map_err(StartError::Cursor)?;
+    let said = known.then_some(cursor.position());
+    // The bus's file may be a new one; and it knows what the journal is told later. After a loss of power the journal may end before
+    // either.
+    let reached = seat.position().max(said);
+    let reached = reached.map(|position| position.min(journal.bus().tail()));
+    let both = Both::new(seat, cursor, journal.clone());
+    Ok((Mark::Both(Box::new(both)), reached))
 }
 
 /// The same of one who runs a worker together with others: where nobody has taken anything yet, or a dead one owes something.

@@ -21,7 +21,7 @@ use super::seat::Seat;
 use super::workers::LookedWorker;
 use crate::bus::Bus;
 use crate::bus::processes;
-use crate::journal::{Journal, JournalError, Schema, SchemaConflict};
+use crate::journal::{CursorError, Journal, JournalError, Schema, SchemaConflict};
 
 /// How often a bus is looked for whose journal is in use, some milliseconds apart.
 const LOOKS: u32 = 100;
@@ -227,6 +227,23 @@ impl SharedBus {
     ///
     /// [`SharedError`] if it runs.
     pub fn forget_worker(&self, worker: &str) -> Result<bool, SharedError> {
+        let on_the_bus = self.forget_on_the_bus(worker)?;
+        let in_the_journal = match &self.journal {
+            Some(journal) => match journal.remove_cursor(worker) {
+                Ok(()) => true,
+                Err(CursorError::Missing { .. }) => false,
+                Err(error) => {
+                    let desk = self.presence.desk();
+                    let error = std::io::Error::other(error);
+                    return Err(desk.system("removing its cursor", error));
+                }
+            },
+            None => false,
+        };
+        Ok(on_the_bus || in_the_journal)
+    }
+
+    fn forget_on_the_bus(&self, worker: &str) -> Result<bool, SharedError> {
         let desk = self.presence.desk();
         let Some(index) = desk.worker_named(worker) else {
             return Ok(false);

@@ -226,7 +226,7 @@ impl Words {
     }
 
     fn home(&self) -> Result<Option<Home>, SharedFault> {
-        let get = |word| self.first(word).load(Acquire);
+        let get = |word| load_acquire(self.first(word));
         let damaged = |what, found| Err(SharedFault::Damaged { what, found });
         match get(word::JOURNAL) {
             0 => return Ok(None),

@@ -7,7 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use messenger::bus::Start;
-use messenger::shared::{SharedBus, SharedFault};
+use messenger::journal::{Journal, JournalConfig};
+use messenger::shared::{SharedBus, SharedFault, SharedOptions};
 use messenger::{
     Handle, Handler, Lifecycle, Message, Outbox, Result, Running, StartError, messenger,
 };
@@ -169,7 +170,22 @@ struct Place {
 impl Place {
     fn new(bytes: usize, hold: Duration) -> Self {
         let options = SharedBus::options().bytes(bytes).hold_for_workers(hold);
-        let bus = options.create(&fresh()).unwrap();
+        Self::on(options.create(&fresh()).unwrap())
+    }
+
+    /// On a bus whose records lie in a journal, in its own directory of the logs.
+    fn on_a_journal() -> Self {
+        let name = fresh();
+        Self::on(Self::with_journal(&name).create(&name).unwrap())
+    }
+
+    fn with_journal(name: &str) -> SharedOptions {
+        let config = JournalConfig::new().segment_bytes(1 << 14);
+        let dir = std::env::temp_dir().join(format!("messenger-{name}-journal"));
+        SharedBus::options().journal(dir, config)
+    }
+
+    fn on(bus: SharedBus) -> Self {
         let dir = std::env::temp_dir().join(format!("messenger-{}", bus.name()));
         std::fs::create_dir(&dir).unwrap();
         let (pause, answers) = (Duration::ZERO, 1);
@@ -255,6 +271,9 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.running = None;
         let _ = std::fs::remove_dir_all(&self.config.dir);
+        if let Some(dir) = self.bus.journal().and_then(Journal::path) {
+            let _ = std::fs::remove_dir_all(dir);
+        }
     }
 }
 
@@ -585,6 +604,70 @@ messenger! {
         handlers: [ stranger: Stranger = Stranger ]
         routes: [ Boss, Single: [stranger] ]
     outside: [ Boss ]
+}
+
+#[test]
+fn on_a_journal_workers_go_on_where_they_were() {
+    let place = Place::on_a_journal();
+    let _second = place.run("Second");
+    let sending = place.send(1..=4000);
+    for _ in 0..5 {
+        let first = place.run("First");
+        thread::sleep(Duration::from_millis(2));
+        stop(first);
+    }
+    sending.join().unwrap();
+    let first = place.run("First");
+    let all: Vec<u64> = (1..=4000).collect();
+    assert_eq!(place.wait("first", 4000), all);
+    let twice: Vec<u64> = (1..=4000).map(|n| 2 * n).collect();
+    assert_eq!(place.wait("second", 8000), twice);
+    let (_, said) = place.start("First");
+    assert!(said.contains("`Split.First` runs already"), "{said}");
+    stop(first);
+    let restored = Split::builder(&place.bus, place.config.clone()).restore();
+    let error = restored.run().unwrap_err().to_string();
+    assert!(error.contains("opened with a path"), "{error}");
+}
+
+#[test]
+fn on_a_journal_nothing_is_missing_after_kills() {
+    let place = Place::on_a_journal();
+    let _second = place.run("Second");
+    let sending = place.send(1..=20_000);
+    let _first = kill_first(&place);
+    sending.join().unwrap();
+    complete(&place.wait("first", 20_000), 20_000, 1, KILLS);
+    place.wait("second", 40_000);
+    complete(&place.log("second"), 20_000, 2, KILLS);
+}
+
+#[test]
+fn on_a_journal_positions_survive_the_bus() {
+    let mut place = Place::on_a_journal();
+    let name = place.bus.name().to_owned();
+    let first = place.run("First");
+    place.send(1..=1000).join().unwrap();
+    place.wait("first", 1000);
+    stop(first);
+    // The second worker has never run, and begins where it is told to.
+    place.send(1001..=1500).join().unwrap();
+    place.running = None;
+    // The bus goes with the last of its handles, and another comes in its place.
+    let other = SharedBus::create(&fresh(), 4096).unwrap();
+    drop(std::mem::replace(&mut place.bus, other));
+    assert!(SharedBus::open(&name).is_err());
+    place.bus = Place::with_journal(&name).create(&name).unwrap();
+    assert_eq!(place.bus.workers(), []);
+    let first = place.run("First");
+    let _second = place.run("Second");
+    place.wait("second", 3000);
+    assert_eq!(place.log("first"), (1..=1500).collect::<Vec<u64>>());
+    stop(first);
+    assert!(place.bus.forget_worker("Split.First").unwrap());
+    assert!(!place.bus.forget_worker("Split.Third").unwrap());
+    let _first = place.run("First");
+    until("all numbers once more", || place.log("first").len() == 3000);
 }
 
 #[test]
