@@ -39,7 +39,7 @@ mod verify;
 mod walker;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use config::{JournalConfig, Retention, SyncPolicy};
 pub use cursor::{Cursor, CursorError, CursorInfo};

@@ -5,6 +5,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use proptest::prelude::ProptestConfig;
 
+#[cfg(all(feature = "shared", target_os = "linux"))]
+use {
+    super::control::{Control, WORDS_AT},
+    super::store::{Identity, Store},
+    crate::bus::kept::{Core, over_segments},
+    crate::memory::MemoryKind,
+    std::sync::Arc,
+};
+
 /// A directory, removed when dropped.
 pub(super) struct TempDir(PathBuf);
 
@@ -33,6 +42,31 @@ impl Drop for TempDir {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// The bus over a journal in memory of segments of `segment` bytes, bounded by `bound`, as each of the processes with the numbers from 1
+/// to `processes` has it.
+#[cfg(all(feature = "shared", target_os = "linux"))]
+pub(crate) fn shared_in_memory(
+    (segment, bound): (u64, u64),
+    members: usize,
+    processes: u32,
+) -> Vec<Core> {
+    let identity = Identity {
+        id: [7; 16],
+        segment_bytes: segment,
+        salt: 0x5EED,
+    };
+    let mut store = Store::new(None, identity, bound, 1, false).unwrap();
+    store.move_to(Control::in_memory(members, MemoryKind::default()).unwrap());
+    store.begin(0, 0);
+    let store = Arc::new(store);
+    let core = |owner| {
+        let words = (Arc::clone(&store.control.region), WORDS_AT);
+        let segments = Arc::clone(&store) as _;
+        over_segments(words, members, segments, (bound, store.format()), owner)
+    };
+    (1..=processes).map(core).collect()
 }
 
 /// How proptest runs: under Miri only a little.

@@ -395,6 +395,11 @@ fn a_dead_ones_claim_is_aborted_while_others_go_on() {
     }
     assert_eq!(read, [&b"whole"[..], b"behind it"]);
     assert_eq!(bus.bus().stats().aborted, 1);
+    // What was aborted for it is as whole as all else.
+    drop((subscriber, bus));
+    let verified = verify(&dir.0, |_| ()).unwrap();
+    assert!(verified.damage.is_empty(), "{verified:?}");
+    assert_eq!((verified.records, verified.aborted), (2, 1));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::bus::ring::Room;
 use crate::bus::shared::{self, Core, words_len};
 use crate::bus::wait::Event;
 use crate::bus::{Bus, Multi, Publisher, Start, Subscriber};
+use crate::journal::testing::shared_in_memory;
 use crate::memory::{Region, RegionOptions};
 use crate::sync::Ordering::Acquire;
 
@@ -31,6 +32,13 @@ fn processes<const N: usize>(capacity: u64) -> [Core; N] {
     cores
 }
 
+/// The same over a journal in memory, in segments of half the capacity, but for what a record needs.
+fn keepers<const N: usize>(capacity: u64) -> [Core; N] {
+    let sizes = ((capacity / 2).max(256), capacity);
+    let cores = shared_in_memory(sizes, MEMBERS, N as u32);
+    cores.try_into().map_err(|_| ()).unwrap()
+}
+
 fn subscriber(core: &Core) -> Subscriber {
     Bus::of(core.clone()).subscribe(Start::Oldest).unwrap()
 }
@@ -43,7 +51,11 @@ fn publisher(core: &Core) -> Publisher {
 fn die(core: &Core, (tail, bytes): (u64, u64), last: Step) -> (usize, bool) {
     let slot = core.attach().unwrap();
     let run = Run { slot, tail, bytes };
-    let got = publish_up_to(core, &core.memory.window(), run, TAG, last, |_| ());
+    let mut window = core.memory.window();
+    // A journal has segments when somebody asks for them.
+    core.memory.grown(tail + bytes);
+    core.memory.cover(&mut window, tail).unwrap();
+    let got = publish_up_to(core, &window, run, TAG, last, |_| ());
     (slot, got.is_ok())
 }
 
@@ -66,29 +78,33 @@ fn positions(subscriber: &mut Subscriber) -> Vec<u64> {
 #[test]
 fn what_a_dead_one_had_begun_is_aborted_and_no_more() {
     for step in STEPS {
-        let [dead, live, settler] = processes(256);
-        let own = settler.attach().unwrap();
-        let mut reader = subscriber(&live);
-        let (slot, _) = die(&dead, (0, 48), step);
-        let behind = publisher(&live).try_send(TAG, &[7; 8]).unwrap();
-        assert_eq!(behind, if step == Step::Tried { 0 } else { 48 });
-        assert!(settle(&settler, own, slot, &[1]), "{step:?}");
-        assert!(settle(&settler, own, slot, &[1]), "again");
-        let read = positions(&mut reader);
-        let whole: &[u64] = match step {
-            Step::Tried => &[0],
-            Step::Moved | Step::Known => &[48],
-            Step::Half => &[0, 48],
-            Step::Finished => &[0, 16, 48],
-        };
-        assert_eq!(read, whole, "{step:?}");
-        let holes = settler.memory.control().aborted.load(Relaxed);
-        let expected = matches!(step, Step::Moved | Step::Known | Step::Half);
-        assert_eq!(holes, u64::from(expected), "{step:?}");
-        assert_eq!(settler.owner_of(slot), Some(1));
-        settler.free_slot(slot);
-        assert_eq!(settler.owner_of(slot), None);
+        one_dies(step, processes(256));
+        one_dies(step, keepers(512));
     }
+}
+
+fn one_dies(step: Step, [dead, live, settler]: [Core; 3]) {
+    let own = settler.attach().unwrap();
+    let mut reader = subscriber(&live);
+    let (slot, _) = die(&dead, (0, 48), step);
+    let behind = publisher(&live).try_send(TAG, &[7; 8]).unwrap();
+    assert_eq!(behind, if step == Step::Tried { 0 } else { 48 });
+    assert!(settle(&settler, own, slot, &[1]), "{step:?}");
+    assert!(settle(&settler, own, slot, &[1]), "again");
+    let read = positions(&mut reader);
+    let whole: &[u64] = match step {
+        Step::Tried => &[0],
+        Step::Moved | Step::Known => &[48],
+        Step::Half => &[0, 48],
+        Step::Finished => &[0, 16, 48],
+    };
+    assert_eq!(read, whole, "{step:?}");
+    let holes = settler.memory.control().aborted.load(Relaxed);
+    let expected = matches!(step, Step::Moved | Step::Known | Step::Half);
+    assert_eq!(holes, u64::from(expected), "{step:?}");
+    assert_eq!(settler.owner_of(slot), Some(1));
+    settler.free_slot(slot);
+    assert_eq!(settler.owner_of(slot), None);
 }
 
 #[test]
@@ -295,8 +311,17 @@ struct Deaths {
 /// laps.
 #[test]
 fn many_die_among_the_living() {
+    many_die(processes(512));
+}
+
+/// The same where a lap is a segment, and the bus grows at its end.
+#[test]
+fn many_die_among_the_living_of_a_journal() {
+    many_die(keepers(512));
+}
+
+fn many_die([reads, one, two, first, second, mortals @ ..]: [Core; 9]) {
     const EACH: u32 = if cfg!(miri) { 60 } else { 20_000 };
-    let [reads, one, two, first, second, mortals @ ..] = processes::<9>(512);
     let deaths = Mutex::new(Deaths::default());
     let over = AtomicBool::new(false);
     let mut reader = subscriber(&reads);
