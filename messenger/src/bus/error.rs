@@ -287,7 +287,7 @@ impl Lost {
     }
 
     /// The words of the bus say what no member writes: that it ends at `position`.
-    pub(super) fn corrupt(position: u64) -> Self {
+    pub(crate) fn corrupt(position: u64) -> Self {
         Self {
             position,
             code: 0,

@@ -119,7 +119,7 @@ pub(crate) mod kept {
     pub(crate) use super::naps::Naps;
     pub(crate) use super::order::{growth_load, growth_store};
     pub(crate) use super::prefetch::line_for_reading;
-    pub(crate) use super::ring::{Memory, Uncovered};
+    pub(crate) use super::ring::{LAST, Memory, Uncovered};
     pub(crate) use super::shared::{
         Core, LastWords, Segments, last_words, over_segments, reset_words, words_len,
     };

@@ -50,6 +50,7 @@ pub(super) const TIMED_TAIL_AT: u64 = 520;
 pub(super) const NOTING_AT: u64 = 528;
 pub(super) const FLUSHED_AT: u64 = 536;
 pub(super) const TRIMMED_AT: u64 = 544;
+pub(super) const WALKED_AT: u64 = 552;
 
 /// What the check of the finished position is mixed with: a position that is none would be read as a header.
 const FINISHED_MASK: u64 = 0x6669_6E69_7368_6564;
@@ -226,7 +227,8 @@ impl Control {
         Ok(Some(Left {
             clean: word(STATE_AT) == CLEAN,
             finished: Some(word(FINISHED_AT))
-                .filter(|finished| word(FINISHED_CHECK_AT) == finished ^ FINISHED_MASK),
+                .filter(|finished| word(FINISHED_CHECK_AT) == finished ^ FINISHED_MASK)
+                .filter(|finished| finished % 16 == 0),
             oldest: word(OLDEST_AT),
             words: last_words(&control.region, WORDS_AT, members),
         }))
@@ -277,9 +279,9 @@ impl Control {
         }
     }
 
-    /// Up to where all is finished: a record boundary.
+    /// Up to where all is finished: a record boundary, if nobody has written over it; a multiple of 16 whatever happens.
     pub(super) fn finished(&self) -> u64 {
-        self.word(FINISHED_AT).load(Ordering::Acquire)
+        self.word(FINISHED_AT).load(Ordering::Acquire) & !15
     }
 
     /// The journal has been closed: `tail` is where it ends.

@@ -57,8 +57,13 @@ impl Keeper {
     fn turn(&mut self) {
         self.prepare();
         self.note_time();
-        // A damaged header stops the walk; whoever reads there is told.
-        let _ = self.store.walk(STRETCH);
+        // One process is enough for it; what is bounded waits for it.
+        let control = &self.store.control;
+        if self.store.owner == 0 || self.is_bounded() || control.take_turn(Turn::Walking, TICK / 2)
+        {
+            // A damaged header stops the walk; whoever reads there is told.
+            let _ = self.store.walk(STRETCH);
+        }
         self.flush();
         // What is bounded shall not take much more of the disk than that, however fast it turns.
         let behind = self.store.behind.swap(false, Ordering::Relaxed);

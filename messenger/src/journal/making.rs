@@ -17,6 +17,7 @@ use super::header::HEADER_BYTES;
 use super::state::Turn;
 use super::store::{Place, Store, now_nanos};
 use crate::bus::Lost;
+use crate::bus::kept::LAST;
 use crate::memory::{MemoryKind, Region, RegionOptions};
 
 /// How long a disk is left alone that has refused a segment.
@@ -38,6 +39,10 @@ impl Store {
     /// there is trouble.
     pub(super) fn grow_to(&self, end: u64) {
         let mut refused = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.may_want(end) {
+            self.set_trouble(Some(Lost::corrupt(end)));
+            return;
+        }
         while self.prepared() < end {
             if refused.is_some_and(|at| at.elapsed() < PATIENCE) {
                 return;
@@ -67,6 +72,9 @@ impl Store {
     /// One thread of this process at a time.
     pub(super) fn prepare(&self) -> Result<(), Lost> {
         let base = self.prepared();
+        if base > LAST {
+            return Err(Lost::corrupt(base));
+        }
         let made = self.make(base, self.synced());
         let region = match made {
             Ok(region) => region,

@@ -286,7 +286,8 @@ fn examine(store: &Store, dir: &Path, base: u64) -> io::Result<(u64, Result<(), 
     file.read_exact(&mut page)?;
     let header = SegmentHeader::parse(&page);
     let checked = header.and_then(|header| header.check(&store.header_of(base, &header)));
-    let synced = synced_of(&page, store.identity.salt).unwrap_or(0);
+    let synced = synced_of(&page, store.identity.salt);
+    let synced = synced.filter(|synced| synced % 16 == 0).unwrap_or(0);
     let found = match checked {
         Err(HeaderError::Short { .. }) => Err(OpenFault::Cut {
             base,

@@ -23,6 +23,8 @@ pub(super) enum Turn {
     Flushing,
     /// Giving up old segments.
     Trimming,
+    /// Walking over what is finished.
+    Walking,
 }
 
 impl Control {
@@ -32,6 +34,7 @@ impl Control {
             Turn::Timing => control::TIMED_AT,
             Turn::Flushing => control::FLUSHED_AT,
             Turn::Trimming => control::TRIMMED_AT,
+            Turn::Walking => control::WALKED_AT,
         })
     }
 

@@ -297,15 +297,22 @@ impl Store {
         self.let_go(tail.saturating_sub(self.ahead * self.segment_bytes()));
     }
 
-    /// Up to where there are segments.
+    /// Up to where there are segments; where one ends, whatever has become of the word.
     pub(super) fn prepared(&self) -> u64 {
-        self.control.prepared()
+        self.base(self.control.prepared())
     }
 
     /// Whether another segment is wanted, with the tail at `tail`.
     pub(super) fn wants_more(&self, tail: u64) -> bool {
         let asked = self.asked.load(Ordering::Relaxed).max(tail);
-        self.prepared() < asked.saturating_add(self.ahead * self.segment_bytes())
+        self.may_want(asked)
+            && self.prepared() < asked.saturating_add(self.ahead * self.segment_bytes())
+    }
+
+    /// Whether somebody who keeps to the protocol can want to claim up to `end`. The tail is never beyond what is prepared, so what lies
+    /// far beyond it is a word that was written over, and not to be followed until the disk is full.
+    pub(super) fn may_want(&self, end: u64) -> bool {
+        end <= self.prepared().saturating_add(self.segment_bytes())
     }
 
     pub(super) fn set_trouble(&self, trouble: Option<Lost>) {
@@ -518,7 +525,9 @@ impl crate::bus::kept::Segments for Store {
     }
 
     fn grown(&self, end: u64) -> u64 {
-        self.asked.fetch_max(end, Ordering::Relaxed);
+        if self.may_want(end) {
+            self.asked.fetch_max(end, Ordering::Relaxed);
+        }
         if self.wants_more(end) {
             self.bell.ring();
         }

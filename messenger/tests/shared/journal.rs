@@ -67,6 +67,11 @@ pub(crate) fn child_process(role: &str, name: &str) -> bool {
     let Some(role) = role.strip_prefix("journal-") else {
         return false;
     };
+    if role == "damaged" {
+        (0..300).for_each(|seed| use_what_is_damaged(&format!("{name}-{seed}"), seed));
+        say("done");
+        return true;
+    }
     let bus = SharedBus::open(name).unwrap();
     let journal = bus.journal().unwrap();
     let mut publisher = bus.bus().publisher().unwrap();
@@ -103,6 +108,71 @@ pub(crate) fn child_process(role: &str, name: &str) -> bool {
         other => panic!("no role {other}"),
     }
     true
+}
+
+/// Numbers that follow from a seed: splitmix64.
+fn mixed(n: u64) -> u64 {
+    let n = (n ^ (n >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let n = (n ^ (n >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    n ^ (n >> 31)
+}
+
+/// Does what can be done with a bus of which some of the journal's words have been written over; what comes of it is nobody's affair.
+fn use_what_is_damaged(name: &str, seed: u64) {
+    let dir = Dir::new(name);
+    let config = config().bound(if seed % 2 == 0 { SEGMENT } else { 1 << 40 });
+    let options = SharedBus::options().journal(&dir.0, config).members(8);
+    let bus = options.create(name).unwrap();
+    let there = SharedBus::open(name).unwrap();
+    let journal = bus.journal().unwrap();
+    let control = std::fs::File::options()
+        .write(true)
+        .open(dir.0.join("control"))
+        .unwrap();
+    let mut subscriber = there.bus().subscribe(Start::Oldest);
+    let mut publisher = there.bus().publisher();
+    for round in 0..4_u64 {
+        for turn in 0..30_u64 {
+            if let Ok(publisher) = &mut publisher {
+                let _ = publisher.try_send(TAG, &payload(1, round * 30 + turn));
+            }
+            if let Ok(subscriber) = &mut subscriber {
+                let _ = subscriber.try_next();
+            }
+        }
+        let _ = journal.sync();
+        let _ = journal.wait_synced(journal.oldest(), Some(Duration::from_millis(1)));
+        let _ = journal.trim(there.bus().tail() / 2);
+        let _ = journal.position_at(std::time::SystemTime::now());
+        let _ = bus
+            .bus()
+            .observe(Start::Oldest)
+            .map(|mut o| o.try_next(&mut Vec::new()).map(drop));
+        let _ = SharedBus::look(Path::new("/dev/shm"), name);
+        let noise = mixed(seed << 8 | round);
+        let at = match noise % 4 {
+            // Of whose the words are, and how far the journal has got.
+            0..=2 => 8 * (mixed(noise) % 72),
+            _ => 4096 + 8 * (mixed(noise) % 100),
+        };
+        let value = match mixed(noise + 1) % 5 {
+            0 => 0,
+            1 => there.bus().tail() + mixed(noise + 2) % 5000,
+            2 => mixed(noise + 2) % (8 * SEGMENT),
+            3 => u64::MAX - mixed(noise + 2) % 5000,
+            _ => mixed(noise + 2),
+        };
+        std::os::unix::fs::FileExt::write_all_at(&control, &value.to_le_bytes(), at).unwrap();
+    }
+    drop((subscriber, publisher, bus, there));
+    let files = std::fs::read_dir(&dir.0).unwrap().count();
+    assert!(files < 60, "{files} files after {seed}");
+    let _ = options.open_or_create(name).map(|bus| {
+        bus.bus()
+            .publisher()
+            .map(|mut publisher| publisher.try_send(TAG, b"again").map(drop))
+    });
+    let _ = SharedBus::remove(name);
 }
 
 /// All records that are retained.
@@ -505,6 +575,13 @@ fn cursors_are_held_by_one_process_at_a_time() {
     assert!(there.journal().unwrap().cursor("reader").is_err());
     drop(cursor);
     assert!(there.journal().unwrap().cursor("reader").is_ok());
+}
+
+#[test]
+fn damaged_words_harm_nobody() {
+    let mut other = Other::start("journal-damaged", &fresh());
+    assert_eq!(other.line(), "done");
+    assert!(other.child.wait().unwrap().success());
 }
 
 #[test]
