@@ -48,7 +48,7 @@ fn line(out: &mut Out, bus: &BusView, widest: usize) -> Result<(), Fail> {
             look.workers.len(),
             bytes_or_dash(look.lag),
             units::bytes(look.used),
-            units::bytes(look.capacity),
+            bytes_or_dash(look.capacity),
             look.aborted,
         )?,
         None => write!(out, "{0:>9}  {0:>7}  {0:>9}  {0:>9}  {0:>9}  {0:>7}", "-")?,
@@ -64,6 +64,9 @@ fn line(out: &mut Out, bus: &BusView, widest: usize) -> Result<(), Fail> {
 }
 
 fn members(out: &mut Out, look: &LookView) -> Result<(), Fail> {
+    if let Some(dir) = &look.journal {
+        writeln!(out, "    journal     {}", plain(dir))?;
+    }
     for (word, processes) in [("process", &look.processes), ("died", &look.died)] {
         for process in processes {
             let number = process.number();

@@ -46,7 +46,10 @@ pub(super) struct LookView {
     pub(super) head: u64,
     pub(super) tail: u64,
     pub(super) used: u64,
-    pub(super) capacity: u64,
+    /// `None`: it has no bound.
+    pub(super) capacity: Option<u64>,
+    /// Where its records lie, if not in a ring.
+    pub(super) journal: Option<String>,
     pub(super) aborted: u64,
     pub(super) lagged: u64,
     pub(super) evicted: u64,
@@ -236,7 +239,8 @@ impl From<&Look> for LookView {
             head: look.stats.head,
             tail: look.stats.tail,
             used: look.stats.used,
-            capacity: look.stats.capacity,
+            capacity: Some(look.stats.capacity).filter(|&bytes| bytes < 1 << 62),
+            journal: look.journal.as_ref().map(|dir| dir.display().to_string()),
             aborted: look.stats.aborted,
             lagged: look.stats.lagged,
             evicted: look.stats.evicted,

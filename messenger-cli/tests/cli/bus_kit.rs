@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use messenger::bus::Start;
+use messenger::journal::JournalConfig;
 use messenger::shared::SharedBus;
 use messenger::{Handle, Handler, Outbox, Result, messenger};
 use serde_json::Value;
@@ -165,8 +166,17 @@ fn child_process() {
     let told = std::io::stdin().lines().map(Result::unwrap);
     let options = SharedBus::options().directory(directory).process_name(role);
     match role {
-        "market" => {
-            let bus = options.bytes(1 << 14).create(name).unwrap();
+        "market" | "keeper" => {
+            let journal = Path::new(directory).join(format!("{name}.journal"));
+            // Without notes of the time, so that what is handled is all there is.
+            let config = JournalConfig::new()
+                .segment_bytes(1 << 16)
+                .time_resolution(Duration::ZERO);
+            let options = match role {
+                "keeper" => options.journal(journal, config),
+                _ => options.bytes(1 << 14),
+            };
+            let bus = options.create(name).unwrap();
             let market = Market::builder(&bus).run().unwrap();
             let mut feed = market.publisher::<Feed>().unwrap();
             say("ready");

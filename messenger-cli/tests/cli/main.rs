@@ -1,6 +1,8 @@
 //! The program, end to end: the built binary on journals and shared buses that the tests make.
 
 #[cfg(target_os = "linux")]
+mod bus_journal;
+#[cfg(target_os = "linux")]
 mod bus_kit;
 #[cfg(target_os = "linux")]
 mod bus_look;

@@ -59,8 +59,10 @@ pub struct Look {
     pub members: Vec<Member>,
     /// The workers that have run on it.
     pub workers: Vec<LookedWorker>,
-    /// Its numbers.
+    /// Its numbers. The capacity of one whose journal has no bound is the greatest there is.
     pub stats: Stats,
+    /// The directory of the journal that has its records; `None`: they lie in a ring.
+    pub journal: Option<PathBuf>,
     /// Some of the newest records: how many, and the bytes that they take with their headers.
     pub sample: (u64, u64),
     /// Places for processes, slots for members, places for workers' positions.
@@ -288,6 +290,7 @@ fn look_on(
         died,
         sample: sample(&core, SAMPLE),
         stats,
+        journal: header.journal.as_ref().map(|home| home.dir.clone()),
         room: (sizes.processes, sizes.members, sizes.workers),
         schema: match &header.journal {
             Some(home) => journal::schema_of(&home.dir)

@@ -112,7 +112,7 @@ impl Screen {
                     right(rate(rates.records(bus), |r| format!("~{}", short(r)))),
                     right(rate(rates.bytes(bus), |r| units::bytes(r as u64))),
                     right(units::bytes(look.used)),
-                    right(units::bytes(look.capacity)),
+                    right(bytes_or_dash(look.capacity)),
                     right(bytes_or_dash(look.lag)),
                 ]),
                 None => cells.extend((0..6).map(|_| right("-".to_owned()))),
