@@ -35,7 +35,16 @@ impl<M: Memory> Ring<M> {
         match self.memory.cover(window, position) {
             Ok(()) => {}
             Err(Uncovered::NotYet) => return Ok(Found::Nothing),
-            Err(Uncovered::Lost(lost)) => return Err(Missed::Read(lost.into())),
+            Err(Uncovered::Lost(lost)) => {
+                // What is given up can't be had, and the floor was raised before that.
+                let floor = self.glance_at_floor()?;
+                let lapped = floor > position;
+                return Err(if lapped {
+                    Missed::Lapped(floor)
+                } else {
+                    Missed::Read(lost.into())
+                });
+            }
         }
         let (stamp, meta) = self.memory.header(window, position);
         let stamp = stamp.load(Relaxed);

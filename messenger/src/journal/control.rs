@@ -60,6 +60,8 @@ pub(super) struct Control {
     pub(super) region: Arc<Region>,
     page: Window,
     members: usize,
+    /// Whether the memory is mapped for reading only.
+    read_only: bool,
 }
 
 /// What the last process to write left.
@@ -110,6 +112,10 @@ impl Control {
         Ok(Self::over(region, members))
     }
 
+    pub(super) fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
     pub(super) fn members(&self) -> usize {
         self.members
     }
@@ -121,6 +127,7 @@ impl Control {
             region,
             page,
             members,
+            read_only: false,
         }
     }
 
@@ -182,7 +189,8 @@ impl Control {
         if file.metadata()?.len() != len(members) as u64 {
             return Ok(None);
         }
-        let control = Self::over(Region::of_file(&file, len(members), writable)?, members);
+        let mut control = Self::over(Region::of_file(&file, len(members), writable)?, members);
+        control.read_only = !writable;
         control.region.keep_from_children();
         let is_open = control.word(STATE_AT).load(Ordering::Relaxed) == OPEN;
         let is_right = control.members_of(identity) == Some(members);

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::control::{self, Control};
 use crate::bus::Lost;
 use crate::bus::kept::{growth_load, growth_store};
+use crate::sync::load_acquire;
 
 /// What may be done by one process at a time, and is done again if that one is not heard of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,8 +68,13 @@ impl Control {
 
     /// Up to where there are segments.
     pub(super) fn prepared(&self) -> u64 {
+        let word = self.word(control::PREPARED_AT);
+        if self.is_read_only() {
+            // Edge 13, growth.
+            return load_acquire(word);
+        }
         // Edge 13, growth.
-        self.word(control::PREPARED_AT).load(growth_load())
+        word.load(growth_load())
     }
 
     /// There are segments up to `end`.

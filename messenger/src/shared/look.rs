@@ -17,7 +17,7 @@ use super::presence::{check, map};
 use super::process::Process;
 use super::workers::{LookedWorker, workers};
 use crate::bus::Stats;
-use crate::bus::processes::{Gate, holders, onlooker, sample, stats};
+use crate::bus::processes::{Core, Gate, holders, onlooker, sample, stats};
 use crate::journal::{self, Schema};
 use crate::sync::load_acquire;
 
@@ -215,6 +215,27 @@ fn own_view(file: &File, place: Place, own: Place) -> Option<u32> {
     }
 }
 
+/// The bus for one who is no member, and whose memory may be mapped for reading only.
+pub(super) fn core_to_look_at(
+    path: &Path,
+    words: &Words,
+    header: &Header,
+) -> Result<Core, SharedError> {
+    let (parts, sizes) = (Parts::new(header.sizes), header.sizes);
+    match &header.journal {
+        Some(home) => {
+            let core = journal::look_at(home, sizes.members);
+            core.map_err(|e| SharedError::new(path, SharedFault::Journal(e)))
+        }
+        None => Ok(onlooker(
+            words.region(),
+            (parts.control, parts.ring),
+            (sizes.members, sizes.capacity),
+            header.salt,
+        )),
+    }
+}
+
 fn look_on(
     path: &Path,
     words: &Words,
@@ -223,18 +244,7 @@ fn look_on(
 ) -> Result<Look, SharedError> {
     let parts = &Parts::new(header.sizes);
     let sizes = header.sizes;
-    let core = match &header.journal {
-        Some(home) => {
-            let core = journal::look_at(home, sizes.members);
-            core.map_err(|e| SharedError::new(path, SharedFault::Journal(e)))?
-        }
-        None => onlooker(
-            words.region(),
-            (parts.control, parts.ring),
-            (sizes.members, sizes.capacity),
-            header.salt,
-        ),
-    };
+    let core = core_to_look_at(path, words, header)?;
     check(&core, path)?;
     let (mut processes, mut died) = (Vec::new(), Vec::new());
     for place in (0..sizes.processes).map(Place::new) {

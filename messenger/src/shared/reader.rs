@@ -9,12 +9,13 @@ use std::time::Instant;
 use super::error::{SharedError, SharedFault};
 use super::handle::SharedBus;
 use super::house::{Access, Looked, look_at};
-use super::layout::{Header, Parts, Words};
+use super::layout::{Header, Words};
+use super::look::core_to_look_at;
 use super::name::path_of;
 use super::options::SharedOptions;
 use super::presence::{check, map};
 use crate::bus::kept::Naps;
-use crate::bus::processes::{Core, Found, Memory, Missed, Window, onlooker, start_of};
+use crate::bus::processes::{Core, Found, Memory, Missed, Window, start_of};
 use crate::bus::{ObserveError, Observed, Start, WaitStrategy, record_len};
 
 /// Reads copies of the records of a shared bus, and can't do anything to it: its memory is mapped for reading only, and a user that may
@@ -106,13 +107,7 @@ impl Reader {
         words: Words,
         start: Start,
     ) -> Result<Self, SharedError> {
-        let (parts, sizes) = (Parts::new(header.sizes), header.sizes);
-        let core = onlooker(
-            words.region(),
-            (parts.control, parts.ring),
-            (sizes.members, sizes.capacity),
-            header.salt,
-        );
+        let core = core_to_look_at(&path, &words, header)?;
         check(&core, &path)?;
         let (floor, tail) = core.glance_at_ends();
         let start = start_of(start, floor, tail);
@@ -156,7 +151,8 @@ impl Reader {
     /// Copies the next record's payload into `payload`, in place of what is there, if a record is there. If this gives no
     /// record, nothing is promised of what `payload` holds.
     ///
-    /// It steps over as many records that were aborted as a ring has room for, at the most, and then says that none is there now.
+    /// It steps over as many records that were aborted as a ring has room for, at the most (of a journal, a million), and then says that none
+    /// is there now.
     ///
     /// # Errors
     ///
@@ -164,7 +160,7 @@ impl Reader {
     /// wrote over the bus's memory; then it stays where it is.
     pub fn try_next(&mut self, payload: &mut Vec<u8>) -> Result<Option<Observed>, ObserveError> {
         // Whoever can write the memory could else keep it here for ever.
-        for _ in 0..self.core.capacity() / record_len(0) as u64 {
+        for _ in 0..(self.core.capacity() / record_len(0) as u64).min(1 << 20) {
             let (position, start) = (self.position, self.start);
             let copy = |window: &Window, len: u32| {
                 if position >= start {

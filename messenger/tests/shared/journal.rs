@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use messenger::bus::{ClaimError, MessageId, SourceId, Start, Tag, WaitStrategy};
+use messenger::bus::{ClaimError, MessageId, ObserveError, SourceId, Start, Tag, WaitStrategy};
 use messenger::journal::{
     Journal, JournalConfig, LeftBy, OpenFault, Reader, Retention, Schema, SyncPolicy, verify,
 };
@@ -562,6 +562,43 @@ fn a_bounded_journal_is_full_for_all() {
         publisher.send(TAG, &[2; 100]).unwrap();
         assert!(subscriber.try_next().unwrap().is_some());
     }
+}
+
+#[test]
+fn a_bus_over_a_journal_is_read_without_taking_part() {
+    let name = fresh();
+    let dir = Dir::new(&name);
+    let bus = dir.options().create(&name).unwrap();
+    let mut reader = SharedBus::read(&name, Start::Oldest).unwrap();
+    let mut late = SharedBus::read(&name, Start::Oldest).unwrap();
+    let mut publisher = bus.bus().publisher().unwrap();
+    let mut bytes = Vec::new();
+    for sequence in 0..200 {
+        publisher.send(tag(1), &payload(1, sequence)).unwrap();
+        // (A note of the time may stand before it, not finished.)
+        until("the record", || {
+            reader.try_next(&mut bytes).unwrap().is_some()
+        });
+        assert_eq!(bytes, payload(1, sequence));
+    }
+    assert!(bus.bus().tail() > 4 * SEGMENT);
+    // What is given up is missed, and said to be.
+    let journal = bus.journal().unwrap();
+    until("some is given up", || {
+        journal.trim(2 * SEGMENT).unwrap() >= 2 * SEGMENT
+    });
+    let lagged = late.try_next(&mut bytes);
+    assert!(
+        matches!(lagged, Err(ObserveError::Lagged { .. })),
+        "{lagged:?}"
+    );
+    assert!(late.position() >= 2 * SEGMENT);
+    let mut count = 0;
+    while late.try_next(&mut bytes).unwrap().is_some() {
+        count += 1;
+    }
+    assert!(count > 50 && late.position() <= late.tail(), "{count}");
+    assert_eq!(bus.processes().len(), 1);
 }
 
 #[test]
