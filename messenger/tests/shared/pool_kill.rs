@@ -90,6 +90,7 @@ impl Sender {
 }
 
 /// Waits until a member has died at its point; kills it if it does not come there.
+#[cfg(feature = "fault")]
 fn dies(mut victim: Other, patience: Duration) -> bool {
     let begun = std::time::Instant::now();
     loop {
