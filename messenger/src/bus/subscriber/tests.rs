@@ -164,3 +164,57 @@ fn what_is_held_back_is_held_until_it_is_let_go_of() {
     assert_eq!(there, Ok(false));
     assert_eq!((subscriber.held(), subscriber.position()), (256, 272));
 }
+
+/// As a member of a pool does it.
+#[cfg(all(feature = "shared", target_os = "linux"))]
+#[test]
+fn what_is_taken_is_looked_at_passed_over_and_handled_in_parts() {
+    let bus = Bus::new(BusConfig::bytes(512)).unwrap();
+    let mut publisher = bus.publisher().unwrap();
+    let mut subscriber = bus.subscribe(Start::Oldest).unwrap();
+    subscriber.hold_back();
+    for _ in 0..4 {
+        publisher.send(TAG, &[]).unwrap();
+    }
+    drop(publisher.try_claim(TAG, 0).unwrap());
+    // What is no record is taken with what stands before it; and nothing is read by a look.
+    let mut seen = Vec::new();
+    let end = subscriber.look_ahead(|position, _| {
+        seen.push(position);
+        position < 32
+    });
+    assert_eq!((end, &seen[..]), (Ok(32), &[0, 16, 32][..]));
+    assert_eq!(subscriber.look_ahead(|_, _| true), Ok(80));
+    assert_eq!((subscriber.held(), subscriber.position()), (0, 0));
+
+    let mut read = Vec::new();
+    let mut poll = |subscriber: &mut Subscriber, end, most: usize| {
+        read.clear();
+        let polled = subscriber.poll_before(end, |record| {
+            read.push(record.position());
+            read.len() < most
+        });
+        assert_eq!(polled, Ok(read.len()));
+        read.clone()
+    };
+    assert_eq!(poll(&mut subscriber, 32, 1), [0]);
+    assert_eq!(poll(&mut subscriber, 32, 9), [16]);
+    assert_eq!(poll(&mut subscriber, 32, 9), []);
+    // The next one is another's.
+    subscriber.pass_to(48);
+    subscriber.pass_to(16);
+    publisher.send(TAG, &[]).unwrap();
+    assert_eq!(poll(&mut subscriber, 80, 9), [48]);
+    // It came to a record that it has not taken, past what it has; only that may be let go of.
+    assert_eq!((subscriber.held(), subscriber.position()), (0, 80));
+    drop(publisher.try_claim(TAG, 0).unwrap());
+    assert_eq!(poll(&mut subscriber, 96, 9), [80]);
+    let there = subscriber.wait_until(WaitStrategy::Block, None, || false);
+    assert_eq!((there, subscriber.position()), (Ok(false), 112));
+    subscriber.let_go(96);
+    assert_eq!(subscriber.held(), 96);
+    subscriber.let_go(64);
+    assert_eq!(subscriber.held(), 96);
+    subscriber.let_go(u64::MAX);
+    assert_eq!(subscriber.held(), 112);
+}
