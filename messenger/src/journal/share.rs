@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, ThreadId};
+use std::time::{Duration, Instant};
 
 use fs4::FileExt;
 
@@ -26,6 +27,9 @@ use super::store::Store;
 use crate::bus::kept::Core;
 use crate::bus::{Bus, Lost, processes};
 
+/// For how long one that comes to a bus which nobody uses waits for the journal's lock.
+const DYING: Duration = Duration::from_millis(500);
+
 /// The part of this process in a journal that processes share.
 pub(crate) struct Share {
     dir: PathBuf,
@@ -36,7 +40,7 @@ pub(crate) struct Share {
     keeper: Mutex<Option<(Arc<AtomicBool>, JoinHandle<()>)>>,
     /// Whether the keeper's view has been given to a user.
     given: AtomicBool,
-    _locks: [Locked; 2],
+    locks: Mutex<Option<[Locked; 2]>>,
 }
 
 /// What all processes know of the journal that they share.
@@ -78,12 +82,20 @@ impl Share {
         create: Create,
     ) -> Result<Self, OpenFault> {
         let system = OpenFault::tried;
+        let begun = Instant::now();
+        let settled = loop {
+            match settled(dir, &config, members, create) {
+                // One that has died has lost its place on the bus, and not yet all its locks.
+                Err(OpenFault::InUse) if create == Create::No && begun.elapsed() < DYING => {}
+                settled => break settled?,
+            }
+        };
         let Settled {
             mut store,
             lock,
             manifest,
             recovery,
-        } = settled(dir, &config, members, create)?;
+        } = settled;
         // So that it can be found from any other directory.
         let dir = dir.canonicalize().map_err(system("find the directory"))?;
         let page = lock_page(&dir)?;
@@ -100,7 +112,7 @@ impl Share {
             recovery,
             keeper: Mutex::default(),
             given: AtomicBool::new(false),
-            _locks: [page, lock],
+            locks: Mutex::new(Some([page, lock])),
         })
     }
 
@@ -144,7 +156,7 @@ impl Share {
             recovery,
             keeper: Mutex::default(),
             given: AtomicBool::new(false),
-            _locks: [page, lock],
+            locks: Mutex::new(Some([page, lock])),
         })
     }
 
@@ -192,6 +204,12 @@ impl Share {
         // What can't be removed now is removed by who opens the journal next.
         let _ = remove_new(&self.dir, None);
         keeper::close(&self.store)
+    }
+
+    /// Lets go of the journal's locks: this process has no part in it any more.
+    pub(crate) fn unlock(&self) {
+        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(locks.take());
     }
 
     /// Removes what a dead process has left that had the number `owner`. Its claims are the bus's affair.

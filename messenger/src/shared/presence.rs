@@ -410,8 +410,13 @@ impl Leaving {
             }
         }
         desk.poke();
+        // Before the door is opened: who comes then finds nobody here, and nothing locked that is free.
+        if let Some(journal) = &desk.journal {
+            journal.unlock();
+        }
+        let _ = lock::leave_place(&desk.file, desk.place);
         drop(door);
-        // The file is closed here, and with it the place is free.
+        // The file is closed here.
         drop(desk);
         // Itself and no other: one that is leaving, too, and waits for the house, has its file open still.
         house.retain(|(_, presence)| presence.as_ptr().addr() != known);

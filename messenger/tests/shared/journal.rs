@@ -72,6 +72,15 @@ pub(crate) fn child_process(role: &str, name: &str) -> bool {
         say("done");
         return true;
     }
+    if role == "visits" {
+        for sequence in 0..200 {
+            let bus = SharedBus::options().keep(true).open(name).unwrap();
+            let mut publisher = bus.bus().publisher().unwrap();
+            publisher.send(TAG, &payload(1, sequence)).unwrap();
+        }
+        say("done");
+        return true;
+    }
     let bus = SharedBus::open(name).unwrap();
     let journal = bus.journal().unwrap();
     let mut publisher = bus.bus().publisher().unwrap();
@@ -619,6 +628,23 @@ fn damaged_words_harm_nobody() {
     let mut other = Other::start("journal-damaged", &fresh());
     assert_eq!(other.line(), "done");
     assert!(other.child.wait().unwrap().success());
+}
+
+/// Of a bus that stays: who comes while the last one leaves finds it closed, and opens it.
+#[test]
+fn one_comes_while_the_last_one_leaves() {
+    let name = fresh();
+    let dir = Dir::new(&name);
+    drop(dir.options().keep(true).create(&name).unwrap());
+    let mut others = [(); 2].map(|()| Other::start("journal-visits", &name));
+    for other in &mut others {
+        assert_eq!(other.line(), "done");
+    }
+    drop(others);
+    let bus = SharedBus::open(&name).unwrap();
+    assert_eq!(all(&bus).len(), 400);
+    drop(bus);
+    SharedBus::remove(&name).unwrap();
 }
 
 #[test]
