@@ -161,6 +161,12 @@ impl Journal {
         keeper::floor(&self.inner.core)
     }
 
+    /// Whether processes share it as their bus.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.inner.held, Held::Shared(_))
+    }
+
     fn store(&self) -> &Store {
         &self.inner.store
     }

@@ -356,13 +356,24 @@ impl<A: App> Builder<A> {
                 Ok(bus.clone())
             }
             #[cfg(feature = "journal")]
-            On::Journal(journal) => Ok(journal.bus().clone()),
+            On::Journal(journal) => {
+                // Its workers have their seats on the bus.
+                #[cfg(all(feature = "shared", target_os = "linux"))]
+                if journal.is_shared() {
+                    return Err(StartError::NotAlone { what: "run" });
+                }
+                Ok(journal.bus().clone())
+            }
             #[cfg(feature = "journal")]
             On::Files(path) => Err(StartError::ReadOnly { path: path.clone() }),
             #[cfg(all(feature = "shared", target_os = "linux"))]
             On::Shared(shared) => {
                 if self.beginning == Beginning::Restored {
-                    return Err(StartError::NotKept { what: "restored" });
+                    let what = "restored";
+                    return Err(match shared.journal() {
+                        Some(_) => StartError::NotAlone { what },
+                        None => StartError::NotKept { what },
+                    });
                 }
                 shared
                     .admit(&crate::journal::Schema::from(A::INFO))

@@ -170,6 +170,14 @@ impl<A: App> Builder<A> {
         let workers = self.workers()?;
         let path = match &self.ground.0 {
             On::Files(path) => Some(path.clone()),
+            #[cfg(all(feature = "shared", target_os = "linux"))]
+            On::Journal(journal) if journal.is_shared() => {
+                return Err(StartError::NotAlone { what: "replayed" }.into());
+            }
+            #[cfg(all(feature = "shared", target_os = "linux"))]
+            On::Shared(shared) if shared.journal().is_some() => {
+                return Err(StartError::NotAlone { what: "replayed" }.into());
+            }
             On::Journal(journal) => journal.path().map(Into::into),
             On::Bus(_) => None,
             #[cfg(all(feature = "shared", target_os = "linux"))]

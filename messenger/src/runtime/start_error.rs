@@ -38,6 +38,12 @@ pub enum StartError {
         /// What was to be done with it.
         what: &'static str,
     },
+    /// What it is to run on is a journal that processes share as their bus.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    NotAlone {
+        /// What was to be done there that can't be.
+        what: &'static str,
+    },
     /// It is to run on what can only be read.
     #[cfg(feature = "journal")]
     ReadOnly {
@@ -129,6 +135,12 @@ impl fmt::Display for StartError {
             Self::NotKept { what } => write!(
                 f,
                 "a table is {what} on a journal in files: give `builder` a `&Journal` that was opened with a path"
+            ),
+            #[cfg(all(feature = "shared", target_os = "linux"))]
+            Self::NotAlone { what } => write!(
+                f,
+                "a table can't be {what} on a journal that processes share as their bus: give `builder` the `&SharedBus` to run it; restored and replayed \
+                 it is on a journal that one process writes"
             ),
             #[cfg(feature = "journal")]
             Self::ReadOnly { path } => write!(
