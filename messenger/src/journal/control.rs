@@ -13,6 +13,7 @@ use super::files::{CONTROL, sync_dir};
 use super::store::Identity;
 use crate::bus::kept::{Intent, LastWords, Window, last_words, reset_words, words_len};
 use crate::memory::{MemoryKind, Region, RegionOptions};
+use crate::sync::fetch_max;
 
 /// Where the words of the bus begin.
 pub(super) const WORDS_AT: usize = 4096;
@@ -278,7 +279,7 @@ impl Control {
     /// all are killed before, the next opening has a longer way to walk.
     pub(super) fn set_finished(&self, position: u64) {
         let (word, checked) = (self.word(FINISHED_AT), self.word(FINISHED_CHECK_AT));
-        let mut known = word.fetch_max(position, Ordering::SeqCst).max(position);
+        let mut known = fetch_max(word, position, Ordering::SeqCst).max(position);
         while checked.load(Ordering::Acquire) != known ^ FINISHED_MASK {
             fault!("finished_known");
             checked.store(known ^ FINISHED_MASK, Ordering::SeqCst);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::control::{self, Control};
 use crate::bus::Lost;
 use crate::bus::kept::{growth_load, growth_store};
-use crate::sync::load_acquire;
+use crate::sync::{fetch_max, load_acquire};
 
 /// What may be done by one process at a time, and is done again if that one is not heard of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,8 +80,7 @@ impl Control {
     /// There are segments up to `end`.
     pub(super) fn grew_to(&self, end: u64) {
         // Edge 13, growth: whoever sees it finds the segment, and zeros in it.
-        self.word(control::PREPARED_AT)
-            .fetch_max(end, growth_store());
+        fetch_max(self.word(control::PREPARED_AT), end, growth_store());
         fault!("grown");
     }
 
@@ -92,7 +91,7 @@ impl Control {
 
     /// All before `base` is given up.
     pub(super) fn give_up_before(&self, base: u64) {
-        self.word(control::OLDEST_AT).fetch_max(base, AcqRel);
+        fetch_max(self.word(control::OLDEST_AT), base, AcqRel);
         fault!("given_up");
     }
 
@@ -103,7 +102,7 @@ impl Control {
 
     /// No file of a segment before `base` is there.
     pub(super) fn removed_before(&self, base: u64) {
-        self.word(control::REMOVED_AT).fetch_max(base, AcqRel);
+        fetch_max(self.word(control::REMOVED_AT), base, AcqRel);
     }
 
     /// Where the journal ended when it was opened.
@@ -121,7 +120,7 @@ impl Control {
     }
 
     pub(super) fn synced_to(&self, position: u64) {
-        self.word(control::SYNCED_AT).fetch_max(position, AcqRel);
+        fetch_max(self.word(control::SYNCED_AT), position, AcqRel);
         fault!("synced_to");
     }
 
