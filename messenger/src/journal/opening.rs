@@ -105,7 +105,11 @@ pub(super) fn manifest_of(path: &Path) -> Result<Manifest, OpenFault> {
     }
     match is_unused(path) {
         Ok(true) => Err(OpenFault::Absent),
-        Ok(false) => Err(OpenFault::NotAJournal),
+        // Another may have created it between the two looks.
+        Ok(false) => match Manifest::read(path) {
+            Err(ManifestError::Missing { .. }) => Err(OpenFault::NotAJournal),
+            manifest => Ok(manifest?),
+        },
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(OpenFault::Absent),
         Err(source) => Err(OpenFault::System {
             tried: "list the directory",
