@@ -188,14 +188,14 @@ fn use_what_is_damaged(name: &str, seed: u64) {
 fn all(bus: &SharedBus) -> Vec<(u64, Tag, Vec<u8>)> {
     let mut subscriber = bus.bus().subscribe(Start::Oldest).unwrap();
     let mut records = Vec::new();
-    while let Some(record) = subscriber.try_next().unwrap() {
-        records.push((record.position(), record.tag(), record.payload().to_vec()));
-    }
-    assert_eq!(
-        subscriber.position(),
-        bus.bus().tail(),
-        "one is not finished"
-    );
+    let tail = bus.bus().tail();
+    // A note of the time may stand before the last ones that is not finished.
+    until("all is finished", || {
+        while let Some(record) = subscriber.try_next().unwrap() {
+            records.push((record.position(), record.tag(), record.payload().to_vec()));
+        }
+        subscriber.position() >= tail
+    });
     records
 }
 
@@ -224,10 +224,8 @@ fn records_survive_the_last_process() {
         let there = SharedBus::open(&name).unwrap();
         assert_eq!(all(&there).len(), expected);
         drop((publisher, bus));
-        assert_eq!(
-            SharedBus::open(&name).unwrap().bus().tail(),
-            there.bus().tail()
-        );
+        let tail = SharedBus::open(&name).unwrap().bus().tail();
+        assert!(tail <= there.bus().tail(), "it is the same one");
         drop(there);
         assert!(matches!(
             SharedBus::open(&name).unwrap_err().fault(),
@@ -337,8 +335,10 @@ fn three_processes_publish_over_many_segments_and_each_syncs() {
     for other in &mut others {
         assert_eq!(other.line(), "sent");
     }
-    assert_eq!(journal.sync().unwrap(), bus.bus().tail());
-    assert_eq!(dir.litter(), Vec::<String>::new());
+    let tail = bus.bus().tail();
+    // A note of the time may stand there that is not finished, and a segment be made.
+    until("all is synced", || journal.sync().unwrap() >= tail);
+    until("nothing is being made", || dir.litter().is_empty());
     drop(others);
     // They were killed: one who is left goes on, and all is there.
     until("all have died", || bus.processes().len() == 1);
@@ -371,10 +371,7 @@ fn what_one_has_synced_is_synced_for_all() {
 fn a_bus_that_all_have_died_on_goes_on() {
     let name = fresh();
     let dir = Dir::new(&name);
-    // So that the tail stays where the others leave it.
-    let config = config().time_resolution(Duration::ZERO);
-    let options = SharedBus::options().journal(&dir.0, config);
-    let bus = options.create(&name).unwrap();
+    let bus = dir.options().create(&name).unwrap();
     let mut others = [(); 3].map(|()| Other::start("journal-claims", &name));
     for other in &mut others {
         other.line();
@@ -389,11 +386,12 @@ fn a_bus_that_all_have_died_on_goes_on() {
     let error = error.map(drop).map_err(|error| error.to_string());
     // (What it is made of does not matter to who replaces it.)
     assert_eq!(error, Ok(()));
-    let bus = options.create(&name).unwrap();
+    let bus = dir.options().create(&name).unwrap();
     let recovery = bus.journal().unwrap().recovery().clone();
-    assert_eq!((recovery.left, recovery.tail), (LeftBy::Dying, tail));
-    // Those that died first may have been settled by the others.
-    assert!((1..=3).contains(&recovery.aborted), "{recovery:?}");
+    assert_eq!(recovery.left, LeftBy::Dying);
+    assert!(recovery.tail >= tail, "{recovery:?}");
+    // Those that died first may have been settled by the others; and each may have been about to note the time.
+    assert!((1..=6).contains(&recovery.aborted), "{recovery:?}");
     let whole: Vec<_> = all(&bus).into_iter().map(|(.., payload)| payload).collect();
     assert_eq!(whole, [b"whole"; 3]);
 }
@@ -532,24 +530,20 @@ fn the_creators_policies_are_those_of_all() {
     let journal = bus.journal().unwrap();
     until("it is synced", || journal.synced() > last);
     until("it is trimmed", || journal.oldest() + 4 * SEGMENT > last);
-    assert_eq!(there.journal().unwrap().oldest(), journal.oldest());
-    let begins = all(&there)[0].0;
-    assert!(begins >= journal.oldest());
-    assert!(journal.trim(last).unwrap() >= begins);
-    assert_eq!(
-        there
-            .journal()
-            .unwrap()
-            .position_at(std::time::SystemTime::UNIX_EPOCH)
-            .unwrap(),
-        journal.oldest()
-    );
+    let oldest = journal.oldest();
+    assert!(there.journal().unwrap().oldest() >= oldest);
+    assert!(all(&there)[0].0 >= oldest);
+    let oldest = journal.trim(last).unwrap();
+    let long_ago = std::time::SystemTime::UNIX_EPOCH;
+    let begins = there.journal().unwrap().position_at(long_ago).unwrap();
+    assert!(begins >= oldest, "{begins}, {oldest}");
 }
 
 #[test]
 fn a_bounded_journal_is_full_for_all() {
     let name = fresh();
     let dir = Dir::new(&name);
+    // Without notes of the time, so that what is sent is all there is.
     let config = config().bound(SEGMENT).time_resolution(Duration::ZERO);
     let bus = SharedBus::options()
         .journal(&dir.0, config)
@@ -670,5 +664,5 @@ fn many_come_and_go_at_once() {
     });
     let bus = dir.options().open_or_create(&name).unwrap();
     assert_eq!(all(&bus).len() as u64, sent.into_inner());
-    assert_eq!(dir.litter(), Vec::<String>::new());
+    until("nothing is being made", || dir.litter().is_empty());
 }
