@@ -69,7 +69,7 @@
 //! For two threads and one queue a channel is less to learn. Handlers send and forget: a program that is calls which wait for
 //! results is better written as functions. Every handler has its place in the table: this is no pool for work that any free
 //! thread may take. The bus has a fixed size: when it is full, publishers wait, fail, or spill up to a limit; a journal grows, as long as
-//! the disk lets it. Processes share a bus in memory; a journal has one that writes, and others only read it.
+//! the disk lets it. Processes share a bus, in memory or over a journal, on one machine and on Linux.
 //!
 //! # Features
 //!
