@@ -45,8 +45,8 @@ pub enum LeftBy {
     Dying,
     /// The system has been started since, or its words are not to be used.
     PowerLoss,
-    /// It has not been left: processes share it as their bus, and this one has come to them.
-    Running,
+    /// It has not been left: processes are using it as their bus, and this one has come to them.
+    Using,
 }
 
 /// Bytes at the end of a journal that were given up: none of them had been synced.

@@ -142,7 +142,7 @@ impl Share {
                 .map_err(system("flush the directory"))?;
         }
         let recovery = Recovery {
-            left: LeftBy::Running,
+            left: LeftBy::Using,
             tail: store.control.opened_at(),
             synced: store.synced(),
             aborted: 0,

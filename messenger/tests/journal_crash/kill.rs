@@ -221,7 +221,7 @@ impl Trial {
             LeftBy::Nobody => assert_eq!(acked, 0),
             LeftBy::Closing => assert!(acked == before || self.plan.close_after > 0),
             LeftBy::PowerLoss => panic!("the system was not started anew: {recovery:?}"),
-            LeftBy::Running => panic!("nobody shares it: {recovery:?}"),
+            LeftBy::Using => panic!("nobody shares it: {recovery:?}"),
         }
         assert_eq!(recovery.dropped, None);
         // A claim of each publisher, and one of the keeper's, in each process that died.
