@@ -69,6 +69,9 @@ pub(crate) struct Turn {
     word: u64,
     /// Up to where all is taken; where the next turn begins.
     pub(crate) next: u64,
+    /// Nobody has had a turn yet: `next` is where the pool was told to begin. No record need begin or end there, and what stands before it
+    /// may be unfinished.
+    pub(crate) is_first: bool,
 }
 
 /// The word of the last turn before anybody has had one, and after [`forget`].
@@ -82,7 +85,8 @@ pub(crate) fn look(pool: &impl Pool) -> Result<Turn, u64> {
         // Edge 20, turn.
         let word = load(pool.last(), order::turn_load());
         let (turn, index) = (word >> INDEX_BITS, (word & INDEX) as usize);
-        let next = if index == pool.own() {
+        let is_first = index == pool.own();
+        let next = if is_first {
             Some(load(pool.start(), order::cell_load()))
         } else {
             // Edge 21, cell: if it is another turn's by now, the next load of the word shows it.
@@ -91,7 +95,12 @@ pub(crate) fn look(pool: &impl Pool) -> Result<Turn, u64> {
             seat.and_then(|seat| seat.cell(turn).map(next))
         };
         if load(pool.last(), order::turn_load()) == word {
-            return next.map(|next| Turn { word, next }).ok_or(word);
+            let turn = |next| Turn {
+                word,
+                next,
+                is_first,
+            };
+            return next.map(turn).ok_or(word);
         }
     }
 }

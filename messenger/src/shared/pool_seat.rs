@@ -272,32 +272,51 @@ impl PoolSeat {
         subscriber: &mut Subscriber,
         takes: impl FnMut(u64, Tag) -> bool,
     ) -> Result<Took, Trouble> {
-        let pool = self.pool().map_err(Trouble::Shared)?;
-        let damaged = |fault| Trouble::Shared(self.error(fault));
+        let presence = Arc::clone(&self.presence);
+        let desk = presence.desk();
+        let damaged = |fault| Trouble::Shared(SharedError::new(&desk.path, fault));
+        let pool = desk.pool(self.pool).map_err(damaged)?;
         let (what, found) = ("entry of a seat in a pool", self.index as u64);
         let seat = turns::Pool::seat(&pool, self.index);
         let seat = seat.ok_or_else(|| damaged(SharedFault::Damaged { what, found }))?;
         let turn = pool.turn().map_err(damaged)?;
-        if subscriber.position() < turn.next {
-            sound(turn.next, bus.tail()).map_err(damaged)?;
-            // What others have taken was finished when they took it.
-            subscriber.pass_to(turn.next);
-        }
+        let next = if turn.is_first {
+            within(turn.next, bus.tail()).map_err(damaged)?;
+            subscriber.walk_to(turn.next).map_err(Trouble::Read)?;
+            let position = subscriber.position();
+            self.end = self.end.max(position);
+            if position < turn.next {
+                // A claim there is not finished.
+                return Ok(Took::Nothing);
+            }
+            if position > turn.next {
+                // No record begins in between; and what ends here may be overwritten before anybody takes a turn.
+                pool.entry().at().store(position, Release);
+            }
+            position
+        } else {
+            if subscriber.position() < turn.next {
+                sound(turn.next, bus.tail()).map_err(damaged)?;
+                // What others have taken was finished when they took it.
+                subscriber.pass_to(turn.next);
+            }
+            turn.next
+        };
         let to = subscriber.look_ahead(takes).map_err(Trouble::Read)?;
         let from = if self.said < self.range.1 {
             // Its answers wait for room still: if this process dies, it was not handled.
             self.said.max(self.range.0)
         } else {
-            turn.next
+            next
         };
-        let took = if to <= turn.next {
+        let took = if to <= next {
             Took::Nothing
         } else if turns::take(&pool, &turn, (self.index, &seat), (from, to)) {
             Took::Something
         } else {
             Took::Late
         };
-        self.end = self.end.max(turn.next);
+        self.end = self.end.max(next);
         if took == Took::Something {
             self.range = (from, to);
             self.end = to;
@@ -325,14 +344,23 @@ impl PoolSeat {
 
 /// Whether a position can be that of a record, or of the end of one, at or before `most`.
 fn sound(position: u64, most: u64) -> Result<(), SharedFault> {
-    if position % crate::bus::PAYLOAD_ALIGN as u64 == 0 && position <= most {
+    if position % crate::bus::PAYLOAD_ALIGN as u64 != 0 {
+        return Err(no_position(position));
+    }
+    within(position, most)
+}
+
+/// Whether a position is at or before `most`.
+fn within(position: u64, most: u64) -> Result<(), SharedFault> {
+    if position <= most {
         return Ok(());
     }
+    Err(no_position(position))
+}
+
+fn no_position(found: u64) -> SharedFault {
     let what = "position of a pool";
-    Err(SharedFault::Damaged {
-        what,
-        found: position,
-    })
+    SharedFault::Damaged { what, found }
 }
 
 impl Desk {

@@ -11,7 +11,7 @@ use messenger::bus::Start;
 use messenger::shared::{LookedWorker, SharedBus, SharedFault};
 use messenger::{Handle, Handler, Message, Outbox, Result, Running, StartError, messenger};
 
-use crate::kit::{Other, fresh, say, until, wait_for_a_byte};
+use crate::kit::{Other, TAG, fresh, say, until, wait_for_a_byte};
 
 /// How many records a member takes at a time.
 pub(crate) const BATCH: usize = 4;
@@ -377,7 +377,7 @@ fn members_come_and_leave_while_it_runs() {
 fn a_pool_goes_on_where_its_last_member_stopped() {
     let place = Place::new(1 << 16, Duration::ZERO);
     let sending = place.send(1..=1000);
-    for number in 1..=4 {
+    for number in 0..4 {
         let member = place.start(number);
         thread::sleep(Duration::from_millis(2));
         stop(member);
@@ -669,4 +669,72 @@ fn a_pool_whose_words_are_written_over_gives_errors() {
     }
     println!("{refused} were refused, {failed} failed");
     assert!(refused > 0 && failed > 0);
+}
+
+/// What stands before where a pool begins need not be finished: nobody may overwrite it, and the pool waits for it.
+#[test]
+fn a_pool_that_begins_behind_or_in_an_open_claim_waits_for_it() {
+    // Two threads, so that one of them is there that did not begin the pool.
+    let begins = |begun| [1, 16, 48].map(|beyond| Start::At(begun + beyond));
+    for number in 0..4 {
+        let place = Place::new(1 << 12, HOLD);
+        let mut raw = place.bus.bus().publisher().unwrap();
+        let mut claim = raw.claim(TAG, 100).unwrap();
+        let begun = claim.position();
+        claim.writer().put(&[7; 50]).unwrap();
+        let run = || {
+            let builder = Works::builder(&place.bus, place.config.clone());
+            let starts = begins(begun);
+            let start = starts.get(number).copied().unwrap_or(Start::Newest);
+            builder.start(start).run().unwrap()
+        };
+        let members = [run(), run()];
+        let mut publisher = place.publisher();
+        let mut sent = 0;
+        while sent < 1000 && publisher.try_send(&Job { n: sent + 1 }).is_ok() {
+            sent += 1;
+            thread::sleep(Duration::from_micros(100));
+        }
+        assert!((10..200).contains(&sent), "{sent} found room");
+        assert_eq!(place.log(), []);
+        let mut watch = place.bus.bus().subscribe(Start::Oldest).unwrap();
+        claim.writer().put(&[7; 50]).unwrap();
+        claim.commit().unwrap();
+        let record = watch.try_next().unwrap().unwrap();
+        assert_eq!(record.position(), begun);
+        assert_eq!(record.payload(), [7; 100]);
+        drop(watch);
+        once(&place.wait(sent), sent);
+        for member in members {
+            let report = member.stop().unwrap();
+            assert!(report.failures.is_empty(), "{report}");
+        }
+    }
+}
+
+/// As any other worker: with the first record at or after the position.
+#[test]
+fn a_pool_begins_at_any_position() {
+    for (beyond, first) in [(0, 1), (1, 2), (16, 2), (31, 2), (32, 2)] {
+        let place = Place::new(1 << 12, HOLD);
+        let begun = place.bus.bus().tail();
+        place.send(1..=1).join().unwrap();
+        assert_eq!(place.bus.bus().tail(), begun + 32);
+        let run = |start| {
+            let builder = Works::builder(&place.bus, place.config.clone());
+            builder.start(start).run().unwrap()
+        };
+        let member = run(Start::At(begun + beyond));
+        // It stops before there is anything to take; who comes next goes on there.
+        member.stop().unwrap();
+        let members = [run(Start::Oldest), run(Start::Newest)];
+        place.send(2..=300).join().unwrap();
+        let by = place.wait(301 - first);
+        assert_eq!(by.keys().next(), Some(&first), "{beyond}");
+        assert!(by.values().all(|who| who.len() == 1), "{by:?}");
+        for member in members {
+            let report = member.stop().unwrap();
+            assert!(report.failures.is_empty(), "{report}");
+        }
+    }
 }

@@ -43,6 +43,22 @@ impl Subscriber {
         }
     }
 
+    /// Passes over what begins before `start`, as far as it is finished; `start` may be anywhere, also inside a record. It stays held.
+    ///
+    /// # Errors
+    ///
+    /// As for [`try_next`](Self::try_next).
+    pub(crate) fn walk_to(&mut self, start: u64) -> Result<(), ReadError> {
+        let Self { core, cursor, .. } = self;
+        cursor.start = cursor.start.max(start);
+        cursor.plain = cursor.plain.max(start);
+        if cursor.at.position < start {
+            cursor.at.near = 0;
+            cursor.reach(core)?;
+        }
+        Ok(())
+    }
+
     /// Looks at the records that are there while `takes` says that it takes them; reads none. Gives where they end, at the earliest
     /// where this subscriber is.
     ///
