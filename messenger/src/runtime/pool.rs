@@ -31,7 +31,8 @@ impl<W: Worker> Runner<W> {
                 Took::Nothing => return Ok(0),
             }
         }
-        let end = self.own_end();
+        // What it took over may reach beyond the stop: that stays owed.
+        let end = self.own_end().min(self.link.control.cut_off());
         let Self {
             worker,
             link,
@@ -76,9 +77,9 @@ impl<W: Worker> Runner<W> {
         let Some(Mark::Pool(seat)) = mark else {
             return Ok(Took::Nothing);
         };
-        let bus = &link.control.bus;
+        let (bus, cut_off) = (&link.control.bus, link.control.cut_off());
         if seat.is_called() {
-            match seat.move_on(bus, subscriber) {
+            match seat.move_on(bus, subscriber, cut_off) {
                 Ok(true) => return Ok(Took::Something),
                 Ok(false) => {}
                 Err(Trouble::Missed { position, oldest }) => {
@@ -93,7 +94,6 @@ impl<W: Worker> Runner<W> {
                 Err(trouble) => return Err(kind_of(trouble)),
             }
         }
-        let cut_off = link.control.cut_off();
         // With a spill one at a time, for there may be room after each.
         let most = if link.spill.is_empty() {
             W::INFO.options.batch

@@ -11,7 +11,7 @@ use crate::journal::note::{self, NoteKind};
 
 impl<W: Worker> Runner<W> {
     /// The position of the first record that has not been handled.
-    fn reached(&self) -> u64 {
+    pub(super) fn reached(&self) -> u64 {
         // What stands after the stop is read, and not handled.
         let cut_off = self.link.control.cut_off();
         self.position().min(cut_off)
@@ -40,7 +40,7 @@ impl<W: Worker> Runner<W> {
             self.give_up_cursor(error);
         }
         #[cfg(all(feature = "shared", target_os = "linux"))]
-        self.subscriber.let_go(self.own_end());
+        self.subscriber.let_go(position);
     }
 
     fn give_up_cursor(&mut self, error: crate::journal::CursorError) {

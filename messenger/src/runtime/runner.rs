@@ -296,8 +296,8 @@ impl<W: Worker> Runner<W> {
         {
             let (held, own) = (self.subscriber.held(), self.subscriber.slot());
             if !self.link.control.bus.has_reader_before(held, own) {
-                let end = self.own_end();
-                self.subscriber.let_go(end);
+                let reached = self.reached();
+                self.subscriber.let_go(reached);
             }
         }
     }

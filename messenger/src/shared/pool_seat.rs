@@ -176,12 +176,13 @@ impl PoolSeat {
         self.seen != Some(entry.left().load(Acquire))
     }
 
-    /// Moves to the seat of one who has left and owes something, with what it has taken; `subscriber` stands where that begins, then. `false`:
-    /// nobody owes anything.
+    /// Moves to the seat of one who has left and owes something that begins before `end`, with what it has taken; `subscriber` stands where that
+    /// begins, then. `false`: nobody owes anything.
     pub(crate) fn move_on(
         &mut self,
         bus: &Bus,
         subscriber: &mut Subscriber,
+        end: u64,
     ) -> Result<bool, Trouble> {
         let presence = Arc::clone(&self.presence);
         let desk = presence.desk();
@@ -189,7 +190,8 @@ impl PoolSeat {
         let pool = desk.pool(self.pool).map_err(damaged)?;
         loop {
             let left = pool.entry().left().load(Acquire);
-            let Some(&(index, _)) = pool.left_behind().first() else {
+            let oldest = pool.left_behind().first().copied();
+            let Some((index, _)) = oldest.filter(|(_, range)| range.0 < end) else {
                 self.seen = Some(left);
                 return Ok(false);
             };
@@ -202,7 +204,7 @@ impl PoolSeat {
             fault!("seat_adopted");
             let give_back = || entry.whose().store(0, Release);
             // Another may have had it in between.
-            let Some((from, to)) = pool.owed(index) else {
+            let Some((from, to)) = pool.owed(index).filter(|range| range.0 < end) else {
                 give_back();
                 continue;
             };

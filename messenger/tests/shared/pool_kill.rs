@@ -289,3 +289,39 @@ fn members_are_killed_at_any_time_beside_one_that_lives() {
 fn members_are_killed_at_any_time_and_none_lives() {
     at_any_time(0, HOLD);
 }
+
+/// Who is stopping handles what a dead one owes as far as before the stop. What it owed beyond stays held, and owed.
+#[test]
+fn who_stops_does_not_lose_what_a_dead_one_owed_beyond_the_stop() {
+    const JOBS: u64 = 300;
+    let mut place = Place::new(1 << 12, HOLD);
+    place.config.pause = Duration::from_millis(400);
+    let mut stopping = place.start(1);
+    place.send(1..=6).join().unwrap();
+    until("it has begun", || !place.log().is_empty());
+    let mut stdin = stopping.child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, b"!").unwrap();
+    thread::sleep(Duration::from_millis(100));
+    place.send(7..=10).join().unwrap();
+    // It takes two from before the stop, and two from beyond.
+    place.config.pause = Duration::from_secs(60);
+    let mut dead = place.start(2);
+    until("it has begun, too", || place.log().contains(&(5, 2)));
+    assert!(!place.log().contains(&(4, 1)), "the test was too slow");
+    dead.kill();
+    assert_eq!(stopping.line(), "stopped");
+    let log = place.log();
+    assert_eq!(
+        log.iter().filter(|(_, who)| *who == 1).count(),
+        6,
+        "{log:?}"
+    );
+    // What is not held is overwritten.
+    let sending = place.send(11..=JOBS);
+    thread::sleep(Duration::from_millis(100));
+    place.config.pause = Duration::ZERO;
+    let last = place.start(SURVIVOR);
+    sending.join().unwrap();
+    complete(&place.wait(JOBS), JOBS);
+    stop(last);
+}
