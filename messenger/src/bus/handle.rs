@@ -5,6 +5,7 @@ use core::marker::PhantomData;
 use std::time::Duration;
 
 use super::evict::nanos;
+use super::members::Joined;
 use super::registry::{Name, NameConflict, Registration, register};
 use super::ring::Memory;
 use super::ring::MoveTail;
@@ -133,7 +134,7 @@ impl<K: PublisherKind> Bus<K> {
     /// [`JoinError::NoFreeSlot`] if as many members are attached as the bus has slots; [`JoinError::Gone`] or
     /// [`JoinError::Ahead`] if `start` is a position that is not retained, or not reached.
     pub fn subscribe(&self, start: Start) -> Result<Subscriber, JoinError> {
-        self.join(start, 0)
+        self.join(start, 0, Subscriber::new)
     }
 
     /// Attaches a subscriber that is evicted if it rests for `evict_after` where a publisher wants room; then it is told
@@ -177,18 +178,19 @@ impl<K: PublisherKind> Bus<K> {
         evict_after: Duration,
     ) -> Result<Subscriber<Evictable>, JoinError> {
         // 0 stands for never.
-        self.join(start, nanos(evict_after).max(1))
+        self.join(start, nanos(evict_after).max(1), Subscriber::new)
     }
 
     fn join<S: SubscriberKind>(
         &self,
         start: Start,
         evict_after: u64,
+        begin: impl FnOnce(Core, Joined, u64) -> Subscriber<S>,
     ) -> Result<Subscriber<S>, JoinError> {
         let joined = self.core.join(evict_after);
         let joined = joined.ok_or_else(|| self.no_free_slot())?;
         match start_of(start, joined.floor, joined.tail) {
-            Ok(start) => Ok(Subscriber::new(self.core.clone(), joined, start)),
+            Ok(start) => Ok(begin(self.core.clone(), joined, start)),
             Err(error) => {
                 self.core.leave(joined.slot);
                 Err(error)
@@ -196,11 +198,22 @@ impl<K: PublisherKind> Bus<K> {
         }
     }
 
-    /// Attaches a subscriber in a slot that goes on holding what another held, for `owner`; it begins at `start`, which is held.
+    /// Attaches a subscriber that holds all from its start on until it lets go of it by name, see [`Subscriber::let_go`].
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub(crate) fn subscribe_holding(&self, start: Start) -> Result<Subscriber, JoinError> {
+        self.join(start, 0, Subscriber::holding)
+    }
+
+    /// The same in a slot that goes on holding what another held, for `owner`; it begins at `start`. `None`: that is not held by it; then the slot
+    /// goes on as it is.
     #[cfg(all(feature = "shared", target_os = "linux"))]
     pub(crate) fn take_over(&self, slot: usize, owner: u32, start: u64) -> Option<Subscriber> {
         let joined = self.core.take_over(slot, owner)?;
-        Some(Subscriber::new(self.core.clone(), joined, start))
+        if joined.floor > start {
+            self.core.hand_over(slot, owner);
+            return None;
+        }
+        Some(Subscriber::holding(self.core.clone(), joined, start))
     }
 
     /// Attaches an observer, which gets copies, holds back nobody, and may be lapped.

@@ -97,8 +97,17 @@ const RETRY: u32 = 32;
 impl<K: SubscriberKind> Subscriber<K> {
     /// `start` is not before the floor that was found when joining, nor after the tail.
     pub(super) fn new(core: Core, joined: Joined, start: u64) -> Self {
+        let mut new = Self::at_floor(core, joined, start);
+        // Lets go of what it does not want, also if it is never asked for a record. An error
+        // comes again with the first read.
+        let _ = new.cursor.look::<K>(&new.core);
+        new
+    }
+
+    /// One that has not looked at anything yet.
+    fn at_floor(core: Core, joined: Joined, start: u64) -> Self {
         let position = core.memory.shortcut(joined.floor, start);
-        let mut cursor = Cursor {
+        let cursor = Cursor {
             slot: joined.slot,
             at: At {
                 position,
@@ -117,9 +126,6 @@ impl<K: SubscriberKind> Subscriber<K> {
             rests: false,
             window: core.memory.window(),
         };
-        // Lets go of what it does not want, also if it is never asked for a record. An error
-        // comes again with the first read.
-        let _ = cursor.look::<K>(&core);
         Self {
             core,
             cursor,

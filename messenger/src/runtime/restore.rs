@@ -196,8 +196,6 @@ impl<W: Worker> Runner<W> {
             Way::Shared(mark) => {
                 self.mark = Some(mark);
                 self.copy = Some(super::aligned::AlignedBytes::default());
-                // What is handled must stay there until the mark says so: this process may be killed in between.
-                self.subscriber.hold_back();
                 return Ok(Some(Ready::Made));
             }
             Way::Journal { mark, restores } => (mark, restores),

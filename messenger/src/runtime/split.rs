@@ -78,7 +78,9 @@ fn subscribe(
     start: Start,
 ) -> Result<Subscriber, StartError> {
     let worker = worker.name;
-    shared.bus().subscribe(start).map_err(|error| match error {
+    // What is handled must stay there until the mark says so: this process may be killed in between.
+    let joined = shared.bus().subscribe_holding(start);
+    joined.map_err(|error| match error {
         JoinError::Gone { position, oldest } => StartError::Missed {
             worker,
             position,

@@ -41,7 +41,7 @@ pub(crate) enum Trouble {
     Shared(SharedError),
     /// The bus could not be read.
     Read(ReadError),
-    /// What a dead member owed is not retained: it is lost.
+    /// Some of what a dead member owed is not retained: it is lost. The rest was taken over.
     Missed { position: u64, oldest: u64 },
 }
 
@@ -204,7 +204,7 @@ impl PoolSeat {
             fault!("seat_adopted");
             let give_back = || entry.whose().store(0, Release);
             // Another may have had it in between.
-            let Some((from, to)) = pool.owed(index).filter(|range| range.0 < end) else {
+            let Some((mut from, to)) = pool.owed(index).filter(|range| range.0 < end) else {
                 give_back();
                 continue;
             };
@@ -215,31 +215,46 @@ impl PoolSeat {
             // No other has the seat, so nobody else takes over what is held for it; and while this process lives it is not freed.
             let held = desk.slot_of(&entry).filter(|&slot| desk.is_held(slot));
             let mut other = held.and_then(|slot| bus.take_over(slot, HELD, from));
+            let mut missed = None;
             if other.is_none() && subscriber.position() > from {
-                match bus.subscribe(Start::At(from)) {
-                    Ok(joined) => other = Some(joined),
-                    Err(JoinError::Gone { position, oldest }) => {
-                        entry.at().store(to, Release);
+                // A member whose answers found no room has let go of something, or another has taken that slot. It may be there still; and
+                // the rest, which is held, stays so meanwhile.
+                let joined = match bus.subscribe_holding(Start::At(from)) {
+                    Err(JoinError::Gone { .. }) => {
+                        let joined = bus.subscribe_holding(Start::Oldest);
+                        missed = { joined.as_ref().ok() }.map(|joined| (from, joined.start()));
+                        joined
+                    }
+                    joined => joined,
+                };
+                let Ok(joined) = joined else {
+                    // There is no slot now. It asks again.
+                    give_back();
+                    std::thread::sleep(core::time::Duration::from_millis(1));
+                    return Ok(false);
+                };
+                if let Some((position, oldest)) = missed {
+                    from = oldest.clamp(position, to);
+                    entry.at().store(from, Release);
+                    if from == to {
                         give_back();
                         return Err(Trouble::Missed { position, oldest });
                     }
-                    // There is no slot now. It asks again.
-                    Err(_) => {
-                        give_back();
-                        std::thread::sleep(core::time::Duration::from_millis(1));
-                        return Ok(false);
-                    }
                 }
+                other = Some(joined);
             }
             let before = self.slot;
             if let Some(mut other) = other {
                 other.stay();
-                other.hold_back();
                 *subscriber = other;
             }
             let slot = subscriber.slot();
             entry.slot().store(slot as u64 + 1, Release);
             fault!("seat_moved");
+            // Named by no seat any more, it is freed by whoever finds it.
+            if let Some(joined) = held.and_then(|held| desk.core.take_over(held, HELD)) {
+                desk.core.leave(joined.slot);
+            }
             self.leave(before.filter(|&before| before != slot));
             self.index = index;
             self.slot = Some(slot);
@@ -247,7 +262,10 @@ impl PoolSeat {
             self.end = to;
             self.said = entry.at().load(Acquire);
             subscriber.pass_to(from);
-            return Ok(true);
+            return match missed {
+                None => Ok(true),
+                Some((position, oldest)) => Err(Trouble::Missed { position, oldest }),
+            };
         }
     }
 

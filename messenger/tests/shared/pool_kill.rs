@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[cfg(feature = "fault")]
 use messenger::shared::SharedBus;
@@ -92,7 +92,7 @@ impl Sender {
 /// Waits until a member has died at its point; kills it if it does not come there.
 #[cfg(feature = "fault")]
 fn dies(mut victim: Other, patience: Duration) -> bool {
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     loop {
         if victim.child.try_wait().unwrap().is_some() {
             return true;
@@ -324,4 +324,61 @@ fn who_stops_does_not_lose_what_a_dead_one_owed_beyond_the_stop() {
     sending.join().unwrap();
     complete(&place.wait(JOBS), JOBS);
     stop(last);
+}
+
+/// One dies when it has handled something and let go of it, for all waited for that, and what it sent waits for room still.
+#[test]
+fn what_a_dead_one_let_go_of_is_given_again_or_said_to_be_missed() {
+    for overwritten in [false, true] {
+        let mut place = Place::new(1 << 12, HOLD);
+        place.config.pause = Duration::from_millis(400);
+        place.config.answers = 1;
+        let mut dead = place.start(1);
+        place.send(1..=4).join().unwrap();
+        until("it has begun", || !place.log().is_empty());
+        (place.config.pause, place.config.answers) = (Duration::ZERO, 0);
+        let mut other = place.start(2);
+        let (mut publisher, mut sent) = (place.publisher(), 4);
+        let mut send = || {
+            let is_sent = publisher.try_send(&crate::pool::job(sent + 1)).is_ok();
+            sent += u64::from(is_sent);
+            is_sent
+        };
+        let mut last = Instant::now();
+        while last.elapsed() < Duration::from_millis(20) {
+            if send() {
+                last = Instant::now();
+            }
+        }
+        assert!(!place.log().contains(&(2, 1)), "the test was too slow");
+        until("it has let go of the first", || {
+            place.log().contains(&(2, 1))
+        });
+        let pid = other.child.id();
+        other.signal("-STOP");
+        dead.kill();
+        until("it is settled", || {
+            let members = place.crew().members.unwrap();
+            let mut live = members.iter().filter_map(|it| it.process.as_ref());
+            live.all(|it| it.pid == pid)
+        });
+        if overwritten {
+            until("there is room", &mut send);
+        }
+        other.signal("-CONT");
+        let by = place.wait(sent);
+        until("nothing is owed", || place.crew().lag == Some(0));
+        let mut stdin = other.child.stdin.take().unwrap();
+        std::io::Write::write_all(&mut stdin, b"!").unwrap();
+        let said = other.line();
+        println!("{said}");
+        assert_eq!(by[&2], [1, 2]);
+        assert_eq!(by[&3], [2]);
+        if overwritten {
+            assert!(said.contains("retains only what begins"), "{said}");
+        } else {
+            assert_eq!(said, "stopped");
+            assert!(place.log().contains(&(1, 2)));
+        }
+    }
 }

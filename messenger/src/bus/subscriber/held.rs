@@ -3,15 +3,25 @@
 
 use core::marker::PhantomData;
 
+use super::super::members::Joined;
 use super::super::prefetch::Ahead;
 use super::super::record::Record;
+use super::super::ring::Found;
+use super::super::shared::Core;
 use super::super::{ReadError, Subscriber, Tag};
 use super::{At, Batch, Gating, record};
 
 impl Subscriber {
-    /// From now on, what is read by [`poll`](Self::poll) stays held until [`let_go`](Self::let_go).
-    pub(crate) fn hold_back(&mut self) {
-        self.cursor.holds = true;
+    /// One by which everything from `start` on stays held until [`let_go`](Self::let_go), also what is no record: who comes after it can
+    /// tell by its slot what was let go of.
+    pub(in crate::bus) fn holding(core: Core, joined: Joined, start: u64) -> Self {
+        let mut new = Self::at_floor(core, joined, start);
+        new.cursor.holds = true;
+        // An error comes again with the first read.
+        let _ = new.walk_to(start);
+        // Where it is now, a record begins: `start` may be inside one.
+        new.let_go(u64::MAX);
+        new
     }
 
     /// From now on its slot is the caller's, who gives it back when nothing is read any more. (No task may wait for a record.)
@@ -52,9 +62,15 @@ impl Subscriber {
         let Self { core, cursor, .. } = self;
         cursor.start = cursor.start.max(start);
         cursor.plain = cursor.plain.max(start);
-        if cursor.at.position < start {
+        while cursor.at.position < start {
+            let position = cursor.at.position;
+            let found = core.look(&mut cursor.window, position)?;
+            core.check_old(&cursor.window, position, found)?;
+            match found {
+                Found::Nothing => break,
+                Found::Record { next, .. } | Found::Skip { next } => cursor.at.position = next,
+            }
             cursor.at.near = 0;
-            cursor.reach(core)?;
         }
         Ok(())
     }

@@ -146,8 +146,7 @@ fn a_stamp_written_over_is_no_record() {
 fn what_is_held_back_is_held_until_it_is_let_go_of() {
     let bus = Bus::new(BusConfig::bytes(256)).unwrap();
     let mut publisher = bus.publisher().unwrap();
-    let mut subscriber = bus.subscribe(Start::Oldest).unwrap();
-    subscriber.hold_back();
+    let mut subscriber = bus.subscribe_holding(Start::Oldest).unwrap();
     publisher.send(TAG, &[]).unwrap();
     assert_eq!(subscriber.poll(9, |_| ()), Ok(1));
     assert_eq!(subscriber.poll(9, |_| ()), Ok(0));
@@ -171,8 +170,7 @@ fn what_is_held_back_is_held_until_it_is_let_go_of() {
 fn what_is_taken_is_looked_at_passed_over_and_handled_in_parts() {
     let bus = Bus::new(BusConfig::bytes(512)).unwrap();
     let mut publisher = bus.publisher().unwrap();
-    let mut subscriber = bus.subscribe(Start::Oldest).unwrap();
-    subscriber.hold_back();
+    let mut subscriber = bus.subscribe_holding(Start::Oldest).unwrap();
     for _ in 0..4 {
         publisher.send(TAG, &[]).unwrap();
     }
