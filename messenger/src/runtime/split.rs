@@ -63,9 +63,17 @@ fn join_pool(
     start: Start,
 ) -> Result<(Subscriber, Way), StartError> {
     let mut seat = shared.pool_seat(name).map_err(StartError::Shared)?;
+    let mut missed = None;
     loop {
         let oldest = seat.starts().map_err(StartError::Shared)?;
-        let mut subscriber = subscribe(shared, worker, oldest.map_or(start, Start::At))?;
+        let mut subscriber = match subscribe(shared, worker, oldest.map_or(start, Start::At)) {
+            // Others have handled that by now, perhaps; or else it is still the oldest.
+            Err(StartError::Missed { position, .. }) if missed != Some(position) => {
+                missed = Some(position);
+                continue;
+            }
+            joined => joined?,
+        };
         if seat.sit(&mut subscriber).map_err(StartError::Shared)? {
             return Ok((subscriber, Way::Shared(Mark::Pool(Box::new(seat)))));
         }

@@ -134,7 +134,9 @@ impl PoolSeat {
         let next = pool.next().map_err(|fault| self.error(fault))?;
         let own = (self.range.0 < self.range.1).then_some(self.range.0);
         let behind = pool.left_behind().into_iter().map(|(_, range)| range.0);
-        Ok(next.map(|next| behind.chain(own).fold(next, u64::min)))
+        let oldest = next.map(|next| behind.chain(own).fold(next, u64::min));
+        fault!("pool_found");
+        Ok(oldest)
     }
 
     /// Says which slot the member's subscriber has: what was held for the seat until now is not any more. The first of all says where the pool

@@ -587,6 +587,27 @@ fn who_is_stopped_at_any_store_of_a_turn_holds_up_nobody() {
     }
 }
 
+/// What it found to be left may be handled, and overwritten, before it has a subscriber.
+#[cfg(feature = "fault")]
+#[test]
+fn who_comes_while_others_go_on_misses_nothing() {
+    let place = Place::new(1 << 12, HOLD);
+    let first = place.start(1);
+    let mut slow = place.start_at(2, Some("pool_found:1:stop"));
+    let stat = format!("/proc/{}/stat", slow.child.id());
+    until("it stands still", || {
+        std::fs::read_to_string(&stat).unwrap().contains(") T ")
+    });
+    place.send(1..=300).join().unwrap();
+    place.wait(300);
+    slow.signal("-CONT");
+    assert_eq!(slow.line(), "runs");
+    stop(first);
+    place.send(301..=600).join().unwrap();
+    once(&place.wait(600), 600);
+    stop(slow);
+}
+
 /// What is written over in the entries of a pool, before a member comes or while it is at work, is an error, or else does no harm to anything
 /// but the order of the work.
 #[test]
