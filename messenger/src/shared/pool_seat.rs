@@ -204,7 +204,11 @@ impl PoolSeat {
                 continue;
             }
             fault!("seat_adopted");
-            let give_back = || entry.whose().store(0, Release);
+            // Others may have looked meanwhile, and have found that nobody has left anything.
+            let give_back = || {
+                entry.whose().store(0, Release);
+                desk.call(&pool);
+            };
             // Another may have had it in between.
             let Some((mut from, to)) = pool.owed(index).filter(|range| range.0 < end) else {
                 give_back();
@@ -447,6 +451,12 @@ impl Desk {
         }
     }
 
+    /// Has all members look who has left, and what is owed.
+    fn call(&self, pool: &PoolWords<'_>) {
+        pool.entry().left().fetch_add(1, Release);
+        self.core.rouse_all();
+    }
+
     /// Why a worker that is a pool can't be run alone, or be forgotten.
     pub(super) fn pool_runs(&self, pool: &PoolWords<'_>, worker: &str) -> SharedFault {
         let worker = worker.to_owned();
@@ -482,11 +492,9 @@ impl Drop for PoolSeat {
         }
         entry.whose().store(0, Release);
         if owes || !self.behind.is_empty() {
-            desk.words
-                .worker(&desk.parts, self.pool)
-                .left()
-                .fetch_add(1, Release);
-            desk.core.rouse_all();
+            if let Ok(pool) = self.pool() {
+                desk.call(&pool);
+            }
         }
     }
 }

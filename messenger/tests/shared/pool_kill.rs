@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 #[cfg(feature = "fault")]
-use messenger::shared::SharedBus;
+use messenger::{bus::Start, shared::SharedBus};
 
 use crate::kit::{Other, TAG, until};
 use crate::pool::{BATCH, HOLD, Place, stop};
@@ -326,34 +326,37 @@ fn who_stops_does_not_lose_what_a_dead_one_owed_beyond_the_stop() {
     stop(last);
 }
 
-/// One dies when it has handled something and let go of it, for all waited for that, and what it sent waits for room still.
+/// Starts one that is to die: it has handled the first job, whose answer waits for room, and has let go of it, for all waited for that; now it has the second
+/// in hand. Another, perhaps stopped at a point, has handled all the rest. Says how many there are.
+fn who_has_let_go(place: &mut Place, fault: Option<&str>) -> (Other, Other, u64) {
+    place.config.pause = Duration::from_millis(400);
+    place.config.answers = 1;
+    let dead = place.start(1);
+    place.send(1..=4).join().unwrap();
+    until("it has begun", || !place.log().is_empty());
+    (place.config.pause, place.config.answers) = (Duration::ZERO, 0);
+    let mut other = place.start_at(2, fault);
+    assert_eq!(other.line(), "runs");
+    let (mut publisher, mut sent) = (place.publisher(), 4);
+    let mut last = Instant::now();
+    while last.elapsed() < Duration::from_millis(20) {
+        if publisher.try_send(&crate::pool::job(sent + 1)).is_ok() {
+            sent += 1;
+            last = Instant::now();
+        }
+    }
+    assert!(!place.log().contains(&(2, 1)), "the test was too slow");
+    until("it has let go of the first", || {
+        place.log().contains(&(2, 1))
+    });
+    (dead, other, sent)
+}
+
 #[test]
 fn what_a_dead_one_let_go_of_is_given_again_or_said_to_be_missed() {
     for overwritten in [false, true] {
         let mut place = Place::new(1 << 12, HOLD);
-        place.config.pause = Duration::from_millis(400);
-        place.config.answers = 1;
-        let mut dead = place.start(1);
-        place.send(1..=4).join().unwrap();
-        until("it has begun", || !place.log().is_empty());
-        (place.config.pause, place.config.answers) = (Duration::ZERO, 0);
-        let mut other = place.start(2);
-        let (mut publisher, mut sent) = (place.publisher(), 4);
-        let mut send = || {
-            let is_sent = publisher.try_send(&crate::pool::job(sent + 1)).is_ok();
-            sent += u64::from(is_sent);
-            is_sent
-        };
-        let mut last = Instant::now();
-        while last.elapsed() < Duration::from_millis(20) {
-            if send() {
-                last = Instant::now();
-            }
-        }
-        assert!(!place.log().contains(&(2, 1)), "the test was too slow");
-        until("it has let go of the first", || {
-            place.log().contains(&(2, 1))
-        });
+        let (mut dead, mut other, mut sent) = who_has_let_go(&mut place, None);
         let pid = other.child.id();
         other.signal("-STOP");
         dead.kill();
@@ -363,7 +366,8 @@ fn what_a_dead_one_let_go_of_is_given_again_or_said_to_be_missed() {
             live.all(|it| it.pid == pid)
         });
         if overwritten {
-            until("there is room", &mut send);
+            sent += 1;
+            place.send(sent..=sent).join().unwrap();
         }
         other.signal("-CONT");
         let by = place.wait(sent);
@@ -381,4 +385,36 @@ fn what_a_dead_one_let_go_of_is_given_again_or_said_to_be_missed() {
             assert!(place.log().contains(&(1, 2)));
         }
     }
+}
+
+/// One finds no room for a subscriber to take over with, after others have looked in vain, and stands still: they look again.
+#[cfg(feature = "fault")]
+#[test]
+fn what_one_gives_back_is_taken_over_by_another() {
+    let mut place = Place::new(1 << 12, HOLD);
+    let (mut dead, first, sent) = who_has_let_go(&mut place, Some("seat_adopted:1:stop"));
+    let second = place.start(3);
+    second.halt();
+    dead.kill();
+    let stat = format!("/proc/{}/stat", first.child.id());
+    until("it has the seat", || {
+        std::fs::read_to_string(&stat).unwrap().contains(") T ")
+    });
+    let bus = place.bus.bus();
+    let none: Vec<_> = std::iter::from_fn(|| bus.observe(Start::Newest).ok()).collect();
+    second.signal("-CONT");
+    thread::sleep(Duration::from_millis(100));
+    until("it has given back the seat, and stands still", || {
+        first.signal("-CONT");
+        thread::sleep(Duration::from_millis(20));
+        first.halt();
+        let members = place.crew().members.unwrap();
+        members
+            .iter()
+            .any(|it| it.owes.is_some() && it.process.is_none())
+    });
+    drop(none);
+    place.wait(sent);
+    until("nothing is owed", || place.crew().lag == Some(0));
+    assert!(place.log().contains(&(2, 3)));
 }
