@@ -457,7 +457,7 @@ impl<'a> Entry<'a> {
         self.words.word(self.at + POOL_AT)
     }
 
-    /// Of a pool: changes when somebody has left it who may owe something.
+    /// Of a pool: changes when somebody has left it who may owe something, and when a member is about to leave a seat for another.
     pub(super) fn left(&self) -> &'a AtomicU64 {
         self.words.word(self.at + POOL_AT + 8)
     }

@@ -154,7 +154,16 @@ impl Desk {
                 _ => Company::Nobody,
             }
         };
-        pool.seats().map(of).max().unwrap_or(Company::Nobody)
+        loop {
+            let left = load_acquire(pool.entry().left());
+            let company = pool.seats().map(of).max();
+            let company = company.unwrap_or(Company::Nobody);
+            // Who moved from a seat that was not looked at yet to one that had been has said so in between, and before it left the first: whose
+            // being empty was loaded with Acquire, before this.
+            if company != Company::Nobody || load_acquire(pool.entry().left()) == left {
+                return company;
+            }
+        }
     }
 
     /// Whether a process is in `place` that lives. (Who settles for a dead one holds its place.)

@@ -16,6 +16,9 @@ use crate::bus::turns::{self, word_of};
 use crate::bus::{Bus, JoinError, ReadError, Start, Subscriber, Tag};
 use crate::sync::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
+#[cfg(all(test, not(miri), not(loom)))]
+mod tests;
+
 /// A seat in a pool of a shared bus, and what it has taken.
 pub(crate) struct PoolSeat {
     presence: Arc<Presence>,
@@ -261,6 +264,8 @@ impl PoolSeat {
             if let Some(joined) = held.and_then(|held| desk.core.take_over(held, HELD)) {
                 desk.core.leave(joined.slot);
             }
+            // Who finds nobody in the seat that is left finds by this that it has to look anew: `Desk::company`.
+            pool.entry().left().fetch_add(1, Release);
             self.leave(before.filter(|&before| before != slot));
             self.index = index;
             self.slot = Some(slot);
