@@ -223,9 +223,12 @@ impl PoolSeat {
             }
             // No other has the seat, so nobody else takes over what is held for it; and while this process lives it is not freed.
             let held = desk.slot_of(&entry).filter(|&slot| desk.is_held(slot));
-            let mut other = held.and_then(|slot| bus.take_over(slot, HELD, from));
+            // What it owes itself may be older than that, and stays held likewise.
+            let holds_it = subscriber.held().max(subscriber.start()) <= from;
+            let take_over = |slot| bus.take_over(slot, HELD, from);
+            let mut other = held.filter(|_| !holds_it).and_then(take_over);
             let mut missed = None;
-            if other.is_none() && subscriber.position() > from {
+            if other.is_none() && !holds_it {
                 // A member whose answers found no room has let go of something, or another has taken that slot. It may be there still; and
                 // the rest, which is held, stays so meanwhile.
                 let joined = match bus.subscribe_holding(Start::At(from)) {
@@ -272,7 +275,7 @@ impl PoolSeat {
             self.range = (from, to);
             self.end = to;
             self.said = entry.at().load(Acquire);
-            subscriber.pass_to(from);
+            subscriber.go_to(from);
             return match missed {
                 None => Ok(true),
                 Some((position, oldest)) => Err(Trouble::Missed { position, oldest }),

@@ -296,8 +296,8 @@ fn who_stops_does_not_lose_what_a_dead_one_owed_beyond_the_stop() {
     const JOBS: u64 = 300;
     let mut place = Place::new(1 << 12, HOLD);
     place.config.pause = Duration::from_millis(400);
-    let mut stopping = place.start(1);
     place.send(1..=6).join().unwrap();
+    let mut stopping = place.start(1);
     until("it has begun", || !place.log().is_empty());
     let mut stdin = stopping.child.stdin.take().unwrap();
     std::io::Write::write_all(&mut stdin, b"!").unwrap();
@@ -331,8 +331,8 @@ fn who_stops_does_not_lose_what_a_dead_one_owed_beyond_the_stop() {
 fn who_has_let_go(place: &mut Place, fault: Option<&str>) -> (Other, Other, u64) {
     place.config.pause = Duration::from_millis(400);
     place.config.answers = 1;
-    let dead = place.start(1);
     place.send(1..=4).join().unwrap();
+    let dead = place.start(1);
     until("it has begun", || !place.log().is_empty());
     (place.config.pause, place.config.answers) = (Duration::ZERO, 0);
     let mut other = place.start_at(2, fault);

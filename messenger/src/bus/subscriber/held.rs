@@ -45,12 +45,18 @@ impl Subscriber {
 
     /// Passes over what stands before `position`, the end of a record: all of it is finished. It stays held.
     pub(crate) fn pass_to(&mut self, position: u64) {
-        let at = &mut self.cursor.at;
-        if at.position < position {
-            at.position = position;
-            at.near = 0;
-            at.ahead = Ahead::from(position);
+        if self.cursor.at.position < position {
+            self.go_to(position);
         }
+    }
+
+    /// Goes on at `position`, the end of a record, before which all is finished; also back, as far as to what it holds.
+    pub(crate) fn go_to(&mut self, position: u64) {
+        let position = position.max(self.cursor.stored);
+        let at = &mut self.cursor.at;
+        at.position = position;
+        at.near = 0;
+        at.ahead = Ahead::from(position);
     }
 
     /// Passes over what begins before `start`, as far as it is finished; `start` may be anywhere, also inside a record. It stays held.

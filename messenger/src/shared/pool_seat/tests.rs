@@ -85,3 +85,67 @@ fn who_changes_seats_is_there_all_the_time() {
     assert_eq!(desk.company(&pool, except), Company::Holds);
     assert!(moved.get());
 }
+
+/// What it has handled, and whose answers wait for room, it owes until they are out.
+#[test]
+fn who_owes_something_holds_it_when_it_takes_over_what_is_newer() {
+    let bus = bus("older");
+    let (mut first, mut second) = (Member::new(&bus), Member::new(&bus));
+    assert_eq!(first.take(2), (0, 32));
+    assert_eq!(first.read(), 2);
+    assert_eq!(second.take(3), (32, 80));
+    let slots = bus.bus().stats().members;
+    drop(second);
+    assert_eq!(bus.bus().stats().members, slots);
+    assert!(first.move_on());
+    assert_eq!(bus.bus().stats().members, slots - 1);
+    assert_eq!((first.subscriber.held(), first.seat.range), (0, (32, 80)));
+    assert_eq!(first.read(), 3);
+    // It dies, in a way; who comes next is given all of it.
+    drop(first);
+    let mut next = Member::new(&bus);
+    assert_eq!(next.seat.range, (0, 32));
+    assert_eq!(next.read(), 2);
+    assert!(next.move_on());
+    assert_eq!(next.seat.range, (32, 80));
+    assert_eq!(next.read(), 3);
+}
+
+#[test]
+fn who_holds_what_is_older_goes_back_to_it() {
+    let bus = bus("back");
+    let (mut first, mut second) = (Member::new(&bus), Member::new(&bus));
+    assert_eq!(first.take(2), (0, 32));
+    assert_eq!(second.take(3), (32, 80));
+    assert_eq!(second.read(), 3);
+    second.seat.store(80);
+    let slot = second.subscriber.slot();
+    drop(first);
+    assert!(second.move_on());
+    assert_eq!(second.subscriber.slot(), slot);
+    let subscriber = &second.subscriber;
+    assert_eq!((subscriber.held(), subscriber.position()), (0, 0));
+    assert_eq!(second.read(), 2);
+    second.seat.store(32);
+    assert_eq!(second.take(3), (80, 128));
+    assert_eq!(second.read(), 3);
+    // Where that had been let go of, it takes over the other's slot.
+    let mut third = Member::new(&bus);
+    second.subscriber.let_go(128);
+    let mut publisher = bus.bus().publisher().unwrap();
+    let tag = Tag::new(SourceId::new(1), MessageId::new(1));
+    publisher.send(tag, &[]).unwrap();
+    publisher.send(tag, &[]).unwrap();
+    second.seat.store(128);
+    assert_eq!(third.take(1), (128, 144));
+    assert_eq!(second.take(1), (144, 160));
+    assert_eq!(second.read(), 1);
+    second.seat.store(160);
+    second.subscriber.let_go(160);
+    let held = third.subscriber.held();
+    drop(third);
+    assert!(second.move_on());
+    assert_ne!(second.subscriber.slot(), slot);
+    assert_eq!(second.subscriber.held(), held);
+    assert_eq!(second.read(), 1);
+}
