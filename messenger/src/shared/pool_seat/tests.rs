@@ -2,18 +2,19 @@
 
 use std::cell::{Cell, RefCell};
 
-use super::{Company, PoolSeat, Start, Subscriber, Took};
+use super::{Company, PoolSeat, Start, Subscriber, Took, Trouble};
 use crate::bus::{MessageId, SourceId, Tag};
 use crate::shared::SharedBus;
+
+const TAG: Tag = Tag::new(SourceId::new(1), MessageId::new(1));
 
 /// A bus with eight records of 16 bytes.
 fn bus(name: &str) -> SharedBus {
     let name = format!("test-{}-{name}", std::process::id());
     let bus = SharedBus::create(&name, 1 << 12).unwrap();
     let mut publisher = bus.bus().publisher().unwrap();
-    let tag = Tag::new(SourceId::new(1), MessageId::new(1));
     for _ in 0..8 {
-        publisher.send(tag, &[]).unwrap();
+        publisher.send(TAG, &[]).unwrap();
     }
     bus
 }
@@ -59,9 +60,26 @@ impl<'a> Member<'a> {
         self.subscriber.poll_before(end, |_| true).unwrap()
     }
 
-    fn move_on(&mut self) -> bool {
+    /// `Err`: from where on up to where something is missing.
+    fn try_move_on(&mut self) -> Result<bool, (u64, u64)> {
         let moved = { &mut self.seat }.move_on(self.bus.bus(), &mut self.subscriber, u64::MAX);
-        moved.ok().unwrap()
+        moved.map_err(|trouble| match trouble {
+            Trouble::Missed { position, oldest } => (position, oldest),
+            Trouble::Shared(error) => panic!("{error}"),
+            Trouble::Read(error) => panic!("{error}"),
+        })
+    }
+
+    fn move_on(&mut self) -> bool {
+        self.try_move_on().unwrap()
+    }
+
+    /// Takes so many records, and is done with them.
+    fn does(&mut self, most: usize) {
+        let (_, end) = self.take(most);
+        self.read();
+        self.seat.store(end);
+        self.subscriber.let_go(end);
     }
 }
 
@@ -133,9 +151,8 @@ fn who_holds_what_is_older_goes_back_to_it() {
     let mut third = Member::new(&bus);
     second.subscriber.let_go(128);
     let mut publisher = bus.bus().publisher().unwrap();
-    let tag = Tag::new(SourceId::new(1), MessageId::new(1));
-    publisher.send(tag, &[]).unwrap();
-    publisher.send(tag, &[]).unwrap();
+    publisher.send(TAG, &[]).unwrap();
+    publisher.send(TAG, &[]).unwrap();
     second.seat.store(128);
     assert_eq!(third.take(1), (128, 144));
     assert_eq!(second.take(1), (144, 160));
@@ -148,4 +165,60 @@ fn who_holds_what_is_older_goes_back_to_it() {
     assert_ne!(second.subscriber.slot(), slot);
     assert_eq!(second.subscriber.held(), held);
     assert_eq!(second.read(), 1);
+}
+
+/// What is let go of of what is owed is told by the slot; so nothing else is let go of.
+#[test]
+fn what_is_owed_is_held_from_its_beginning_if_that_is_no_record() {
+    let bus = bus("skip");
+    let (mut first, mut second) = (Member::new(&bus), Member::new(&bus));
+    first.does(8);
+    let mut publisher = bus.bus().publisher().unwrap();
+    drop(publisher.try_claim(TAG, 0).unwrap());
+    for _ in 0..3 {
+        publisher.send(TAG, &[]).unwrap();
+    }
+    assert_eq!(first.take(1), (128, 160));
+    second.does(1);
+    drop(first);
+    assert!(second.move_on());
+    assert_eq!(
+        (second.subscriber.held(), second.seat.range),
+        (128, (128, 160))
+    );
+    drop(second);
+    let mut third = Member::new(&bus);
+    assert_eq!(
+        (third.subscriber.held(), third.seat.range),
+        (128, (128, 160))
+    );
+    assert_eq!(third.read(), 1);
+}
+
+#[test]
+fn of_what_is_owed_all_is_kept_that_is_retained() {
+    for gone in [48, 80] {
+        let bus = bus(&format!("gone-{gone}"));
+        let (mut first, mut second) = (Member::new(&bus), Member::new(&bus));
+        assert_eq!(first.take(5), (0, 80));
+        assert_eq!(first.read(), 5);
+        second.does(3);
+        // Its answers wait for room, and all wait for it.
+        first.subscriber.let_go(gone);
+        let mut publisher = bus.bus().publisher().unwrap();
+        while publisher.try_send(TAG, &[]).is_ok() {}
+        drop(first);
+        let Err((position, oldest)) = second.try_move_on() else {
+            panic!("nothing was said to be missing");
+        };
+        assert_eq!((position, oldest), (0, gone));
+        if gone < 80 {
+            assert_eq!(second.seat.range, (48, 80));
+            assert_eq!(second.read(), 2);
+            second.seat.store(80);
+        }
+        assert!(!second.move_on());
+        assert!(second.take(1).0 >= 128);
+        second.read();
+    }
 }
