@@ -4,8 +4,9 @@
 //! by which it is known that it is written. The first one that comes, when nobody is there, opens it alone before, and settles what was left; the last one
 //! closes it. Who comes or leaves keeps the others from doing so meanwhile: that is the bus's affair (`shared/presence.rs`).
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -83,25 +84,28 @@ impl Share {
     ) -> Result<Self, OpenFault> {
         let system = OpenFault::tried;
         let begun = Instant::now();
-        let settled = loop {
-            match settled(dir, &config, members, create) {
+        let ready = loop {
+            let ready = settled(dir, &config, members, create).and_then(|settled| {
+                // So that it can be found from any other directory.
+                let dir = dir.canonicalize().map_err(system("find the directory"))?;
+                let page = lock_page(&dir)?;
+                FileExt::unlock(settled.lock.file()).map_err(system("unlock the journal"))?;
+                share_lock(&dir, &settled.lock, &page)?;
+                Ok((settled, dir, page))
+            });
+            match ready {
                 // One that has died has lost its place on the bus, and not yet all its locks.
                 Err(OpenFault::InUse) if create == Create::No && begun.elapsed() < DYING => {}
-                settled => break settled?,
+                ready => break ready?,
             }
         };
+        let (settled, dir, page) = ready;
         let Settled {
             mut store,
             lock,
             manifest,
             recovery,
         } = settled;
-        // So that it can be found from any other directory.
-        let dir = dir.canonicalize().map_err(system("find the directory"))?;
-        let page = lock_page(&dir)?;
-        // Not in one step: who gets in between has it alone, and this one has not.
-        FileExt::unlock(lock.file()).map_err(system("unlock the journal"))?;
-        lock_by(lock.file(), FileExt::try_lock_shared)?;
         let control = control_of(&dir, &store, members)?;
         store.join(control, owner);
         Ok(Self {
@@ -304,6 +308,26 @@ fn lock_page(dir: &Path) -> Result<Locked, OpenFault> {
     Ok(Locked::over(page))
 }
 
+/// Takes the lock as all have it, after it was had alone, and let go of with the words in `page`.
+///
+/// Not in one step: who gets in between has it alone, settles everything anew, and makes other words. Then these are nobody's.
+fn share_lock(dir: &Path, lock: &Locked, page: &Locked) -> Result<(), OpenFault> {
+    lock_by(lock.file(), FileExt::try_lock_shared)?;
+    // From here on nobody has it alone, and the words stay those that are there.
+    let looked = page.file().metadata().and_then(|page| {
+        match fs::metadata(dir.join(CONTROL)) {
+            Ok(named) => Ok((page.dev(), page.ino()) == (named.dev(), named.ino())),
+            // Repaired meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    });
+    match looked.map_err(OpenFault::tried("look at the shared words"))? {
+        true => Ok(()),
+        false => Err(OpenFault::InUse),
+    }
+}
+
 fn control_of(dir: &Path, store: &Store, members: usize) -> Result<Control, OpenFault> {
     let control = Control::join(dir, &store.identity, members, true);
     let control = control.map_err(OpenFault::tried("map the shared words"))?;
@@ -323,4 +347,39 @@ fn stale() -> OpenFault {
 
 fn another() -> OpenFault {
     invalid("another journal has come in its place; bring the bus's own back, or remove the bus")
+}
+
+#[cfg(all(test, not(miri)))]
+mod tests {
+    use super::super::testing::TempDir;
+    use super::*;
+
+    #[test]
+    fn one_who_was_overtaken_between_the_locks_has_no_part_in_it() {
+        let dir = TempDir::new();
+        let config = JournalConfig::new().segment_bytes(4096);
+        let settle = || {
+            let settled = settled(&dir, &config, 4, Create::May).unwrap();
+            let page = lock_page(&dir).unwrap();
+            FileExt::unlock(settled.lock.file()).unwrap();
+            (settled, page)
+        };
+        let is_in_use = |(settled, page): &(Settled, Locked)| {
+            matches!(share_lock(&dir, &settled.lock, page), Err(OpenFault::InUse))
+        };
+        let overtaken = settle();
+        let other = Share::create(&dir, config, 4, 1).unwrap();
+        assert!(is_in_use(&overtaken));
+        drop((overtaken, other));
+        // Also by one who has left again, and by a repair, which leaves no words.
+        let overtaken = settle();
+        drop(Share::create(&dir, config, 4, 1).unwrap());
+        assert!(is_in_use(&overtaken));
+        drop(overtaken);
+        let overtaken = settle();
+        fs::remove_file(dir.join(CONTROL)).unwrap();
+        assert!(is_in_use(&overtaken));
+        drop(overtaken);
+        assert!(!is_in_use(&settle()));
+    }
 }

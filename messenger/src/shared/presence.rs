@@ -211,8 +211,10 @@ impl Presence {
             return Err(SharedError::new(path, SharedFault::Join(full)));
         };
         // From here on others find it, whole.
-        if !link(&file)? {
-            return Ok(None);
+        let linked = link(&file);
+        if !matches!(linked, Ok(true)) {
+            core.leave(own);
+            return linked.map(|_| None);
         }
         fault!("linked");
         let presence = Self::begin(
