@@ -91,7 +91,7 @@ pub(super) fn look_at<T>(
             Err(e) => return Err(system(e)),
         };
         let opened = file.metadata().map_err(system)?;
-        if !matches!(find(&house, (opened.dev(), opened.ino())), Known::Not) {
+        if is_known(&house, (opened.dev(), opened.ino())) {
             core::mem::forget(file);
             continue;
         }
@@ -107,11 +107,18 @@ pub(super) enum Known {
     Leaving,
 }
 
+/// What it has to do with the one in `identity`. A presence that is found is dropped after the house is let go of: it may be the last one, and
+/// takes the house itself as it leaves.
 pub(super) fn find(house: &House, identity: Identity) -> Known {
     match house.iter().find(|(known, _)| *known == identity) {
         None => Known::Not,
         Some((_, presence)) => presence.upgrade().map_or(Known::Leaving, Known::Here),
     }
+}
+
+/// Whether it has the one in `identity` open.
+pub(super) fn is_known(house: &House, identity: Identity) -> bool {
+    house.iter().any(|(known, _)| *known == identity)
 }
 
 /// Whether `path` is a name of this file.

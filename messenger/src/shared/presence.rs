@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::desk::{self, Desk, Stand};
 use super::ear::{Ear, Identity};
 use super::error::{SharedError, SharedFault};
-use super::house::{Access, House, Known, find, hold_house, house, is_named, open_file};
+use super::house::{Access, House, Known, find, hold_house, house, is_known, is_named, open_file};
 use super::layout::{Entry, Header, Parts, Place, Words};
 use super::lock;
 use super::options::SharedOptions;
@@ -84,7 +84,10 @@ impl Presence {
         match find(&house, identity) {
             Known::Here(presence) => {
                 let home = presence.desk().journal.as_ref().map(Share::home);
-                is_there(options, home.as_ref()).map_err(error)?;
+                let there = is_there(options, home.as_ref());
+                // Before the presence may go, which takes the house.
+                drop(house);
+                there.map_err(error)?;
                 return Ok(Attempt::Done(presence));
             }
             Known::Leaving => return Ok(Attempt::Moved),
@@ -103,7 +106,7 @@ impl Presence {
             Err(e) => return Err(system("looking at its file", e)),
         };
         if (meta.dev(), meta.ino()) != identity {
-            if !matches!(find(&house, (meta.dev(), meta.ino())), Known::Not) {
+            if is_known(&house, (meta.dev(), meta.ino())) {
                 // It was replaced between the two looks by one that is open here: closing it would give up the locks there.
                 core::mem::forget(file);
             }

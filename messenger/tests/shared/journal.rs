@@ -2,6 +2,9 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::time::Duration;
 
 use messenger::bus::{ClaimError, MessageId, ObserveError, SourceId, Start, Tag, WaitStrategy};
@@ -294,6 +297,43 @@ fn a_bus_lies_where_it_was_made() {
         matches!(error.fault(), SharedFault::Storage { journal: None }),
         "{error}"
     );
+}
+
+/// Who is refused has had a hold on the bus for a moment, perhaps the last one.
+#[test]
+fn one_is_refused_while_the_last_one_leaves() {
+    let name = fresh();
+    let (dir, other) = (Dir::new(&name), Dir::new(&format!("{name}-b")));
+    let (done, is_done) = std::sync::mpsc::channel();
+    let (here, refused) = (dir.options(), other.options());
+    let refusals = Arc::new(AtomicU32::new(0));
+    let seen = Arc::clone(&refusals);
+    let (ours, theirs) = (name.clone(), name);
+    std::thread::spawn(move || {
+        for _ in 0..60 {
+            let bus = here.open_or_create(&ours).unwrap();
+            let before = seen.load(Relaxed);
+            until("somebody is refused", || seen.load(Relaxed) > before);
+            drop(bus);
+        }
+        done.send(()).unwrap();
+    });
+    let over = Arc::new(AtomicBool::new(false));
+    for _ in 0..2 {
+        let (refused, theirs) = (refused.clone(), theirs.clone());
+        let (over, refusals) = (over.clone(), refusals.clone());
+        std::thread::spawn(move || {
+            while !over.load(Relaxed) {
+                let error = refused.open(&theirs).unwrap_err();
+                if matches!(error.fault(), SharedFault::Storage { .. }) {
+                    refusals.fetch_add(1, Relaxed);
+                }
+            }
+        });
+    }
+    let waited = is_done.recv_timeout(Duration::from_secs(60));
+    over.store(true, Relaxed);
+    waited.expect("nobody is stuck");
 }
 
 #[test]
