@@ -269,8 +269,13 @@ impl Journal {
     ///
     /// [`CursorError`]: the name won't do, somebody holds it, or its file can't be used.
     pub fn cursor(&self, name: &str) -> Result<Cursor, CursorError> {
+        self.cursor_from(name, self.oldest())
+    }
+
+    /// As [`cursor`](Self::cursor); if it is new it says `first`.
+    pub(crate) fn cursor_from(&self, name: &str, first: u64) -> Result<Cursor, CursorError> {
         match &self.inner.dir {
-            Some(dir) => Cursor::open(dir, self.store().identity.id, name, self.oldest()),
+            Some(dir) => Cursor::open(dir, self.store().identity.id, name, first),
             None => Err(CursorError::Io {
                 name: name.into(),
                 what: "open",

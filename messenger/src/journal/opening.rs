@@ -17,6 +17,7 @@ use fs4::FileExt;
 
 use super::config::{JournalConfig, SyncPolicy};
 use super::control::{Control, Left, WORDS_AT};
+use super::cursor;
 use super::error::OpenFault;
 use super::files::{self, LOCK, Locked, SCHEMA};
 use super::handle::{Held, Inner, Journal, Life};
@@ -240,6 +241,8 @@ pub(super) fn settled(
     }
     let left = left.or(closed_at.map(Left::closed));
     let recovery = recover(&store, path, left.as_ref(), closed_at, fresh)?;
+    let set_back = cursor::set_back(path, store.identity.id, recovery.tail);
+    set_back.map_err(|error| system("set back a cursor")(io::Error::other(error)))?;
     let bases = store.bases().map_err(system("list the segments"))?;
     let floor = bases.first().copied().unwrap_or(0);
     store.set_oldest(floor);

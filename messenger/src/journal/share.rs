@@ -164,6 +164,11 @@ impl Share {
         })
     }
 
+    /// Where it ended when it was opened.
+    pub(crate) fn opened_at(&self) -> u64 {
+        self.recovery.tail
+    }
+
     /// What other processes are to know of it.
     pub(crate) fn home(&self) -> Home {
         Home {

@@ -1,6 +1,9 @@
 //! Where a worker says up to where it has handled everything, for who runs it next.
 
 #[cfg(all(feature = "shared", target_os = "linux"))]
+use core::time::Duration;
+
+#[cfg(all(feature = "shared", target_os = "linux"))]
 use super::failure::FailureKind;
 #[cfg(all(feature = "shared", target_os = "linux"))]
 use super::start_error::StartError;
@@ -36,6 +39,10 @@ pub(crate) struct Both {
     next: (u64, u64),
 }
 
+/// How long a worker that ends waits until what it has sent is synced: another's claim may stand before that, and not be finished.
+#[cfg(all(feature = "shared", target_os = "linux"))]
+const PATIENCE: Duration = Duration::from_millis(500);
+
 #[cfg(all(feature = "shared", target_os = "linux"))]
 impl Both {
     pub(super) fn new(seat: Seat, cursor: Cursor, journal: Journal) -> Self {
@@ -48,11 +55,12 @@ impl Both {
         }
     }
 
-    /// As [`Seat::sit`], of a worker whose subscriber begins where it has got; and the cursor says so, if it said nothing before.
+    /// As [`Seat::sit`], of a worker whose subscriber begins where it has got. What it has sent until now, in whatever process, need not be
+    /// synced, so the cursor does not say so yet.
     pub(super) fn sit(&mut self, subscriber: &Subscriber) -> Result<(), StartError> {
         self.seat.sit(subscriber).map_err(StartError::Shared)?;
-        self.next = (subscriber.start(), 0);
-        self.store(subscriber.start()).map_err(StartError::Cursor)
+        self.next = (subscriber.start(), self.journal.bus().tail());
+        Ok(())
     }
 
     fn store(&mut self, position: u64) -> Result<(), CursorError> {
@@ -68,11 +76,17 @@ impl Both {
         self.cursor.store(reached)
     }
 
-    /// The worker ends at `position`.
+    /// The worker ends at `position`. If not all that it has sent can be synced now, the cursor stays behind.
     pub(super) fn end(&mut self, position: u64) -> Result<(), FailureKind> {
-        let synced = self.journal.sync();
-        synced.map_err(|error| FailureKind::Returned(error.into()))?;
-        let kept = self.cursor.store(position);
+        let sent = self.journal.bus().tail();
+        let synced = match sent.checked_sub(1) {
+            Some(last) => self.journal.wait_synced(last, Some(PATIENCE)),
+            None => Ok(true),
+        };
+        let kept = match synced.map_err(|error| FailureKind::Returned(error.into()))? {
+            true => self.cursor.store(position),
+            false => Ok(()),
+        };
         let kept = kept.and_then(|()| self.cursor.sync());
         kept.map_err(FailureKind::Cursor)
     }

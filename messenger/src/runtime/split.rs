@@ -20,40 +20,45 @@ pub(super) fn join(
     if worker.options.pool {
         return join_pool(shared, (&name, worker), start);
     }
-    let seat = shared.seat(&name).map_err(StartError::Shared)?;
-    let (mut mark, reached) = match shared.journal() {
-        None => {
-            let reached = seat.position();
-            (Mark::Seat(seat), reached)
-        }
-        Some(journal) => with_cursor(seat, journal, &name)?,
+    let mut seat = shared.seat(&name).map_err(StartError::Shared)?;
+    let Some(journal) = shared.journal() else {
+        let start = seat.position().map_or(start, Start::At);
+        let subscriber = subscribe(shared, worker, start)?;
+        seat.sit(&subscriber).map_err(StartError::Shared)?;
+        return Ok((subscriber, Way::Shared(Mark::Seat(seat))));
     };
-    let start = reached.map_or(start, Start::At);
+    let start = reached(&seat, journal, &name)?.map_or(start, Start::At);
     let subscriber = subscribe(shared, worker, start)?;
-    match &mut mark {
-        Mark::Seat(seat) => seat.sit(&subscriber).map_err(StartError::Shared)?,
-        Mark::Both(both) => both.sit(&subscriber)?,
-        Mark::Cursor(_) | Mark::Pool(_) => unreachable!("neither is made here"),
-    }
-    Ok((subscriber, Way::Shared(mark)))
+    let both = with_cursor(seat, journal, &name, &subscriber)?;
+    Ok((subscriber, Way::Shared(Mark::Both(Box::new(both)))))
 }
 
-/// On a bus whose records lie in a journal: where the worker had got, which survives the bus's file.
+/// Where the worker had got, by its seat and by the cursor, which survives the bus's file.
+fn reached(seat: &Seat, journal: &Journal, name: &str) -> Result<Option<u64>, StartError> {
+    let known = journal.cursors().map_err(StartError::Cursor)?;
+    let known = known.iter().find(|cursor| cursor.name == name);
+    // The bus's file may be a new one; and it knows what the journal is told later. Who has written over them may say what is not there yet.
+    let reached = seat.position().max(known.map(|cursor| cursor.position));
+    Ok(reached.map(|position| position.min(journal.bus().tail())))
+}
+
+/// On a bus whose records lie in a journal: says where the worker has got there, too.
 fn with_cursor(
     seat: Seat,
     journal: &Journal,
     name: &str,
-) -> Result<(Mark, Option<u64>), StartError> {
-    let known = journal.cursors().map_err(StartError::Cursor)?;
-    let known = known.iter().any(|cursor| cursor.name == name);
-    let cursor = journal.cursor(name).map_err(StartError::Cursor)?;
-    let said = known.then_some(cursor.position());
-    // The bus's file may be a new one; and it knows what the journal is told later. After a loss of power the journal may end before
-    // either.
-    let reached = seat.position().max(said);
-    let reached = reached.map(|position| position.min(journal.bus().tail()));
-    let both = Both::new(seat, cursor, journal.clone());
-    Ok((Mark::Both(Box::new(both)), reached))
+    subscriber: &Subscriber,
+) -> Result<Both, StartError> {
+    // One that is made says where the worker begins that has never run. Not before it has a subscriber: the next one to start goes by it.
+    // (Somebody has removed that of one that has: what it sent need not be synced, so it is as if it began anew.)
+    let first = match seat.position() {
+        None => subscriber.start(),
+        Some(_) => journal.oldest(),
+    };
+    let cursor = journal.cursor_from(name, first);
+    let mut both = Both::new(seat, cursor.map_err(StartError::Cursor)?, journal.clone());
+    both.sit(subscriber)?;
+    Ok(both)
 }
 
 /// The same of one who runs a worker together with others: where nobody has taken anything yet, or a dead one owes something.

@@ -10,15 +10,17 @@ use super::desk::{self, Desk, Stand};
 use super::ear::{Ear, Identity};
 use super::error::{SharedError, SharedFault};
 use super::house::{Access, House, Known, find, hold_house, house, is_known, is_named, open_file};
-use super::layout::{Entry, Header, Parts, Place, Words};
+use super::layout::{Entry, Header, Kind, Parts, Place, Words};
 use super::lock;
 use super::options::SharedOptions;
 use super::process::Process;
+use super::seat::NONE;
 use super::watcher::Watcher;
 use crate::bus::processes::{self, Core};
 use crate::journal::{Home, Share, Sharing};
 use crate::memory::Region;
-use crate::sync::Ordering::{Acquire, Relaxed};
+use crate::sync::AtomicU64;
+use crate::sync::Ordering::{Acquire, Relaxed, Release};
 
 /// How often a process that finds no place looks again, a millisecond apart: the dead may be about to be found.
 const LOOKS: usize = 200;
@@ -158,6 +160,9 @@ impl Presence {
             share.map_err(|e| error(SharedFault::Journal(e)))
         });
         let journal = journal.transpose()?;
+        if let Some(journal) = journal.as_ref().filter(|_| is_stale) {
+            set_back_workers(&words, &parts, journal.opened_at());
+        }
         drop(door);
         let core = match &journal {
             Some(journal) => journal.core(),
@@ -272,6 +277,31 @@ fn attach(core: &Core, journal: Option<&Share>, path: &Path) -> Result<Option<us
         }
     }
     Ok(Some(own))
+}
+
+/// Has no worker be further than `tail`, where the journal ends: it may have been repaired, or have lost what was not synced, since the words
+/// were written, and what comes next gets those positions. Nobody uses the bus, and the caller holds the door.
+fn set_back_workers(words: &Words, parts: &Parts, tail: u64) {
+    let set_back = |word: &AtomicU64| {
+        let position = word.load(Relaxed);
+        if position != NONE && position > tail {
+            word.store(tail, Release);
+        }
+    };
+    for index in 0..parts.sizes.workers {
+        let entry = words.worker(parts, index);
+        match entry.kind() {
+            Kind::Free => continue,
+            Kind::Worker | Kind::Pool => {}
+            Kind::Seat => {
+                for cell in entry.turns().cells {
+                    set_back(cell.from);
+                    set_back(cell.to);
+                }
+            }
+        }
+        set_back(entry.at());
+    }
 }
 
 /// The number under which stale things are settled: that of no place.

@@ -282,3 +282,26 @@ fn a_reader_follows_what_another_process_writes_over_many_segments() {
     assert!(other.wait().unwrap().success());
     assert_eq!(reader.next().unwrap(), None);
 }
+
+#[test]
+fn a_cursor_says_no_more_than_the_journal_has() {
+    let dir = Dir::new("set-back");
+    let journal = dir.open(small());
+    journal
+        .bus()
+        .publisher()
+        .unwrap()
+        .send(tag(1), b"one")
+        .unwrap();
+    let tail = journal.bus().tail();
+    for (name, position) in [("before", 0), ("at", tail), ("beyond", tail + 4096)] {
+        journal.cursor(name).unwrap().store(position).unwrap();
+    }
+    journal.close().unwrap();
+    // As if it had lost its end: the next records get the positions of those.
+    let journal = dir.open(small());
+    let ended = journal.recovery().tail;
+    let said = journal.cursors().unwrap();
+    let said: Vec<_> = said.iter().map(|it| (&*it.name, it.position)).collect();
+    assert_eq!(said, [("at", tail), ("before", 0), ("beyond", ended)]);
+}

@@ -15,6 +15,8 @@ use messenger::{
 
 use crate::kit::{Other, fresh, say, until, wait_for_a_byte};
 
+mod kept;
+
 /// What is to be doubled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Message)]
 #[message(id = 1, codec = zero_copy)]

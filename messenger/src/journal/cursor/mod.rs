@@ -32,6 +32,7 @@ const LONGEST_NAME: usize = 128;
 /// It says where its reader goes on. That is usually further and further on, but it may be moved back: who wants to read last
 /// Tuesday once more stores the position where it began. A journal that keeps what its cursors have yet to pass keeps
 /// from then on what comes after the earlier position, and does not bring back what it has let go before.
+/// One that says more than the journal has when that is opened for writing, since it has lost its end, is set back to it.
 ///
 /// ```
 /// use messenger::bus::{MessageId, SourceId, Start, Tag};
@@ -271,6 +272,25 @@ pub(crate) fn info(dir: &Path, name: &str) -> Result<CursorInfo, CursorError> {
         position: found.slot.position,
         time: time(found.slot.nanos),
     })
+}
+
+/// Has no cursor of the journal `id` in `dir` say more than `tail`, where that ends: what it would say is handled is not there any more, and is
+/// to be another record's place. But for those that can't be read, which is told to who opens them, and those that somebody holds.
+pub(super) fn set_back(dir: &Path, id: [u8; 16], tail: u64) -> Result<(), CursorError> {
+    for name in names(dir)? {
+        if !info(dir, &name).is_ok_and(|cursor| cursor.position > tail) {
+            continue;
+        }
+        match Cursor::open(dir, id, &name, tail) {
+            Ok(mut cursor) => {
+                cursor.store(tail)?;
+                cursor.sync()?;
+            }
+            Err(CursorError::Held { .. } | CursorError::OtherJournal { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Removes the cursor `name` of the journal in `dir`, which nobody holds. It may be damaged.
