@@ -28,6 +28,11 @@ pub(super) enum Turn {
     Walking,
 }
 
+/// That what is written is going to be flushed soon.
+const SYNCS: u64 = 1;
+/// That, and that all names of segments which were made before are flushed.
+const NAMES_FLUSHED: u64 = 2;
+
 impl Control {
     fn turn(&self, turn: Turn) -> &AtomicU64 {
         self.word(match turn {
@@ -129,9 +134,25 @@ impl Control {
         self.word(control::SYNCS_AT).load(SeqCst) != 0
     }
 
-    /// Says whether it is. Gives what was said before.
+    /// Says whether it is, where nobody else uses the words yet: from the start, or not at all. Gives what was said before.
     pub(super) fn set_syncs(&self, syncs: bool) -> bool {
-        self.word(control::SYNCS_AT).swap(syncs.into(), SeqCst) != 0
+        let said = if syncs { NAMES_FLUSHED } else { 0 };
+        self.word(control::SYNCS_AT).swap(said, SeqCst) != 0
+    }
+
+    /// From now on it is.
+    pub(super) fn begin_syncing(&self) {
+        fetch_max(self.word(control::SYNCS_AT), SYNCS, SeqCst);
+    }
+
+    /// Whether the names of those segments are flushed, too, that were made before.
+    pub(super) fn are_names_flushed(&self) -> bool {
+        self.word(control::SYNCS_AT).load(SeqCst) == NAMES_FLUSHED
+    }
+
+    /// They are.
+    pub(super) fn names_flushed(&self) {
+        fetch_max(self.word(control::SYNCS_AT), NAMES_FLUSHED, SeqCst);
     }
 
     /// Why a flush has failed, if one has. What it was to take may be lost though a later one succeeds, so there is none.

@@ -426,9 +426,12 @@ impl Store {
 
     /// From now on what is written is going to be flushed soon: so segments are flushed, and their names, before they are used.
     pub(super) fn begin_syncing(&self) -> io::Result<()> {
-        if let (Place::Files { dir, .. }, false) = (&self.place, self.control.set_syncs(true)) {
-            // The names of the segments made so far. Who names one after this finds that it is to flush the name itself.
+        if let (Place::Files { dir, .. }, false) = (&self.place, self.control.are_names_flushed()) {
+            self.control.begin_syncing();
+            // The names of the segments made so far. Who names one after this finds that it is to flush the name itself. Whoever else has
+            // begun to may have died there.
             sync_dir(dir)?;
+            self.control.names_flushed();
         }
         Ok(())
     }
@@ -569,4 +572,31 @@ pub(super) fn now_nanos() -> u64 {
     }
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |t| u64::try_from(t.as_nanos()).unwrap_or(u64::MAX))
+}
+
+#[cfg(all(test, not(miri)))]
+mod tests {
+    use super::super::testing::TempDir;
+    use super::*;
+
+    #[test]
+    fn names_are_flushed_when_somebody_has_done_it() {
+        let dir = TempDir::new();
+        let identity = Identity {
+            id: [7; 16],
+            segment_bytes: 4096,
+            salt: 1,
+        };
+        let gone = dir.join("gone");
+        let store = Store::new(Some((&gone, true)), identity, 1 << 20, 1, false).unwrap();
+        // Who has begun, and died there, or was refused, has not done it.
+        for _ in 0..2 {
+            assert!(store.begin_syncing().is_err());
+            assert!(store.control.syncs());
+        }
+        fs::create_dir(&gone).unwrap();
+        store.begin_syncing().unwrap();
+        fs::remove_dir(&gone).unwrap();
+        store.begin_syncing().unwrap();
+    }
 }
