@@ -6,6 +6,14 @@ pub(crate) fn crc32c(bytes: &[u8]) -> u32 {
     crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, bytes) as u32
 }
 
+/// Of the bytes of `parts`, one after the other.
+#[cfg(all(feature = "shared", target_os = "linux"))]
+pub(crate) fn crc32c_of(parts: [&[u8]; 2]) -> u32 {
+    let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi);
+    parts.iter().for_each(|part| digest.update(part));
+    digest.finalize() as u32
+}
+
 #[cfg(test)]
 mod tests {
     use super::crc32c;
@@ -37,6 +45,11 @@ mod tests {
             for len in (0..longest).step_by(1 + from) {
                 let part = &bytes[from..from + len];
                 assert_eq!(crc32c(part), by_definition(part), "{len} bytes from {from}");
+                #[cfg(all(feature = "shared", target_os = "linux"))]
+                {
+                    let (first, second) = part.split_at(len.min(8));
+                    assert_eq!(super::crc32c_of([first, second]), crc32c(part));
+                }
             }
         }
     }

@@ -160,8 +160,15 @@ impl Format {
         self.lap - bytes + 1
     }
 
+    /// On a bus that is kept: whether a stamp at `position` is that of a record with this checksum.
+    #[inline]
+    pub(crate) fn fits(&self, position: u64, stamp: u64, checksum: u32) -> bool {
+        let state = self.state(position, stamp);
+        let plain = (position | state) ^ self.salt ^ Self::inverted(state);
+        stamp == plain ^ Self::mixed(checksum)
+    }
+
     /// How many bytes of a finished record, from its second word on, its checksum covers.
-    #[cfg(not(loom))]
     pub(crate) fn covered(state: u64, meta: u64) -> u64 {
         if state == State::Padding as u64 {
             0

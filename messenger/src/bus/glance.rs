@@ -4,9 +4,10 @@
 //!
 //! All loads are relaxed, and fences order them: it is what may be done in memory that is mapped for reading only.
 
+use super::format::Format;
 use super::layout::POSITION;
 use super::order;
-use super::ring::{Found, LAST, Memory, Ring, Uncovered};
+use super::ring::{Found, LAST, META, Memory, Ring, Uncovered};
 use super::{Lost, ReadError};
 use crate::sync::Ordering::Relaxed;
 
@@ -21,13 +22,15 @@ pub(crate) enum Missed {
 
 impl<M: Memory> Ring<M> {
     /// Looks at `position`, a record boundary, which nothing keeps from being overwritten. Of a record `copy` takes the payload's so
-    /// many bytes, by relaxed loads; they are its own if this says that a record was found, and else worth nothing.
+    /// many bytes, by relaxed loads; they are its own if this says that a record was found, and else worth nothing. On a bus that is kept
+    /// it is asked for what is skipped, too, and may give the checksum of the second word, which it is given, and of its copy: then
+    /// what is found is as it was written.
     #[inline]
     pub(crate) fn glance(
         &self,
         window: &mut M::Window,
         position: u64,
-        copy: impl FnOnce(&M::Window, u32),
+        copy: impl FnOnce(&M::Window, u64, u32) -> Option<u32>,
     ) -> Result<Found, Missed> {
         if position > LAST {
             return Err(Missed::Read(Lost::corrupt(position).into()));
@@ -50,15 +53,31 @@ impl<M: Memory> Ring<M> {
         let stamp = stamp.load(Relaxed);
         // Edge 1, commit: the second word and the payload are the record's, or newer.
         order::glance_fence();
-        let found = (self.format).found(position, stamp, || meta.load(Relaxed));
-        if let Ok(Found::Record { len, .. }) = found {
-            copy(window, len);
-        }
+        let mut second = 0;
+        let found = (self.format).found(position, stamp, || {
+            second = meta.load(Relaxed);
+            second
+        });
+        let sum = match found {
+            Ok(Found::Record { len, .. }) => copy(window, second, len),
+            Ok(Found::Skip { .. }) if self.is_kept() => {
+                let state = self.format.state(position, stamp);
+                match Format::covered(state, second) {
+                    0 => Some(0),
+                    bytes => copy(window, second, (bytes - META) as u32),
+                }
+            }
+            Ok(_) | Err(_) => None,
+        };
         // Edge 18, overwriting: if anything of it was newer, the floor that allowed it is seen.
         order::validate_fence();
         let floor = self.glance_at_floor()?;
         if floor > position {
             return Err(Missed::Lapped(floor));
+        }
+        // By the copy, which nobody changes any more.
+        if self.is_kept() && sum.is_some_and(|sum| !self.format.fits(position, stamp, sum)) {
+            return Err(Missed::Read(ReadError::Damaged { position }));
         }
         found.map_err(|corrupt| Missed::Read(corrupt.into()))
     }
@@ -106,9 +125,10 @@ mod tests {
     ) -> (Result<Found, Missed>, Vec<u8>) {
         let mut copied = Vec::new();
         let mut window = core.memory.window();
-        let found = core.glance(&mut window, position, |window, len| {
+        let found = core.glance(&mut window, position, |window, _, len| {
             window.copy(position, len as usize, &mut copied);
             meanwhile();
+            None
         });
         (found, copied)
     }

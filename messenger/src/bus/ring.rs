@@ -594,7 +594,6 @@ impl<M: Memory> Ring<M> {
         let meta = self.memory.meta(window, position).load(Relaxed);
         let bytes = Format::covered(state, meta);
         let sum = self.memory.checksum(window, position, bytes);
-        let plain = (position | state) ^ self.format.salt ^ Format::inverted(state);
-        stamp == plain ^ Format::mixed(sum)
+        self.format.fits(position, stamp, sum)
     }
 }

@@ -145,7 +145,7 @@ pub(crate) fn sample(core: &Core, most: u64) -> (u64, u64) {
     let mut window = core.memory.window();
     let (mut position, mut records) = (begin, 0);
     while records < most && position < tail {
-        match core.glance(&mut window, position, |_, _| ()) {
+        match core.glance(&mut window, position, |_, _, _| None) {
             Ok(Found::Record { next, .. }) => {
                 records += 1;
                 position = next;

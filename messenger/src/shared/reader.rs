@@ -17,6 +17,7 @@ use super::presence::{check, map};
 use crate::bus::kept::Naps;
 use crate::bus::processes::{Core, Found, Memory, Missed, Window, start_of};
 use crate::bus::{ObserveError, Observed, Start, WaitStrategy, record_len};
+use crate::checksum::crc32c_of;
 
 /// Reads copies of the records of a shared bus, and can't do anything to it: its memory is mapped for reading only, and a user that may
 /// read the file but not write it can have one. It takes no place, no slot and no lock on the bus; nobody waits for it, or hears of it.
@@ -157,15 +158,18 @@ impl Reader {
     /// # Errors
     ///
     /// [`ObserveError::Lagged`] if it was lapped: it goes on at the oldest record still there. [`ObserveError::Read`] if something
-    /// wrote over the bus's memory; then it stays where it is.
+    /// wrote over the bus's memory, or a record of a journal is not as it was written, which its checksum tells; then it stays where it is.
     pub fn try_next(&mut self, payload: &mut Vec<u8>) -> Result<Option<Observed>, ObserveError> {
         // Whoever can write the memory could else keep it here for ever.
         for _ in 0..(self.core.capacity() / record_len(0) as u64).min(1 << 20) {
             let (position, start) = (self.position, self.start);
-            let copy = |window: &Window, len: u32| {
-                if position >= start {
+            let is_kept = self.core.is_kept();
+            let copy = |window: &Window, meta: u64, len: u32| {
+                if position >= start || is_kept {
                     window.copy(position, len as usize, payload);
                 }
+                // Also of what is stepped over: by its length the next record is found.
+                is_kept.then(|| crc32c_of([&meta.to_le_bytes(), payload]))
             };
             match self.core.glance(&mut self.window, position, copy) {
                 Ok(Found::Nothing) => break,

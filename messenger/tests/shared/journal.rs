@@ -7,7 +7,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::time::Duration;
 
-use messenger::bus::{ClaimError, MessageId, ObserveError, SourceId, Start, Tag, WaitStrategy};
+use messenger::bus::{
+    ClaimError, MessageId, ObserveError, ReadError, SourceId, Start, Tag, WaitStrategy,
+};
 use messenger::journal::{
     Journal, JournalConfig, LeftBy, OpenFault, Reader, Retention, Schema, SyncPolicy, verify,
 };
@@ -645,6 +647,59 @@ fn a_bus_over_a_journal_is_read_without_taking_part() {
     }
     assert!(count > 50 && late.position() <= late.tail(), "{count}");
     assert_eq!(bus.processes().len(), 1);
+}
+
+#[test]
+fn what_is_damaged_is_not_read_as_whole() {
+    let name = fresh();
+    let dir = Dir::new(&name);
+    let config = config().time_resolution(Duration::ZERO);
+    let options = SharedBus::options().journal(&dir.0, config);
+    let bus = options.create(&name).unwrap();
+    let mut publisher = bus.bus().publisher().unwrap();
+    let first = publisher.send(TAG, b"whole").unwrap();
+    let aborted = publisher.send(TAG, b"whole, too").unwrap();
+    drop(publisher.claim(TAG, 40).unwrap());
+    let last = publisher.send(TAG, b"and this").unwrap();
+    let file = dir.0.join("00000000000000000000.segment");
+    let file = std::fs::File::options().read(true).write(true).open(file);
+    let file = file.unwrap();
+    let flip = |position: u64| {
+        let (at, mut byte) = (4096 + position, [0]);
+        std::os::unix::fs::FileExt::read_exact_at(&file, &mut byte, at).unwrap();
+        byte[0] ^= 4;
+        std::os::unix::fs::FileExt::write_all_at(&file, &byte, at).unwrap();
+    };
+    let mut payload = Vec::new();
+    let claimed = aborted + 32;
+    // In a payload; in the second word of a record, of one that was aborted, and in the checksum of the last one.
+    for (at, position, whole) in [
+        (first + 16, first, 0),
+        (aborted + 14, aborted, 1),
+        (claimed + 12, claimed, 2),
+        (last + 7, last, 2),
+    ] {
+        flip(at);
+        let mut reader = SharedBus::read(&name, Start::Oldest).unwrap();
+        for _ in 0..whole {
+            assert!(reader.try_next(&mut payload).unwrap().is_some());
+        }
+        let damaged = ObserveError::Read(ReadError::Damaged { position });
+        for _ in 0..2 {
+            let read = reader.try_next(&mut payload);
+            assert_eq!(read, Err(damaged.clone()), "at {at}");
+        }
+        // What is stepped over until the start leads there, too.
+        let late = SharedBus::read(&name, Start::At(bus.bus().tail() - 16));
+        let read = late.unwrap().try_next(&mut payload);
+        assert_eq!(read, Err(damaged), "at {at}");
+        flip(at);
+    }
+    let mut reader = SharedBus::read(&name, Start::Oldest).unwrap();
+    for text in [&b"whole"[..], b"whole, too", b"and this"] {
+        assert!(reader.try_next(&mut payload).unwrap().is_some());
+        assert_eq!(payload, text);
+    }
 }
 
 #[test]

@@ -24,9 +24,10 @@ fn try_publish(publisher: &mut Publisher) -> Option<u64> {
 /// Glances once at `position`, checks what that gives, and says where it goes on.
 fn glance_once(bus: &Bus, position: u64) -> u64 {
     let copied = Cell::new(None);
-    let copy = |(): &(), len: u32| {
+    let copy = |(): &(), _, len: u32| {
         let word = bus.memory.0.words[index(position)].load(Relaxed);
         copied.set(Some((len, word)));
+        None
     };
     match bus.glance(&mut (), position, copy) {
         Ok(Found::Nothing) => position,
