@@ -9,6 +9,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+#[cfg(all(feature = "shared", target_os = "linux"))]
+use super::files::open_plain;
 use super::files::{CONTROL, sync_dir};
 use super::store::Identity;
 use crate::bus::kept::{Intent, LastWords, Window, last_words, reset_words, words_len};
@@ -185,8 +187,7 @@ impl Control {
         members: usize,
         writable: bool,
     ) -> io::Result<Option<Self>> {
-        let path = dir.join(CONTROL);
-        let file = OpenOptions::new().read(true).write(writable).open(path)?;
+        let file = open_plain(&dir.join(CONTROL), writable)?;
         if file.metadata()?.len() != len(members) as u64 {
             return Ok(None);
         }

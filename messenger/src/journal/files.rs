@@ -1,7 +1,7 @@
 //! The files of a journal's directory: their names, which segments there are, and how a file is replaced at once.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -22,6 +22,20 @@ pub(crate) const CURSORS: &str = "cursors";
 
 const SEGMENT: &str = ".segment";
 const DIGITS: usize = 20;
+
+/// Opens a file to read it, and perhaps to write it. What is no plain file is refused: it could keep waiting who opens it, or have no end.
+pub(crate) fn open_plain(path: &Path, writable: bool) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(writable);
+    #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
+    let file = options.open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    let text = format!("{} is no regular file", path.display());
+    Err(io::Error::new(io::ErrorKind::InvalidData, text))
+}
 
 /// The name of the file of the segment that begins at `base`. Names sort as positions do.
 pub(crate) fn segment_name(base: u64) -> String {

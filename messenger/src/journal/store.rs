@@ -12,7 +12,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use super::bell::Bell;
 use super::control::Control;
 use super::durability::Durability;
-use super::files::{list_segments, segment_name, sync_dir, sync_file};
+use super::files::{list_segments, open_plain, segment_name, sync_dir, sync_file};
 use super::header::{
     HEADER_BYTES, HeaderError, SYNCED_AT, SYNCED_CHECK_AT, SegmentHeader, synced_check,
 };
@@ -192,7 +192,7 @@ impl Store {
             return Err(io::ErrorKind::NotFound.into());
         };
         let path = dir.join(segment_name(base));
-        let mut file = OpenOptions::new().read(true).write(*writable).open(&path)?;
+        let mut file = open_plain(&path, *writable)?;
         let expected = self.file_bytes();
         let len = file.metadata()?.len();
         if len < expected {

@@ -1,6 +1,6 @@
 //! A bus as one sees it who does not use it: he takes no place on it, writes nothing, and wakes nobody.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,7 +38,8 @@ pub struct Listed {
     pub bytes: u64,
     /// Whether any process has a place on it, also if the file is damaged; `false` if that can't be asked.
     pub in_use: bool,
-    /// How it stands, or why that can't be seen.
+    /// How it stands, or why that can't be seen. Of a bus of another user that can't be if a journal has its records:
+    /// [`SharedFault::Foreign`].
     pub look: Result<Look, Arc<SharedError>>,
 }
 
@@ -178,17 +179,23 @@ impl SharedBus {
                 Ok(Holder::Process(pid)) => Some(pid.unsigned_abs()),
                 _ => None,
             };
-            look_on(&path, &words, &header, &lives)
+            let seen = processes(&words, &header, &lives);
+            Ok((header, words, seen, meta))
         });
         let look = match looked {
-            Ok(Looked::There(look)) => Ok(look),
+            // No more of it under the lock of the house, which keeps all of this process from coming and leaving.
+            Ok(Looked::There((header, words, seen, meta))) => own_journal(&path, &header, &meta)
+                .and_then(|()| look_on(&path, &words, &header, seen)),
             Ok(Looked::Here(presence)) => {
                 in_use = true;
                 let desk = presence.desk();
                 let lives = |place| own_view(&desk.file, place, desk.place);
                 let header = desk.words.header(desk.parts.len as u64);
                 let header = header.map_err(|fault| SharedError::new(&path, fault));
-                header.and_then(|header| look_on(&path, &desk.words, &header, &lives))
+                header.and_then(|header| {
+                    let seen = processes(&desk.words, &header, &lives);
+                    look_on(&path, &desk.words, &header, seen)
+                })
             }
             Err(error) if matches!(error.fault(), SharedFault::Absent) => return Err(error),
             Err(error) => Err(error),
@@ -236,18 +243,26 @@ pub(super) fn core_to_look_at(
     }
 }
 
-fn look_on(
-    path: &Path,
+/// The journal of another user's bus is not looked at: who can write the bus's file has it name any directory.
+fn own_journal(path: &Path, header: &Header, meta: &Metadata) -> Result<(), SharedError> {
+    let user = rustix::process::geteuid().as_raw();
+    if header.journal.is_none() || meta.uid() == user {
+        return Ok(());
+    }
+    let (owner, mode) = (meta.uid(), meta.mode() & 0o777);
+    let fault = SharedFault::Foreign { owner, user, mode };
+    Err(SharedError::new(path, fault))
+}
+
+/// Who uses the bus, and who died on it.
+fn processes(
     words: &Words,
     header: &Header,
     lives: &dyn Fn(Place) -> Option<u32>,
-) -> Result<Look, SharedError> {
+) -> (Vec<Process>, Vec<Process>) {
     let parts = &Parts::new(header.sizes);
-    let sizes = header.sizes;
-    let core = core_to_look_at(path, words, header)?;
-    check(&core, path)?;
     let (mut processes, mut died) = (Vec::new(), Vec::new());
-    for place in (0..sizes.processes).map(Place::new) {
+    for place in (0..header.sizes.processes).map(Place::new) {
         let entry = words.process(parts, place);
         match (Stand::of(load_acquire(entry.state())), lives(place)) {
             (Stand::Here, Some(pid)) => processes.push(read_process(&entry, place, pid)),
@@ -260,6 +275,19 @@ fn look_on(
             }
         }
     }
+    (processes, died)
+}
+
+fn look_on(
+    path: &Path,
+    words: &Words,
+    header: &Header,
+    (processes, died): (Vec<Process>, Vec<Process>),
+) -> Result<Look, SharedError> {
+    let parts = &Parts::new(header.sizes);
+    let sizes = header.sizes;
+    let core = core_to_look_at(path, words, header)?;
+    check(&core, path)?;
     let runs = |owner| {
         let place = u32::try_from(owner).ok().and_then(Place::of)?;
         let runs = |process: &&Process| usize::from(place.index()) == process.place;

@@ -3,8 +3,10 @@
 use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
+use std::time::Duration;
 
 use messenger::bus::Start;
+use messenger::journal::JournalConfig;
 use messenger::shared::{MemberKind, SharedBus, SharedFault};
 
 use crate::kit::{Other, TAG, forever, fresh, say, until};
@@ -179,4 +181,53 @@ fn whatever_stands_there_can_be_looked_at() {
     }
     assert!(looked > 500 && refused > 500, "{looked}, {refused}");
     SharedBus::remove(&name).unwrap();
+}
+
+/// What a bus's file says of a journal is not followed wherever that leads.
+#[test]
+fn a_journal_that_is_none_keeps_nobody_waiting() {
+    let name = fresh();
+    let dir = shm().join(format!("messenger-journal-{name}"));
+    let config = JournalConfig::new().segment_bytes(4096);
+    let options = SharedBus::options().journal(&dir, config).keep(true);
+    drop(options.create(&name).unwrap());
+    let look = move |name: String| {
+        let (to, from) = std::sync::mpsc::channel();
+        std::thread::spawn(move || to.send(SharedBus::look(shm(), &name).unwrap().look));
+        let look = from.recv_timeout(Duration::from_secs(20));
+        look.expect("it does not wait")
+    };
+    assert!(look(name.clone()).is_ok());
+    let make = |command: &str, what: &[&str]| {
+        let made = std::process::Command::new(command).args(what).status();
+        assert!(made.unwrap().success());
+    };
+    for file in ["schema", "control"] {
+        let (at, away) = (dir.join(file), dir.join("away"));
+        std::fs::rename(&at, &away).unwrap();
+        let path = at.to_str().unwrap();
+        for (command, what) in [
+            ("mkfifo", &[path][..]),
+            ("ln", &["-s", "/dev/zero", path]),
+            ("truncate", &["-s", "1T", path]),
+        ] {
+            make(command, what);
+            let error = look(name.clone()).unwrap_err();
+            assert!(matches!(error.fault(), SharedFault::Journal(_)), "{error}");
+            std::fs::remove_file(&at).unwrap();
+        }
+        std::fs::rename(&away, &at).unwrap();
+    }
+    assert!(look(name.clone()).is_ok());
+    // One of another user, if a file can be given to him here.
+    let path = shm().join(format!("messenger.{name}"));
+    if std::os::unix::fs::chown(&path, Some(12_345), None).is_ok() {
+        let error = look(name).unwrap_err();
+        assert!(
+            matches!(error.fault(), SharedFault::Foreign { owner: 12_345, .. }),
+            "{error}"
+        );
+    }
+    std::fs::remove_file(path).unwrap();
+    std::fs::remove_dir_all(dir).unwrap();
 }

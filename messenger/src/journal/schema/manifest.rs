@@ -14,8 +14,7 @@
 //! version.
 
 use core::fmt;
-use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::Schema;
@@ -26,6 +25,9 @@ use crate::journal::header::{MAX_SEGMENT_BYTES, MIN_SEGMENT_BYTES, is_segment_by
 
 const BEGIN: &str = "messenger journal\t";
 const VERSION: u32 = 1;
+
+/// What is longer was not written here: that would be a million ids.
+const LONGEST: u64 = 64 << 20;
 
 /// What the file says.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -123,7 +125,7 @@ impl Manifest {
     /// Reads the file of the journal in `dir`.
     pub(crate) fn read(dir: &Path) -> Result<Self, ManifestError> {
         let path = dir.join(files::SCHEMA);
-        match fs::read(&path) {
+        match read(&path) {
             Ok(bytes) => Self::parse(&bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(ManifestError::Missing { path })
@@ -131,6 +133,17 @@ impl Manifest {
             Err(error) => Err(ManifestError::Io { path, error }),
         }
     }
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = files::open_plain(path, false)?;
+    file.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LONGEST {
+        let text = format!("it has more than {LONGEST} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+    }
+    Ok(bytes)
 }
 
 fn crc_line(crc: u32) -> String {
@@ -257,6 +270,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::samples;
+    use std::fs;
+
     use super::*;
     use crate::journal::testing::{TempDir, config};
 
