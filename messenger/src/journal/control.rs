@@ -37,6 +37,7 @@ const FINISHED_CHECK_AT: u64 = 64;
 const MEMBERS_AT: u64 = 72;
 const WORDS_LEN_AT: u64 = 80;
 const PID_AT: u64 = 88;
+const SUPERSEDED_AT: u64 = 96;
 
 // Those of `state.rs`, each part on a line of its own.
 pub(super) const OPENED_AT: u64 = 128;
@@ -171,6 +172,8 @@ impl Control {
         }
         control.set_finished(tail);
         fault!("control_made");
+        #[cfg(all(feature = "shared", target_os = "linux"))]
+        supersede(dir)?;
         fs::rename(&new, dir.join(CONTROL))?;
         fault!("control_named");
         // So that no page is found later which says that the journal is closed, though there has been a writer since.
@@ -197,6 +200,12 @@ impl Control {
         let is_open = control.word(STATE_AT).load(Ordering::Relaxed) == OPEN;
         let is_right = control.members_of(identity) == Some(members);
         Ok((is_right && (is_open || !writable)).then_some(control))
+    }
+
+    /// Whether other words have come in their place, or are about to: who still looks at these looks there, again and again.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub(super) fn is_superseded(&self) -> bool {
+        self.word(SUPERSEDED_AT).load(Ordering::Relaxed) != 0
     }
 
     /// For how many members the words are, if this journal's writers have made them since the system was started.
@@ -304,6 +313,28 @@ impl Control {
     pub(super) fn word(&self, at: u64) -> &AtomicU64 {
         self.page.word(at)
     }
+}
+
+/// Tells those who look at the words in `dir` that others come in their place. Before they do: who dies in between has them look in vain.
+#[cfg(all(feature = "shared", target_os = "linux"))]
+fn supersede(dir: &Path) -> io::Result<()> {
+    use std::os::unix::fs::FileExt;
+
+    let file = match OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(dir.join(CONTROL))
+    {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        file => file?,
+    };
+    let mut magic = [0; 8];
+    // What is none is not written to, nor made longer.
+    let is_one = file.read_exact_at(&mut magic, MAGIC_AT).is_ok() && magic == MAGIC.to_le_bytes();
+    if is_one && file.metadata()?.len() >= WORDS_AT as u64 {
+        file.write_all_at(&1_u64.to_le_bytes(), SUPERSEDED_AT)?;
+    }
+    Ok(())
 }
 
 fn len(members: usize) -> usize {

@@ -60,4 +60,4 @@ pub(crate) use handle::Sharing;
 #[cfg(test)]
 pub(crate) use schema::Manifest;
 #[cfg(all(feature = "shared", target_os = "linux"))]
-pub(crate) use share::{Home, Share, look_at, schema_of};
+pub(crate) use share::{Home, Onlooker, Share, look_at, schema_of};

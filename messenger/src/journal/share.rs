@@ -268,8 +268,23 @@ impl Drop for Share {
     }
 }
 
+/// One who only looks at a journal that processes share.
+pub(crate) struct Onlooker(Arc<Store>);
+
+impl Onlooker {
+    /// Whether the journal is opened anew, so that its words are not those at which this one looks.
+    pub(crate) fn is_superseded(&self) -> bool {
+        self.0.control.is_superseded()
+    }
+
+    /// Where it ended when it was opened.
+    pub(crate) fn opened_at(&self) -> u64 {
+        self.0.control.opened_at()
+    }
+}
+
 /// The bus over a journal that processes share, for one who only looks: nothing of it can be written.
-pub(crate) fn look_at(home: &Home, members: usize) -> Result<Core, OpenError> {
+pub(crate) fn look_at(home: &Home, members: usize) -> Result<(Core, Onlooker), OpenError> {
     let looked = || {
         let Home { dir, config, id } = home;
         let manifest = Manifest::read(dir)?;
@@ -288,13 +303,10 @@ pub(crate) fn look_at(home: &Home, members: usize) -> Result<Core, OpenError> {
         let control = control.map_err(OpenFault::tried("map the shared words"))?;
         store.control = control.ok_or_else(stale)?;
         let words = (Arc::clone(&store.control.region), WORDS_AT);
-        let sizes = (whole, store.format());
-        Ok(processes::onlooker_over_segments(
-            words,
-            members,
-            Arc::new(store),
-            sizes,
-        ))
+        let (sizes, store) = ((whole, store.format()), Arc::new(store));
+        let segments = Arc::clone(&store);
+        let core = processes::onlooker_over_segments(words, members, segments, sizes);
+        Ok((core, Onlooker(store)))
     };
     looked().map_err(|fault| OpenError::new(&home.dir, fault))
 }

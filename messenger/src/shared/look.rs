@@ -18,7 +18,7 @@ use super::process::Process;
 use super::workers::{LookedWorker, workers};
 use crate::bus::Stats;
 use crate::bus::processes::{Core, Gate, holders, onlooker, sample, stats};
-use crate::journal::{self, Schema};
+use crate::journal::{self, Onlooker, Schema};
 use crate::sync::load_acquire;
 
 /// Of how many records the lengths are looked at.
@@ -222,24 +222,27 @@ fn own_view(file: &File, place: Place, own: Place) -> Option<u32> {
     }
 }
 
-/// The bus for one who is no member, and whose memory may be mapped for reading only.
+/// The bus for one who is no member, and whose memory may be mapped for reading only; and what he has of its journal.
 pub(super) fn core_to_look_at(
     path: &Path,
     words: &Words,
     header: &Header,
-) -> Result<Core, SharedError> {
+) -> Result<(Core, Option<Onlooker>), SharedError> {
     let (parts, sizes) = (Parts::new(header.sizes), header.sizes);
     match &header.journal {
-        Some(home) => {
-            let core = journal::look_at(home, sizes.members);
-            core.map_err(|e| SharedError::new(path, SharedFault::Journal(e)))
+        Some(home) => match journal::look_at(home, sizes.members) {
+            Ok((core, onlooker)) => Ok((core, Some(onlooker))),
+            Err(error) => Err(SharedError::new(path, SharedFault::Journal(error))),
+        },
+        None => {
+            let core = onlooker(
+                words.region(),
+                (parts.control, parts.ring),
+                (sizes.members, sizes.capacity),
+                header.salt,
+            );
+            Ok((core, None))
         }
-        None => Ok(onlooker(
-            words.region(),
-            (parts.control, parts.ring),
-            (sizes.members, sizes.capacity),
-            header.salt,
-        )),
     }
 }
 
@@ -286,7 +289,7 @@ fn look_on(
 ) -> Result<Look, SharedError> {
     let parts = &Parts::new(header.sizes);
     let sizes = header.sizes;
-    let core = core_to_look_at(path, words, header)?;
+    let (core, _) = core_to_look_at(path, words, header)?;
     check(&core, path)?;
     let runs = |owner| {
         let place = u32::try_from(owner).ok().and_then(Place::of)?;

@@ -18,6 +18,7 @@ use crate::bus::kept::Naps;
 use crate::bus::processes::{Core, Found, Memory, Missed, Window, start_of};
 use crate::bus::{ObserveError, Observed, Start, WaitStrategy, record_len};
 use crate::checksum::crc32c_of;
+use crate::journal::Onlooker;
 
 /// Reads copies of the records of a shared bus, and can't do anything to it: its memory is mapped for reading only, and a user that may
 /// read the file but not write it can have one. It takes no place, no slot and no lock on the bus; nobody waits for it, or hears of it.
@@ -25,9 +26,13 @@ use crate::checksum::crc32c_of;
 /// It is lapped as an [`Observer`](crate::bus::Observer) is, also in the middle of a copy, which it then throws away: what it
 /// gives is whole. In two things it is less than an observer. Nobody wakes it, so when it waits it looks again and again. And it
 /// can't settle what a dead process left: at a claim that was not finished it waits until a process that uses the bus has come past.
+/// Where a bus stays when nobody is on it, and is opened anew later, it goes on.
 pub struct Reader {
     path: PathBuf,
     core: Core,
+    /// What it has of the journal, if one has the records.
+    onlooker: Option<Onlooker>,
+    header: Header,
     words: Words,
     window: Window,
     position: u64,
@@ -93,7 +98,7 @@ impl SharedOptions {
                 map_to_read(&desk.file, desk.parts.len as u64, &path)?
             }
         };
-        Reader::new(path, &header, words, start)
+        Reader::new(path, header, words, start)
     }
 }
 
@@ -102,13 +107,8 @@ fn map_to_read(file: &File, len: u64, path: &Path) -> Result<(Header, Words), Sh
 }
 
 impl Reader {
-    fn new(
-        path: PathBuf,
-        header: &Header,
-        words: Words,
-        start: Start,
-    ) -> Result<Self, SharedError> {
-        let core = core_to_look_at(&path, &words, header)?;
+    fn new(path: PathBuf, header: Header, words: Words, start: Start) -> Result<Self, SharedError> {
+        let (core, onlooker) = core_to_look_at(&path, &words, &header)?;
         check(&core, &path)?;
         let (floor, tail) = core.glance_at_ends();
         let start = start_of(start, floor, tail);
@@ -117,6 +117,8 @@ impl Reader {
             path,
             window: core.memory.window(),
             core,
+            onlooker,
+            header,
             words,
             // The tail is a record boundary; of another place it is not known.
             position: if start == tail { tail } else { floor },
@@ -172,6 +174,7 @@ impl Reader {
                 is_kept.then(|| crc32c_of([&meta.to_le_bytes(), payload]))
             };
             match self.core.glance(&mut self.window, position, copy) {
+                Ok(Found::Nothing) if self.follow() => {}
                 Ok(Found::Nothing) => break,
                 Ok(Found::Skip { next }) => self.position = next,
                 Ok(Found::Record { tag, next, .. }) => {
@@ -189,10 +192,34 @@ impl Reader {
                         return Err(ObserveError::Lagged { skipped });
                     }
                 }
+                Err(Missed::Read(_)) if self.follow() => {}
                 Err(Missed::Read(error)) => return Err(error.into()),
             }
         }
         Ok(None)
+    }
+
+    /// Where all have died on the bus, or left it, and others have opened it since, its journal has other words: goes on by these, and says so.
+    #[cold]
+    fn follow(&mut self) -> bool {
+        let is_old = { self.onlooker.as_ref() }.is_some_and(Onlooker::is_superseded);
+        // Who has the journal after that is another bus's.
+        if !is_old || self.is_removed() {
+            return false;
+        }
+        // They may be on their way, or the journal be had by one who writes it alone: then it is looked for them again.
+        let looked = core_to_look_at(&self.path, &self.words, &self.header);
+        let Ok((core, Some(onlooker))) = looked else {
+            return false;
+        };
+        if onlooker.is_superseded() || check(&core, &self.path).is_err() {
+            return false;
+        }
+        // The journal may have been repaired, and other records stand there.
+        self.position = self.position.min(onlooker.opened_at());
+        self.window = core.memory.window();
+        (self.core, self.onlooker) = (core, Some(onlooker));
+        true
     }
 
     /// Copies the next record as [`try_next`](Self::try_next) does; waits for it until `deadline`, or until `stop` says so (then

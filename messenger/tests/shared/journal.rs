@@ -650,6 +650,62 @@ fn a_bus_over_a_journal_is_read_without_taking_part() {
 }
 
 #[test]
+fn a_reader_goes_on_when_the_bus_is_opened_anew() {
+    let name = fresh();
+    let dir = Dir::new(&name);
+    let options = dir.options().keep(true);
+    drop(options.create(&name).unwrap());
+    let mut reader = SharedBus::read(&name, Start::Oldest).unwrap();
+    let mut late = SharedBus::read(&name, Start::Oldest).unwrap();
+    let (mut bytes, mut sent, mut read) = (Vec::new(), 0, 0);
+    for round in 0..6 {
+        let mut send = |bus: &messenger::bus::Bus| {
+            let mut publisher = bus.publisher().unwrap();
+            for _ in 0..100 {
+                publisher.send(tag(1), &payload(1, sent)).unwrap();
+                sent += 1;
+            }
+        };
+        if round == 2 {
+            // By one who has the journal alone. All of that is seen when the bus is opened.
+            send(Journal::open(&dir.0, config()).unwrap().bus());
+            continue;
+        }
+        let bus = options.open(&name).unwrap();
+        send(bus.bus());
+        if round == 5 {
+            let (journal, tail) = (bus.journal().unwrap(), bus.bus().tail());
+            until("some is given up", || {
+                journal.trim(tail / 2).unwrap() > tail / 4
+            });
+        }
+        while read < sent {
+            until("the record", || {
+                reader.try_next(&mut bytes).unwrap().is_some()
+            });
+            assert_eq!(bytes, payload(1, read), "in round {round}");
+            read += 1;
+        }
+    }
+    // What is not there any more is missed, and said to be.
+    let mut skipped = None;
+    until("it is told so", || {
+        match late.try_next(&mut bytes) {
+            Err(ObserveError::Lagged { skipped: bytes }) => skipped = Some(bytes),
+            other => drop(other.unwrap()),
+        }
+        skipped.is_some()
+    });
+    let mut rest = 0;
+    while late.try_next(&mut bytes).unwrap().is_some() {
+        rest += 1;
+    }
+    assert!(rest > 100, "{rest} after {skipped:?}");
+    assert!(late.position() >= reader.position());
+    SharedBus::remove(&name).unwrap();
+}
+
+#[test]
 fn what_is_damaged_is_not_read_as_whole() {
     let name = fresh();
     let dir = Dir::new(&name);
