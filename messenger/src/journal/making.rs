@@ -121,16 +121,18 @@ impl Store {
             }
             made?
         };
+        if region.is_some() && base < self.oldest() {
+            // All others were faster, by more than the journal retains: nobody is to find this one. Also not after a loss of power:
+            // another may have flushed its name meanwhile.
+            fs::remove_file(&path)?;
+            sync_dir(dir)?;
+            return Err(io::ErrorKind::NotFound.into());
+        }
         if self.control.syncs() {
             // Whoever named it: what is claimed there is synced by others, who do not ask for its name.
             sync_dir(dir)?;
         }
         match region {
-            // All others were faster, by more than the journal retains: nobody is to find this one.
-            Some(_) if base < self.oldest() => {
-                fs::remove_file(&path)?;
-                Err(io::ErrorKind::NotFound.into())
-            }
             Some(region) => Ok(region),
             None => self.region(base).map_err(io::Error::other),
         }
@@ -147,6 +149,8 @@ impl Store {
             // What is before `removed` is not looked for any more.
             if base < self.control.removed() {
                 fs::remove_file(dir.join(segment_name(base)))?;
+                // Somebody may have flushed its name.
+                sync_dir(dir)?;
             }
         }
         Ok(())

@@ -23,7 +23,7 @@ use super::files::{self, LOCK, Locked, SCHEMA};
 use super::handle::{Held, Inner, Journal, Life};
 use super::header::{MAX_SEGMENT_BYTES, MIN_SEGMENT_BYTES, is_segment_bytes};
 use super::keeper::Keeper;
-use super::recover::{LeftBy, Recovery, recover, remove_late};
+use super::recover::{LeftBy, Recovery, recover, remove_late, remove_late_unknown};
 use super::schema::{Manifest, ManifestError};
 use super::state::Turn;
 use super::store::{Identity, Store, now_nanos};
@@ -235,10 +235,11 @@ pub(super) fn settled(
     let left = left.map_err(system("read what the last writer left"))?;
     let closed_at = Control::closed_at(path, &store.identity);
     let closed_at = closed_at.map_err(system("read what the last writer left"))?;
-    if let Some(left) = &left {
-        let removed = remove_late(&store, path, left);
-        removed.map_err(system("remove a segment that was made too late"))?;
-    }
+    let removed = match &left {
+        Some(left) => remove_late(&store, path, left),
+        None => remove_late_unknown(&store, path),
+    };
+    removed.map_err(system("remove a segment that was made too late"))?;
     let left = left.or(closed_at.map(Left::closed));
     let recovery = recover(&store, path, left.as_ref(), closed_at, fresh)?;
     let set_back = cursor::set_back(path, store.identity.id, recovery.tail);

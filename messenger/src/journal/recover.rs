@@ -212,6 +212,37 @@ pub(super) fn remove_late(store: &Store, dir: &Path, left: &Left) -> io::Result<
     if removed { sync_dir(dir) } else { Ok(()) }
 }
 
+/// The same where nothing is known of the last writers, as after a loss of power, which may have left the name of such a one: nothing has ever been
+/// written to it, there is none after it, and what was synced lies behind that gap.
+pub(super) fn remove_late_unknown(store: &Store, dir: &Path) -> io::Result<()> {
+    let bases = list_segments(dir, store.segment_bytes())?.bases;
+    let gap_in = |bases: &[u64]| {
+        let mut pairs = bases.windows(2);
+        pairs.position(|pair| pair[1] - pair[0] != store.segment_bytes())
+    };
+    if gap_in(&bases).is_none() {
+        return Ok(());
+    }
+    let synced = synced_in(store, dir, &bases)?;
+    let (mut rest, mut late) = (&bases[..], 0);
+    while let Some(gap) = gap_in(rest) {
+        let is_blank = |&base: &u64| {
+            let window = store.window_at(base);
+            // The first of all was there before anything else.
+            base > 0 && window.is_ok_and(|window| window.word(base).load(Ordering::Relaxed) == 0)
+        };
+        let (row, after) = rest.split_at(gap + 1);
+        if synced < after[0] || !row.iter().all(is_blank) {
+            break;
+        }
+        (rest, late) = (after, late + row.len());
+    }
+    for &base in &bases[..late] {
+        fs::remove_file(dir.join(segment_name(base)))?;
+    }
+    if late > 0 { sync_dir(dir) } else { Ok(()) }
+}
+
 impl Files {
     /// Whether the oldest segment, which is broken, was made and never flushed, and those before it given up. Then nothing was
     /// synced that lies in it, and another is made in its place. The first of all is flushed when the journal is created.

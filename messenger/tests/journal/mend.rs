@@ -344,6 +344,49 @@ fn missing_segments() {
     assert!(repaired(&dir, &later).is_nothing());
 }
 
+/// By a process that made it so slowly that others had used it up and given it up, as a loss of power leaves it.
+#[test]
+fn a_segment_that_was_named_too_late() {
+    let dir = Dir::new("late");
+    let journal = dir.open(small().ahead(4));
+    let mut publisher = journal.bus().publisher().unwrap();
+    let blank = dir.join("blank");
+    let base = 2 * SEGMENT;
+    while !segment(&dir, base).exists() {
+        std::thread::yield_now();
+    }
+    fs::copy(segment(&dir, base), &blank).unwrap();
+    for n in 0..200_u16 {
+        publisher.send(tag(n), &payload(u64::from(n))).unwrap();
+    }
+    journal.sync().unwrap();
+    while journal.trim(6 * SEGMENT).unwrap() < 4 * SEGMENT {}
+    let oldest = journal.oldest();
+    drop(publisher);
+    journal.close().unwrap();
+    let (control, late) = (dir.join("control"), segment(&dir, base));
+    for is_known in [true, false] {
+        fs::copy(&blank, &late).unwrap();
+        if !is_known {
+            fs::remove_file(&control).unwrap();
+        }
+        let journal = Journal::open_existing(&dir, small()).unwrap();
+        assert_eq!(journal.oldest(), oldest);
+        assert!(!late.exists());
+        let mut all = journal.bus().subscribe(Start::Oldest).unwrap();
+        assert!(all.try_next().unwrap().is_some());
+        drop(all);
+        journal.close().unwrap();
+    }
+    // One that has been written to is not given up like that.
+    fs::copy(segment(&dir, oldest), &late).unwrap();
+    fs::remove_file(&control).unwrap();
+    assert!(Journal::open_existing(&dir, small()).is_err());
+    fs::copy(&blank, &late).unwrap();
+    change(&late, |bytes| bytes[HEADER as usize] = 1);
+    assert!(Journal::open_existing(&dir, small()).is_err());
+}
+
 #[test]
 fn all_segments_missing() {
     let (dir, sent) = written("all-missing");
