@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::control::Control;
 use super::error::{JournalError, OpenError, OpenFault};
-use super::files::list_segments;
+use super::files::{list_segments, segment_name};
 use super::note;
 use super::recover::synced_in;
 use super::schema::{Manifest, Schema};
@@ -282,6 +282,8 @@ impl Reader {
         let bases = self.bases()?;
         match (bases.first(), bases.last()) {
             (Some(&oldest), _) if oldest > position => Err(JournalError::Gone { position, oldest }),
+            // It came after the look for it, and perhaps others behind it.
+            _ if self.path.join(segment_name(lost.position())).exists() => Ok(None),
             (_, Some(&newest)) if newest > position => Err(error.into()),
             _ if position < self.synced => Err(error.into()),
             _ => Ok(None),
