@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+#[cfg(all(feature = "shared", target_os = "linux"))]
+use super::{header::MIN_SEGMENT_BYTES, opening::check};
+
 /// What a journal is to be like. The length of its segments is settled when it is created; all else may be another each
 /// time it is opened.
 ///
@@ -161,7 +164,7 @@ impl JournalConfig {
             ahead,
         ] = words;
         let interval = Duration::from_nanos(interval);
-        Some(Self {
+        let config = Self {
             segment_bytes,
             members: Self::new().members,
             sync: match sync {
@@ -180,7 +183,10 @@ impl JournalConfig {
             bound,
             time_resolution: Duration::from_nanos(resolution),
             ahead,
-        })
+        };
+        // As when it was asked for.
+        check(&config, MIN_SEGMENT_BYTES).ok()?;
+        Some(config)
     }
 }
 
@@ -215,9 +221,10 @@ mod tests {
                 assert_eq!(JournalConfig::of_words(config.to_words()), Some(config));
             }
         }
-        for word in [1, 4] {
+        // The segments' length, two policies, the bound, the segments ahead.
+        for (word, said) in [(0, 100), (1, 4), (4, 4), (6, 4), (8, 0), (8, 1 << 40)] {
             let mut words = JournalConfig::new().to_words();
-            words[word] = 4;
+            words[word] = said;
             assert_eq!(JournalConfig::of_words(words), None);
         }
     }
