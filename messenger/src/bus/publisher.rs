@@ -152,21 +152,25 @@ impl<K: PublisherKind> Publisher<K> {
         self.claim(tag, payload.len())?.fill(payload)
     }
 
-    /// Writes a record of the bus's own, which readers step over, if there is room now.
+    /// Writes a record of the bus's own, which readers step over, if there is room now. What it says is asked for when it has its place.
     #[cfg(feature = "journal")]
-    pub(crate) fn try_note(&mut self, tag: Tag, payload: &[u8]) -> Result<u64, ClaimError> {
-        let claim = self.try_claim(tag, payload.len())?;
-        claim.fill_as(super::layout::State::Note, payload)
+    pub(crate) fn try_note_of<const N: usize>(
+        &mut self,
+        tag: Tag,
+        payload: impl FnOnce() -> [u8; N],
+    ) -> Result<u64, ClaimError> {
+        let claim = self.try_claim(tag, N)?;
+        claim.fill_as(super::layout::State::Note, &payload())
     }
 
-    /// As [`try_note`](Self::try_note); waits for room if need be.
+    /// Writes a record of the bus's own, which readers step over; waits for room if need be.
     #[cfg(feature = "journal")]
     pub(crate) fn note(&mut self, tag: Tag, payload: &[u8]) -> Result<u64, ClaimError> {
         let claim = self.claim(tag, payload.len())?;
         claim.fill_as(super::layout::State::Note, payload)
     }
 
-    /// As [`try_note`](Self::try_note); but on a bus that grows it waits for the bus to grow.
+    /// As [`note`](Self::note), if there is room now; but on a bus that grows it waits for the bus to grow.
     #[cfg(feature = "journal")]
     pub(crate) fn try_note_grown(&mut self, tag: Tag, payload: &[u8]) -> Result<u64, ClaimError> {
         let claim = self.try_claim_grown(tag, payload.len())?;

@@ -110,11 +110,12 @@ impl Keeper {
         {
             return;
         }
-        let time = note::number(now_nanos());
+        // Once the note has its place: nothing that stands before it was published later, however long this thread is kept from running.
+        let time = || note::number(now_nanos());
         let _noting = self.store.note_begun();
         // If there is no room now, there will be.
-        if let Ok(position) = self.publisher.try_note(NoteKind::Time.of_nobody(), &time) {
-            let tail = position + crate::bus::record_len(time.len()) as u64;
+        if let Ok(position) = self.publisher.try_note_of(NoteKind::Time.of_nobody(), time) {
+            let tail = position + crate::bus::record_len(size_of::<u64>()) as u64;
             self.store.control.set_timed_tail(tail);
         }
     }
