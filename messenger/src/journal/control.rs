@@ -37,6 +37,7 @@ const FINISHED_CHECK_AT: u64 = 64;
 const MEMBERS_AT: u64 = 72;
 const WORDS_LEN_AT: u64 = 80;
 const PID_AT: u64 = 88;
+#[cfg(all(feature = "shared", target_os = "linux"))]
 const SUPERSEDED_AT: u64 = 96;
 
 // Those of `state.rs`, each part on a line of its own.

@@ -193,7 +193,9 @@ fn a_journal_that_is_none_keeps_nobody_waiting() {
     drop(options.create(&name).unwrap());
     let look = move |name: String| {
         let (to, from) = std::sync::mpsc::channel();
-        std::thread::spawn(move || to.send(SharedBus::look(shm(), &name).unwrap().look));
+        std::thread::spawn(move || {
+            let _ = to.send(SharedBus::look(shm(), &name).unwrap().look);
+        });
         let look = from.recv_timeout(Duration::from_secs(20));
         look.expect("it does not wait")
     };
