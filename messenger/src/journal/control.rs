@@ -37,7 +37,7 @@ const FINISHED_CHECK_AT: u64 = 64;
 const MEMBERS_AT: u64 = 72;
 const WORDS_LEN_AT: u64 = 80;
 const PID_AT: u64 = 88;
-#[cfg(all(feature = "shared", target_os = "linux"))]
+#[cfg(target_os = "linux")]
 const SUPERSEDED_AT: u64 = 96;
 
 // Those of `state.rs`, each part on a line of its own.
@@ -173,7 +173,7 @@ impl Control {
         }
         control.set_finished(tail);
         fault!("control_made");
-        #[cfg(all(feature = "shared", target_os = "linux"))]
+        #[cfg(target_os = "linux")]
         supersede(dir)?;
         fs::rename(&new, dir.join(CONTROL))?;
         fault!("control_named");
@@ -316,8 +316,9 @@ impl Control {
     }
 }
 
-/// Tells those who look at the words in `dir` that others come in their place. Before they do: who dies in between has them look in vain.
-#[cfg(all(feature = "shared", target_os = "linux"))]
+/// Tells those who look at the words in `dir` that others come in their place. Before they do: who dies in between has them look in vain. By builds without
+/// shared buses, too: who opens one after them finds only their words.
+#[cfg(target_os = "linux")]
 fn supersede(dir: &Path) -> io::Result<()> {
     use std::os::unix::fs::FileExt;
 
