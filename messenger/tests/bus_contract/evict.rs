@@ -400,5 +400,6 @@ pub(crate) fn what_is_not_read_is_told_while_all_run<K: Kind>(setup: Setup) {
     for n in 0..count {
         publisher.send(tag(1), &numbered(n)).unwrap();
     }
-    assert!(reader.finish() > 0);
+    // Under Miri they are too few to fill the bus for sure.
+    assert!(reader.finish() > 0 || cfg!(miri));
 }
