@@ -93,6 +93,4 @@ for sanitizer in "${sanitizers[@]}"; do
     filter=("$@")
     [[ $# -gt 0 ]] || filter=(bus:: properties:: stress::)
     under "$sanitizer" --no-fail-fast --features journal --test journal -- "${filter[@]}"
-    # And the bus that processes share, whose children are this program again, and so are looked at, too.
-    under "$sanitizer" --no-fail-fast --features shared --test shared -- "$@"
 done
