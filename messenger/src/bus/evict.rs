@@ -164,11 +164,16 @@ impl<M: Memory> Ring<M> {
         let used = self.memory.control().slots_used.load(Relaxed) as usize;
         let slots = self.memory.slots().iter().take(used);
         let evictable = slots.filter_map(|slot| {
-            let gate = Gate::of(slot.gate.load(order::scan_load()));
-            // One that reads will rest.
-            let gates = matches!(gate, Gate::Subscriber(_) | Gate::Resting(_));
-            let evict_after = slot.evict_after.load(Relaxed);
-            (gates && evict_after != 0).then_some(evict_after)
+            match Gate::of(slot.gate.load(order::scan_load())) {
+                // One that reads will rest, and one that was evicted comes back.
+                Gate::Subscriber(_) | Gate::Resting(_) | Gate::Evicted(_) => {
+                    let evict_after = slot.evict_after.load(Relaxed);
+                    (evict_after != 0).then_some(evict_after)
+                }
+                // It may be one of them, and rest as soon as it has joined; then it wakes nobody.
+                Gate::Joining(_) => Some(0),
+                Gate::Free | Gate::Idle(_) | Gate::Pinned(_) => None,
+            }
         });
         let shortest = evictable.min()?;
         Some(Duration::from_nanos(shortest.div_ceil(LOOKS)).max(SHORTEST))
