@@ -363,3 +363,43 @@ pub(crate) fn one_that_is_evicted_may_leave<K: Kind>(setup: Setup) {
     assert!(subscriber.poll(99, |_| ()).unwrap() > 0);
     assert_eq!(bus.stats().evicted, 1);
 }
+
+/// Publishers that wait, a reader that stops again and again: each record is read, or told to be missed.
+pub(crate) fn what_is_not_read_is_told_while_all_run<K: Kind>(setup: Setup) {
+    let (bus, mut publisher, mut subscriber) = trio::<K>(setup, Duration::from_micros(300));
+    let count = rounds(2000) as u64;
+    let holds = |bus: &Bus<K>| bus.stats().subscribers[0].state != SubscriberState::Evicted;
+    let reader = spawn(move || {
+        let (mut at, mut seen, mut missed) = (0, 0, 0);
+        while at < count * 64 {
+            let mut last = at;
+            let read = subscriber.poll(7, |record| {
+                assert_eq!(record.position(), last, "no gap that is not told");
+                assert_eq!(record.payload(), numbered(last / 64));
+                last += 64;
+            });
+            match read {
+                Ok(0) => std::thread::yield_now(),
+                Ok(read) => seen += read as u64,
+                Err(ReadError::Evicted { position, skipped }) => {
+                    assert_eq!((position, skipped % 64), (at, 0));
+                    last += skipped;
+                    missed += skipped / 64;
+                }
+                Err(error) => panic!("{error}"),
+            }
+            at = last;
+            // Stands still until it is evicted, or nobody is left to do it.
+            while at / 64 % 250 < 20 && holds(&bus) && bus.tail() < count * 64 {
+                sleep(Duration::from_millis(1));
+            }
+        }
+        assert_eq!(seen + missed, count);
+        bus.stats().evicted
+    });
+    for n in 0..count {
+        publisher.send(tag(1), &numbered(n)).unwrap();
+    }
+    // Under Miri they are too few to fill the bus for sure.
+    assert!(reader.finish() > 0 || cfg!(miri));
+}

@@ -202,6 +202,7 @@ contract! {
         a_gap_between_two_looks_counts_little,
         only_what_was_wanted_is_missed,
         one_that_is_evicted_may_leave,
+        what_is_not_read_is_told_while_all_run,
     }
     stats {
         a_fresh_bus,
