@@ -185,3 +185,29 @@ impl<M: Memory> Ring<M> {
 pub(super) fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::super::shared::create;
+    use super::super::{Bus, BusConfig, MessageId, SourceId, Start, Tag};
+    use super::*;
+
+    /// As when it joined beside a refresh that had seen nobody, and raised the floor after it had loaded that.
+    #[test]
+    fn one_that_rests_before_the_floor_is_evicted_too() {
+        let core = create(&BusConfig::bytes(256)).unwrap();
+        let bus = Bus::of(core.clone());
+        let mut publisher = bus.publisher().unwrap();
+        let time = Duration::from_millis(1);
+        let _subscriber = bus.subscribe_evictable(Start::Oldest, time).unwrap();
+        let tag = Tag::new(SourceId::new(1), MessageId::new(1));
+        for _ in 0..4 {
+            publisher.send(tag, &[0; 48]).unwrap();
+        }
+        // It is full, and nobody has looked yet who holds it up.
+        core.memory.control().floor.store(64, Relaxed);
+        let sent = publisher.send_timeout(tag, &[0; 48], Duration::from_secs(20));
+        assert!(sent.is_ok(), "{sent:?}");
+        assert_eq!(bus.stats().evicted, 1);
+    }
+}
