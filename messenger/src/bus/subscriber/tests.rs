@@ -197,7 +197,7 @@ fn what_is_taken_is_looked_at_passed_over_and_handled_in_parts() {
     };
     assert_eq!(poll(&mut subscriber, 32, 1), [0]);
     assert_eq!(poll(&mut subscriber, 32, 9), [16]);
-    assert_eq!(poll(&mut subscriber, 32, 9), []);
+    assert_eq!(poll(&mut subscriber, 32, 9), [0_u64; 0]);
     // The next one is another's.
     subscriber.pass_to(48);
     subscriber.pass_to(16);
