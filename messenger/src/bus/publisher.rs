@@ -55,7 +55,8 @@ impl<K: PublisherKind> Publisher<K> {
     /// # Errors
     ///
     /// [`ClaimError::Full`] or [`ClaimError::TooLarge`].
-    #[inline]
+    // Always: a claim that is returned through memory is read again before it is there, which takes as long as the rest.
+    #[inline(always)]
     pub fn try_claim(&mut self, tag: Tag, len: usize) -> Result<Claim<'_>, ClaimError> {
         let bytes = self.record(len)?;
         self.try_open(bytes)?;
@@ -70,7 +71,8 @@ impl<K: PublisherKind> Publisher<K> {
     /// # Errors
     ///
     /// [`ClaimError::TooLarge`].
-    #[inline]
+    // As for `try_claim`.
+    #[inline(always)]
     pub fn claim(&mut self, tag: Tag, len: usize) -> Result<Claim<'_>, ClaimError> {
         let bytes = self.record(len)?;
         if self.try_open(bytes).is_err() {

@@ -4,8 +4,8 @@
 //! then gives it the segment's name, unless that is taken: then the one that is there is the segment. So that not all of them make the
 //! same one, each takes a turn first; one that is stopped in its turn is waited for as long as the work takes, and no longer.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, IoSlice, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -29,10 +29,13 @@ const TURN_OF_MIB: Duration = Duration::from_millis(1);
 /// Between two looks whether it has.
 const NAP: Duration = Duration::from_micros(50);
 
-/// How many zeros are written at once into a new segment: the more, the faster.
-const RUN: usize = 1 << 20;
+/// How much of a new segment is written at once: the system may keep it in one page, and maps one of this length at once, for
+/// whoever writes to it and for whoever reads it later.
+const RUN: u64 = 2 << 20;
 /// The same for a segment that will be flushed often.
-const FLUSHED_RUN: usize = 64 << 10;
+const FLUSHED_RUN: u64 = 64 << 10;
+/// How many zeros there are to write it with: so few that they stay in the processor's caches.
+const ZEROS: usize = 64 << 10;
 
 impl Store {
     /// Sees to it that there are segments up to `end`, unless the disk refuses, or has just done so: then it says that
@@ -170,15 +173,11 @@ impl Store {
         }
         file.seek(SeekFrom::Start(0))?;
         file.write_all(&self.header(base, now_nanos()).encode(synced))?;
-        // Through the page cache in long runs, which is faster than a page fault for each page later. What is written at once
-        // may become one large page there, and a byte that is written through the mapping then makes all of it dirty: where
-        // it is flushed often, the pages shall be small.
+        // Through the page cache in long runs, which is faster than a page fault for each page later. But a byte that is written
+        // through the mapping makes all of its page dirty: where it is flushed often, the pages shall be small.
         let flush = self.control.syncs();
         let run = if flush { FLUSHED_RUN } else { RUN };
-        let zeros = vec![0; run.min(self.segment_bytes() as usize)];
-        for _ in 0..self.segment_bytes() / zeros.len() as u64 {
-            file.write_all(&zeros)?;
-        }
+        write_zeros(&mut file, HEADER_BYTES as u64, self.file_bytes(), run)?;
         let region = self.region_of(&file, true)?;
         if flush {
             // Then pages are not found for writing: that would make all of them dirty once more, and the next flush write
@@ -189,4 +188,26 @@ impl Store {
         }
         Ok(region)
     }
+}
+
+/// Writes zeros from `at`, where `file` stands, to `end`, a run at a time. Each run but the first begins at a multiple of its
+/// length, as a page that is to hold it has to.
+fn write_zeros(file: &mut File, mut at: u64, end: u64, run: u64) -> io::Result<()> {
+    let zeros = vec![0; ZEROS];
+    while at < end {
+        let mut left = (run - at % run).min(end - at) as usize;
+        let mut slices = Vec::with_capacity(left.div_ceil(ZEROS));
+        while left > 0 {
+            let len = left.min(ZEROS);
+            slices.push(IoSlice::new(&zeros[..len]));
+            left -= len;
+        }
+        match file.write_vectored(&slices) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => at += written as u64,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
