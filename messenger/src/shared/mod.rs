@@ -6,8 +6,10 @@
 //! // One process makes it, or whoever comes first does.
 //! let shared = SharedBus::open_or_create("prices", 1 << 20)?;
 //! let mut publisher = shared.bus().publisher()?;
-//! // Who has come, left or died since, told when nothing of it is left to do.
-//! for change in shared.membership().try_iter() {
+//! // From now on: who comes, leaves or dies. A death is told when nothing of it is left to do.
+//! let changes = shared.membership();
+//! // Later, and again and again.
+//! for change in changes.try_iter() {
 //!     println!("{change}");
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
