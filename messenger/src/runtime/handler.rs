@@ -43,7 +43,8 @@ pub trait Handler: Lifecycle + Sized + 'static {
 }
 
 /// What a handler does besides handling messages. All of it is optional: `#[derive(Handler)]` writes an empty
-/// implementation, unless `#[handler(lifecycle)]` says that the author writes one.
+/// implementation, unless `#[handler(lifecycle)]` says that the author writes one. (Without that, one that he writes all the same is a
+/// "conflicting implementation".)
 ///
 /// All of these run on the worker's thread, and all may send.
 #[diagnostic::on_unimplemented(

@@ -204,6 +204,8 @@ impl<A: App> fmt::Debug for Running<A> {
 }
 
 /// Stops a run from elsewhere: another thread, a signal's task, a test.
+///
+/// It holds the bus of the run, also after that has ended.
 #[derive(Clone, Debug)]
 pub struct Stopper(Arc<Control>);
 

@@ -45,7 +45,7 @@ pub enum SharedFault {
     },
     /// What lies there is not a file of its own: a directory, a symbolic link, a device.
     NotAFile,
-    /// It belongs to somebody else, or others may write it.
+    /// It belongs to somebody else.
     Foreign {
         /// The user whose it is.
         owner: u32,

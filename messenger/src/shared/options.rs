@@ -181,8 +181,8 @@ impl SharedOptions {
         self
     }
 
-    /// Opens also a bus that belongs to another user, or that others may write. They can then write anything there, also what makes
-    /// this process misbehave: it trusts them.
+    /// Opens also a bus that belongs to another user. He, and whoever else may write its file, can then write anything there, also what
+    /// makes this process misbehave: it trusts them.
     pub fn trust_others(mut self, trust: bool) -> Self {
         self.trusts_others = trust;
         self
