@@ -10,8 +10,8 @@ use crate::contender::Contender;
 use crate::ours;
 use crate::rivals::*;
 use crate::work::{
-    Conditions, Count, EmptyPoll, Job, MEMORY_RING, Memory, Metrics, OneThread, Phases, PingPong,
-    ROUTES, TRAFFIC, Throughput, WAYS, delivery, dispatch, floor, program,
+    Conditions, Count, EmptyPoll, Job, LONG_RING, MEMORY_RING, Memory, Metrics, OneThread, Phases,
+    PingPong, RINGS, ROUTES, TRAFFIC, Throughput, WAYS, delivery, dispatch, floor, program,
 };
 
 pub(crate) use logs::{APPENDS, BATCH, GROUPS, REPLAYS};
@@ -169,6 +169,18 @@ const MEMORIES: &[&str] = &[
     "Mutex + Condvar",
 ];
 
+/// Those in [`PAIRS`] that are compared at several lengths of the ring.
+const RINGED: &[&str] = &[
+    "messenger shared, one by one",
+    "messenger shared, batches",
+    "messenger single, batches",
+    "disruptor multi",
+    "disruptor multi, batches",
+    "disruptor single, batches",
+    "rtrb chunks",
+    "crossbeam-channel, spinning",
+];
+
 /// The payload sizes of the throughput rows, in bytes.
 pub(crate) const SIZES: &[usize] = &[16, 64, 256, 1024, 65536];
 
@@ -185,7 +197,7 @@ impl Cell<'_> {
     pub(crate) fn needs_near(&self) -> bool {
         matches!(
             self.work,
-            "1-1" | "2-1" | "1-2" | "spinning" | "waiting" | "asleep"
+            "1-1" | "2-1" | "1-2" | "ring" | "spinning" | "waiting" | "asleep"
         ) || self.has_two_processes()
             || self.work == "floor" && matches!(self.who, "cache-line hop" | "park and unpark")
     }
@@ -193,7 +205,7 @@ impl Cell<'_> {
     /// What the main figure is: its key, and whether more is better.
     pub(crate) fn figure(&self) -> (&'static str, bool) {
         match self.work {
-            "1-1" | "2-1" | "1-2" => ("mps", true),
+            "1-1" | "2-1" | "1-2" | "ring" => ("mps", true),
             "ipc-1-1" => ("mps", true),
             "ipc-in-place" => ("gbs", true),
             "ipc-spinning" | "ipc-asleep" => ("p50", false),
@@ -237,6 +249,16 @@ impl Cell<'_> {
             "dispatch" => dispatch(self.who, self.size, on),
             "program" => program(self.who, on),
             "memory" => self.memory(on),
+            "ring" => {
+                let ring = self.size << 10;
+                let (writers, readers) = (1, 1);
+                let job = Throughput {
+                    writers,
+                    readers,
+                    ring,
+                };
+                pair::<_, 64>(self.who, job, on)
+            }
             "1-1" => self.sized(on, (1, 1)),
             "2-1" => self.sized(on, (2, 1)),
             "1-2" => self.sized(on, (1, 2)),
@@ -274,7 +296,11 @@ impl Cell<'_> {
         on: Conditions,
         (writers, readers): (usize, usize),
     ) -> Result<Metrics, String> {
-        let job = Throughput { writers, readers };
+        let job = Throughput {
+            writers,
+            readers,
+            ring: LONG_RING,
+        };
         match (writers, readers) {
             (1, 1) => pair::<_, N>(self.who, job, on),
             (_, 1) => many::<_, N>(self.who, job, on),
@@ -333,6 +359,13 @@ pub(crate) fn all() -> Vec<Cell<'static>> {
                     .map(|&who| Cell { work, size, who }),
             );
         }
+    }
+    for &size in RINGS {
+        cells.extend(RINGED.iter().map(|&who| Cell {
+            work: "ring",
+            size,
+            who,
+        }));
     }
     cells.extend(logs::all());
     cells.extend(processes::all());

@@ -21,6 +21,10 @@ pub(crate) fn all(figures: &Figures<'_>, cells: &[Cell<'_>]) -> Vec<(String, Str
             "One writer, one reader: million records per second, more is better",
         ),
         (
+            "ring",
+            "Rings of so many KiB, 64 bytes: million records per second, more is better",
+        ),
+        (
             "2-1",
             "Two writers on one core, one reader: million records per second, more is better",
         ),

@@ -8,7 +8,7 @@ use crate::machine::Machine;
 use crate::probe::NEAR_HOP_NS;
 use crate::run::Samples;
 use crate::sample::DISTURBED;
-use crate::work::{MEMORY_RING, ROUTES, ring_bytes};
+use crate::work::{LONG_RING, MEMORY_RING, RINGS, ROUTES};
 
 /// A figure with three digits that count.
 pub(crate) fn short(value: f64) -> String {
@@ -62,6 +62,7 @@ pub(crate) fn document(
     ] {
         throughput(&mut text, figures, cells, (work, title, says));
     }
+    rings(&mut text, figures, cells);
     latency(&mut text, figures, cells);
     routing(&mut text, figures, cells);
     program(&mut text, figures, cells);
@@ -189,13 +190,18 @@ fn throughput(
 ) {
     let _ = write!(
         text,
-        "\n## {title}\n\n![](plots/{work}.svg)\n\n{says} Every contender has a ring of {}, {} or {} KiB \
-         (up to 256 bytes, 1 KiB, 64 KiB of payload).\n\n",
-        ring_bytes(64) >> 10,
-        ring_bytes(1024) >> 10,
-        ring_bytes(65536) >> 10,
+        "\n## {title}\n\n![](plots/{work}.svg)\n\n{says} Every contender has a ring of {} MiB.\n\n",
+        LONG_RING >> 20,
     );
     by_size(text, figures, cells, (work, "mps"), (SIZES, "B"));
+}
+
+fn rings(text: &mut String, figures: &Figures<'_>, cells: &[Cell<'_>]) {
+    *text += "\n## How long a ring\n\n![](plots/ring.svg)\n\n\
+        Million records of 64 bytes per second, one writer and one reader, with rings of several lengths. What fits in the caches \
+        that a core has for itself goes from one core's to the other's line by line, and each line that is written once more has to \
+        be taken back first; what is longer has gone to the cache that they share, or further, before it is needed again.\n\n";
+    by_size(text, figures, cells, ("ring", "mps"), (RINGS, "KiB"));
 }
 
 /// Figure `key` of `work`: a row for each contender, a column for each size.

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use hdrhistogram::Histogram;
 
-use super::{Conditions, Job, Metrics, ring_bytes};
+use super::{Conditions, Job, Metrics, SHORT_RING};
 use crate::contender::{Contender, Idle, Reader, Writer};
 use crate::machine::pin;
 use crate::payload::{Checker, stop_at};
@@ -19,8 +19,8 @@ pub(crate) struct PingPong;
 
 impl Job for PingPong {
     fn run<C: Contender<N>, const N: usize>(self, on: Conditions) -> Result<Metrics, String> {
-        let (mut ping_write, mut ping_read) = C::open(ring_bytes(N), 1, 1);
-        let (mut pong_write, mut pong_read) = C::open(ring_bytes(N), 1, 1);
+        let (mut ping_write, mut ping_read) = C::open(SHORT_RING, 1, 1);
+        let (mut pong_write, mut pong_read) = C::open(SHORT_RING, 1, 1);
         let start = Barrier::new(2);
         let trips = thread::scope(|scope| {
             let answer = scope.spawn(|| {

@@ -53,11 +53,11 @@ pub(crate) trait Job {
     fn run<C: Contender<N>, const N: usize>(self, on: Conditions) -> Result<Metrics, String>;
 }
 
-/// How many bytes for records every contender gets at this payload size.
-pub(crate) const fn ring_bytes(size: usize) -> usize {
-    match size {
-        0..=256 => 256 << 10,
-        257..=4096 => 1 << 20,
-        _ => 4 << 20,
-    }
-}
+/// How many bytes for records every contender gets where few records are under way at a time.
+pub(crate) const SHORT_RING: usize = 256 << 10;
+
+/// The same where records stream, unless the ring's length is what is asked about: more than the caches that a core has for itself.
+pub(crate) const LONG_RING: usize = 4 << 20;
+
+/// The lengths of the rings that are compared, in KiB.
+pub(crate) const RINGS: &[usize] = &[64, 256, 1024, 4096, 16384];

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use super::{Conditions, Job, Metrics, ring_bytes};
+use super::{Conditions, Job, Metrics, SHORT_RING};
 use crate::contender::{Contender, Idle, Reader, Writer};
 use crate::machine::pin;
 use crate::payload::{Checker, stop_at};
@@ -17,7 +17,7 @@ pub(crate) struct OneThread;
 impl Job for OneThread {
     fn run<C: Contender<N>, const N: usize>(self, on: Conditions) -> Result<Metrics, String> {
         pin(on.cores[0]);
-        let (mut write, mut read) = C::open(ring_bytes(N), 1, 1);
+        let (mut write, mut read) = C::open(SHORT_RING, 1, 1);
         let (writer, reader) = (&mut write[0], &mut read[0]);
         let mut checker = Checker::<1>::new();
         let mut idle = Idle::Spin;
@@ -63,7 +63,7 @@ pub(crate) struct Count {
 impl Job for Count {
     fn run<C: Contender<N>, const N: usize>(self, _: Conditions) -> Result<Metrics, String> {
         const MANY: u64 = 256;
-        let (mut write, mut read) = C::open(ring_bytes(N), 1, 1);
+        let (mut write, mut read) = C::open(SHORT_RING, 1, 1);
         let mut checker = Checker::<1>::new();
         for first in (0..self.records).step_by(MANY as usize) {
             write[0].write(first, MANY, &mut Idle::Spin);
@@ -84,7 +84,7 @@ impl Job for Phases {
     fn run<C: Contender<N>, const N: usize>(self, on: Conditions) -> Result<Metrics, String> {
         const MANY: u64 = 1024;
         pin(on.cores[0]);
-        let (mut write, mut read) = C::open(ring_bytes(N), 1, 1);
+        let (mut write, mut read) = C::open(SHORT_RING, 1, 1);
         let (writer, reader) = (&mut write[0], &mut read[0]);
         let mut checker = Checker::<1>::new();
         let mut seq = 0;
@@ -125,7 +125,7 @@ pub(crate) struct EmptyPoll;
 impl Job for EmptyPoll {
     fn run<C: Contender<N>, const N: usize>(self, on: Conditions) -> Result<Metrics, String> {
         pin(on.cores[0]);
-        let (mut write, mut read) = C::open(ring_bytes(N), 1, 1);
+        let (mut write, mut read) = C::open(SHORT_RING, 1, 1);
         let reader = &mut read[0];
         // Not at the start of the ring, where memory is still as it was made.
         let mut checker = Checker::<1>::new();

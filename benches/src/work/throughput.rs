@@ -4,7 +4,7 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Conditions, Job, Metrics, ring_bytes};
+use super::{Conditions, Job, Metrics};
 use crate::contender::{Contender, Idle, Reader, Writer};
 use crate::machine::pin;
 use crate::payload::{Checker, first_of, stop_at};
@@ -16,12 +16,18 @@ pub(super) const STRETCH: u64 = 256;
 pub(crate) struct Throughput {
     pub(crate) writers: usize,
     pub(crate) readers: usize,
+    /// The ring of each contender, in bytes.
+    pub(crate) ring: usize,
 }
 
 impl Job for Throughput {
     fn run<C: Contender<N>, const N: usize>(self, on: Conditions) -> Result<Metrics, String> {
-        let Self { writers, readers } = self;
-        let (mut write, mut read) = C::open(ring_bytes(N), writers, readers);
+        let Self {
+            writers,
+            readers,
+            ring,
+        } = self;
+        let (mut write, mut read) = C::open(ring, writers, readers);
         // Once for the page tables and caches, then for the record.
         measure::<C, N>(&mut write, &mut read, on, on.time / 8)?;
         let (records, time) = measure::<C, N>(&mut write, &mut read, on, on.time)?;

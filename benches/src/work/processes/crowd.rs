@@ -4,7 +4,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::super::{Conditions, Metrics, ring_bytes};
+use super::super::{Conditions, Metrics, SHORT_RING};
 use crate::catalogue::Cell;
 use crate::contender::{Idle, Reader, Writer as _};
 use crate::link::{Crowd, Place};
@@ -25,7 +25,7 @@ pub(crate) const SUBSCRIBERS: &[usize] = &[1, 2, 10, 50];
 const BURST: u64 = 1024;
 
 fn place<const N: usize>(at: &Path) -> Place {
-    Place::new(at, "crowd", ring_bytes(N), BURST as usize)
+    Place::new(at, "crowd", SHORT_RING, BURST as usize)
 }
 
 /// The first process publishes. What it waits until all who gate have read a burst isn't timed.

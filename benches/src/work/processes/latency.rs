@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::super::latency::{MOST, percentiles, turn};
-use super::super::{Conditions, Metrics, ring_bytes};
+use super::super::{Conditions, Metrics, SHORT_RING};
 use crate::catalogue::Cell;
 use crate::contender::{Idle, Writer as _};
 use crate::link::{Link, Place};
@@ -16,7 +16,7 @@ use crate::second::{Second, say};
 
 /// There and back.
 fn places<const N: usize>(at: &Path) -> [Place; 2] {
-    ["ping", "pong"].map(|name| Place::new(at, name, ring_bytes(N), 1))
+    ["ping", "pong"].map(|name| Place::new(at, name, SHORT_RING, 1))
 }
 
 /// The first process calls, and measures half of a round trip.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::super::{Conditions, Metrics, ring_bytes, throughput};
+use super::super::{Conditions, LONG_RING, Metrics, throughput};
 use crate::catalogue::Cell;
 use crate::contender::{Idle, Writer};
 use crate::link::{Link, Place};
@@ -18,7 +18,7 @@ pub(crate) const STREAMED: &[usize] = &[64, 1024, 65536, 4 << 20];
 
 fn place<const N: usize>(at: &Path) -> Place {
     // Ours takes no payload that is longer than a quarter of its ring.
-    let ring = ring_bytes(N).max((4 * N + 1).next_power_of_two());
+    let ring = LONG_RING.max((4 * N + 1).next_power_of_two());
     Place::new(at, "stream", ring, ring / N)
 }
 
