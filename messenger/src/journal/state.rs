@@ -110,9 +110,9 @@ impl Control {
         fetch_max(self.word(control::REMOVED_AT), base, AcqRel);
     }
 
-    /// Where the journal ended when it was opened.
+    /// Where the journal ended when it was opened; a multiple of 16, whatever has become of the word.
     pub(super) fn opened_at(&self) -> u64 {
-        self.word(control::OPENED_AT).load(Relaxed)
+        self.word(control::OPENED_AT).load(Relaxed) & !15
     }
 
     pub(super) fn set_opened_at(&self, position: u64) {
