@@ -56,6 +56,16 @@ enum Bytes {
     None,
 }
 
+#[cfg(all(feature = "shared", target_os = "linux"))]
+impl Bytes {
+    /// A ring that lies `at` bytes into `region`.
+    fn ring(region: &Region, at: usize, capacity: u64) -> Self {
+        let room = region.len().checked_sub(at);
+        assert!(room.is_some_and(|room| capacity <= room as u64));
+        Self::Ring { at, capacity }
+    }
+}
+
 /// The segments of a bus that grows. Asked only where one segment ends and another begins, and by who finds no room.
 pub(crate) trait Segments: Send + Sync {
     /// A window on the segment with the byte at `position`.
@@ -208,8 +218,7 @@ pub(crate) fn over(
     salt: u64,
     owner: Owner,
 ) -> Core {
-    assert!(ring + capacity as usize <= region.len());
-    let bytes = Bytes::Ring { at: ring, capacity };
+    let bytes = Bytes::ring(region, ring, capacity);
     let view = View::new(
         Arc::clone(region),
         control,
@@ -230,8 +239,7 @@ pub(crate) fn onlooker(
     (members, capacity): (usize, u64),
     salt: u64,
 ) -> Core {
-    assert!(ring + capacity as usize <= region.len());
-    let bytes = Bytes::Ring { at: ring, capacity };
+    let bytes = Bytes::ring(region, ring, capacity);
     let region = Arc::clone(region);
     let view = View::new(region, control, members, bytes, Reach::Processes);
     Ring::looked_at(view, capacity, Format::in_memory(capacity, salt))
@@ -383,7 +391,9 @@ pub(crate) fn reset_words(region: &Arc<Region>, at: usize, members: usize, floor
 
 impl View {
     fn new(region: Arc<Region>, at: usize, members: usize, bytes: Bytes, reach: Reach) -> Self {
-        assert!(at % REGION_ALIGN == 0 && at + words_len(members) <= region.len());
+        // (With so many members nothing wraps around.)
+        assert!(members <= usize::from(u16::MAX) && at <= region.len());
+        assert!(at % REGION_ALIGN == 0 && words_len(members) <= region.len() - at);
         // SAFETY: both lie inside the region, as just checked.
         let (control, slots) = unsafe {
             let control = region.base().add(at);

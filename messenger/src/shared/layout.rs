@@ -68,6 +68,7 @@ pub(super) const LONGEST_DIR: usize = PAGE - word::JOURNAL_DIR * 8;
 
 /// How many processes can have a place: with more, a look at all of them takes too long.
 pub(super) const MOST_PROCESSES: u64 = 1024;
+pub(super) const MOST_MEMBERS: u64 = u16::MAX as u64;
 pub(super) const MOST_WORKERS: u64 = 4096;
 pub(super) const MOST_SCHEMA: u64 = 1 << 24;
 pub(super) const MOST_BYTES: u64 = 1 << 46;
@@ -112,16 +113,16 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    pub(super) fn new(sizes: Sizes) -> Self {
-        let page = |at: usize| at.next_multiple_of(PAGE);
+    /// Of sizes that a bus can have: then nothing here wraps around.
+    pub(super) const fn new(sizes: Sizes) -> Self {
         let processes = PAGE;
         let workers = processes + sizes.processes * ENTRY;
-        let schema = page(workers + sizes.workers * ENTRY);
-        let control = page(schema + 2 * sizes.schema);
+        let schema = (workers + sizes.workers * ENTRY).next_multiple_of(PAGE);
+        let control = (schema + 2 * sizes.schema).next_multiple_of(PAGE);
         // Without a ring the words are a journal's, too.
         let ring = match sizes.capacity {
             0 => control,
-            _ => page(control + words_len(sizes.members)),
+            _ => (control + words_len(sizes.members)).next_multiple_of(PAGE),
         };
         Self {
             sizes,
@@ -134,6 +135,18 @@ impl Parts {
         }
     }
 }
+
+// Computed when this is compiled, which fails where it wraps around.
+const _: () = {
+    let most = Parts::new(Sizes {
+        capacity: MOST_BYTES,
+        members: MOST_MEMBERS as usize,
+        processes: MOST_PROCESSES as usize,
+        workers: MOST_WORKERS as usize,
+        schema: MOST_SCHEMA as usize,
+    });
+    assert!(most.len as u64 > MOST_BYTES && most.len <= isize::MAX as usize);
+};
 
 /// What the first page says.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -207,7 +220,8 @@ impl Words {
         if let Some(home) = &header.journal {
             self.set_home(home);
         }
-        self.first(word::CHECK).store(self.check(), Release);
+        let check = self.first_page().check();
+        self.first(word::CHECK).store(check, Release);
     }
 
     fn set_home(&self, home: &Home) {
@@ -225,94 +239,14 @@ impl Words {
         self.set_text(word::JOURNAL_DIR * 8, dir);
     }
 
-    fn home(&self) -> Result<Option<Home>, SharedFault> {
-        let get = |word| load_acquire(self.first(word));
-        let damaged = |what, found| Err(SharedFault::Damaged { what, found });
-        match get(word::JOURNAL) {
-            0 => return Ok(None),
-            1 => {}
-            storage => return damaged("storage", storage),
-        }
-        let id = u128::from(get(word::JOURNAL_ID)) | u128::from(get(word::JOURNAL_ID + 1)) << 64;
-        let len = get(word::JOURNAL_DIR_LEN);
-        if !(1..=LONGEST_DIR as u64).contains(&len) {
-            return damaged("length of its journal's path", len);
-        }
-        let dir = self.text(word::JOURNAL_DIR * 8, len as usize);
-        let words = core::array::from_fn(|index| get(word::JOURNAL_CONFIG + index));
-        let Some(config) = JournalConfig::of_words(words) else {
-            return damaged("journal's configuration", words[1]);
-        };
-        Ok(Some(Home {
-            dir: OsStr::from_bytes(&dir).into(),
-            config,
-            id: id.to_le_bytes(),
-        }))
-    }
-
-    fn check(&self) -> u64 {
-        let checked = (0..word::CHECK).chain(word::JOURNAL..PAGE / 8);
-        let words = checked.map(|word| self.first(word).load(Relaxed));
-        let bytes: Vec<u8> = words.flat_map(u64::to_le_bytes).collect();
-        crc32c(&bytes).into()
-    }
-
     /// Reads the first page of a file of `len` bytes.
     pub(super) fn header(&self, len: u64) -> Result<Header, SharedFault> {
-        let get = |word| load_acquire(self.first(word));
-        if get(word::MAGIC) != MAGIC {
-            return Err(SharedFault::NotABus);
-        }
-        if get(word::VERSION) != u64::from(VERSION) {
-            let found = u32::try_from(get(word::VERSION)).unwrap_or(u32::MAX);
-            let known = VERSION;
-            return Err(SharedFault::Version { found, known });
-        }
-        let damaged = |what, found| Err(SharedFault::Damaged { what, found });
-        if get(word::CHECK) != self.check() {
-            return damaged("first page's checksum", get(word::CHECK));
-        }
-        let journal = self.home()?;
-        let (least, most) = match journal {
-            None => (MIN_CAPACITY, MOST_BYTES),
-            Some(_) => (0, 0),
-        };
-        let bounds = [
-            ("capacity", word::CAPACITY, least, most),
-            ("number of members", word::MEMBERS, 2, u16::MAX.into()),
-            ("number of processes", word::PROCESSES, 1, MOST_PROCESSES),
-            ("number of workers", word::WORKERS, 0, MOST_WORKERS),
-            ("room for a schema", word::SCHEMA, 0, MOST_SCHEMA),
-        ];
-        for (what, word, least, most) in bounds {
-            if !(least..=most).contains(&get(word)) {
-                return damaged(what, get(word));
-            }
-        }
-        let sizes = Sizes {
-            capacity: get(word::CAPACITY),
-            members: get(word::MEMBERS) as usize,
-            processes: get(word::PROCESSES) as usize,
-            workers: get(word::WORKERS) as usize,
-            schema: get(word::SCHEMA) as usize,
-        };
-        if journal.is_none() && !sizes.capacity.is_power_of_two() {
-            return damaged("capacity", sizes.capacity);
-        }
-        if sizes.schema % 8 != 0 {
-            return damaged("room for a schema", sizes.schema as u64);
-        }
-        if get(word::LEN) != len || Parts::new(sizes).len as u64 != len {
-            return damaged("length", len);
-        }
-        Ok(Header {
-            sizes,
-            salt: get(word::SALT),
-            created: get(word::CREATED),
-            removes: get(word::REMOVES) != 0,
-            hold: get(word::HOLD),
-            journal,
-        })
+        self.first_page().header(len)
+    }
+
+    fn first_page(&self) -> FirstPage {
+        let read = |word| load_acquire(self.first(word));
+        FirstPage(core::array::from_fn(read))
     }
 
     pub(super) fn is_removed(&self) -> bool {
@@ -364,10 +298,7 @@ impl Words {
     }
 
     fn text(&self, at: usize, len: usize) -> Vec<u8> {
-        let words = (0..len.div_ceil(8)).map(|i| self.word(at + i * 8).load(Relaxed));
-        let mut bytes: Vec<u8> = words.flat_map(u64::to_le_bytes).collect();
-        bytes.truncate(len);
-        bytes
+        text_of((0..).map(|i| self.word(at + i * 8).load(Relaxed)), len)
     }
 
     fn set_text(&self, at: usize, bytes: &[u8]) {
@@ -377,6 +308,111 @@ impl Words {
             let word = u64::from_le_bytes(word);
             self.word(at + index * 8).store(word, Relaxed);
         }
+    }
+}
+
+/// The first `len` bytes of the text in `words`, of which no more are asked for than hold them.
+fn text_of(words: impl Iterator<Item = u64>, len: usize) -> Vec<u8> {
+    let words = words.take(len.div_ceil(8));
+    let mut bytes: Vec<u8> = words.flat_map(u64::to_le_bytes).collect();
+    bytes.truncate(len);
+    bytes
+}
+
+/// A copy of the first page. What is checked has to be what is used, and whoever may write the file can change it in between: so each word
+/// is read once.
+struct FirstPage([u64; PAGE / 8]);
+
+impl FirstPage {
+    fn check(&self) -> u64 {
+        let [checked, home] = [&self.0[..word::CHECK], &self.0[word::JOURNAL..]];
+        let words = checked.iter().chain(home).copied();
+        let bytes: Vec<u8> = words.flat_map(u64::to_le_bytes).collect();
+        crc32c(&bytes).into()
+    }
+
+    fn home(&self) -> Result<Option<Home>, SharedFault> {
+        let get = |word: usize| self.0[word];
+        let damaged = |what, found| Err(SharedFault::Damaged { what, found });
+        match get(word::JOURNAL) {
+            0 => return Ok(None),
+            1 => {}
+            storage => return damaged("storage", storage),
+        }
+        let id = u128::from(get(word::JOURNAL_ID)) | u128::from(get(word::JOURNAL_ID + 1)) << 64;
+        let len = get(word::JOURNAL_DIR_LEN);
+        if !(1..=LONGEST_DIR as u64).contains(&len) {
+            return damaged("length of its journal's path", len);
+        }
+        let dir = self.0[word::JOURNAL_DIR..].iter().copied();
+        let dir = text_of(dir, len as usize);
+        let words = core::array::from_fn(|index| get(word::JOURNAL_CONFIG + index));
+        let Some(config) = JournalConfig::of_words(words) else {
+            return damaged("journal's configuration", words[1]);
+        };
+        Ok(Some(Home {
+            dir: OsStr::from_bytes(&dir).into(),
+            config,
+            id: id.to_le_bytes(),
+        }))
+    }
+
+    /// What it says, as the first page of a file of `len` bytes.
+    fn header(&self, len: u64) -> Result<Header, SharedFault> {
+        let get = |word: usize| self.0[word];
+        if get(word::MAGIC) != MAGIC {
+            return Err(SharedFault::NotABus);
+        }
+        if get(word::VERSION) != u64::from(VERSION) {
+            let found = u32::try_from(get(word::VERSION)).unwrap_or(u32::MAX);
+            let known = VERSION;
+            return Err(SharedFault::Version { found, known });
+        }
+        let damaged = |what, found| Err(SharedFault::Damaged { what, found });
+        if get(word::CHECK) != self.check() {
+            return damaged("first page's checksum", get(word::CHECK));
+        }
+        let journal = self.home()?;
+        let (least, most) = match journal {
+            None => (MIN_CAPACITY, MOST_BYTES),
+            Some(_) => (0, 0),
+        };
+        let bounds = [
+            ("capacity", word::CAPACITY, least, most),
+            ("number of members", word::MEMBERS, 2, MOST_MEMBERS),
+            ("number of processes", word::PROCESSES, 1, MOST_PROCESSES),
+            ("number of workers", word::WORKERS, 0, MOST_WORKERS),
+            ("room for a schema", word::SCHEMA, 0, MOST_SCHEMA),
+        ];
+        for (what, word, least, most) in bounds {
+            if !(least..=most).contains(&get(word)) {
+                return damaged(what, get(word));
+            }
+        }
+        let sizes = Sizes {
+            capacity: get(word::CAPACITY),
+            members: get(word::MEMBERS) as usize,
+            processes: get(word::PROCESSES) as usize,
+            workers: get(word::WORKERS) as usize,
+            schema: get(word::SCHEMA) as usize,
+        };
+        if journal.is_none() && !sizes.capacity.is_power_of_two() {
+            return damaged("capacity", sizes.capacity);
+        }
+        if sizes.schema % 8 != 0 {
+            return damaged("room for a schema", sizes.schema as u64);
+        }
+        if get(word::LEN) != len || Parts::new(sizes).len as u64 != len {
+            return damaged("length", len);
+        }
+        Ok(Header {
+            sizes,
+            salt: get(word::SALT),
+            created: get(word::CREATED),
+            removes: get(word::REMOVES) != 0,
+            hold: get(word::HOLD),
+            journal,
+        })
     }
 }
 
@@ -442,7 +478,7 @@ impl<'a> Entry<'a> {
         self.words.word(self.at + 24)
     }
 
-    /// Of a worker that died: until when its slot is held for the next one, see [`Desk::now`](super::desk::Desk::now).
+    /// Of a worker that died: until when its slot is held for the next one, by the clock of `hold.rs`.
     pub(super) fn until(&self) -> &'a AtomicU64 {
         self.words.word(self.at + 32)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::error::{SharedError, SharedFault};
 use super::handle::SharedBus;
-use super::layout::{MOST_BYTES, MOST_PROCESSES, MOST_SCHEMA, MOST_WORKERS};
+use super::layout::{MOST_BYTES, MOST_MEMBERS, MOST_PROCESSES, MOST_SCHEMA, MOST_WORKERS};
 use super::name::DIRECTORY;
 use crate::bus::kept::MIN_CAPACITY;
 use crate::journal::JournalConfig;
@@ -226,7 +226,7 @@ impl SharedOptions {
     pub(super) fn sizes(&self) -> Result<Sizes, SharedError> {
         for (what, asked, least, most) in [
             ("bytes", self.bytes, 1, MOST_BYTES),
-            ("member slots", self.members, 2, u16::MAX.into()),
+            ("member slots", self.members, 2, MOST_MEMBERS),
             ("places for processes", self.processes, 1, MOST_PROCESSES),
             ("places for workers", self.workers, 0, MOST_WORKERS),
             ("bytes for a schema", self.schema, 0, MOST_SCHEMA),

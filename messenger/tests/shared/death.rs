@@ -26,6 +26,7 @@ fn child_process() {
         crate::journal::child_process,
         crate::lapped::child_process,
         crate::look::child_process,
+        crate::meanwhile::child_process,
         crate::reader::child_process,
     ];
     if others.iter().any(|does| does(&role, &name)) {

@@ -8,6 +8,7 @@ mod evict;
 mod journal;
 mod lapped;
 mod look;
+mod meanwhile;
 mod mutations;
 mod names;
 mod namespaces;
