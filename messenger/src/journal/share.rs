@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{JoinHandle, ThreadId};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use fs4::FileExt;
@@ -191,13 +191,7 @@ impl Share {
         Ok(())
     }
 
-    /// The thread that keeps it.
-    pub(crate) fn keeper(&self) -> Option<ThreadId> {
-        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        keeper.as_ref().map(|(_, thread)| thread.thread().id())
-    }
-
-    /// Ends the keeper of this process. Not for the keeper itself.
+    /// Ends the keeper of this process. Not for the keeper itself, which runs nobody's code: tasks wait by cores that users have, and not by its own.
     pub(crate) fn leave(&self) {
         let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((stop, thread)) = keeper.take() {

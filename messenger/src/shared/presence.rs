@@ -381,42 +381,11 @@ pub(super) fn take_place(file: &File, words: &Words, parts: &Parts, place: Place
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        // First the watcher, which may be waiting for the house.
+        // First the watcher, which has the desk, too: who has left settles nothing, and its file is to be closed below.
         self.watcher = None;
         let Some(desk) = self.desk.take() else {
             return;
         };
-        // By its address it is known in the house.
-        let leaving = Leaving {
-            desk,
-            identity: self.identity,
-            known: core::ptr::from_ref(self).addr(),
-        };
-        let keeper = leaving.desk.journal.as_ref().and_then(Share::keeper);
-        if keeper == Some(std::thread::current().id()) {
-            // The keeper wakes whom it has made room for, and a task that is woken may drop what it had of the bus. Without a thread it is
-            // as after a death.
-            let _ = std::thread::Builder::new().spawn(move || leaving.leave());
-        } else {
-            leaving.leave();
-        }
-    }
-}
-
-/// A process that is about to leave a bus.
-struct Leaving {
-    desk: Arc<Desk>,
-    identity: Identity,
-    known: usize,
-}
-
-impl Leaving {
-    fn leave(self) {
-        let Self {
-            desk,
-            identity,
-            known,
-        } = self;
         if let Some(journal) = &desk.journal {
             journal.leave();
         }
@@ -439,7 +408,7 @@ impl Leaving {
         if desk.removes && !others && door.is_ok() {
             desk.words.set_removed();
             fault!("before_unlink");
-            if is_named(&desk.path, identity) {
+            if is_named(&desk.path, self.identity) {
                 // Where it is refused the file stays, and who comes next is told so.
                 let _ = std::fs::remove_file(&desk.path);
             }
@@ -454,7 +423,8 @@ impl Leaving {
         // The file is closed here.
         drop(desk);
         // Itself and no other: one that is leaving, too, and waits for the house, has its file open still.
-        house.retain(|(_, presence)| presence.as_ptr().addr() != known);
+        let own = core::ptr::from_ref(self);
+        house.retain(|(_, presence)| presence.as_ptr() != own);
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
-use messenger::bus::{ClaimError, MessageId, SourceId, Start, Tag, WaitStrategy};
+use messenger::bus::{ClaimError, MessageId, SourceId, Start, Subscriber, Tag, WaitStrategy};
 use messenger::journal::{
     Journal, JournalConfig, LeftBy, OpenFault, Reader, Retention, Schema, SyncPolicy, verify,
 };
@@ -623,6 +625,37 @@ fn cursors_are_held_by_one_process_at_a_time() {
     assert!(there.journal().unwrap().cursor("reader").is_err());
     drop(cursor);
     assert!(there.journal().unwrap().cursor("reader").is_ok());
+}
+
+/// Who wakes a task runs what is no code of the bus's, and what that does may end all that this process has of it: no thread does so that is waited
+/// for then.
+#[test]
+fn a_task_that_is_woken_may_drop_the_last_of_the_bus() {
+    struct Last(Mutex<Option<(SharedBus, Subscriber)>>, Sender<String>);
+    impl Wake for Last {
+        fn wake(self: Arc<Self>) {
+            let last = self.0.lock().unwrap().take();
+            drop(last);
+            let thread = std::thread::current();
+            let _ = self.1.send(thread.name().unwrap_or_default().to_owned());
+        }
+    }
+    let name = fresh();
+    let dir = Dir::new(&name);
+    let bus = dir.options().create(&name).unwrap();
+    let path = bus.path().to_owned();
+    let mut other = Other::start("sends", &name);
+    let mut subscriber = bus.bus().subscribe(Start::Newest).unwrap();
+    let (to, woken) = channel();
+    let last = Arc::new(Last(Mutex::default(), to));
+    let waker = Waker::from(Arc::clone(&last));
+    let mut task = Context::from_waker(&waker);
+    assert!(subscriber.poll_next(&mut task).unwrap().is_pending());
+    *last.0.lock().unwrap() = Some((bus, subscriber));
+    std::io::Write::write_all(&mut other.child.stdin.take().unwrap(), b"!").unwrap();
+    let by = woken.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert_ne!(by, "journal", "the keeper of the process");
+    until("its end", || !path.exists());
 }
 
 #[test]
