@@ -203,7 +203,8 @@ impl Control {
     }
 }
 
-/// The system's clock of nanoseconds since some start, the same for all processes; never 0.
+/// The system's clock of nanoseconds since some start; never 0. Processes in different time namespaces read different ones: then a turn may be due
+/// to one as soon as another has had it, and what is done now and then is done more often.
 #[cfg(all(target_os = "linux", not(miri)))]
 pub(super) fn clock() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);

@@ -133,7 +133,8 @@ impl Desk {
     }
 }
 
-/// The system's clock of nanoseconds, the same for all processes.
+/// The system's clock of nanoseconds since some start. Processes in different time namespaces read different ones: what one of them has held, another
+/// holds for so much longer or shorter.
 fn clock() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
