@@ -10,6 +10,8 @@ use Ordering::{Acquire, Relaxed};
 
 #[cfg(all(test, not(loom)))]
 mod tests;
+#[cfg(test)]
+pub(super) mod words;
 
 /// How many low bits of the word of the last turn say whose it is.
 const INDEX_BITS: u32 = 12;

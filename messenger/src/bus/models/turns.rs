@@ -3,60 +3,17 @@
 use loom::sync::Arc;
 use loom::thread;
 
-use super::{RECORD, check, word};
-use crate::bus::turns::{Cell, Pool, SeatWords, look, take, taken};
-use crate::sync::AtomicU64;
+use super::{RECORD, check};
+use crate::bus::turns::{Pool, look, take, taken};
 use crate::sync::Ordering::Relaxed;
 
-/// The pool's own number.
-const OWN: usize = 2;
-
-struct Words {
-    last: AtomicU64,
-    start: AtomicU64,
-    seats: [[AtomicU64; 7]; OWN],
-}
-
-impl Words {
-    fn new() -> Arc<Self> {
-        Arc::new(Self {
-            last: AtomicU64::new(OWN as u64),
-            start: word(),
-            seats: core::array::from_fn(|_| core::array::from_fn(|_| word())),
-        })
-    }
-}
-
-impl Pool for Words {
-    fn own(&self) -> usize {
-        OWN
-    }
-
-    fn last(&self) -> &AtomicU64 {
-        &self.last
-    }
-
-    fn start(&self) -> &AtomicU64 {
-        &self.start
-    }
-
-    fn seat(&self, index: usize) -> Option<SeatWords<'_>> {
-        let [won, turn, from, to, turn2, from2, to2] = self.seats.get(index)?;
-        let second = Cell {
-            turn: turn2,
-            from: from2,
-            to: to2,
-        };
-        let cells = [Cell { turn, from, to }, second];
-        Some(SeatWords { won, cells })
-    }
-}
+type Words = crate::bus::turns::words::Words<2>;
 
 /// Takes a turn, if nobody else is faster; gives where what it took begins.
 fn turn(words: &Words, index: usize) -> Option<u64> {
     let last = look(words).expect("words that can be");
     // By the number of the turn it is known where it has to end.
-    let before = words.last.load(Relaxed) >> 12;
+    let before = words.last().load(Relaxed) >> 12;
     assert!(last.next <= before * RECORD, "a turn that is not there yet");
     assert_eq!(last.next % RECORD, 0);
     let seat = words.seat(index).expect("it is one");
@@ -81,7 +38,7 @@ fn all_once(words: &Words, mut ranges: Vec<u64>) {
 #[test]
 fn each_range_is_taken_once() {
     check(3, || {
-        let words = Words::new();
+        let words = Arc::new(Words::new(0));
         let other = {
             let words = Arc::clone(&words);
             thread::spawn(move || [turn(&words, 1), turn(&words, 1)])
@@ -97,7 +54,7 @@ fn each_range_is_taken_once() {
 #[test]
 fn what_a_dead_one_has_taken_is_known() {
     check(3, || {
-        let words = Words::new();
+        let words = Arc::new(Words::new(0));
         let dead = {
             let words = Arc::clone(&words);
             thread::spawn(move || {

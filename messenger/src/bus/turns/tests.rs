@@ -5,46 +5,7 @@ use super::*;
 /// The pool's own number.
 const OWN: usize = 3;
 
-struct Words {
-    last: AtomicU64,
-    start: AtomicU64,
-    seats: [[AtomicU64; 7]; OWN],
-}
-
-impl Words {
-    fn new(start: u64) -> Self {
-        Self {
-            last: word_of(0, OWN).into(),
-            start: start.into(),
-            seats: Default::default(),
-        }
-    }
-}
-
-impl Pool for Words {
-    fn own(&self) -> usize {
-        OWN
-    }
-
-    fn last(&self) -> &AtomicU64 {
-        &self.last
-    }
-
-    fn start(&self) -> &AtomicU64 {
-        &self.start
-    }
-
-    fn seat(&self, index: usize) -> Option<SeatWords<'_>> {
-        let [won, turn, from, to, turn2, from2, to2] = self.seats.get(index)?;
-        let second = Cell {
-            turn: turn2,
-            from: from2,
-            to: to2,
-        };
-        let cells = [Cell { turn, from, to }, second];
-        Some(SeatWords { won, cells })
-    }
-}
+type Words = words::Words<OWN>;
 
 fn take(words: &Words, last: &Turn, index: usize, range: (u64, u64)) -> bool {
     super::take(words, last, (index, &words.seat(index).unwrap()), range)
@@ -88,7 +49,7 @@ fn who_is_late_has_what_he_had() {
 fn words_that_cannot_be_are_told() {
     let words = Words::new(0);
     for word in [word_of(1, 0), word_of(7, 1), word_of(1, 4000), u64::MAX] {
-        words.last.store(word, Relaxed);
+        words.last().store(word, Relaxed);
         assert_eq!(look(&words), Err(word));
     }
 }
