@@ -93,4 +93,8 @@ for sanitizer in "${sanitizers[@]}"; do
     filter=("$@")
     [[ $# -gt 0 ]] || filter=(bus:: properties:: stress::)
     under "$sanitizer" --no-fail-fast --features journal --test journal -- "${filter[@]}"
+    # The bus that processes share, whose children are this program again, and so are looked at, too: what is made of a file that is
+    # damaged, or written meanwhile, and what is read as no member. Not what lives from time or from namespaces.
+    [[ $# -gt 0 ]] || filter=(journal:: look:: meanwhile:: mutations:: names:: reader::)
+    MESSENGER_SHARED_DAMAGES=1000 under "$sanitizer" --no-fail-fast --features shared --test shared -- "${filter[@]}"
 done

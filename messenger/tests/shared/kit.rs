@@ -5,7 +5,7 @@ use std::io::Read;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use messenger::bus::{MessageId, SourceId, Tag};
 
@@ -14,11 +14,17 @@ const ROLE: &str = "MESSENGER_SHARED_ROLE";
 
 pub(crate) const TAG: Tag = Tag::new(SourceId::new(1), MessageId::new(2));
 
-/// The name of a bus that no other test has.
+/// The name of a bus that no other test has, nor had one that failed: numbers of processes come again, and what such a test has left, as a pipe
+/// in place of a journal's file, may keep another waiting.
 pub(crate) fn fresh() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    format!("test-{}-{count}", std::process::id())
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    format!(
+        "test-{}-{:x}-{count}",
+        std::process::id(),
+        now.unwrap().as_nanos()
+    )
 }
 
 /// Waits until `there` says so; says how long that took.
