@@ -81,9 +81,13 @@ pub(crate) fn word_of(turn: u64, index: usize) -> u64 {
     turn << INDEX_BITS | index as u64 & INDEX
 }
 
-/// The last turn. `Err`: what the word says, which can't be.
+/// How often a look at the last turn is begun anew where the word has changed meanwhile. Members take turns far more slowly: beyond that somebody
+/// else writes there.
+const LOOKS: u32 = 1 << 10;
+
+/// The last turn. `Err`: what the word says, which can't be, or is never the same.
 pub(crate) fn look(pool: &impl Pool) -> Result<Turn, u64> {
-    loop {
+    for _ in 0..LOOKS {
         // Edge 20, turn.
         let word = load(pool.last(), order::turn_load());
         let (turn, index) = (word >> INDEX_BITS, (word & INDEX) as usize);
@@ -105,6 +109,7 @@ pub(crate) fn look(pool: &impl Pool) -> Result<Turn, u64> {
             return next.map(turn).ok_or(word);
         }
     }
+    Err(load(pool.last(), Relaxed))
 }
 
 /// The last turn that a seat has had, which nobody takes turns for meanwhile; 0: none.

@@ -54,6 +54,33 @@ fn words_that_cannot_be_are_told() {
     }
 }
 
+/// Words that somebody writes over all the time, who keeps to nothing.
+struct Restless(Words);
+
+impl Pool for Restless {
+    fn own(&self) -> usize {
+        OWN
+    }
+
+    fn last(&self) -> &AtomicU64 {
+        self.0.last().fetch_add(word_of(1, 0), Relaxed);
+        self.0.last()
+    }
+
+    fn start(&self) -> &AtomicU64 {
+        self.0.start()
+    }
+
+    fn seat(&self, index: usize) -> Option<SeatWords<'_>> {
+        self.0.seat(index)
+    }
+}
+
+#[test]
+fn a_word_that_is_never_the_same_is_told() {
+    assert!(look(&Restless(Words::new(0))).is_err());
+}
+
 #[test]
 fn many_take_each_range_once() {
     let words = Words::new(0);
