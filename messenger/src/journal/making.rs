@@ -151,7 +151,11 @@ impl Store {
         for base in super::files::list_segments(dir, self.segment_bytes())?.bases {
             // What is before `removed` is not looked for any more.
             if base < self.control.removed() {
-                fs::remove_file(dir.join(segment_name(base)))?;
+                match fs::remove_file(dir.join(segment_name(base))) {
+                    // By another who settles for the same one, or by that one itself.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    removed => removed?,
+                }
                 // Somebody may have flushed its name.
                 sync_dir(dir)?;
             }
@@ -210,4 +214,31 @@ fn write_zeros(file: &mut File, mut at: u64, end: u64, run: u64) -> io::Result<(
         }
     }
     Ok(())
+}
+
+#[cfg(all(test, feature = "shared", target_os = "linux", not(miri)))]
+mod tests {
+    use super::super::store::Identity;
+    use super::super::testing::TempDir;
+    use super::*;
+
+    #[test]
+    fn two_who_tidy_up_at_once_leave_nothing() {
+        let dir = TempDir::new();
+        let identity = Identity {
+            id: [7; 16],
+            segment_bytes: 4096,
+            salt: 1,
+        };
+        let store = Store::new(Some((&dir, true)), identity, 1 << 20, 1, false).unwrap();
+        let late = (0..200).map(|number| dir.join(segment_name(number * 4096)));
+        late.for_each(|path| fs::write(path, b"").unwrap());
+        store.set_oldest(1 << 20);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| store.tidy_after(3).unwrap());
+            }
+        });
+        assert_eq!(fs::read_dir(&*dir).unwrap().count(), 0);
+    }
 }
