@@ -87,8 +87,9 @@ impl Store {
             match walker.look(self) {
                 Ok(Some(step)) => walker.position = step.next,
                 Ok(None) => break,
-                // They may have walked on meanwhile, and given up what was to be looked at here.
-                Err(_) if walker.position < self.oldest() => {
+                // They may have walked on meanwhile, and given up what was to be looked at here: what is given up is finished, unless somebody has
+                // written over the words.
+                Err(_) if walker.position < self.oldest().min(self.finished()) => {
                     walker.position = self.finished();
                 }
                 Err(error) => return Err(error.as_lost(walker.position)),
@@ -233,5 +234,29 @@ struct Noting<'a> {
 impl Drop for Noting<'_> {
     fn drop(&mut self) {
         self.store.end_note(self.own);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::store::Identity;
+    use super::*;
+
+    #[test]
+    fn a_walk_ends_whatever_the_words_say() {
+        let identity = Identity {
+            id: [7; 16],
+            segment_bytes: 4096,
+            salt: 1,
+        };
+        let store = Store::new(None, identity, 1 << 20, 1, false).unwrap();
+        store.begin(0, 0);
+        // There is no such segment; and given up is more than was ever finished.
+        store.control.grew_to(1 << 20);
+        store.control.give_up_before(1 << 40);
+        assert_eq!(store.walk(u64::MAX).unwrap_err().position(), 0);
+        // Where it is finished the walk goes on.
+        store.control.set_finished(1 << 30);
+        assert_eq!(store.walk(u64::MAX), Ok(1 << 30));
     }
 }
