@@ -85,7 +85,9 @@ impl Store {
             Err(_) if self.prepared() > base => return Ok(()),
             Err(error) => return Err(Lost::new(base, &error)),
         };
-        self.hold_region(base, region);
+        if self.holds {
+            self.hold_region(base, region);
+        }
         self.control.grew_to(base + self.segment_bytes());
         // By who makes the next one: however late the keeper is, what is mapped does not pile up.
         self.let_go(base.saturating_sub(self.ahead * self.segment_bytes()));

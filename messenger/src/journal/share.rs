@@ -250,7 +250,8 @@ impl Share {
         let mut store = store_of(Some(&self.dir), &self.manifest, &self.config)?;
         let control = control_of(&self.dir, &store, self.store.control.members())?;
         store.join(control, self.store.owner);
-        // Kept by the one keeper of the process.
+        // Kept by the one keeper of the process, who lets go of nothing here.
+        store.holds = false;
         store.bell = Arc::clone(&self.store.bell);
         Ok(Arc::new(store))
     }

@@ -61,6 +61,8 @@ pub(crate) struct Store {
     removal: Mutex<()>,
     /// Held by the thread that makes a segment ready: when the disk last refused one.
     pub(super) making: Mutex<Option<Instant>>,
+    /// Whether what is made here stays mapped: where a keeper lets go of it again.
+    pub(super) holds: bool,
     /// How many segments are to be ready ahead of what is asked for.
     pub(super) ahead: u64,
     /// Wakes the keeper of this process.
@@ -111,6 +113,7 @@ impl Store {
             trouble: Mutex::default(),
             removal: Mutex::default(),
             making: Mutex::default(),
+            holds: true,
             ahead,
             bell: Arc::default(),
             behind: AtomicBool::new(false),

@@ -411,6 +411,35 @@ fn what_one_has_synced_is_synced_for_all() {
     assert!(seen >= synced);
 }
 
+/// Of the segments of a journal that this process has mapped, how many have no name any more.
+fn given_up_and_mapped(dir: &Dir) -> usize {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let dir = dir.0.to_str().unwrap();
+    let gone = |line: &&str| line.contains(dir) && line.ends_with(".segment (deleted)");
+    maps.lines().filter(gone).count()
+}
+
+#[test]
+fn what_is_given_up_stays_mapped_by_nobody() {
+    let name = fresh();
+    let dir = Dir::new(&name);
+    let bus = dir.options().create(&name).unwrap();
+    let there = SharedBus::open(&name).unwrap();
+    // By a view that no keeper keeps, faster than the keeper: it makes segments itself. After that it rests.
+    for view in [&there, &bus] {
+        let mut publisher = view.bus().publisher().unwrap();
+        for sequence in 0..400 {
+            publisher.send(TAG, &payload(1, sequence)).unwrap();
+        }
+    }
+    let (journal, tail) = (bus.journal().unwrap(), bus.bus().tail());
+    let last = tail - tail % SEGMENT;
+    until("all but the last are given up", || {
+        journal.trim(tail).unwrap() >= last
+    });
+    until("they are unmapped", || given_up_and_mapped(&dir) == 0);
+}
+
 #[test]
 fn a_bus_that_all_have_died_on_goes_on() {
     let name = fresh();
