@@ -179,6 +179,8 @@ impl Store {
             flushing = durability.flushing();
             flushing.running = false;
             match flushed {
+                // By another meanwhile, perhaps in what is said to be flushed here.
+                Ok(_) if self.control.failed().is_some() => {}
                 Ok(reached) => self.control.synced_to(reached),
                 Err(lost) => self.control.fail(&lost),
             }

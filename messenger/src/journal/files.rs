@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use fs4::FileExt;
 
+use crate::memory::Region;
+
 /// Ids, names and tables; see `schema.rs`.
 pub(crate) const SCHEMA: &str = "schema";
 
@@ -217,6 +219,20 @@ fn flushing(path: &Path) {
 pub(crate) fn sync_file(file: &File, path: &Path) -> io::Result<()> {
     flushing(path);
     file.sync_data()
+}
+
+/// Makes what the file at `path` holds, which is mapped by `region`, survive a power loss.
+///
+/// By the mapping: of an error the system tells, once each, those who had the file open when it came about, and not who opens it after one of
+/// them was told.
+pub(crate) fn sync_region(region: &Region, path: &Path) -> io::Result<()> {
+    flushing(path);
+    // On Linux it is as if the file were flushed.
+    region.flush()?;
+    #[cfg(not(target_os = "linux"))]
+    OpenOptions::new().write(true).open(path)?.sync_data()?;
+    // What has lost its name does not survive, whoever has flushed it.
+    fs::metadata(path).map(drop)
 }
 
 /// Makes the names in `dir` survive a power loss: those of files that were made, renamed or removed in it. Needed, and

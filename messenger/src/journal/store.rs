@@ -2,7 +2,7 @@
 //! `making.rs`'s.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use super::bell::Bell;
 use super::control::Control;
 use super::durability::Durability;
-use super::files::{list_segments, open_plain, segment_name, sync_dir, sync_file};
+use super::files::{list_segments, open_plain, segment_name, sync_dir, sync_region};
 use super::header::{
     HEADER_BYTES, HeaderError, SYNCED_AT, SYNCED_CHECK_AT, SegmentHeader, synced_check,
 };
@@ -440,20 +440,13 @@ impl Store {
     }
 
     fn flush_one(&self, dir: &Path, base: u64, from: u64, to: u64) -> Result<(), Lost> {
-        let lost = |error| Lost::new(base, &error);
         let region = self.region(base)?;
         if base + self.segment_bytes() >= to {
             self.note_synced(&region, from);
         }
-        // Linux flushes what any mapping of the file has changed; elsewhere the mapping is asked too.
-        #[cfg(not(target_os = "linux"))]
-        region.flush().map_err(lost)?;
-        let path = dir.join(segment_name(base));
-        let file = OpenOptions::new().read(true).write(true).open(&path);
-        let file = file.map_err(lost)?;
         fault!("flushing");
-        sync_file(&file, &path).map_err(lost)?;
-        Ok(())
+        let flushed = sync_region(&region, &dir.join(segment_name(base)));
+        flushed.map_err(|error| Lost::new(base, &error))
     }
 
     /// Says in the header of the last segment that all before `synced` has been flushed, and flushes that too.
@@ -466,11 +459,7 @@ impl Store {
         while base < self.prepared() {
             let region = self.region(base)?;
             self.note_synced(&region, synced);
-            let path = dir.join(segment_name(base));
-            #[cfg(not(target_os = "linux"))]
-            region.flush().map_err(|error| Lost::new(base, &error))?;
-            let file = OpenOptions::new().read(true).write(true).open(&path);
-            let flushed = file.and_then(|file| sync_file(&file, &path));
+            let flushed = sync_region(&region, &dir.join(segment_name(base)));
             flushed.map_err(|error| Lost::new(base, &error))?;
             fault!("sealed");
             base += self.segment_bytes();

@@ -129,8 +129,8 @@ impl Region {
         }
     }
 
-    /// Has the system write what has been changed to the file.
-    #[cfg(all(feature = "journal", not(target_os = "linux")))]
+    /// Has the system write what has been changed to the file, and waits for it.
+    #[cfg(feature = "journal")]
     pub(crate) fn flush(&self) -> io::Result<()> {
         match &self.owner {
             Owner::Mapping(mapping) => mapping.flush(),

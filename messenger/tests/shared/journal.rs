@@ -121,6 +121,11 @@ pub(crate) fn child_process(role: &str, name: &str) -> bool {
             say(journal.synced());
             std::io::stdin().read_exact(&mut [0]).unwrap();
         }
+        "waits" => {
+            let position = publisher.send(TAG, b"mine").unwrap();
+            say(journal.wait_synced(position, None).is_ok());
+            forever();
+        }
         other => panic!("no role {other}"),
     }
     true
@@ -409,6 +414,28 @@ fn what_one_has_synced_is_synced_for_all() {
     std::io::Write::write_all(other.child.stdin.as_mut().unwrap(), b"!").unwrap();
     let seen: u64 = other.line().parse().unwrap();
     assert!(seen >= synced);
+}
+
+/// One whose flush has succeeded says so when another's has failed: of the same bytes, perhaps.
+#[cfg(feature = "fault")]
+#[test]
+fn nobody_goes_on_after_anothers_flush_has_failed() {
+    let name = fresh();
+    let dir = Dir::new(&name);
+    let bus = dir.options().create(&name).unwrap();
+    let journal = bus.journal().unwrap();
+    let synced = journal.synced();
+    let flushed = Some(("MESSENGER_FAULT", "flushed:1:stop"));
+    let mut other = Other::start_with("journal-waits", &name, flushed);
+    other.stands_still();
+    // As a third one says it: at position 0.
+    let control = dir.0.join("control");
+    let control = std::fs::File::options().write(true).open(control).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&control, &1_u64.to_le_bytes(), 400).unwrap();
+    other.signal("-CONT");
+    assert_eq!(other.line(), "false", "it is told");
+    assert_eq!(journal.synced(), synced);
+    assert!(journal.sync().is_err());
 }
 
 /// Of the segments of a journal that this process has mapped, how many have no name any more.

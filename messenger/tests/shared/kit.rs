@@ -91,6 +91,12 @@ impl Other {
     #[cfg(all(feature = "fault", feature = "zero_copy"))]
     pub(crate) fn halt(&self) {
         self.signal("-STOP");
+        self.stands_still();
+    }
+
+    /// Waits until it has been stopped.
+    #[cfg(feature = "fault")]
+    pub(crate) fn stands_still(&self) {
         let stat = format!("/proc/{}/stat", self.child.id());
         until("a process that stands still", || {
             std::fs::read_to_string(&stat).unwrap().contains(") T ")
