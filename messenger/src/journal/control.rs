@@ -3,16 +3,18 @@
 //! A page that says whose they are, and how far the journal has got (`state.rs`), then the words of the bus (`docs/bus.md`). After a
 //! loss of power nothing in it is believed.
 
-use std::fs::{self, OpenOptions};
-use std::io;
+use std::collections::hash_map::RandomState;
+use std::fs::{self, File, OpenOptions};
+use std::hash::BuildHasher;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 #[cfg(all(feature = "shared", target_os = "linux"))]
 use super::files::open_plain;
-use super::files::{CONTROL, sync_dir};
-use super::store::Identity;
+use super::files::{CONTROL, sync_dir, sync_file};
+use super::store::{Identity, now_nanos};
 use crate::bus::kept::{Intent, LastWords, Window, last_words, reset_words, words_len};
 use crate::memory::{MemoryKind, Region, RegionOptions};
 use crate::sync::fetch_max;
@@ -22,7 +24,7 @@ pub(super) const WORDS_AT: usize = 4096;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"MSGRCTL\0");
 /// Another with each change of what lies where, also among the bus's own words.
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 const CLEAN: u64 = 2;
 const OPEN: u64 = 1;
 
@@ -37,8 +39,11 @@ const FINISHED_CHECK_AT: u64 = 64;
 const MEMBERS_AT: u64 = 72;
 const WORDS_LEN_AT: u64 = 80;
 const PID_AT: u64 = 88;
-#[cfg(target_os = "linux")]
+/// 0, as long as no other words have come in place of these; else up to where the records stay, with the lowest bit set.
 const SUPERSEDED_AT: u64 = 96;
+const HISTORY_AT: u64 = 104;
+const BEFORE_AT: u64 = 112;
+const CUT_AT: u64 = 120;
 
 // Those of `state.rs`, each part on a line of its own.
 pub(super) const OPENED_AT: u64 = 128;
@@ -67,6 +72,18 @@ pub(super) struct Control {
     members: usize,
     /// Whether the memory is mapped for reading only.
     read_only: bool,
+}
+
+/// Up to where records stay, if all do.
+pub(super) const ALL: u64 = u64::MAX;
+
+/// What tells those who have read by other words up to where the records are still those that they know.
+struct History {
+    /// A random number, which each words have from those before them, unless records were given up that somebody may have read.
+    number: u64,
+    /// The number before that one, and up to where the records are the same by both.
+    before: u64,
+    cut: u64,
 }
 
 /// What the last process to write left.
@@ -136,12 +153,15 @@ impl Control {
         }
     }
 
-    /// Makes the file anew, for a bus from `floor` to `tail`, in place of what the last process left.
+    /// Makes the file anew, for a bus from `floor` to `tail` of which so much is `known`, in place of what the last process left; up to `stays` the
+    /// records are the same as before. Who finds the file finds all of that in it: somebody may be waiting for it.
     pub(super) fn create(
         dir: &Path,
         identity: &Identity,
         members: usize,
         (floor, tail): (u64, u64),
+        stays: u64,
+        known: &Self,
     ) -> io::Result<Self> {
         let new = dir.join(format!("{CONTROL}.new"));
         let file = OpenOptions::new()
@@ -151,9 +171,12 @@ impl Control {
             .truncate(true)
             .open(&new)?;
         // Written, not only made long: what is mapped later has its blocks.
-        io::Write::write_all(&mut &file, &vec![0; len(members)])?;
+        (&file).write_all(&vec![0; len(members)])?;
         let control = Self::over(Region::of_file(&file, len(members), true)?, members);
         control.reset(floor, tail);
+        control.take_over(known);
+        fault!("control_made");
+        let history = supersede(dir, identity, stays)?;
         let [id0, id1] = words_of(identity.id);
         let [boot0, boot1] = boot();
         let words = [
@@ -167,14 +190,15 @@ impl Control {
             (MEMBERS_AT, members as u64),
             (WORDS_LEN_AT, words_len(members) as u64),
             (PID_AT, u64::from(std::process::id())),
+            (HISTORY_AT, history.number),
+            (BEFORE_AT, history.before),
+            (CUT_AT, history.cut),
+            (OPENED_AT, tail),
         ];
         for (at, word) in words {
             control.word(at).store(word, Ordering::Relaxed);
         }
         control.set_finished(tail);
-        fault!("control_made");
-        #[cfg(target_os = "linux")]
-        supersede(dir)?;
         fs::rename(&new, dir.join(CONTROL))?;
         fault!("control_named");
         // So that no page is found later which says that the journal is closed, though there has been a writer since.
@@ -207,6 +231,31 @@ impl Control {
     #[cfg(all(feature = "shared", target_os = "linux"))]
     pub(super) fn is_superseded(&self) -> bool {
         self.word(SUPERSEDED_AT).load(Ordering::Relaxed) != 0
+    }
+
+    /// The same of the words in `file`.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub(super) fn is_superseded_in(file: &File) -> io::Result<bool> {
+        let mut word = [0; 8];
+        std::os::unix::fs::FileExt::read_exact_at(file, &mut word, SUPERSEDED_AT)?;
+        Ok(word != [0; 8])
+    }
+
+    /// Up to where the records stay that there are by these words.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub(super) fn stays(&self) -> u64 {
+        stays_by(self.word(SUPERSEDED_AT).load(Ordering::Relaxed))
+    }
+
+    /// Up to where the records are the same as by the words in `before`, if that is known.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub(super) fn same_as(&self, before: &Self) -> Option<u64> {
+        let word = |at| self.word(at).load(Ordering::Relaxed);
+        match before.word(HISTORY_AT).load(Ordering::Relaxed) {
+            same if same == word(HISTORY_AT) => Some(ALL),
+            cut if cut == word(BEFORE_AT) => Some(word(CUT_AT) & !15),
+            _ => None,
+        }
     }
 
     /// For how many members the words are, if this journal's writers have made them since the system was started.
@@ -264,10 +313,7 @@ impl Control {
         let Some(page) = bytes.first_chunk::<WORDS_AT>() else {
             return Ok(None);
         };
-        let word = |at: u64| {
-            let word = page[at as usize..].first_chunk();
-            word.map_or(0, |word| u64::from_le_bytes(*word))
-        };
+        let word = |at| word_of(page, at);
         let closed = word(MAGIC_AT) == MAGIC
             && [word(ID_AT), word(ID_AT + 8)] == words_of(identity.id)
             && word(STATE_AT) == CLEAN
@@ -316,27 +362,83 @@ impl Control {
     }
 }
 
-/// Tells those who look at the words in `dir` that others come in their place. Before they do: who dies in between has them look in vain. By builds without
-/// shared buses, too: who opens one after them finds only their words.
-#[cfg(target_os = "linux")]
-fn supersede(dir: &Path) -> io::Result<()> {
-    use std::os::unix::fs::FileExt;
+/// Tells those who look at the words in `dir` that others come in their place, and up to where the records stay. Before either is so: who dies in between has them
+/// look in vain. By builds without shared buses, too: who opens one after them finds only their words. Gives the history that the others are to have.
+fn supersede(dir: &Path, identity: &Identity, stays: u64) -> io::Result<History> {
+    let Some((mut file, page)) = words_in(dir)? else {
+        return Ok(History::new(0, 0));
+    };
+    // Less may stay by who has said so before, and gave these words no successor.
+    let stays = stays.min(stays_by(word_of(&page, SUPERSEDED_AT)));
+    file.seek(SeekFrom::Start(SUPERSEDED_AT))?;
+    file.write_all(&(stays | 1).to_le_bytes())?;
+    fault!("control_superseded");
+    let word = |at| word_of(&page, at);
+    let is_known = word(VERSION_AT) == VERSION
+        && [word(ID_AT), word(ID_AT + 8)] == words_of(identity.id)
+        && word(HISTORY_AT) != 0;
+    Ok(match stays {
+        _ if !is_known => History::new(0, 0),
+        ALL => History {
+            number: word(HISTORY_AT),
+            before: word(BEFORE_AT),
+            cut: word(CUT_AT),
+        },
+        cut => History::new(word(HISTORY_AT), cut),
+    })
+}
 
-    let file = match OpenOptions::new()
+/// Has nobody believe the words in `dir` any more, and tells those who look at them that records stay up to `stays`.
+pub(super) fn disown(dir: &Path, identity: &Identity, stays: u64) -> io::Result<()> {
+    // What is none nobody believes.
+    let Some((mut file, _)) = words_in(dir)? else {
+        return Ok(());
+    };
+    // First, so that none are believed which say that less stays. Of no boot, and not closed:
+    file.seek(SeekFrom::Start(BOOT_AT))?;
+    file.write_all(&[0; (STATE_AT + 8 - BOOT_AT) as usize])?;
+    supersede(dir, identity, stays)?;
+    sync_file(&file, &dir.join(CONTROL))
+}
+
+/// The file in `dir`, and its page, if it is one: what is none is not written to, nor made longer.
+fn words_in(dir: &Path) -> io::Result<Option<(File, [u8; WORDS_AT])>> {
+    let file = OpenOptions::new()
         .read(true)
         .write(true)
-        .open(dir.join(CONTROL))
-    {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        .open(dir.join(CONTROL));
+    let mut file = match file {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file?,
     };
-    let mut magic = [0; 8];
-    // What is none is not written to, nor made longer.
-    let is_one = file.read_exact_at(&mut magic, MAGIC_AT).is_ok() && magic == MAGIC.to_le_bytes();
-    if is_one && file.metadata()?.len() >= WORDS_AT as u64 {
-        file.write_all_at(&1_u64.to_le_bytes(), SUPERSEDED_AT)?;
+    let mut page = [0; WORDS_AT];
+    let is_one = file.read_exact(&mut page).is_ok() && word_of(&page, MAGIC_AT) == MAGIC;
+    Ok(is_one.then_some((file, page)))
+}
+
+fn word_of(page: &[u8; WORDS_AT], at: u64) -> u64 {
+    let word = page[at as usize..].first_chunk();
+    word.map_or(0, |word| u64::from_le_bytes(*word))
+}
+
+/// Up to where the records stay, by what is said of it.
+fn stays_by(superseded: u64) -> u64 {
+    match superseded {
+        0 | ALL => ALL,
+        stays => stays & !15,
     }
-    Ok(())
+}
+
+impl History {
+    /// Another one, which has the same records as `before` up to `cut`.
+    fn new(before: u64, cut: u64) -> Self {
+        Self {
+            // 0: not known.
+            number: RandomState::new().hash_one(now_nanos()).max(1),
+            before,
+            cut,
+        }
+    }
 }
 
 fn len(members: usize) -> usize {

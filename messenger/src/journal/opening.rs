@@ -16,7 +16,7 @@ use std::time::Duration;
 use fs4::FileExt;
 
 use super::config::{JournalConfig, SyncPolicy};
-use super::control::{Control, Left, WORDS_AT};
+use super::control::{self, Control, Left, WORDS_AT};
 use super::cursor;
 use super::error::OpenFault;
 use super::files::{self, LOCK, Locked, SCHEMA};
@@ -45,7 +45,9 @@ pub(super) fn in_memory(config: JournalConfig) -> Result<Journal, OpenFault> {
         let manifest = new_manifest(&config);
         let mut store = store_of(None, &manifest, &config)?;
         let control = Control::in_memory(config.members + 1, MemoryKind::default());
-        store.move_to(control.map_err(OpenFault::tried("get memory"))?);
+        let control = control.map_err(OpenFault::tried("get memory"))?;
+        control.take_over(&store.control);
+        store.control = control;
         let recovery = Recovery {
             left: LeftBy::Nobody,
             tail: 0,
@@ -247,8 +249,14 @@ pub(super) fn settled(
     let bases = store.bases().map_err(system("list the segments"))?;
     let floor = bases.first().copied().unwrap_or(0);
     store.set_oldest(floor);
-    let control = Control::create(path, &store.identity, members, (floor, recovery.tail));
-    store.move_to(control.map_err(system("make the file of shared words"))?);
+    let stays = match recovery.left {
+        // What stood behind may have been read.
+        LeftBy::PowerLoss => recovery.tail,
+        _ => control::ALL,
+    };
+    let (bus, known) = ((floor, recovery.tail), &store.control);
+    let control = Control::create(path, &store.identity, members, bus, stays, known);
+    store.control = control.map_err(system("make the file of shared words"))?;
     if fresh {
         // So that there is always a segment from now on.
         let soon = store.control.set_syncs(true);
@@ -271,7 +279,6 @@ pub(super) fn settled(
 /// Settles where everything begins, on a journal that nobody uses yet.
 fn begin(store: &Store, recovery: &Recovery) -> Result<(), OpenFault> {
     let tail = recovery.tail;
-    store.control.set_opened_at(tail);
     store.begin(tail, recovery.synced);
     store.control.set_timed_tail(tail);
     for turn in [Turn::Timing, Turn::Flushing, Turn::Trimming] {

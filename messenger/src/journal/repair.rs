@@ -5,10 +5,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::control::Control;
+use super::control::{self, Control};
 use super::cursor;
 use super::error::{OpenError, OpenFault};
-use super::files::{CONTROL, SCHEMA, is_being_created, remove_new, segment_name, sync_dir};
+use super::files::{SCHEMA, is_being_created, remove_new, segment_name, sync_dir};
 use super::header::{HEADER_BYTES, SYNCED_AT, SegmentHeader, encode_synced, synced_of};
 use super::opening::lock;
 use super::schema::Manifest;
@@ -291,10 +291,9 @@ impl Plan {
             self.make_segment(dir, base)?;
             fault!("last_made");
         }
-        // It would be believed, and says what is no more.
-        remove(&dir.join(CONTROL))?;
-        sync_dir(dir)?;
-        fault!("control_removed");
+        // They would be believed, and say what is no more.
+        control::disown(dir, &self.store.identity, cut.from)?;
+        fault!("control_disowned");
         for &base in &self.kept {
             self.lower_synced(dir, base, cut.from)?;
             fault!("synced_lowered");

@@ -4,9 +4,8 @@
 //! by which it is known that it is written. The first one that comes, when nobody is there, opens it alone before, and settles what was left; the last one
 //! closes it. Who comes or leaves keeps the others from doing so meanwhile: that is the bus's affair (`shared/presence.rs`).
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -90,7 +89,7 @@ impl Share {
                 let dir = dir.canonicalize().map_err(system("find the directory"))?;
                 let page = lock_page(&dir)?;
                 FileExt::unlock(settled.lock.file()).map_err(system("unlock the journal"))?;
-                share_lock(&dir, &settled.lock, &page)?;
+                share_lock(&settled.lock, &page)?;
                 Ok((settled, dir, page))
             });
             match ready {
@@ -272,9 +271,14 @@ impl Onlooker {
         self.0.control.is_superseded()
     }
 
-    /// Where it ended when it was opened.
-    pub(crate) fn opened_at(&self) -> u64 {
-        self.0.control.opened_at()
+    /// Up to where the records stay at which it looks.
+    pub(crate) fn stays(&self) -> u64 {
+        self.0.control.stays()
+    }
+
+    /// Up to where it sees the same records as `before` did, if that is known.
+    pub(crate) fn same_as(&self, before: &Self) -> Option<u64> {
+        self.0.control.same_as(&before.0.control)
     }
 }
 
@@ -323,20 +327,13 @@ fn lock_page(dir: &Path) -> Result<Locked, OpenFault> {
 /// Takes the lock as all have it, after it was had alone, and let go of with the words in `page`.
 ///
 /// Not in one step: who gets in between has it alone, settles everything anew, and makes other words. Then these are nobody's.
-fn share_lock(dir: &Path, lock: &Locked, page: &Locked) -> Result<(), OpenFault> {
+fn share_lock(lock: &Locked, page: &Locked) -> Result<(), OpenFault> {
     lock_by(lock.file(), FileExt::try_lock_shared)?;
     // From here on nobody has it alone, and the words stay those that are there.
-    let looked = page.file().metadata().and_then(|page| {
-        match fs::metadata(dir.join(CONTROL)) {
-            Ok(named) => Ok((page.dev(), page.ino()) == (named.dev(), named.ino())),
-            // Repaired meanwhile.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
-        }
-    });
-    match looked.map_err(OpenFault::tried("look at the shared words"))? {
-        true => Ok(()),
-        false => Err(OpenFault::InUse),
+    let superseded = Control::is_superseded_in(page.file());
+    match superseded.map_err(OpenFault::tried("look at the shared words"))? {
+        false => Ok(()),
+        true => Err(OpenFault::InUse),
     }
 }
 
@@ -363,6 +360,7 @@ fn another() -> OpenFault {
 
 #[cfg(all(test, not(miri)))]
 mod tests {
+    use super::super::control;
     use super::super::testing::TempDir;
     use super::*;
 
@@ -377,19 +375,19 @@ mod tests {
             (settled, page)
         };
         let is_in_use = |(settled, page): &(Settled, Locked)| {
-            matches!(share_lock(&dir, &settled.lock, page), Err(OpenFault::InUse))
+            matches!(share_lock(&settled.lock, page), Err(OpenFault::InUse))
         };
         let overtaken = settle();
         let other = Share::create(&dir, config, 4, 1).unwrap();
         assert!(is_in_use(&overtaken));
         drop((overtaken, other));
-        // Also by one who has left again, and by a repair, which leaves no words.
+        // Also by one who has left again, and by a repair.
         let overtaken = settle();
         drop(Share::create(&dir, config, 4, 1).unwrap());
         assert!(is_in_use(&overtaken));
         drop(overtaken);
         let overtaken = settle();
-        fs::remove_file(dir.join(CONTROL)).unwrap();
+        control::disown(&dir, &overtaken.0.store.identity, 0).unwrap();
         assert!(is_in_use(&overtaken));
         drop(overtaken);
         assert!(!is_in_use(&settle()));

@@ -115,10 +115,6 @@ impl Control {
         self.word(control::OPENED_AT).load(Relaxed) & !15
     }
 
-    pub(super) fn set_opened_at(&self, position: u64) {
-        self.word(control::OPENED_AT).store(position, Relaxed);
-    }
-
     /// The watermark: everything before it is flushed.
     pub(super) fn synced(&self) -> u64 {
         self.word(control::SYNCED_AT).load(Acquire)

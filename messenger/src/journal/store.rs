@@ -122,12 +122,6 @@ impl Store {
         })
     }
 
-    /// Has its words in `control` from now on, which nobody else uses yet.
-    pub(super) fn move_to(&mut self, control: Control) {
-        control.take_over(&self.control);
-        self.control = control;
-    }
-
     /// Has its words in `control`, as the process with the number `owner` among those that use it.
     #[cfg(all(feature = "shared", target_os = "linux"))]
     pub(super) fn join(&mut self, control: Control, owner: u32) {

@@ -58,7 +58,7 @@ pub(crate) fn shared_in_memory(
         salt: 0x5EED,
     };
     let mut store = Store::new(None, identity, bound, 1, false).unwrap();
-    store.move_to(Control::in_memory(members, MemoryKind::default()).unwrap());
+    store.control = Control::in_memory(members, MemoryKind::default()).unwrap();
     store.begin(0, 0);
     let store = Arc::new(store);
     let core = |owner| {

@@ -26,7 +26,8 @@ use crate::journal::Onlooker;
 /// It is lapped as an [`Observer`](crate::bus::Observer) is, also in the middle of a copy, which it then throws away: what it
 /// gives is whole. In two things it is less than an observer. Nobody wakes it, so when it waits it looks again and again. And it
 /// can't settle what a dead process left: at a claim that was not finished it waits until a process that uses the bus has come past.
-/// Where a bus stays when nobody is on it, and is opened anew later, it goes on.
+/// Where a bus stays when nobody is on it, and is opened anew later, it goes on; if its journal was cut meanwhile, at the cut, where other records
+/// stand then.
 pub struct Reader {
     path: PathBuf,
     core: Core,
@@ -173,7 +174,13 @@ impl Reader {
                 // Also of what is stepped over: by its length the next record is found.
                 is_kept.then(|| crc32c_of([&meta.to_le_bytes(), payload]))
             };
-            match self.core.glance(&mut self.window, position, copy) {
+            let found = self.core.glance(&mut self.window, position, copy);
+            let found = match &self.onlooker {
+                // The journal was cut before it: what stands there now is not what this one reads.
+                Some(onlooker) if onlooker.stays() <= position => Ok(Found::Nothing),
+                _ => found,
+            };
+            match found {
                 Ok(Found::Nothing) if self.follow() => {}
                 Ok(Found::Nothing) => break,
                 Ok(Found::Skip { next }) => self.position = next,
@@ -202,9 +209,12 @@ impl Reader {
     /// Where all have died on the bus, or left it, and others have opened it since, its journal has other words: goes on by these, and says so.
     #[cold]
     fn follow(&mut self) -> bool {
-        let is_old = { self.onlooker.as_ref() }.is_some_and(Onlooker::is_superseded);
+        let old = self.onlooker.as_ref();
+        let Some(old) = old.filter(|old| old.is_superseded()) else {
+            return false;
+        };
         // Who has the journal after that is another bus's.
-        if !is_old || self.is_removed() {
+        if self.is_removed() {
             return false;
         }
         // They may be on their way, or the journal be had by one who writes it alone: then it is looked for them again.
@@ -215,8 +225,11 @@ impl Reader {
         if onlooker.is_superseded() || check(&core, &self.path).is_err() {
             return false;
         }
-        // The journal may have been repaired, and other records stand there.
-        self.position = self.position.min(onlooker.opened_at());
+        // From there on other records stand there, and this one has had none of them. If that is not known, so does it from the oldest on.
+        let same = onlooker.same_as(old);
+        let same = same.unwrap_or_else(|| core.glance_at_ends().0);
+        self.position = self.position.min(same);
+        self.start = self.start.min(same);
         self.window = core.memory.window();
         (self.core, self.onlooker) = (core, Some(onlooker));
         true

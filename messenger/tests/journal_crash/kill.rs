@@ -40,10 +40,11 @@ const POINTS: [(&str, u64); 19] = [
 ];
 
 /// The stores of a recovery, and of what follows it before anybody can publish.
-const RECOVERING: [&str; 7] = [
+const RECOVERING: [&str; 8] = [
     "hole_measured",
     "hole_mended",
     "control_made",
+    "control_superseded",
     "control_named",
     "finished_known",
     "segment_made",

@@ -364,10 +364,11 @@ impl Life {
 }
 
 /// Where a process may be killed that recovers from a loss of power.
-const RECOVERING: [&str; 6] = [
+const RECOVERING: [&str; 7] = [
     "cleared",
     "after_removed",
     "control_made",
+    "control_superseded",
     "control_named",
     "segment_made",
     "segment_named",

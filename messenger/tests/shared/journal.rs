@@ -16,6 +16,7 @@ use messenger::journal::{
 use messenger::shared::{Change, SharedBus, SharedFault, SharedOptions};
 
 use crate::kit::{Other, TAG, forever, fresh, say, until};
+use crate::reader::number_of;
 
 mod read;
 
@@ -120,6 +121,13 @@ pub(crate) fn child_process(role: &str, name: &str) -> bool {
             std::io::stdin().read_exact(&mut [0]).unwrap();
             say(journal.synced());
             std::io::stdin().read_exact(&mut [0]).unwrap();
+        }
+        "fills" => {
+            for sequence in 0..100 {
+                publisher.send(TAG, &payload(1, sequence)).unwrap();
+            }
+            say("filled");
+            forever();
         }
         "waits" => {
             let position = publisher.send(TAG, b"mine").unwrap();
@@ -428,7 +436,7 @@ fn nobody_goes_on_after_anothers_flush_has_failed() {
     let flushed = Some(("MESSENGER_FAULT", "flushed:1:stop"));
     let mut other = Other::start_with("journal-waits", &name, flushed);
     other.stands_still();
-    // As a third one says it: at position 0.
+    // As another would say it, in the word *failed*: at position 0.
     let control = dir.0.join("control");
     let control = std::fs::File::options().write(true).open(control).unwrap();
     std::os::unix::fs::FileExt::write_all_at(&control, &1_u64.to_le_bytes(), 400).unwrap();
@@ -441,8 +449,8 @@ fn nobody_goes_on_after_anothers_flush_has_failed() {
 /// Of the segments of a journal that this process has mapped, how many have no name any more.
 fn given_up_and_mapped(dir: &Dir) -> usize {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-    let dir = dir.0.to_str().unwrap();
-    let gone = |line: &&str| line.contains(dir) && line.ends_with(".segment (deleted)");
+    let dir = format!("{}/", dir.0.display());
+    let gone = |line: &&str| line.contains(&dir) && line.ends_with(".segment (deleted)");
     maps.lines().filter(gone).count()
 }
 

@@ -118,8 +118,9 @@ const JOURNAL: [Point; 14] = [
 ];
 
 /// Likewise, of one who opens it for all, or closes it.
-const OPENING: [Point; 6] = [
+const OPENING: [Point; 7] = [
     ("control_made", 1),
+    ("control_superseded", 1),
     ("control_named", 1),
     ("hole_measured", 1),
     ("hole_mended", 1),

@@ -1,6 +1,8 @@
 //! Reading such a bus as no member of it.
 
 use messenger::bus::{ObserveError, ReadError};
+use messenger::journal::repair;
+use messenger::shared;
 
 use super::*;
 
@@ -78,6 +80,8 @@ fn a_reader_goes_on_when_the_bus_is_opened_anew() {
             assert_eq!(bytes, payload(1, read), "in round {round}");
             read += 1;
         }
+        // Nothing twice, though it has read on by the words of before.
+        assert_eq!(reader.try_next(&mut bytes), Ok(None), "in round {round}");
     }
     // What is not there any more is missed, and said to be.
     let mut skipped = None;
@@ -94,6 +98,156 @@ fn a_reader_goes_on_when_the_bus_is_opened_anew() {
     }
     assert!(rest > 100, "{rest} after {skipped:?}");
     assert!(late.position() >= reader.position());
+    SharedBus::remove(&name).unwrap();
+}
+
+/// What is there for a reader now, by the numbers in the payloads.
+fn there(reader: &mut shared::Reader) -> Vec<u64> {
+    let (mut bytes, mut numbers) = (Vec::new(), Vec::new());
+    while reader.try_next(&mut bytes).unwrap().is_some() {
+        numbers.push(number_of(&bytes));
+    }
+    numbers
+}
+
+/// Sends records with these numbers; gives where they are.
+fn send(bus: &SharedBus, numbers: std::ops::Range<u64>) -> Vec<u64> {
+    let mut publisher = bus.bus().publisher().unwrap();
+    let send = |number| publisher.send(TAG, &payload(1, number)).unwrap();
+    numbers.map(send).collect()
+}
+
+/// One who opens the bus is stopped or killed as soon as others find its words.
+#[cfg(feature = "fault")]
+#[test]
+fn a_reader_gives_nothing_twice_while_the_bus_is_opened() {
+    let name = fresh();
+    let dir = Dir::new(&name);
+    let config = config().time_resolution(Duration::ZERO);
+    let options = SharedBus::options().journal(&dir.0, config).keep(true);
+    send(&options.create(&name).unwrap(), 0..100);
+    let mut reader = SharedBus::read(&name, Start::Oldest).unwrap();
+    assert_eq!(there(&mut reader).len(), 100);
+    let position = reader.position();
+    for (round, fault) in (1..).zip(["control_named:1:stop", "control_named:1"]) {
+        let fault = Some(("MESSENGER_FAULT", fault));
+        let mut other = Other::start_with("journal-syncs", &name, fault);
+        if round == 1 {
+            other.stands_still();
+        } else {
+            assert!(!other.child.wait().unwrap().success());
+        }
+        let begun = std::time::Instant::now();
+        while begun.elapsed() < Duration::from_millis(50) {
+            assert_eq!(there(&mut reader), [], "{fault:?}");
+            assert_eq!(reader.position(), position, "{fault:?}");
+        }
+        other.kill();
+    }
+    send(&options.open(&name).unwrap(), 100..120);
+    assert_eq!(there(&mut reader), (100..120).collect::<Vec<_>>());
+    SharedBus::remove(&name).unwrap();
+}
+
+/// Flips a bit of the byte at this position of the journal.
+fn flip(dir: &Dir, position: u64) {
+    let base = position - position % SEGMENT;
+    let file = dir.0.join(format!("{base:020}.segment"));
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[(4096 + position - base) as usize] ^= 4;
+    std::fs::write(file, bytes).unwrap();
+}
+
+#[test]
+fn a_reader_goes_on_where_the_journal_was_cut() {
+    // How often the bus is opened and left before the readers look.
+    for visits in 0..3 {
+        let name = fresh();
+        let dir = Dir::new(&name);
+        let config = config().time_resolution(Duration::ZERO);
+        let options = SharedBus::options().journal(&dir.0, config).keep(true);
+        let sent = send(&options.create(&name).unwrap(), 0..100);
+        let [mut at_end, mut midway, mut twice] =
+            [(); 3].map(|()| SharedBus::read(&name, Start::Oldest).unwrap());
+        let mut newest = SharedBus::read(&name, Start::Newest).unwrap();
+        let all: Vec<u64> = (0..100).collect();
+        assert_eq!(there(&mut at_end), all);
+        assert_eq!(there(&mut twice), all);
+        let mut bytes = Vec::new();
+        for _ in 0..30 {
+            assert!(midway.try_next(&mut bytes).unwrap().is_some());
+        }
+        let cut = |position| {
+            flip(&dir, position + 16);
+            let cut = repair(&dir.0, |_| ()).unwrap().cut.unwrap();
+            assert_eq!(cut.from, position);
+            // By it nothing is given up that is still there.
+            assert!(repair(&dir.0, |_| ()).unwrap().is_nothing());
+        };
+        cut(sent[60]);
+        assert_eq!(there(&mut at_end), []);
+        let mut next = 100;
+        for _ in 0..visits {
+            // More than what was cut.
+            send(&options.open(&name).unwrap(), next..next + 150);
+            next += 150;
+        }
+        let bus = options.open(&name).unwrap();
+        send(&bus, next..next + 150);
+        next += 150;
+        let new: Vec<u64> = (100..next).collect();
+        let rest: Vec<u64> = (30..60).chain(new.clone()).collect();
+        for (reader, is_new) in [
+            (&mut at_end, &new),
+            (&mut newest, &new),
+            (&mut midway, &rest),
+        ] {
+            assert_eq!(there(reader), *is_new, "after {visits}");
+            // Once.
+            assert_eq!(there(reader), [], "after {visits}");
+        }
+        drop(bus);
+        // Where it was cut twice it is not known where the first time: all is given that is there.
+        cut(sent[50]);
+        send(&options.open(&name).unwrap(), next..next + 5);
+        let last = next..next + 5;
+        assert_eq!(there(&mut at_end), last.clone().collect::<Vec<_>>());
+        let all: Vec<u64> = (0..50).chain(last).collect();
+        assert_eq!(there(&mut twice), all);
+        SharedBus::remove(&name).unwrap();
+    }
+}
+
+/// Where the words of those who were killed, and what stands there, contradict each other, it is the opening that cuts.
+#[test]
+fn a_reader_goes_on_where_an_opening_has_cut_the_journal() {
+    let name = fresh();
+    let dir = Dir::new(&name);
+    let config = config().time_resolution(Duration::ZERO);
+    let options = SharedBus::options().journal(&dir.0, config).keep(true);
+    let bus = options.create(&name).unwrap();
+    let mut other = Other::start("journal-fills", &name);
+    assert_eq!(other.line(), "filled");
+    let mut reader = SharedBus::read(&name, Start::Oldest).unwrap();
+    let (mut bytes, mut positions) = (Vec::new(), Vec::new());
+    while let Some(observed) = reader.try_next(&mut bytes).unwrap() {
+        positions.push(observed.position);
+    }
+    assert_eq!(positions.len(), 100);
+    drop(bus);
+    other.kill();
+    // Up to where all is finished is not known (that is the word's check), and one of the stamps is none.
+    let control = dir.0.join("control");
+    let control = std::fs::File::options().write(true).open(control).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&control, &[7; 8], 64).unwrap();
+    flip(&dir, positions[60]);
+    for numbers in [100..220, 220..300] {
+        send(&options.open(&name).unwrap(), numbers);
+    }
+    assert_eq!(there(&mut reader), (100..300).collect::<Vec<_>>());
+    let whole = SharedBus::read(&name, Start::Oldest);
+    let all: Vec<u64> = (0..60).chain(100..300).collect();
+    assert_eq!(there(&mut whole.unwrap()), all);
     SharedBus::remove(&name).unwrap();
 }
 
