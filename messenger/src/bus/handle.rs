@@ -210,7 +210,7 @@ impl<K: PublisherKind> Bus<K> {
     pub(crate) fn take_over(&self, slot: usize, owner: u32, start: u64) -> Option<Subscriber> {
         let joined = self.core.take_over(slot, owner)?;
         if joined.floor > start {
-            self.core.hand_over(slot, owner);
+            self.core.hand_over(slot, (self.core.owner, owner));
             return None;
         }
         Some(Subscriber::holding(self.core.clone(), joined, start))

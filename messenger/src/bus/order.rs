@@ -114,6 +114,14 @@ orderings! {
     /// Model: `recover::a_live_one_that_goes_on_is_not_robbed`.
     #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
     length_load = Acquire;
+    /// Edge 22, held: what the last owner of a slot did, before the slot is said to be held for another.
+    /// Model: `held::what_is_held_is_taken_over_from_where_it_is`.
+    #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
+    hold_store = Release;
+    /// Edge 22, held: who takes that over, before it looks from where on it is held.
+    /// Model: `held::what_is_held_is_taken_over_from_where_it_is`.
+    #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
+    hold_load = Acquire;
     /// Edge 20, turn: what a member of a pool takes, and whose the last turn was, before the word of the last turn goes on.
     /// Model: `turns::what_a_dead_one_has_taken_is_known`.
     #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]

@@ -1,7 +1,6 @@
 //! Finishing what a dead process has begun, on a bus that others share with it. See `docs/bus.md`, "Death".
 
-use super::layout::{Gate, HEADER, Intent, Owner, RECORD_ALIGN, State};
-#[cfg(not(loom))]
+use super::layout::{Gate, HEADER, Intent, Owner, RECORD_ALIGN, Slot, State};
 use super::members::Joined;
 use super::order;
 use super::ring::{Found, LAST, META, Memory, Ring};
@@ -231,28 +230,39 @@ impl<M: Memory> Ring<M> {
         fault!("hole_stamped");
     }
 
-    /// The slot of a dead subscriber goes on holding what it holds, for `owner`.
-    pub(crate) fn hand_over(&self, slot: usize, owner: Owner) {
-        let slot = &self.memory.slots()[slot];
+    /// The slot of a subscriber, which is the caller's or a dead one's, goes on holding what it holds, for another owner. If it is another's
+    /// by now, it stays so.
+    pub(crate) fn hand_over(&self, slot: usize, (from, to): (Owner, Owner)) {
+        let words = &self.memory.slots()[slot];
         // A slot that says no position holds nothing, or everything: neither is to stay.
-        if let Gate::Subscriber(_) = Gate::of(slot.gate.load(order::scan_load())) {
-            slot.owner.store(owner, Relaxed);
+        if self.held_from(words).is_some() {
+            // Edge 22, held.
+            let _ = (words.owner).compare_exchange(from, to, order::hold_store(), Relaxed);
         }
     }
 
-    /// Takes over a slot that goes on holding what a subscriber held, for `owner`. One at a time may do so. `None`: it doesn't.
-    #[cfg(not(loom))]
+    /// Takes over a slot that goes on holding what a subscriber held, for `owner`: of several who try one does. `None`: it isn't held, or
+    /// another was faster.
     pub(crate) fn take_over(&self, slot: usize, owner: Owner) -> Option<Joined> {
         let words = &self.memory.slots()[slot];
-        // Edge 7, takeover, as if it had been free in between.
-        let Gate::Subscriber(floor) = Gate::of(words.gate.load(order::scan_load())) else {
-            return None;
-        };
-        let taken = (words.owner).compare_exchange(owner, self.owner, Relaxed, Relaxed);
+        // Of one that is free the last owner may stand there still.
+        self.held_from(words)?;
+        // Edge 22, held.
+        let taken = (words.owner).compare_exchange(owner, self.owner, order::hold_load(), Relaxed);
         taken.ok()?;
         fault!("slot_taken_over");
+        // Only now: in between it may have been free, and be held anew.
+        let floor = self.held_from(words)?;
         let Claimed(tail) = self.claimed();
         Some(Joined { slot, floor, tail })
+    }
+
+    /// From where on a slot holds everything, if it is a subscriber's.
+    fn held_from(&self, slot: &Slot) -> Option<u64> {
+        match Gate::of(slot.gate.load(order::scan_load())) {
+            Gate::Subscriber(position) => Some(position),
+            _ => None,
+        }
     }
 
     /// Gives back the slot of a dead member, whose claim is finished. `mend_sleepers` has to follow.

@@ -232,8 +232,7 @@ impl Desk {
             let _ = lock::leave_place(&self.file, place);
         }
         drop(window);
-        let (freed, left) = self.free_held();
-        settled |= freed;
+        let left = self.free_held();
         if let (Rest::Nothing, Some(left)) = (rest, left) {
             rest = Rest::Within(left);
         }
@@ -275,6 +274,8 @@ impl Desk {
         }
         self.free_seats(place, self.hold);
         for slot in his() {
+            // One that it was about to free was held for another's seat.
+            self.unname(slot);
             core.free_slot(slot);
         }
         if let Some(journal) = &self.journal {

@@ -24,11 +24,13 @@ impl Desk {
             let is_owner = |slot: &usize, owner| self.core.owner_of(*slot) == Some(owner);
             match self.slot_of(&entry) {
                 // A pool's that it had just taken, and what it held not yet.
-                Some(slot) if is_seat && self.is_held(slot) => self.hold_for(&entry, slot, hold),
+                Some(slot) if is_seat && self.is_held(slot) => {
+                    self.hold_for(&entry, (slot, place), hold);
+                }
                 Some(slot)
                     if self.is_to_be_held(index, place, hold) && is_owner(&slot, place.owner()) =>
                 {
-                    self.hold_for(&entry, slot, hold);
+                    self.hold_for(&entry, (slot, place), hold);
                     fault!("seat_held");
                 }
                 // Who finds that the seat owes something must not take what another has there for it.
@@ -45,12 +47,11 @@ impl Desk {
         }
     }
 
-    /// What a subscriber of this process, or of a dead one, holds in `slot` is held for who has the seat next.
-    pub(super) fn hold_for(&self, entry: &Entry<'_>, slot: usize, hold: u64) {
+    /// What a subscriber of the process in `place`, which is this one or dead, holds in `slot` is held for who has the seat next.
+    pub(super) fn hold_for(&self, entry: &Entry<'_>, (slot, place): (usize, Place), hold: u64) {
         entry.until().store(clock().saturating_add(hold), Relaxed);
-        // Who sees that it is held sees until when.
-        fence(Release);
-        self.core.hand_over(slot, HELD);
+        // Who sees that it is held sees until when: edge 22.
+        self.core.hand_over(slot, (place.owner(), HELD));
     }
 
     /// Whether what the worker of the entry `index` has still to read is to be held when the process in `place` has gone.
@@ -75,33 +76,56 @@ impl Desk {
         self.core.owner_of(slot) == Some(HELD)
     }
 
-    /// Frees what has been held for long enough, or for nobody. Says whether there was any, and for how long the next is held.
-    pub(super) fn free_held(&self) -> (bool, Option<Duration>) {
-        let (mut freed, mut next) = (false, None::<u64>);
+    /// Frees what has been held for long enough, or for nobody. Says for how long the next is held.
+    pub(super) fn free_held(&self) -> Option<Duration> {
+        let mut next = None::<u64>;
         for slot in (0..self.parts.sizes.members).filter(|&slot| self.is_held(slot)) {
             let left = self.left(slot);
-            if left > 0 {
-                next = Some(next.map_or(left, |next| next.min(left)));
-                continue;
-            }
-            // Who holds the door may be stopped, and this thread has more to do.
-            let here = try_hold_house();
-            let Some(Ok(Some(_door))) = here.as_ref().map(|_| lock::try_door(&self.file)) else {
-                next = Some(0);
-                continue;
-            };
-            // Nobody has come, nor anything been held anew, before the door was closed.
-            if self.is_held(slot) && self.left(slot) == 0 {
-                // First, or the entry might name another's slot later. One that nobody names is found here again.
-                for (_, entry) in self.entries_of(slot) {
-                    entry.slot().store(0, Relaxed);
+            if left == 0 {
+                // Who holds the door may be stopped, and this thread has more to do.
+                let here = try_hold_house();
+                let unwanted = match here.as_ref().map(|_| lock::try_door(&self.file)) {
+                    // Nobody comes now who may want it.
+                    Some(Ok(Some(_door))) => self.take_unwanted(slot),
+                    _ => None,
+                };
+                drop(here);
+                if let Some(slot) = unwanted {
+                    self.core.leave(slot);
+                    continue;
                 }
-                fault!("seat_forgotten");
-                self.core.free_slot(slot);
-                freed = true;
             }
+            next = Some(next.map_or(left, |next| next.min(left)));
         }
-        (freed, next.map(Duration::from_nanos))
+        next.map(Duration::from_nanos)
+    }
+
+    /// Takes over a slot if it is held for nobody any more; then it is the caller's, to leave it (behind no door: that may wake others' tasks).
+    ///
+    /// Who frees a slot has to have it first: nothing but that keeps those apart who find at once that nobody wants it, and a member that moves to
+    /// another seat knows no door.
+    pub(super) fn take_unwanted(&self, slot: usize) -> Option<usize> {
+        if self.left(slot) > 0 {
+            return None;
+        }
+        self.core.take_over(slot, HELD)?;
+        // It may have been freed since that look, and be held anew for another.
+        if self.left(slot) > 0 {
+            self.core.hand_over(slot, (self.place.owner(), HELD));
+            return None;
+        }
+        self.unname(slot);
+        fault!("seat_forgotten");
+        Some(slot)
+    }
+
+    /// Has no entry name a slot that is about to be free: the next one to hold something by it may be another's.
+    pub(super) fn unname(&self, slot: usize) {
+        for (_, entry) in self.entries_of(slot) {
+            let named = slot as u64 + 1;
+            // Who has that seat may have another slot by now.
+            let _ = (entry.slot()).compare_exchange(named, 0, Relaxed, Relaxed);
+        }
     }
 
     /// The workers whose subscriber has, or had, this slot, by the numbers of their entries.
@@ -113,7 +137,7 @@ impl Desk {
 
     /// For how many nanoseconds a slot that is held is held still.
     fn left(&self, slot: usize) -> u64 {
-        // It was seen to be held: until when was said before that.
+        // It was seen to be held: until when was said before that. (Edge 22, where it was only seen.)
         fence(Acquire);
         let now = clock();
         let left = |(index, entry): (usize, Entry<'_>)| {

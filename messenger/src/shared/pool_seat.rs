@@ -147,7 +147,7 @@ impl PoolSeat {
     pub(crate) fn sit(&mut self, subscriber: &mut Subscriber) -> Result<bool, SharedError> {
         let presence = Arc::clone(&self.presence);
         let desk = presence.desk();
-        {
+        let unwanted = {
             let _here = hold_house();
             let _door =
                 { lock::door(&desk.file) }.map_err(|e| desk.system("waiting for the door", e))?;
@@ -159,11 +159,14 @@ impl PoolSeat {
             }
             fault!("pool_begun");
             let entry = desk.words.worker(&desk.parts, self.index);
-            desk.seat_in(&entry, subscriber.slot());
-        }
+            desk.seat_in(&entry, subscriber.slot())
+        };
         self.slot = Some(subscriber.slot());
         subscriber.stay();
         subscriber.pass_to(self.range.0);
+        if let Some(slot) = unwanted {
+            desk.core.leave(slot);
+        }
         // What was held for the pool as long as nobody was there.
         desk.settle_all();
         Ok(true)
@@ -221,7 +224,7 @@ impl PoolSeat {
                 give_back();
                 return Err(damaged(fault));
             }
-            // No other has the seat, so nobody else takes over what is held for it; and while this process lives it is not freed.
+            // No other has the seat, and while this process lives what is held for it is not freed, as long as the seat names that slot.
             let held = desk.slot_of(&entry).filter(|&slot| desk.is_held(slot));
             // What it owes itself may be older than that, and stays held likewise.
             let holds_it = subscriber.held().max(subscriber.start()) <= from;
@@ -263,9 +266,9 @@ impl PoolSeat {
             let slot = subscriber.slot();
             entry.slot().store(slot as u64 + 1, Release);
             fault!("seat_moved");
-            // Named by no seat any more, it is freed by whoever finds it.
-            if let Some(joined) = held.and_then(|held| desk.core.take_over(held, HELD)) {
-                desk.core.leave(joined.slot);
+            // Who finds it held for nobody may do this, too.
+            if let Some(slot) = held.and_then(|held| desk.take_unwanted(held)) {
+                desk.core.leave(slot);
             }
             // Who finds nobody in the seat that is left finds by this that it has to look anew: `Desk::company`.
             pool.entry().left().fetch_add(1, Release);
@@ -492,7 +495,7 @@ impl Drop for PoolSeat {
                 pool.is_ok_and(|pool| desk.company(&pool, own) != Company::Nobody)
             };
             if owes && (desk.hold > 0 || others()) {
-                desk.hold_for(&entry, slot, desk.hold);
+                desk.hold_for(&entry, (slot, desk.place), desk.hold);
             } else {
                 entry.slot().store(0, Relaxed);
                 desk.core.leave(slot);

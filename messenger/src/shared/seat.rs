@@ -80,12 +80,19 @@ impl Seat {
     pub(crate) fn sit(&mut self, subscriber: &Subscriber) -> Result<(), SharedError> {
         let presence = Arc::clone(&self.presence);
         let desk = presence.desk();
-        let _here = hold_house();
-        let _door = lock::door(&desk.file).map_err(|e| desk.system("waiting for the door", e))?;
-        let entry = desk.words.worker(&desk.parts, self.index);
-        desk.seat_in(&entry, subscriber.slot());
-        if self.said == NONE {
-            self.store(subscriber.start());
+        let unwanted = {
+            let _here = hold_house();
+            let _door =
+                { lock::door(&desk.file) }.map_err(|e| desk.system("waiting for the door", e))?;
+            let entry = desk.words.worker(&desk.parts, self.index);
+            let unwanted = desk.seat_in(&entry, subscriber.slot());
+            if self.said == NONE {
+                self.store(subscriber.start());
+            }
+            unwanted
+        };
+        if let Some(slot) = unwanted {
+            desk.core.leave(slot);
         }
         Ok(())
     }
@@ -139,16 +146,14 @@ pub(super) fn runner(desk: &Desk, owner: u64) -> Option<Process> {
 }
 
 impl Desk {
-    /// Says that the worker of `entry` has this slot from now on; what was held for it is not any more. The caller holds the door.
-    pub(super) fn seat_in(&self, entry: &Entry<'_>, slot: usize) {
+    /// Says that the worker of `entry` has this slot from now on. What was held for it is not any more: gives that slot, which the caller leaves.
+    /// The caller holds the door.
+    pub(super) fn seat_in(&self, entry: &Entry<'_>, slot: usize) -> Option<usize> {
         let before = self.slot_of(entry);
         // If this process dies before the next step, nobody's entry names the slot before, and so it is freed.
         entry.slot().store(slot as u64 + 1, Release);
         fault!("seat_unheld");
-        let is_its = |&slot: &usize| self.is_held(slot) && self.entries_of(slot).next().is_none();
-        if let Some(slot) = before.filter(is_its) {
-            self.core.free_slot(slot);
-        }
+        self.take_unwanted(before?)
     }
 
     /// The entry of the worker or the pool of this name.

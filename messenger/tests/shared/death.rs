@@ -81,6 +81,14 @@ fn child_process() {
                 .count());
         }
         "leaves" => std::io::stdin().read_exact(&mut [0]).unwrap(),
+        // Takes all slots that are free when it is told to.
+        "fills" => {
+            std::io::stdin().read_exact(&mut [0]).unwrap();
+            let subscribe = || bus.bus().subscribe(Start::Oldest).ok();
+            let all: Vec<_> = std::iter::from_fn(subscribe).collect();
+            say(all.len());
+            forever();
+        }
         other => panic!("no role {other}"),
     }
 }

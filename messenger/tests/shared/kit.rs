@@ -97,10 +97,14 @@ impl Other {
     /// Waits until it has been stopped.
     #[cfg(feature = "fault")]
     pub(crate) fn stands_still(&self) {
+        until("a process that stands still", || self.is_still());
+    }
+
+    /// Whether it is stopped now.
+    #[cfg(feature = "fault")]
+    pub(crate) fn is_still(&self) -> bool {
         let stat = format!("/proc/{}/stat", self.child.id());
-        until("a process that stands still", || {
-            std::fs::read_to_string(&stat).unwrap().contains(") T ")
-        });
+        std::fs::read_to_string(stat).unwrap().contains(") T ")
     }
 
     pub(crate) fn signal(&self, signal: &str) {

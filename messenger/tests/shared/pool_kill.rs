@@ -12,7 +12,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 #[cfg(feature = "fault")]
-use messenger::{bus::Start, shared::SharedBus};
+use messenger::{
+    bus::Start,
+    shared::{MemberKind, SharedBus},
+};
 
 use crate::kit::{Other, TAG, until};
 use crate::pool::{BATCH, HOLD, Place, stop};
@@ -396,10 +399,7 @@ fn what_one_gives_back_is_taken_over_by_another() {
     let second = place.start(3);
     second.halt();
     dead.kill();
-    let stat = format!("/proc/{}/stat", first.child.id());
-    until("it has the seat", || {
-        std::fs::read_to_string(&stat).unwrap().contains(") T ")
-    });
+    first.stands_still();
     let bus = place.bus.bus();
     let none: Vec<_> = std::iter::from_fn(|| bus.observe(Start::Newest).ok()).collect();
     second.signal("-CONT");
@@ -417,4 +417,94 @@ fn what_one_gives_back_is_taken_over_by_another() {
     place.wait(sent);
     until("nothing is owed", || place.crew().lag == Some(0));
     assert!(place.log().contains(&(2, 3)));
+}
+
+/// What was held for a dead one is freed by a member that moves to its seat, and by whoever finds it held for nobody. Only one of them does it, or it
+/// might be another's by then.
+#[cfg(feature = "fault")]
+#[test]
+fn what_was_held_is_freed_once() {
+    let bus = SharedBus::options().keep(true).create(&fresh()).unwrap();
+    let name = bus.name().to_owned();
+    let mut config = Config::new(&bus);
+    let most = BATCH as u64;
+    send_at_once(&bus, &config, 1..=2 * most);
+    let mut fills = Other::start("fills", &name);
+    let fault = ("MESSENGER_FAULT", "seat_forgotten:1:stop");
+    let mut frees = Other::start_with("leaves", &name, Some(fault));
+    until("both are here", || bus.processes().len() == 3);
+    fills.halt();
+    drop(bus);
+    // It is at work while the other dies, so its own slot holds what that one owes.
+    config.pause = Duration::from_millis(500);
+    let mut moves = config.start(&name, 2, Some("seat_moved:1:stop"));
+    assert_eq!(moves.line(), "runs");
+    until("it has begun", || config.log().contains(&(1, 2)));
+    config.pause = Duration::from_secs(60);
+    let mut dead = config.start(&name, 1, None);
+    until("the other, too", || {
+        config.log().contains(&(most + 1, 1))
+    });
+    assert!(!config.log().contains(&(most, 2)), "the test was too slow");
+    dead.kill();
+    moves.stands_still();
+    frees.stands_still();
+    moves.signal("-CONT");
+    until("it goes on", || config.log().contains(&(most + 1, 2)));
+    fills.signal("-CONT");
+    std::io::Write::write_all(&mut fills.child.stdin.take().unwrap(), b"!").unwrap();
+    let filled: usize = fills.line().parse().unwrap();
+    frees.signal("-CONT");
+    // It has the door until it is through.
+    std::io::Write::write_all(&mut frees.child.stdin.take().unwrap(), b"!").unwrap();
+    assert!(frees.child.wait().unwrap().success());
+    let looked = SharedBus::look(Path::new("/dev/shm"), &name).unwrap();
+    let look = looked.look.unwrap();
+    let pid = fills.child.id();
+    let place = look.processes.iter().find(|it| it.pid == pid).unwrap();
+    let its = look.members.iter().filter(|it| {
+        it.place == Some(place.place) && matches!(it.kind, MemberKind::Subscriber { .. })
+    });
+    assert_eq!(its.count(), filled, "one has lost its place");
+    drop((moves, fills));
+    std::fs::remove_dir_all(&config.dir).unwrap();
+    SharedBus::remove(&name).unwrap();
+}
+
+/// What is held for a dead member is not any more once another has its seat, and who waits for that room is told.
+#[cfg(feature = "fault")]
+#[test]
+fn who_takes_the_seat_of_a_dead_one_wakes_who_waits_for_room() {
+    let place = Place::new(1 << 12, Duration::from_secs(60));
+    let mut idle = place.start(1);
+    let other = place.start(2);
+    idle.halt();
+    let (mut publisher, mut sent) = (place.publisher(), 0);
+    let mut last = Instant::now();
+    while last.elapsed() < Duration::from_millis(50) {
+        if publisher.try_send(&crate::pool::job(sent + 1)).is_ok() {
+            sent += 1;
+            last = Instant::now();
+        }
+    }
+    place.wait(sent);
+    stop(other);
+    let mut waits = place.bus.bus().publisher().unwrap();
+    let waiting = thread::spawn(move || {
+        // At its end it looks once more, told or not.
+        let (begun, time) = (Instant::now(), Duration::from_secs(20));
+        waits.send_timeout(TAG, &[0; 100], time).unwrap();
+        assert!(begun.elapsed() < time, "nobody told it");
+    });
+    thread::sleep(Duration::from_millis(50));
+    idle.kill();
+    // Whoever has come is told of by all that it does before; so it stands still until all have looked.
+    let mut next = place.start_at(3, Some("seat_unheld:1:stop"));
+    next.stands_still();
+    thread::sleep(Duration::from_millis(100));
+    assert!(!waiting.is_finished(), "what it had still to read is held");
+    next.signal("-CONT");
+    assert_eq!(next.line(), "runs");
+    waiting.join().unwrap();
+    stop(next);
 }

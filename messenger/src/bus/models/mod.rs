@@ -9,6 +9,7 @@ mod commit;
 mod enrol;
 mod evict;
 mod glance;
+mod held;
 mod join;
 mod observe;
 mod recover;
