@@ -34,7 +34,7 @@ pub(crate) struct PoolSeat {
     said: u64,
     /// What the pool said of those who have left it when there was nothing that they owe.
     seen: Option<u64>,
-    /// Seats that it has left for another, and what they had taken: their answers wait for room still.
+    /// Seats that it has left for another, and what they had taken: their answers wait for room still. They name its slot, which holds what they owe.
     behind: Vec<(usize, u64)>,
 }
 
@@ -228,12 +228,15 @@ impl PoolSeat {
             let held = desk.slot_of(&entry).filter(|&slot| desk.is_held(slot));
             // What it owes itself may be older than that, and stays held likewise.
             let holds_it = subscriber.held().max(subscriber.start()) <= from;
+            // By a slot that another seat names, too, something is held for that one, and who takes that over may not have come so far yet.
+            let is_its_own = |&slot: &usize| desk.entries_of(slot).nth(1).is_none();
             let take_over = |slot| bus.take_over(slot, HELD, from);
-            let mut other = held.filter(|_| !holds_it).and_then(take_over);
+            let mut other =
+                { held.filter(|slot| !holds_it && is_its_own(slot)) }.and_then(take_over);
             let mut missed = None;
             if other.is_none() && !holds_it {
-                // A member whose answers found no room has let go of something, or another has taken that slot. It may be there still; and
-                // the rest, which is held, stays so meanwhile.
+                // That slot stays for another seat; or a member whose answers found no room has let go of something, or another has taken the slot.
+                // It may be there still; and the rest, which is held, stays so meanwhile.
                 let joined = match bus.subscribe_holding(Start::At(from)) {
                     Err(JoinError::Gone { .. }) => {
                         let joined = bus.subscribe_holding(Start::Oldest);
@@ -266,13 +269,13 @@ impl PoolSeat {
             let slot = subscriber.slot();
             entry.slot().store(slot as u64 + 1, Release);
             fault!("seat_moved");
-            // Who finds it held for nobody may do this, too.
+            // Who finds it held for nobody may be faster.
             if let Some(slot) = held.and_then(|held| desk.take_unwanted(held)) {
                 desk.core.leave(slot);
             }
             // Who finds nobody in the seat that is left finds by this that it has to look anew: `Desk::company`.
             pool.entry().left().fetch_add(1, Release);
-            self.leave(before.filter(|&before| before != slot));
+            self.leave(before.filter(|&before| before != slot), slot);
             self.index = index;
             self.slot = Some(slot);
             self.range = (from, to);
@@ -286,19 +289,26 @@ impl PoolSeat {
         }
     }
 
-    /// Leaves the seat for another, and gives back a slot.
-    fn leave(&mut self, slot: Option<usize>) {
+    /// Leaves the seat for another, whose slot holds what it owes there from now on, too; and gives back the slot `before`.
+    fn leave(&mut self, before: Option<usize>, slot: usize) {
         let desk = self.presence.desk();
-        let entry = desk.words.worker(&desk.parts, self.index);
-        entry.slot().store(0, Relaxed);
-        if let Some(slot) = slot {
-            desk.core.leave(slot);
-        }
-        fault!("seat_left");
-        if self.said < self.range.1 {
+        let entry = |index| desk.words.worker(&desk.parts, index);
+        let left = entry(self.index);
+        let owes = self.said < self.range.1;
+        if owes {
             self.behind.push((self.index, self.range.1));
         } else {
-            entry.whose().store(0, Release);
+            left.slot().store(0, Relaxed);
+        }
+        for &(index, _) in &self.behind {
+            entry(index).slot().store(slot as u64 + 1, Release);
+        }
+        if let Some(before) = before {
+            desk.core.leave(before);
+        }
+        fault!("seat_left");
+        if !owes {
+            left.whose().store(0, Release);
         }
     }
 
@@ -365,16 +375,17 @@ impl PoolSeat {
     pub(crate) fn store(&mut self, position: u64) {
         let position = position.min(self.end);
         let desk = self.presence.desk();
+        for (index, end) in self.behind.drain(..) {
+            let entry = desk.words.worker(&desk.parts, index);
+            entry.at().store(end, Release);
+            entry.slot().store(0, Relaxed);
+            entry.whose().store(0, Release);
+        }
         if position > self.said {
             self.said = position;
             let entry = desk.words.worker(&desk.parts, self.index);
             entry.at().store(position, Release);
             fault!("seat_said");
-        }
-        for (index, end) in self.behind.drain(..) {
-            let entry = desk.words.worker(&desk.parts, index);
-            entry.at().store(end, Release);
-            entry.whose().store(0, Release);
         }
     }
 }
@@ -482,27 +493,26 @@ impl Desk {
 impl Drop for PoolSeat {
     fn drop(&mut self) {
         let desk = self.presence.desk();
-        for &(index, _) in &self.behind {
-            let entry = desk.words.worker(&desk.parts, index);
-            entry.whose().store(0, Release);
-        }
-        let entry = desk.words.worker(&desk.parts, self.index);
+        let behind = self.behind.iter().map(|&(index, _)| index);
+        let seats = || behind.clone().chain([self.index]);
+        let entries = || seats().map(|index| desk.words.worker(&desk.parts, index));
+        // As long as it owes something in a seat that it has left, it does so in the last one, too.
         let owes = self.said < self.range.1;
         if let Some(slot) = self.slot {
             let others = || {
                 let pool = self.pool();
-                let own = |index, _| index == self.index;
+                let own = |index, _| seats().any(|seat| seat == index);
                 pool.is_ok_and(|pool| desk.company(&pool, own) != Company::Nobody)
             };
             if owes && (desk.hold > 0 || others()) {
-                desk.hold_for(&entry, (slot, desk.place), desk.hold);
+                entries().for_each(|entry| desk.hold_for(&entry, (slot, desk.place), desk.hold));
             } else {
-                entry.slot().store(0, Relaxed);
+                entries().for_each(|entry| entry.slot().store(0, Relaxed));
                 desk.core.leave(slot);
             }
         }
-        entry.whose().store(0, Release);
-        if owes || !self.behind.is_empty() {
+        entries().for_each(|entry| entry.whose().store(0, Release));
+        if owes {
             if let Ok(pool) = self.pool() {
                 desk.call(&pool);
             }

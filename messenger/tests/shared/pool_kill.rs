@@ -442,9 +442,7 @@ fn what_was_held_is_freed_once() {
     until("it has begun", || config.log().contains(&(1, 2)));
     config.pause = Duration::from_secs(60);
     let mut dead = config.start(&name, 1, None);
-    until("the other, too", || {
-        config.log().contains(&(most + 1, 1))
-    });
+    until("the other, too", || config.log().contains(&(most + 1, 1)));
     assert!(!config.log().contains(&(most, 2)), "the test was too slow");
     dead.kill();
     moves.stands_still();

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use super::{Company, PoolSeat, Start, Subscriber, Took, Trouble};
 use crate::bus::{MessageId, SourceId, Tag};
 use crate::shared::SharedBus;
+use crate::sync::Ordering::{AcqRel, Relaxed};
 
 const TAG: Tag = Tag::new(SourceId::new(1), MessageId::new(1));
 
@@ -68,6 +69,15 @@ impl<'a> Member<'a> {
             Trouble::Shared(error) => panic!("{error}"),
             Trouble::Read(error) => panic!("{error}"),
         })
+    }
+
+    /// Takes the seat of one that owes something, and comes no further.
+    fn adopts(&self, seat: usize) {
+        let desk = self.seat.desk();
+        let whose = desk.words.worker(&desk.parts, seat).whose();
+        whose
+            .compare_exchange(0, desk.place.owner().into(), AcqRel, Relaxed)
+            .unwrap();
     }
 
     fn move_on(&mut self) -> bool {
@@ -220,5 +230,37 @@ fn of_what_is_owed_all_is_kept_that_is_retained() {
         assert!(!second.move_on());
         assert!(second.take(1).0 >= 128);
         second.read();
+    }
+}
+
+/// What one owes from two seats, others take over one by one: who is faster lets go of nothing that the other has still to take.
+#[test]
+fn what_is_owed_from_two_seats_is_held_until_both_are_taken_over() {
+    for slow in [0, 1] {
+        let bus = bus(&format!("two-{slow}"));
+        let mut first = Member::new(&bus);
+        let mut second = Member::new(&bus);
+        let (mut third, fourth) = (Member::new(&bus), Member::new(&bus));
+        let seats = [first.seat.index, second.seat.index];
+        let ranges = [first.take(2), second.take(3)];
+        first.read();
+        drop(second);
+        assert!(first.move_on());
+        let members = bus.bus().stats().members;
+        drop(first);
+        assert_eq!(bus.bus().stats().members, members, "it is held");
+        fourth.adopts(seats[slow]);
+        assert!(third.move_on());
+        assert_eq!(third.seat.range, ranges[1 - slow]);
+        third.read();
+        third.seat.store(third.seat.end());
+        third.subscriber.let_go(third.seat.end());
+        third.does(3);
+        // It holds nothing by a slot of its own.
+        drop(fourth);
+        let mut publisher = bus.bus().publisher().unwrap();
+        while publisher.try_send(TAG, &[]).is_ok() {}
+        let start = Start::At(ranges[slow].0);
+        assert!(bus.bus().subscribe_holding(start).is_ok(), "it is lost");
     }
 }
