@@ -1,5 +1,5 @@
-//! Members of a pool are killed, at every store that they do for it and at any time: no job is lost, and only those are done twice that
-//! a dead one had in hand.
+//! Members of a pool are killed, at every store that they do for it and at any time, or stopped there for a moment: no job is lost, and only
+//! those are done twice that a dead one had in hand.
 //!
 //! `MESSENGER_POOL_KILLS` says how many kills are tried of each kind (`ci/nightly.sh`).
 
@@ -92,12 +92,19 @@ impl Sender {
     }
 }
 
-/// Waits until a member has died at its point; kills it if it does not come there.
+/// Waits until a member has died at its point, or has stood still there for a moment; kills it if it does not come there, or goes on.
 #[cfg(feature = "fault")]
 fn dies(mut victim: Other, patience: Duration) -> bool {
     let begun = Instant::now();
     loop {
         if victim.child.try_wait().unwrap().is_some() {
+            return true;
+        }
+        if victim.is_still() {
+            thread::sleep(MOMENT);
+            victim.signal("-CONT");
+            thread::sleep(MOMENT);
+            victim.kill();
             return true;
         }
         if begun.elapsed() > patience {
@@ -107,6 +114,10 @@ fn dies(mut victim: Other, patience: Duration) -> bool {
         thread::sleep(Duration::from_micros(200));
     }
 }
+
+/// For how long one stands still, so that others go on meanwhile.
+#[cfg(feature = "fault")]
+const MOMENT: Duration = Duration::from_millis(3);
 
 /// The stores of one who comes, takes and finishes, and the highest hit that is tried.
 #[cfg(feature = "fault")]
@@ -124,7 +135,7 @@ const POINTS: [(&str, u64); 9] = [
 
 /// The stores of one who settles for dead members, and moves to what they have left.
 #[cfg(feature = "fault")]
-const LEFT: [&str; 10] = [
+const LEFT: [&str; 11] = [
     "settling:1",
     "seat_held:1",
     "seat_held:2",
@@ -134,10 +145,11 @@ const LEFT: [&str; 10] = [
     "seat_adopted:1",
     "slot_taken_over:1",
     "seat_moved:1",
+    "seat_forgotten:1",
     "seat_left:1",
 ];
 
-/// One after the other is killed at a point, and another beside it at a random time, so that there is somebody to adopt from.
+/// One after the other is killed, or stopped, at a point, and another beside it at a random time, so that there is somebody to adopt from.
 #[cfg(feature = "fault")]
 fn at_every_point(survivors: u64, hold: Duration, bytes: usize) {
     let rounds = kills(60).div_ceil(10);
@@ -157,7 +169,8 @@ fn at_every_point(survivors: u64, hold: Duration, bytes: usize) {
         for (point, most) in POINTS {
             let time = 1 + (round * 7 + number) % most;
             let beside = place.start_at(number, None);
-            let victim = place.start_at(number + 1, Some(&format!("{point}:{time}")));
+            let stop = if round % 2 == 1 { ":stop" } else { "" };
+            let victim = place.start_at(number + 1, Some(&format!("{point}:{time}{stop}")));
             thread::sleep(Duration::from_micros(3000 + number * 617 % 5000));
             dies(beside, Duration::ZERO);
             if dies(victim, Duration::from_millis(60)) {
@@ -200,11 +213,10 @@ fn members_are_killed_at_every_point_and_none_lives() {
     at_every_point(0, HOLD, 1 << 12);
 }
 
-/// Two die with jobs in hand, and one dies who settles for them, or moves to what they have left. There is nobody else but a process that
-/// stands still.
+/// Two die with jobs in hand, and others take over from them, whom `starts` starts by the bus's name, at each of the points; it gives those that live. There
+/// is nobody else but a process that stands still.
 #[cfg(feature = "fault")]
-#[test]
-fn who_takes_over_from_the_dead_is_killed_too() {
+fn after_two_deaths(starts: impl Fn(&mut Config, &str, &str) -> Vec<Other>) {
     const JOBS: u64 = 200;
     for round in 0..kills(60).div_ceil(20) {
         for point in LEFT {
@@ -212,14 +224,14 @@ fn who_takes_over_from_the_dead_is_killed_too() {
             let bus = options.create(&fresh()).unwrap();
             let name = bus.name().to_owned();
             let mut config = Config::new(&bus);
-            send_at_once(&bus, &config, 1..=JOBS);
             let still = Other::start("leaves", &name);
             until("it is here", || bus.processes().len() == 2);
             still.halt();
-            drop(bus);
             config.pause = Duration::from_millis(3);
             let mut dead = [1, 2].map(|number| config.start(&name, number, None));
             dead.iter_mut().for_each(|it| assert_eq!(it.line(), "runs"));
+            send_at_once(&bus, &config, 1..=JOBS);
+            drop(bus);
             thread::sleep(Duration::from_millis(round % 10 * 3));
             let owe = || {
                 let look = SharedBus::look(Path::new("/dev/shm"), &name).unwrap().look;
@@ -240,18 +252,41 @@ fn who_takes_over_from_the_dead_is_killed_too() {
                 }
             });
             dead.iter_mut().for_each(Other::kill);
-            let died = dies(config.start(&name, 3, Some(point)), Duration::from_secs(20));
-            assert!(died, "it did not come to {point}");
-            config.pause = Duration::ZERO;
-            let mut last = config.start(&name, SURVIVOR, None);
-            assert_eq!(last.line(), "runs");
+            let mut last = starts(&mut config, &name, point);
+            last.iter_mut().for_each(|it| assert_eq!(it.line(), "runs"));
             complete(&config.wait(JOBS), JOBS);
-            stop(last);
+            last.into_iter().for_each(stop);
             drop(still);
             std::fs::remove_dir_all(&config.dir).unwrap();
             SharedBus::remove(&name).unwrap();
         }
     }
+}
+
+#[cfg(feature = "fault")]
+#[test]
+fn who_takes_over_from_the_dead_is_killed_too() {
+    after_two_deaths(|config, name, point| {
+        let died = dies(config.start(name, 3, Some(point)), Duration::from_secs(20));
+        assert!(died, "it did not come to {point}");
+        config.pause = Duration::ZERO;
+        vec![config.start(name, SURVIVOR, None)]
+    });
+}
+
+/// Another comes, and takes over what it can, before it goes on.
+#[cfg(feature = "fault")]
+#[test]
+fn who_takes_over_from_the_dead_is_stopped_for_a_moment() {
+    after_two_deaths(|config, name, point| {
+        config.pause = Duration::from_micros(200);
+        let first = config.start(name, SURVIVOR, Some(&format!("{point}:stop")));
+        first.stands_still();
+        let other = config.start(name, SURVIVOR + 1, None);
+        thread::sleep(10 * MOMENT);
+        first.signal("-CONT");
+        vec![first, other]
+    });
 }
 
 /// At any time, on a small ring, where what isn't held is overwritten at once.
