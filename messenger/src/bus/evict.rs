@@ -192,6 +192,27 @@ mod tests {
     use super::super::{Bus, BusConfig, MessageId, SourceId, Start, Tag};
     use super::*;
 
+    #[test]
+    fn one_that_takes_the_slot_of_another_has_its_own_time() {
+        let core = create(&BusConfig::bytes(256)).unwrap();
+        let mut publisher = Bus::of(core.clone()).publisher().unwrap();
+        let mut room = Room::new(core.attach().unwrap(), core.memory.window());
+        let tag = Tag::new(SourceId::new(1), MessageId::new(1));
+        publisher.send(tag, &[0; 48]).unwrap();
+        // One whose time has passed by the second look.
+        let rests = || {
+            let joined = core.join(0).unwrap();
+            core.rest(joined.slot, joined.floor, false);
+            (joined.slot, joined.floor)
+        };
+        let first = rests();
+        assert!(!core.evict_overdue(&mut room, 64));
+        core.leave(first.0);
+        assert_eq!(rests(), first);
+        assert!(!core.evict_overdue(&mut room, 64), "it has just come");
+        assert!(core.evict_overdue(&mut room, 64));
+    }
+
     /// As when it joined beside a refresh that had seen nobody, and raised the floor after it had loaded that.
     #[test]
     fn one_that_rests_before_the_floor_is_evicted_too() {

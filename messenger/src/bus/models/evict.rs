@@ -1,5 +1,7 @@
 //! Edge 19 and rule 4: a subscriber that may be evicted reads, or is evicted, and never both.
 
+use std::sync::atomic::AtomicBool;
+
 use loom::thread;
 
 use super::{Bus, Publisher, RECORD, bus, check, step};
@@ -8,11 +10,18 @@ use crate::sync::Ordering::Relaxed;
 
 /// So long that no model comes to it: they evict by name.
 const LONG: u64 = u64::MAX;
+/// So short that it has passed by the second look, whatever the clock says.
+const NONE: u64 = 0;
 
 /// A full bus of `slots` slots, a publisher, and the slot of a subscriber that rests before all of it.
 fn full(slots: usize) -> (Bus, Publisher, usize) {
+    full_for(slots, LONG)
+}
+
+/// The same, of a subscriber that may rest for so long.
+fn full_for(slots: usize, evict_after: u64) -> (Bus, Publisher, usize) {
     let bus = bus(slots, false);
-    let joined = bus.join(LONG).expect("a slot");
+    let joined = bus.join(evict_after).expect("a slot");
     bus.rest(joined.slot, joined.floor, false);
     let mut publisher = Publisher::new(&bus);
     for _ in 0..4 {
@@ -178,4 +187,50 @@ fn leave_against_evict() {
         reader.join().expect("no panic");
         publisher.try_publish().expect("nobody gates");
     });
+}
+
+/// A publisher in want of room evicts by itself one whose time has passed.
+#[test]
+fn one_that_is_overdue_is_evicted_or_reads_on() {
+    check(3, || {
+        let (bus, mut publisher, slot) = full_for(2, NONE);
+        let reader = {
+            let bus = bus.clone();
+            thread::spawn(move || {
+                let (position, first) = read_batch(&bus, slot, 0);
+                let (_, second) = read_batch(&bus, slot, position);
+                u64::from(first) + u64::from(second)
+            })
+        };
+        for _ in 0..3 {
+            let _ = publisher.try_publish();
+        }
+        let told = reader.join().expect("no panic");
+        let evicted = bus.memory.0.control.evicted.load(Relaxed);
+        // Once more, perhaps, after its last batch.
+        let word = bus.memory.0.slots[slot].gate.load(Relaxed);
+        let since = matches!(Gate::of(word), Gate::Evicted(_));
+        assert_eq!(evicted, told + u64::from(since));
+    });
+}
+
+/// The same of one that stands before the floor, as when it joined beside a refresh that had seen nobody.
+#[test]
+fn one_that_stands_before_the_floor_is_evicted_or_reads_on() {
+    // That both come about in some schedule.
+    static SEEN: [AtomicBool; 2] = [AtomicBool::new(false), AtomicBool::new(false)];
+    check(3, || {
+        let (bus, mut publisher, slot) = full_for(2, NONE);
+        bus.memory.0.control.floor.store(RECORD, Relaxed);
+        let reader = {
+            let bus = bus.clone();
+            thread::spawn(move || read_batch(&bus, slot, 0))
+        };
+        for _ in 0..3 {
+            let _ = publisher.try_publish();
+        }
+        let (_, told) = reader.join().expect("no panic");
+        SEEN[usize::from(told)].store(true, Relaxed);
+    });
+    assert!(SEEN.iter().all(|seen| seen.load(Relaxed)));
 }
