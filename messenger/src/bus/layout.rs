@@ -92,7 +92,8 @@ pub(crate) type Slot = CachePadded<SlotWords>;
 pub(crate) struct SlotWords {
     /// See [`Gate`]. Written by the member that holds the slot; scanned in refreshes.
     pub(crate) gate: AtomicU64,
-    /// The number of the process whose member holds the slot, while the gate says a position. Written by it.
+    /// The number of the process whose member holds the slot, while the gate says a position. Written by it; of a subscriber's, also by who
+    /// goes on holding what it held (`hand_over` in `recover.rs`).
     pub(crate) owner: AtomicU32,
     /// On a bus that outlives a process of it: the bytes that a publisher is about to claim, or has claimed.
     /// Written by the publisher that holds the slot; read after its death.
