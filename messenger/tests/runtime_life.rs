@@ -6,6 +6,9 @@ mod log;
 mod support;
 
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Wake, Waker};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
@@ -355,6 +358,52 @@ fn a_stopper_ends_the_run_from_elsewhere() {
     let other = thread::spawn(move || stopper.stop());
     app.join().unwrap();
     other.join().unwrap();
+}
+
+/// Takes its time to be woken.
+#[derive(Default)]
+struct Sluggish(AtomicBool);
+
+impl Wake for Sluggish {
+    fn wake(self: Arc<Self>) {
+        thread::sleep(Duration::from_millis(50));
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_run_ends_after_who_stops_it() {
+    // Who stops it has the bus in hand meanwhile. If that came after the run's end, the bus would be let go of there.
+    let bus = bus(4096);
+    let mut sleeper = bus.subscribe(Start::Newest).unwrap();
+    let sluggish = Arc::new(Sluggish::default());
+    let waker = Waker::from(Arc::clone(&sluggish));
+    let asleep = sleeper.poll_next(&mut Context::from_waker(&waker));
+    assert!(asleep.unwrap().is_pending());
+    // It sees the stop without being woken.
+    let app = yielding::Waits::builder(bus, Log::default());
+    let app = app.run().unwrap();
+    let stopper = app.stopper();
+    let other = thread::spawn(move || stopper.stop());
+    app.join().unwrap();
+    assert!(sluggish.0.load(Ordering::Relaxed));
+    other.join().unwrap();
+}
+
+#[test]
+fn a_stopper_of_a_run_that_is_over_does_nothing() {
+    let bus = bus(4096);
+    let run = || {
+        let builder = Quiet::builder(bus.clone(), Log::default());
+        builder.only([Quiet::HOME]).run().unwrap()
+    };
+    let app = run();
+    let stopper = app.stopper();
+    app.stop().unwrap();
+    let app = run();
+    stopper.stop();
+    assert!(!app.is_stopping());
+    app.stop().unwrap();
 }
 
 /// Another table, which calls source 1 otherwise.

@@ -2,8 +2,8 @@
 
 use core::fmt;
 use core::marker::PhantomData;
-use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::sync::{Arc, Weak};
+use std::thread::{self, JoinHandle};
 
 use super::app::App;
 use super::control::Control;
@@ -17,8 +17,12 @@ use super::worker::text_of;
 use crate::bus::{Bus, JoinError, Registration, Start};
 
 /// The run of a table. Dropped, it stops and joins its workers.
+///
+/// It holds the bus, and so do the publishers and subscriptions that are had from it, also after its end; a [`Stopper`] does not.
 pub struct Running<A: App> {
     control: Arc<Control>,
+    /// By which stoppers reach the run, until it is over.
+    within_reach: Option<Arc<WithinReach>>,
     tallies: Vec<Arc<Tally>>,
     threads: Vec<JoinHandle<()>>,
     /// Held for its drop, which takes the table's names off the bus.
@@ -34,6 +38,7 @@ impl<A: App> Running<A> {
         registration: Registration,
     ) -> Self {
         Self {
+            within_reach: Some(Arc::new(WithinReach(Arc::clone(&control)))),
             control,
             tallies,
             threads,
@@ -119,7 +124,8 @@ impl<A: App> Running<A> {
     /// By which others may stop this run.
     #[must_use]
     pub fn stopper(&self) -> Stopper {
-        Stopper(Arc::clone(&self.control))
+        let within_reach = self.within_reach.as_ref();
+        Stopper(within_reach.map_or_else(Weak::new, Arc::downgrade))
     }
 
     /// Whether it has been stopped, by whom it may be.
@@ -190,6 +196,13 @@ impl<A: App> Drop for Running<A> {
     fn drop(&mut self) {
         self.control.stop();
         self.join_all();
+        // A stopper that stops it at this moment has the bus in hand, and would else let go of it later than this: or never, if the
+        // process ends meanwhile, and then other processes would take it for dead.
+        let mut within_reach = self.within_reach.take();
+        while let Some(Err(reached)) = within_reach.map(Arc::try_unwrap) {
+            thread::yield_now();
+            within_reach = Some(reached);
+        }
     }
 }
 
@@ -203,15 +216,21 @@ impl<A: App> fmt::Debug for Running<A> {
     }
 }
 
+/// A run that can be stopped.
+#[derive(Debug)]
+struct WithinReach(Arc<Control>);
+
 /// Stops a run from elsewhere: another thread, a signal's task, a test.
 ///
-/// It holds the bus of the run, also after that has ended.
+/// It does not hold the run's bus. Once the run is over it does nothing.
 #[derive(Clone, Debug)]
-pub struct Stopper(Arc<Control>);
+pub struct Stopper(Weak<WithinReach>);
 
 impl Stopper {
     /// Stops the run in good order, and returns at once.
     pub fn stop(&self) {
-        self.0.stop();
+        if let Some(run) = self.0.upgrade() {
+            run.0.stop();
+        }
     }
 }

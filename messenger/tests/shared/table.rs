@@ -745,3 +745,18 @@ fn who_runs_no_worker_is_told_of_the_stop() {
     stopper.stop();
     assert!(ended(waiting));
 }
+
+#[test]
+fn a_bus_is_left_at_the_runs_end_whoever_has_a_stopper() {
+    let place = Place::new(1 << 12, HOLD);
+    let bus = SharedBus::create(&fresh(), 1 << 12).unwrap();
+    let path = bus.path().to_owned();
+    let builder = Split::builder(&bus, place.config.clone());
+    let run = builder.only([Split::SECOND]).run().unwrap();
+    drop(bus);
+    let stopper = run.stopper();
+    assert!(path.exists());
+    run.stop().unwrap();
+    assert!(!path.exists());
+    stopper.stop();
+}
