@@ -13,9 +13,10 @@ use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use log::Log;
-use messenger::bus::Start;
+use messenger::bus::{Bus, Start};
 use messenger::{
-    Handle, Handler, Lifecycle, Message, Outbox, PublishError, Result, Timer, messenger,
+    FailureKind, Handle, Handler, Lifecycle, Message, Outbox, PublishError, Result, Running,
+    StartError, Timer, messenger,
 };
 use serde::{Deserialize, Serialize};
 use support::{bus, until};
@@ -404,6 +405,100 @@ fn a_stopper_of_a_run_that_is_over_does_nothing() {
     stopper.stop();
     assert!(!app.is_stopping());
     app.stop().unwrap();
+}
+
+/// Runs `Home` on `bus`, for it to be stopped or refused.
+fn run_home(bus: &Bus) -> Result<Running<Quiet>, StartError> {
+    let builder = Quiet::builder(bus.clone(), Log::default());
+    builder.only([Quiet::HOME]).run()
+}
+
+#[test]
+fn a_worker_runs_once_on_a_bus() {
+    let bus = bus(4096);
+    let app = run_home(&bus).unwrap();
+    let members = bus.stats().members;
+    let error = run_home(&bus).unwrap_err();
+    assert!(matches!(error, StartError::WorkerRuns { .. }));
+    assert_eq!(
+        error.to_string(),
+        "the worker `Home` of `Quiet` runs on this bus already, and each record would be handled twice: stop that run first, choose other \
+         workers (`only`), or use another bus"
+    );
+    assert_eq!(bus.stats().members, members);
+    // One of another name does, and so does the same on another bus.
+    let builder = Quiet::builder(bus.clone(), Log::default());
+    let other = builder.only([Quiet::TOWER]).run().unwrap();
+    run_home(&support::bus(4096)).unwrap().stop().unwrap();
+    app.publisher::<Boss>().unwrap().send(&Ball(1)).unwrap();
+    assert_eq!(app.stop().unwrap().messages(), 1);
+    drop(other);
+    run_home(&bus).unwrap().stop().unwrap();
+}
+
+/// Ends by a panic, wherever it is told to.
+#[derive(Debug, Handler)]
+#[handler(id = 6, lifecycle)]
+pub(crate) struct Fragile(&'static str);
+
+impl Lifecycle for Fragile {
+    fn on_start(&mut self, _: &mut Outbox<'_, Self>) -> Result {
+        assert_ne!(self.0, "on_start");
+        Ok(())
+    }
+}
+
+impl Handle<Ball> for Fragile {
+    fn handle(&mut self, _: &Ball, _: &mut Outbox<'_, Self>) -> Result {
+        assert_ne!(self.0, "handle");
+        Ok(())
+    }
+}
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        assert_ne!(self.0, "drop");
+    }
+}
+
+impl Fragile {
+    fn new(place: &'static str) -> Self {
+        assert_ne!(place, "new");
+        Self(place)
+    }
+}
+
+messenger! {
+    pub(crate) Glass(place: &'static str);
+    outside: [ Boss ]
+    Shelf (on_panic = stop_worker):
+        handlers: [ fragile: Fragile = Fragile::new(place) ]
+        routes: [ Boss, Ball: [fragile] ]
+    drop: [ Boss, Tick ]
+}
+
+#[test]
+fn a_worker_that_panicked_may_run_again() {
+    let bus = bus(4096);
+    for place in ["new", "on_start"] {
+        Glass::builder(bus.clone(), place).run().unwrap_err();
+    }
+    let glass = Glass::builder(bus.clone(), "handle").run().unwrap();
+    glass.publisher::<Boss>().unwrap().send(&Ball(1)).unwrap();
+    // Once its thread is at its end, whether or not somebody has joined it.
+    let mut next = None;
+    until(|| {
+        next = Glass::builder(bus.clone(), "drop").run().ok();
+        next.is_some()
+    });
+    let failed = next.unwrap().stop().unwrap_err();
+    assert!(matches!(
+        failed.failure().kind,
+        FailureKind::Panicked { .. }
+    ));
+    let last = Glass::builder(bus, "").run().unwrap();
+    last.stop().unwrap();
+    assert_eq!(glass.stop().unwrap().failures.len(), 1);
 }
 
 /// Another table, which calls source 1 otherwise.

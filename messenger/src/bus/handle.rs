@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::evict::nanos;
 use super::members::Joined;
-use super::registry::{Name, NameConflict, Registration, register};
+use super::registry::{self, Name, NameConflict, Registration, Runs};
 use super::ring::Memory;
 use super::ring::MoveTail;
 use super::shared::{Core, create};
@@ -288,7 +288,12 @@ impl<K: PublisherKind> Bus<K> {
     ///
     /// [`NameConflict`] if one of them means something else to who has registered before.
     pub fn register(&self, names: Vec<Name>) -> Result<Registration, NameConflict> {
-        register(self.core.memory.shared(), names)
+        registry::register(self.core.memory.shared(), names)
+    }
+
+    /// Says that the worker runs which is called so, by its table's name and its own. `None`: it does already.
+    pub(crate) fn run_worker(&self, app: &'static str, worker: &'static str) -> Option<Runs> {
+        registry::run(self.core.memory.shared(), (app, worker))
     }
 
     /// Sends all who sleep on this bus to look again, and to ask their `stop`

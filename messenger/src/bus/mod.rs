@@ -95,6 +95,8 @@ pub use layout::record_len;
 pub use wait::WaitStrategy;
 
 #[cfg(not(loom))]
+pub(crate) use registry::Runs;
+#[cfg(not(loom))]
 pub use {
     claim::{Claim, Reservation},
     config::BusConfig,

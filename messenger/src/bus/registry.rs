@@ -1,7 +1,7 @@
-//! Which ids mean what on a bus, as those said who attached.
+//! Which ids mean what on a bus, as those said who attached, and which workers run on it in this process.
 
 use core::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::shared::Shared;
 
@@ -41,7 +41,11 @@ impl Name {
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     names: Mutex<Names>,
+    workers: Mutex<Vec<WorkerName>>,
 }
+
+/// The table's name, and the worker's.
+type WorkerName = (&'static str, &'static str);
 
 #[derive(Debug, Default)]
 struct Names {
@@ -93,6 +97,37 @@ impl Drop for Registration {
 impl fmt::Debug for Registration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Registration").field(&self.number).finish()
+    }
+}
+
+/// That a worker runs on a bus; until it is dropped no other of that name does.
+pub(crate) struct Runs {
+    shared: Arc<Shared>,
+    worker: WorkerName,
+}
+
+/// `None`: it runs already.
+pub(super) fn run(shared: &Arc<Shared>, worker: WorkerName) -> Option<Runs> {
+    let mut running = running(shared);
+    if running.contains(&worker) {
+        return None;
+    }
+    running.push(worker);
+    drop(running);
+    Some(Runs {
+        shared: Arc::clone(shared),
+        worker,
+    })
+}
+
+fn running(shared: &Shared) -> MutexGuard<'_, Vec<WorkerName>> {
+    let workers = &shared.registry().workers;
+    workers.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drop for Runs {
+    fn drop(&mut self) {
+        running(&self.shared).retain(|worker| *worker != self.worker);
     }
 }
 

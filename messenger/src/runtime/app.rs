@@ -231,6 +231,9 @@ impl<A: App> Builder<A> {
 
     /// Starts the workers: returns when all handlers are made and their `on_start` has succeeded.
     ///
+    /// A worker, by its table's name and its own, runs once at a time on a bus or a journal, or each record would be handled twice; on a bus
+    /// that processes share, in one of them, unless it is a pool. It may run again as soon as its thread has ended, in whatever way.
+    ///
     /// On a journal this takes the table, and all its ids and names, into the journal's schema; what a handler sends is kept from
     /// now on, and can be restored and replayed.
     ///
@@ -257,6 +260,7 @@ impl<A: App> Builder<A> {
         // All join the bus before any handler can send.
         let mut seats = Vec::with_capacity(workers.len());
         for worker in workers {
+            let runs = self.ground.run_worker(A::INFO, A::INFO.workers[worker])?;
             #[cfg(feature = "journal")]
             let (subscriber, way) = match &plan {
                 Some(plan) => plan.join(A::INFO.name, A::INFO.workers[worker])?,
@@ -270,7 +274,7 @@ impl<A: App> Builder<A> {
             #[cfg(not(feature = "journal"))]
             let (subscriber, way) = (control.bus.subscribe(self.start)?, ());
             let publisher = control.bus.publisher()?;
-            let rest = (worker, publisher, Sending::new(&control));
+            let rest = (worker, runs, publisher, Sending::new(&control));
             seats.push((A::INFO.workers[worker], subscriber, way, rest));
         }
         #[cfg(feature = "journal")]
@@ -278,7 +282,7 @@ impl<A: App> Builder<A> {
             plan.restore(A::INFO.name, &mut seats)?;
         }
         let mut failed = None;
-        for (info, subscriber, way, (worker, publisher, sending)) in seats {
+        for (info, subscriber, way, (worker, runs, publisher, sending)) in seats {
             let tally = Arc::new(Tally::new(info));
             tallies.push(Arc::clone(&tally));
             let link = Link::new(info, Arc::clone(&control), tally, publisher);
@@ -288,6 +292,7 @@ impl<A: App> Builder<A> {
                 start: Some(ThreadStart {
                     link,
                     subscriber,
+                    runs,
                     config: Arc::clone(&config),
                     gate: Arc::clone(&gate),
                     sending,

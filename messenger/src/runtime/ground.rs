@@ -4,7 +4,9 @@ use core::fmt;
 #[cfg(feature = "journal")]
 use std::path::PathBuf;
 
-use crate::bus::Bus;
+use super::describe::{AppInfo, WorkerInfo};
+use super::start_error::StartError;
+use crate::bus::{Bus, Runs};
 #[cfg(feature = "journal")]
 use crate::journal::{Journal, Reader};
 #[cfg(all(feature = "shared", target_os = "linux"))]
@@ -24,6 +26,27 @@ pub(crate) enum On {
     Files(PathBuf),
     #[cfg(all(feature = "shared", target_os = "linux"))]
     Shared(SharedBus),
+}
+
+impl Ground {
+    /// Sees to it that no other run has this worker. On a shared bus its seat does.
+    pub(super) fn run_worker(
+        &self,
+        app: &AppInfo,
+        worker: &WorkerInfo,
+    ) -> Result<Option<Runs>, StartError> {
+        let (app, worker) = (app.name, worker.name);
+        let runs = match &self.0 {
+            On::Bus(bus) => bus.run_worker(app, worker),
+            #[cfg(feature = "journal")]
+            On::Journal(journal) => journal.bus().run_worker(app, worker),
+            #[cfg(feature = "journal")]
+            On::Files(_) => return Ok(None),
+            #[cfg(all(feature = "shared", target_os = "linux"))]
+            On::Shared(_) => return Ok(None),
+        };
+        runs.map(Some).ok_or(StartError::WorkerRuns { app, worker })
+    }
 }
 
 impl From<Bus> for Ground {

@@ -29,6 +29,13 @@ pub enum StartError {
         /// Those that it has.
         workers: Vec<&'static str>,
     },
+    /// A worker runs already, in another run on the same bus or journal. (On a bus that processes share: `SharedFault::WorkerRuns`.)
+    WorkerRuns {
+        /// The table's name.
+        app: &'static str,
+        /// The worker's name.
+        worker: &'static str,
+    },
     /// A constructor or an `on_start` failed, or a worker could not be put on its core; or a failure stopped the run while it
     /// was restored.
     Failed(Box<Failure>),
@@ -129,6 +136,11 @@ impl fmt::Display for StartError {
                 f,
                 "`{app}` has no worker `{name}`: it has {}",
                 workers.join(", ")
+            ),
+            Self::WorkerRuns { app, worker } => write!(
+                f,
+                "the worker `{worker}` of `{app}` runs on this bus already, and each record would be handled twice: stop that run first, choose \
+                 other workers (`only`), or use another bus"
             ),
             Self::Failed(failure) => failure.fmt(f),
             #[cfg(feature = "journal")]

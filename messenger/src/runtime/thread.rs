@@ -12,12 +12,14 @@ use super::link::Link;
 use super::restore::Ready;
 use super::runner::Runner;
 use super::worker::{Making, Worker};
-use crate::bus::Subscriber;
+use crate::bus::{Runs, Subscriber};
 
 /// What a worker's thread begins with.
 pub(crate) struct Start<A: App> {
     pub(crate) link: Link,
     pub(crate) subscriber: Subscriber,
+    /// Held until the worker has gone. A shared bus has seats for that.
+    pub(crate) runs: Option<Runs>,
     pub(crate) config: Arc<A::Config>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) sending: Sending,
@@ -37,6 +39,7 @@ fn run<W: Worker>(start: Start<W::App>) {
     let Start {
         link,
         subscriber,
+        runs: _runs,
         config,
         gate,
         sending,

@@ -188,3 +188,39 @@ fn without_a_cursor_a_resumed_worker_begins_where_it_is_told() {
     let squares: Vec<u64> = all::<Square>(&dir, 2).iter().map(|it| it.1.0).collect();
     assert_eq!(squares, [0, 49]);
 }
+
+#[test]
+fn a_worker_runs_once_on_a_journal_and_is_restored() {
+    let dir = Dir::new("once");
+    let config = Config {
+        ticks: 3,
+        ..Config::default()
+    };
+    {
+        let journal = dir.open(small());
+        let app = sums(&journal, &config).run().unwrap();
+        let again = [
+            sums(&journal, &config).run(),
+            sums(&journal, &config).resume().run(),
+            sums(&journal, &config).restore().run(),
+            Sums::builder(journal.bus().clone(), config.clone()).run(),
+        ];
+        for refused in again {
+            let error = refused.unwrap_err();
+            assert!(matches!(error, StartError::WorkerRuns { .. }), "{error}");
+        }
+        // The refused have left no cursor.
+        assert!(journal.cursors().unwrap().is_empty());
+        publish(&app, 1..=20, 20);
+        // Whoever may stop it still does not hold it.
+        let stopper = app.stopper();
+        app.stop().unwrap();
+        journal.close().unwrap();
+        stopper.stop();
+    }
+    let journal = dir.open(small());
+    let app = sums(&journal, &config).restore().run().unwrap();
+    publish(&app, 21..=40, 40);
+    app.stop().unwrap();
+    check_sums(&dir, 40);
+}
