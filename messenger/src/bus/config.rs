@@ -22,6 +22,9 @@ pub struct BusConfig {
 
 impl BusConfig {
     /// A bus with a ring of at least `bytes` bytes: rounded up to a power of two, and to 256.
+    ///
+    /// It has to be longer than what is on its way at a time. Where records stream, a ring that is longer than the caches which a
+    /// core has for itself (4 MiB, say) may be several times as fast as a short one.
     pub const fn bytes(bytes: usize) -> Self {
         Self {
             bytes,
