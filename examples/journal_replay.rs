@@ -90,7 +90,7 @@ fn first(dir: &Path, config: Config) -> Result<(), Box<dyn Error>> {
     let journal = Journal::open(dir, JournalConfig::new().segment_bytes(1 << 20))?;
     let market = Market::builder(&journal, config).run()?;
     market.publisher::<Main>()?.send(&Open {})?;
-    market.join()?;
+    print!("{}", market.join()?);
     Ok(())
 }
 
@@ -121,10 +121,10 @@ fn second(dir: &Path, config: Config) -> Result<Report, Box<dyn Error>> {
     println!("The journal was left so: {:?}", journal.recovery());
     let market = Market::builder(&journal, config).restore().run()?;
     let mut reports = market.subscribe_from::<(Report,)>(Start::Oldest)?;
-    let report = reports.receive()?.ok_or("stopped too early")?;
+    let report = reports.receive()?;
     let ended = market.stop()?;
     assert!(ended.failures.is_empty(), "{ended}");
-    Ok(report)
+    Ok(report.ok_or("stopped too early")?)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -196,12 +196,12 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
     let mut statements = market.subscribe_gating::<(Statement,)>(Start::Newest)?;
     market.publisher::<Main>()?.send(&Begin)?;
 
-    let statement = statements
-        .receive()?
-        .ok_or("the market stopped before its end")?;
-    println!("{TICKS} ticks, and then {statement:?}");
-
+    let statement = statements.receive()?;
     let report = market.stop()?;
+    assert!(report.failures.is_empty(), "{report}");
+
+    let statement = statement.ok_or("the market stopped before its end")?;
+    println!("{TICKS} ticks, and then {statement:?}");
     for worker in &report.workers {
         for route in &worker.routes {
             println!(
@@ -210,7 +210,6 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
             );
         }
     }
-    assert!(report.failures.is_empty(), "{report:?}");
 
     // The same by plain arithmetic: of 20 ticks one is low and one is high.
     let low = (0..TICKS).filter(|&number| price(number) == 1000).count();

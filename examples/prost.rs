@@ -172,7 +172,7 @@ messenger! {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (done, lines) = channel();
     let bus = Bus::new(BusConfig::bytes(64 << 10))?;
-    House::builder(bus, done).run()?.join()?;
+    print!("{}", House::builder(bus, done).run()?.join()?);
     let lines = lines.recv()?;
     println!("{}", lines.join("\n"));
 

@@ -229,7 +229,7 @@ messenger! {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (done, peaks) = channel();
     let bus = Bus::new(BusConfig::bytes(64 << 10))?;
-    Weather::builder(bus, done).run()?.join()?;
+    print!("{}", Weather::builder(bus, done).run()?.join()?);
     let peaks = peaks.recv()?;
 
     // The same by plain arithmetic.

@@ -88,11 +88,11 @@ fn a_day(bus: Bus, config: Config) -> Result<Report, Box<dyn Error>> {
     let market = Market::builder(bus, config).run()?;
     let mut reports = market.subscribe_gating::<(Report,)>(Start::Newest)?;
     market.publisher::<Main>()?.send(&Open {})?;
-    let report = reports.receive()?.ok_or("stopped too early")?;
+    let report = reports.receive()?;
     for failure in market.stop()?.failures {
         println!("{failure}");
     }
-    Ok(report)
+    Ok(report.ok_or("stopped too early")?)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

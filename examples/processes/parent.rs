@@ -147,7 +147,9 @@ fn a_day(name: &str, config: &Config) -> Result<(Report, usize), Box<dyn Error>>
         println!("(The parent was too slow to see {missed} bytes of records.)");
     }
 
-    market.stop()?;
+    for failure in market.stop()?.failures {
+        println!("the parent: {failure}");
+    }
     others.into_iter().try_for_each(Member::stop)?;
     drop((flow, shared));
     assert!(!file.exists(), "the bus goes with the last who uses it");
