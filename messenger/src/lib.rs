@@ -107,6 +107,7 @@ pub mod shared;
 mod sync;
 #[cfg(not(loom))]
 mod table;
+mod words;
 
 #[cfg(not(loom))]
 pub use message::{DeserializeFrom, ExtendedMessage, Message, MessageInfo, Receive};

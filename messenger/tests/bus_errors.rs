@@ -13,9 +13,11 @@ use messenger::memory::{MemoryError, MemoryKind};
 
 const TAG: Tag = Tag::new(SourceId::new(1), MessageId::new(2));
 
-/// What it says, and what stands behind it.
+/// What it says, also where a `main` returns it.
 fn text(error: &dyn Error) -> String {
-    error.to_string()
+    let text = error.to_string();
+    assert_eq!(format!("{error:?}"), text);
+    text
 }
 
 fn bus(bytes: usize) -> Bus {

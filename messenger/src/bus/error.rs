@@ -4,9 +4,9 @@ use core::fmt;
 use std::io::ErrorKind;
 
 use crate::memory::MemoryError;
+use crate::words::in_words;
 
 /// A bus could not be made.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum BusError {
     /// Its memory could not be had.
@@ -30,6 +30,8 @@ impl fmt::Display for BusError {
     }
 }
 
+in_words!(BusError);
+
 impl core::error::Error for BusError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
@@ -46,7 +48,7 @@ impl From<MemoryError> for BusError {
 }
 
 /// A publisher, subscriber or observer could not be attached.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JoinError {
     /// All member slots are taken.
@@ -89,11 +91,13 @@ impl fmt::Display for JoinError {
     }
 }
 
+in_words!(JoinError);
+
 impl core::error::Error for JoinError {}
 
 /// A claim was not made, or a record not sent. Whatever was to be sent is still the caller's
 /// (but for [`NotSynced`](Self::NotSynced)).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClaimError {
     /// The bus is full: a subscriber has yet to read what lies where the record would go.
@@ -163,11 +167,13 @@ impl fmt::Display for ClaimError {
     }
 }
 
+in_words!(ClaimError);
+
 impl core::error::Error for ClaimError {}
 
 /// A record of a journal that syncs each was committed, and is visible, but the disk failed to take it; or a claim before it
 /// stayed open for seconds, so that it could not be synced yet.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct NotSynced(pub(super) Lost);
 
 impl NotSynced {
@@ -202,6 +208,8 @@ impl fmt::Display for NotSynced {
     }
 }
 
+in_words!(NotSynced);
+
 impl core::error::Error for NotSynced {}
 
 impl From<NotSynced> for ClaimError {
@@ -217,7 +225,7 @@ impl From<NotSynced> for CommitError {
 }
 
 /// A claim was aborted in place of committed, or committed and not synced.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CommitError {
     /// The record is visible, but was to be synced.
@@ -243,10 +251,12 @@ impl fmt::Display for CommitError {
     }
 }
 
+in_words!(CommitError);
+
 impl core::error::Error for CommitError {}
 
 /// The memory of the bus holds a header that no publisher of this bus writes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Corrupt {
     /// The record's position.
     pub position: u64,
@@ -264,10 +274,12 @@ impl fmt::Display for Corrupt {
     }
 }
 
+in_words!(Corrupt);
+
 impl core::error::Error for Corrupt {}
 
 /// The bytes of a bus that is kept could not be reached, or no more of them be had.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Lost {
     position: u64,
     /// The system's number for the error; 0: it has none.
@@ -355,10 +367,12 @@ impl fmt::Display for Lost {
     }
 }
 
+in_words!(Lost);
+
 impl core::error::Error for Lost {}
 
 /// A subscriber could not read on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReadError {
     /// The bus's memory was written over.
@@ -418,6 +432,8 @@ fn damaged(f: &mut fmt::Formatter<'_>, position: u64) -> fmt::Result {
     )
 }
 
+in_words!(ReadError);
+
 impl core::error::Error for ReadError {}
 
 impl From<Lost> for ReadError {
@@ -433,7 +449,7 @@ impl From<Corrupt> for ReadError {
 }
 
 /// An observer could not read the next record.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ObserveError {
     /// The observer was lapped: what it would have read next may be overwritten. It goes on at
@@ -457,6 +473,8 @@ impl fmt::Display for ObserveError {
         }
     }
 }
+
+in_words!(ObserveError);
 
 impl core::error::Error for ObserveError {}
 

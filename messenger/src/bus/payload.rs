@@ -4,6 +4,8 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
+use crate::words::in_words;
+
 /// A write-only sink over the payload of a claim.
 ///
 /// Bytes go in from front to back and can never be read back, so what an earlier lap
@@ -137,7 +139,7 @@ impl fmt::Debug for PayloadWriter<'_> {
 }
 
 /// More bytes were written to a payload than it has room for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Overflow {
     /// How many bytes were to be written, in bytes.
     pub len: usize,
@@ -154,5 +156,7 @@ impl fmt::Display for Overflow {
         )
     }
 }
+
+in_words!(Overflow);
 
 impl core::error::Error for Overflow {}

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::shared::Shared;
 
+use crate::words::in_words;
+
 /// What an id stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum IdKind {
@@ -132,7 +134,7 @@ impl Drop for Runs {
 }
 
 /// Two tables on one bus give one id different meanings.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct NameConflict {
     /// What the id means to who was attached before.
     pub old: Name,
@@ -168,6 +170,8 @@ impl fmt::Display for NameConflict {
         }
     }
 }
+
+in_words!(NameConflict);
 
 impl core::error::Error for NameConflict {}
 

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use super::header::HeaderError;
 use super::schema::{ManifestError, SchemaConflict};
 use crate::bus::{Lost, ReadError};
+use crate::words::in_words;
 
 /// A journal could not be opened. Nothing of it was changed.
-#[derive(Debug)]
 pub struct OpenError {
     path: PathBuf,
     fault: OpenFault,
@@ -141,6 +141,8 @@ impl fmt::Display for OpenFault {
     }
 }
 
+in_words!(OpenError);
+
 impl std::error::Error for OpenError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.fault {
@@ -166,7 +168,6 @@ impl From<ManifestError> for OpenFault {
 }
 
 /// Something about an open journal went wrong.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum JournalError {
     /// The disk failed to take what was to be synced. Nothing is synced any more until the journal is opened again.
@@ -224,6 +225,8 @@ impl fmt::Display for JournalError {
         }
     }
 }
+
+in_words!(JournalError);
 
 impl std::error::Error for JournalError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {

@@ -12,6 +12,8 @@ pub(crate) use region::{REGION_ALIGN, Region};
 use core::fmt;
 use std::io;
 
+use crate::words::in_words;
+
 /// Where the memory of a bus comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -37,7 +39,6 @@ pub(crate) struct RegionOptions {
 }
 
 /// A region could not be had.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum MemoryError {
     /// The length is zero.
@@ -75,6 +76,8 @@ impl fmt::Display for MemoryError {
         }
     }
 }
+
+in_words!(MemoryError);
 
 impl core::error::Error for MemoryError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {

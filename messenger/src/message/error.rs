@@ -3,9 +3,10 @@
 use core::fmt;
 
 use crate::bus::Overflow;
+use crate::words::in_words;
 
 /// Why a message could not be encoded.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EncodeError {
     /// The codec can't encode this value.
@@ -67,6 +68,8 @@ impl fmt::Display for EncodeError {
     }
 }
 
+in_words!(EncodeError);
+
 impl core::error::Error for EncodeError {}
 
 impl From<Overflow> for EncodeError {
@@ -76,7 +79,7 @@ impl From<Overflow> for EncodeError {
 }
 
 /// Why bytes are not a message.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecodeError {
     /// The codec found the bytes wrong: they end early, or a value in them means nothing.
@@ -169,6 +172,8 @@ impl fmt::Display for DecodeError {
         }
     }
 }
+
+in_words!(DecodeError);
 
 impl core::error::Error for DecodeError {}
 

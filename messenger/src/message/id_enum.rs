@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::words::in_words;
+
 /// Declares enums whose variants are ids of messages or handlers: `u16` numbers with names.
 ///
 /// Each enum is `Copy`, shows itself by its variant's name, and converts both ways, also in const:
@@ -124,7 +126,7 @@ macro_rules! messenger_id_enum {
 }
 
 /// A number that is no id of the enum.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct UnknownId {
     /// The number.
     pub id: u16,
@@ -154,5 +156,7 @@ impl fmt::Display for UnknownId {
         }
     }
 }
+
+in_words!(UnknownId);
 
 impl core::error::Error for UnknownId {}

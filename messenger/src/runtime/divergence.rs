@@ -5,12 +5,13 @@ use core::fmt;
 use super::describe::AppInfo;
 use crate::bus::{MessageId, SourceId, Tag};
 use crate::journal::note::{self, NoteKind};
+use crate::words::in_words;
 
 /// How many bytes of a payload are shown.
 const SHOWN: usize = 48;
 
 /// The program does something else now than what stands in the journal.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Divergence {
     /// The worker whose handler it is.
@@ -114,6 +115,8 @@ impl fmt::Display for Divergence {
         }
     }
 }
+
+in_words!(Divergence);
 
 impl std::error::Error for Divergence {}
 

@@ -3,6 +3,8 @@
 use core::fmt;
 use std::error::Error;
 
+use crate::words::in_words;
+
 /// What a handler, and what it sends by, returns.
 pub type Result<T = (), E = HandlerError> = core::result::Result<T, E>;
 
@@ -61,8 +63,4 @@ impl fmt::Display for HandlerError {
     }
 }
 
-impl fmt::Debug for HandlerError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+in_words!(HandlerError);

@@ -6,9 +6,9 @@ use super::counters::WorkerCounters;
 use super::error::HandlerError;
 use crate::bus::{MessageId, ReadError, SourceId};
 use crate::message::DecodeError;
+use crate::words::in_words;
 
 /// Something that went wrong: where, with what, and how.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Failure {
     /// The worker's name.
@@ -159,6 +159,8 @@ impl fmt::Display for Failure {
     }
 }
 
+in_words!(Failure);
+
 impl std::error::Error for Failure {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.kind {
@@ -253,12 +255,7 @@ impl fmt::Display for Failed {
     }
 }
 
-impl fmt::Debug for Failed {
-    /// The failure in words: this is what `main` prints.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.failure().fmt(f)
-    }
-}
+in_words!(Failed);
 
 impl std::error::Error for Failed {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {

@@ -17,6 +17,7 @@ use crate::bus::{ClaimError, CommitError, NotSynced, Publisher, Tag};
 use crate::message::{EncodeError, ExtendedMessage, Message, MessageInfo};
 #[cfg(feature = "zero_copy")]
 use crate::message::{ZeroCopyMessage, zero_copy};
+use crate::words::in_words;
 
 /// What a worker has besides its handlers and its place in the bus.
 pub(crate) struct Link {
@@ -413,7 +414,6 @@ impl fmt::Debug for Link {
 }
 
 /// A message was not sent.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct SendError {
     /// The worker's name.
@@ -474,6 +474,8 @@ impl fmt::Display for SendError {
         }
     }
 }
+
+in_words!(SendError);
 
 impl std::error::Error for SendError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {

@@ -11,6 +11,7 @@ use crate::bus::{Claim, ClaimError, CommitError, Publisher, Tag};
 use crate::message::{EncodeError, ExtendedMessage};
 #[cfg(feature = "zero_copy")]
 use crate::message::{ZeroCopyMessage, zero_copy};
+use crate::words::in_words;
 
 /// Publishes as `S`, a source outside of the table's workers, until the run is stopped.
 pub struct SourcePublisher<S> {
@@ -126,7 +127,6 @@ impl<S> fmt::Debug for SourcePublisher<S> {
 }
 
 /// A message was not published.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum PublishError {
     /// The run has been stopped: no handler would get it.
@@ -163,6 +163,8 @@ impl fmt::Display for PublishError {
         }
     }
 }
+
+in_words!(PublishError);
 
 impl std::error::Error for PublishError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {

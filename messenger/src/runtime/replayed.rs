@@ -7,6 +7,7 @@ use super::divergence::{Act, Divergence};
 use super::failure::Failure;
 use super::start_error::StartError;
 use crate::journal::{JournalError, SchemaConflict};
+use crate::words::in_words;
 
 /// What came of a replay.
 #[derive(Debug)]
@@ -74,7 +75,6 @@ impl fmt::Display for Replayed {
 }
 
 /// A replay could not be done.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum ReplayError {
     /// It could not begin, or not go on.
@@ -109,6 +109,8 @@ impl fmt::Display for ReplayError {
         }
     }
 }
+
+in_words!(ReplayError);
 
 impl std::error::Error for ReplayError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {

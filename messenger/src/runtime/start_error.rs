@@ -4,9 +4,9 @@ use core::fmt;
 
 use super::failure::Failure;
 use crate::bus::JoinError;
+use crate::words::in_words;
 
 /// A run did not start. Nothing of it runs any more.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum StartError {
     /// The bus has no slot left for a worker.
@@ -206,6 +206,8 @@ impl fmt::Display for StartError {
         }
     }
 }
+
+in_words!(StartError);
 
 impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {

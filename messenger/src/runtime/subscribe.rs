@@ -11,6 +11,7 @@ use crate::bus::{
     MessageId, ObserveError, Observer, ReadError, SourceId, Subscriber, Tag, WaitStrategy,
 };
 use crate::message::{DecodeError, Message, Receive};
+use crate::words::in_words;
 
 /// Some types of messages: a tuple of up to eight.
 pub trait MessageSet {
@@ -267,7 +268,6 @@ impl<S> fmt::Debug for Received<'_, S> {
 }
 
 /// A subscription could not be read.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum SubscribeError {
     /// It was lapped: so many bytes of records were overwritten before it read them.
@@ -309,5 +309,7 @@ impl fmt::Display for SubscribeError {
         }
     }
 }
+
+in_words!(SubscribeError);
 
 impl std::error::Error for SubscribeError {}

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use super::process::Process;
 use crate::bus::JoinError;
 use crate::journal::{OpenError, OpenFault, SchemaConflict, SchemaTextError};
+use crate::words::in_words;
 
 /// A shared bus could not be made, opened or removed, or something not be said on it.
-#[derive(Debug)]
 pub struct SharedError {
     path: PathBuf,
     fault: SharedFault,
@@ -175,6 +175,8 @@ impl fmt::Display for SharedError {
         write!(f, "the shared bus {}: {}", self.path.display(), self.fault)
     }
 }
+
+in_words!(SharedError);
 
 impl core::error::Error for SharedError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {

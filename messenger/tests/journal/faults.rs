@@ -13,6 +13,7 @@ use crate::kit::{Dir, small, tag};
 fn text(error: &OpenError) -> String {
     let begin = format!("the journal in {}: ", error.path().display());
     let text = error.to_string();
+    assert_eq!(format!("{error:?}"), text, "as `main` shows it");
     text.strip_prefix(&begin).expect("named first").to_owned()
 }
 

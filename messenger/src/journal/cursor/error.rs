@@ -5,8 +5,9 @@ use std::io;
 
 use super::LONGEST_NAME;
 
+use crate::words::in_words;
+
 /// A named cursor could not be opened, read, stored or removed.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum CursorError {
     /// No cursor can have that name.
@@ -98,6 +99,8 @@ impl fmt::Display for CursorError {
         }
     }
 }
+
+in_words!(CursorError);
 
 impl core::error::Error for CursorError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {

@@ -4,8 +4,10 @@ use core::fmt;
 
 use super::{HEADER_BYTES, MAX_SEGMENT_BYTES, MIN_SEGMENT_BYTES};
 
+use crate::words::in_words;
+
 /// A segment's header page is not what it should be.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HeaderError {
     /// The file ends within the page.
@@ -106,6 +108,8 @@ impl fmt::Display for HeaderError {
         }
     }
 }
+
+in_words!(HeaderError);
 
 impl core::error::Error for HeaderError {}
 

@@ -4,6 +4,8 @@ use core::fmt;
 
 use super::{MessageEntry, SourceEntry};
 
+use crate::words::in_words;
+
 /// In what a journal and a program contradict each other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -21,7 +23,7 @@ pub enum Differs {
 }
 
 /// A journal's schema and a program's contradict each other.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SchemaConflict {
     /// In a message.
@@ -70,6 +72,8 @@ impl SchemaConflict {
         }
     }
 }
+
+in_words!(SchemaConflict);
 
 impl core::error::Error for SchemaConflict {}
 

@@ -22,6 +22,7 @@ use super::lines::{self, Fields, Lines};
 use crate::checksum::crc32c;
 use crate::journal::files;
 use crate::journal::header::{MAX_SEGMENT_BYTES, MIN_SEGMENT_BYTES, is_segment_bytes};
+use crate::words::in_words;
 
 const BEGIN: &str = "messenger journal\t";
 const VERSION: u32 = 1;
@@ -201,7 +202,6 @@ impl<'a> Numbered<'a> {
 }
 
 /// A journal's file `schema` could not be read.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum ManifestError {
     /// There is none.
@@ -255,6 +255,8 @@ impl fmt::Display for ManifestError {
         }
     }
 }
+
+in_words!(ManifestError);
 
 impl core::error::Error for ManifestError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {

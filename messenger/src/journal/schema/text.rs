@@ -5,6 +5,8 @@ use core::str::FromStr;
 
 use super::{Schema, lines};
 
+use crate::words::in_words;
+
 /// The text that [`FromStr`] reads: one fact a line, as a journal's file `schema` has them.
 impl fmt::Display for Schema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -43,7 +45,7 @@ impl FromStr for Schema {
 }
 
 /// A text is no schema.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SchemaTextError {
     /// The line that can't be taken, counted from 1.
@@ -61,6 +63,8 @@ impl fmt::Display for SchemaTextError {
         )
     }
 }
+
+in_words!(SchemaTextError);
 
 impl core::error::Error for SchemaTextError {}
 
