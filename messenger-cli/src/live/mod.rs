@@ -14,8 +14,6 @@ pub(crate) use stat::stat;
 pub(crate) use tail::tail;
 pub(crate) use top::top;
 
-use std::io;
-
 use messenger::bus::{ObserveError, Start};
 use messenger::journal::Schema;
 use messenger::shared::{Reader, SharedBus, SharedError, SharedFault};
@@ -57,28 +55,19 @@ impl From<SharedError> for Fail {
 impl From<&SharedError> for Fail {
     fn from(error: &SharedError) -> Self {
         let path = error.path().display();
-        let more = match error.fault() {
+        match error.fault() {
             SharedFault::Absent => {
-                return Self::error(format!("there is no bus {path}: `messenger ls` lists them"));
+                Self::error(format!("there is no bus {path}: `messenger ls` lists them"))
             }
-            SharedFault::Foreign { owner, mode, .. } => {
-                return Self::error(format!(
-                    "the bus {path} belongs to the user {owner} with the permissions {mode:03o}: who can write it can make this program \
-                     misbehave. Say --trust-others if all of them are trusted"
-                ));
+            SharedFault::Foreign { owner, mode, .. } => Self::error(format!(
+                "the bus {path} belongs to the user {owner} with the permissions {mode:03o}: whoever can write it can make this program \
+                 misbehave. Say --trust-others if all of them are trusted"
+            )),
+            SharedFault::Damaged { .. } | SharedFault::Schema(_) => {
+                Self::Told(Exit::Damaged, error.to_string())
             }
-            SharedFault::System { source, .. }
-                if source.kind() == io::ErrorKind::PermissionDenied =>
-            {
-                ": its owner has to allow it, by `SharedOptions::mode`"
-            }
-            _ => "",
-        };
-        let exit = match error.fault() {
-            SharedFault::Damaged { .. } | SharedFault::Schema(_) => Exit::Damaged,
-            _ => Exit::Error,
-        };
-        Self::Told(exit, format!("{error}{more}"))
+            _ => Self::error(error.to_string()),
+        }
     }
 }
 

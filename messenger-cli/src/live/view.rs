@@ -1,6 +1,5 @@
 //! A bus as `ls` and `top` tell it.
 
-use std::io;
 use std::path::Path;
 
 use messenger::shared::{Listed, Look, MemberKind, PoolMember, Process, SharedBus, SharedFault};
@@ -165,11 +164,7 @@ impl From<&Listed> for BusView {
             Ok(_) => (State::Kept, None),
             Err(error) => {
                 let state = match error.fault() {
-                    SharedFault::System { source, .. }
-                        if source.kind() == io::ErrorKind::PermissionDenied =>
-                    {
-                        State::Unreadable
-                    }
+                    SharedFault::Refused { .. } => State::Unreadable,
                     SharedFault::NotABus | SharedFault::NotAFile | SharedFault::Version { .. } => {
                         State::Unknown
                     }

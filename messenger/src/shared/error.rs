@@ -54,6 +54,17 @@ pub enum SharedFault {
         /// Its permissions.
         mode: u32,
     },
+    /// Its permissions don't let this process's user open it.
+    Refused {
+        /// Whether it was to be written, too.
+        to_write: bool,
+        /// The user whose it is.
+        owner: u32,
+        /// This process's user.
+        user: u32,
+        /// Its permissions.
+        mode: u32,
+    },
     /// It does not begin as a shared bus does.
     NotABus,
     /// It is written in a version that this build does not know.
@@ -223,7 +234,25 @@ impl fmt::Display for SharedFault {
                 "it belongs to the user {owner} with the permissions {mode:03o}, and this process is the user {user}'s: who can write it \
                  can do harm here. If all of them are trusted, say so: `SharedOptions::trust_others`"
             ),
-            Self::NotABus => f.write_str("what lies there is no bus: it does not begin as one does"),
+            Self::Refused {
+                to_write,
+                owner,
+                user,
+                mode,
+            } => {
+                let (what, instead) = match to_write {
+                    true => ("write", "; who only reads it needs less: `SharedBus::read`"),
+                    false => ("read", ""),
+                };
+                write!(
+                    f,
+                    "it belongs to the user {owner} with the permissions {mode:03o}, and this process, the user {user}'s, may not {what} it: its owner has to \
+                     allow it, by `SharedOptions::mode` and `group` when it is made{instead}"
+                )
+            }
+            Self::NotABus => f.write_str(
+                "what lies there is no bus: it does not begin as one does; remove it, or take another name or directory",
+            ),
             Self::Version { found, known } => write!(
                 f,
                 "it is written in version {found}, and this build knows {known}: use the same version of the library in all processes"

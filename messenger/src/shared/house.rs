@@ -3,7 +3,7 @@
 //! All its locks on a bus's file go when it closes any descriptor of it. So opening and leaving are done under one lock of the
 //! process, a bus that is open already is found by its file's identity before the file is opened again, and the one descriptor is closed last.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError, Weak};
@@ -88,7 +88,7 @@ pub(super) fn look_at<T>(
         let file = match open_file(path, access) {
             Ok(file) => file,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(e) => return Err(system(e)),
+            Err(e) => return Err(refused(path, access, &meta, e)),
         };
         let opened = file.metadata().map_err(system)?;
         if is_known(&house, (opened.dev(), opened.ino())) {
@@ -97,6 +97,25 @@ pub(super) fn look_at<T>(
         }
         return look(&file).map(Looked::There);
     }
+}
+
+/// Why the file at `path` could not be opened.
+pub(super) fn refused(
+    path: &Path,
+    access: Access,
+    meta: &Metadata,
+    error: std::io::Error,
+) -> SharedError {
+    if error.kind() != std::io::ErrorKind::PermissionDenied {
+        return SharedError::system(path, "opening its file", error);
+    }
+    let fault = SharedFault::Refused {
+        to_write: access == Access::Write,
+        owner: meta.uid(),
+        user: rustix::process::geteuid().as_raw(),
+        mode: meta.mode() & 0o777,
+    };
+    SharedError::new(path, fault)
 }
 
 /// What this process has to do with a bus.

@@ -9,7 +9,9 @@ use std::time::Duration;
 use super::desk::{self, Desk, Stand};
 use super::ear::{Ear, Identity};
 use super::error::{SharedError, SharedFault};
-use super::house::{Access, House, Known, find, hold_house, house, is_known, is_named, open_file};
+use super::house::{
+    Access, House, Known, find, hold_house, house, is_known, is_named, open_file, refused,
+};
 use super::layout::{Entry, Header, Kind, Parts, Place, Words};
 use super::lock;
 use super::options::SharedOptions;
@@ -101,7 +103,7 @@ impl Presence {
             Err(e) if e.raw_os_error() == Some(libc::ELOOP) => {
                 return Err(error(SharedFault::NotAFile));
             }
-            Err(e) => return Err(system("opening its file", e)),
+            Err(e) => return Err(refused(path, Access::Write, &meta, e)),
         };
         let meta = match file.metadata() {
             Ok(meta) => meta,

@@ -157,7 +157,12 @@ fn as_nobody(name: &str) {
     rustix::thread::set_thread_uid(Uid::from_raw(nobody)).unwrap();
     let fault = |error: messenger::shared::SharedError| match error.fault() {
         SharedFault::Foreign { .. } => "foreign".to_owned(),
-        SharedFault::System { source, .. } => source.kind().to_string(),
+        SharedFault::Refused { to_write, .. } => {
+            let text = error.to_string();
+            assert!(text.contains("belongs to the user 0 with the permissions 6"));
+            assert_eq!(text.contains("`SharedBus::read`"), *to_write, "{text}");
+            "permission denied".to_owned()
+        }
         fault => panic!("{fault}"),
     };
     say(fault(SharedBus::read(name, Start::Oldest).unwrap_err()));
