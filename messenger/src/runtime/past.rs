@@ -7,7 +7,7 @@ use super::describe::WorkerInfo;
 use super::start_error::StartError;
 use crate::bus::{SourceId, Tag, WaitStrategy};
 use crate::journal::note::{self, NoteKind};
-use crate::journal::{Entry, Item, JournalError, Reader};
+use crate::journal::{Entry, HandlerEntry, Item, JournalError, Reader, Schema};
 
 /// The time from when the handlers of a worker were made to when they were made again.
 #[derive(Clone, Default, Debug)]
@@ -42,6 +42,8 @@ pub(crate) struct Past {
     pub(crate) lives: Vec<Life>,
     /// Whether one of its handlers has done something before the first life that is known.
     pub(crate) cut: bool,
+    /// What other workers have begun, each name once.
+    others: Vec<String>,
 }
 
 /// What the notes call a worker.
@@ -62,6 +64,27 @@ impl Past {
             own: own_of(worker),
             lives: Vec::new(),
             cut: false,
+            others: Vec::new(),
+        }
+    }
+
+    /// Why the worker can't be brought to where it was.
+    pub(crate) fn error(&self, worker: &'static str, oldest: u64, schema: &Schema) -> StartError {
+        let is_own = |handler: &HandlerEntry| self.own.contains(&handler.source);
+        // Those of other tables, or of this one, that have other handlers, are not meant.
+        let strangers = schema.tables().iter().flat_map(|table| {
+            let strangers = table
+                .workers
+                .iter()
+                .filter(|it| !it.handlers.iter().any(is_own));
+            strangers.map(|it| name_of(&table.name, &it.name))
+        });
+        let mut ran_as = self.others.clone();
+        strangers.for_each(|stranger| ran_as.retain(|name| *name != stranger));
+        StartError::Cut {
+            worker,
+            oldest,
+            ran_as,
         }
     }
 
@@ -87,7 +110,13 @@ impl Past {
                         ..Life::default()
                     });
                 }
-                _ => {}
+                Some((_, name)) => {
+                    let name = String::from_utf8_lossy(name);
+                    if !self.others.iter().any(|other| *other == name) {
+                        self.others.push(name.into_owned());
+                    }
+                }
+                None => {}
             },
             NoteKind::GivenUp if self.own.contains(&tag.source) => {
                 if let (Some(life), Some((at, times))) =

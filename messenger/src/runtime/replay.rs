@@ -213,7 +213,12 @@ impl<A: App> Builder<A> {
         for (&worker, past) in workers.iter().zip(pasts) {
             let tally = Arc::new(Tally::new(A::INFO.workers[worker]));
             tallies.push(Arc::clone(&tally));
-            let lives = lives(past, A::INFO.workers[worker].name, oldest, newest)?;
+            let lives = lives(
+                past,
+                A::INFO.workers[worker].name,
+                &schema,
+                (oldest, newest),
+            )?;
             let lives = lives.into_iter();
             let part = Part {
                 path: path.clone(),
@@ -274,14 +279,14 @@ impl<A: App> Builder<A> {
 fn lives(
     past: Past,
     worker: &'static str,
-    oldest: u64,
-    newest: u64,
+    schema: &Schema,
+    (oldest, newest): (u64, u64),
 ) -> Result<Vec<Life>, StartError> {
     if !past.lives.is_empty() {
         return Ok(past.lives);
     }
     if past.cut {
-        return Err(StartError::Cut { worker, oldest });
+        return Err(past.error(worker, oldest, schema));
     }
     Ok(vec![Life {
         begun: u64::MAX,

@@ -163,8 +163,7 @@ impl Plan {
             // Nothing at all may be left of one that only listened, and it is no new one for that.
             past.cut |= oldest > 0 && self.knows(app, worker.name);
             if past.cut && life.is_none() || life.as_ref().is_some_and(|it| it.start < oldest) {
-                let worker = worker.name;
-                return Err(StartError::Cut { worker, oldest });
+                return Err(past.error(worker.name, oldest, &self.journal.schema()));
             }
             match &mut life {
                 Some(life) => life.end = subscriber.start(),

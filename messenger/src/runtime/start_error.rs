@@ -66,13 +66,15 @@ pub enum StartError {
     /// A worker's cursor can't be had.
     #[cfg(feature = "journal")]
     Cursor(crate::journal::CursorError),
-    /// What a worker did first is not retained any more.
+    /// The journal does not have all that a worker's handlers were told.
     #[cfg(feature = "journal")]
     Cut {
         /// The worker's name.
         worker: &'static str,
         /// The oldest position that is retained.
         oldest: u64,
+        /// Other names under which its handlers may have run: of a table and a worker, with a dot between.
+        ran_as: Vec<String>,
     },
     /// A claim in the journal was neither committed nor aborted in time.
     #[cfg(feature = "journal")]
@@ -167,11 +169,46 @@ impl fmt::Display for StartError {
             #[cfg(feature = "journal")]
             Self::Cursor(error) => error.fmt(f),
             #[cfg(feature = "journal")]
-            Self::Cut { worker, oldest } => write!(
-                f,
-                "what the handlers of worker `{worker}` were told first is not retained any more: the journal's oldest record stands at {oldest}, \
-                 or they ran in a worker of another name; retain more, or begin anew with `run()`"
-            ),
+            Self::Cut {
+                worker,
+                oldest: 0,
+                ran_as,
+            } => {
+                write!(
+                    f,
+                    "the handlers of worker `{worker}` have run on this journal, "
+                )?;
+                match &ran_as[..] {
+                    [] => f.write_str(
+                        "and nothing is noted down of it, as of a run on a bus that processes share: begin anew with `run()`",
+                    ),
+                    names => write!(
+                        f,
+                        "and not under this name: worker and table were called `{}`; give them their old names, or begin anew with `run()`",
+                        names.join("` or `")
+                    ),
+                }
+            }
+            #[cfg(feature = "journal")]
+            Self::Cut {
+                worker,
+                oldest,
+                ran_as,
+            } => {
+                write!(
+                    f,
+                    "what the handlers of worker `{worker}` were told first is not retained any more: the journal's oldest record stands at \
+                     {oldest}; retain more, or begin anew with `run()`"
+                )?;
+                match &ran_as[..] {
+                    [] => Ok(()),
+                    names => write!(
+                        f,
+                        ". If they ran as `{}`, give worker and table their old names",
+                        names.join("` or `")
+                    ),
+                }
+            }
             #[cfg(feature = "journal")]
             Self::Unfinished { position, end } => write!(
                 f,

@@ -188,7 +188,7 @@ fn a_past_that_is_not_retained_is_refused() {
                 error.to_string(),
                 format!(
                     "what the handlers of worker `Squaring` were told first is not retained any more: the journal's oldest \
-                     record stands at {oldest}, or they ran in a worker of another name; retain more, or begin anew with `run()`"
+                     record stands at {oldest}; retain more, or begin anew with `run()`"
                 )
             );
         }
