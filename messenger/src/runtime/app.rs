@@ -138,11 +138,7 @@ impl<A: App> Builder<A> {
             let index = A::INFO.workers.iter().position(|it| it.name == name);
             index
                 .map(|index| WorkerId::new(index as u16))
-                .ok_or_else(|| StartError::NoWorker {
-                    app: A::INFO.name,
-                    name: name.to_owned(),
-                    workers: A::INFO.workers.iter().map(|it| it.name).collect(),
-                })
+                .ok_or_else(|| StartError::no_worker::<A>(name))
         };
         let workers: Result<Vec<_>, _> = names.into_iter().map(find).collect();
         Ok(self.only(workers?))
@@ -310,7 +306,7 @@ impl<A: App> Builder<A> {
             match spawner.thread {
                 Some(Ok(thread)) => threads.push(thread),
                 Some(Err(error)) => failed = Some(StartError::Thread(error)),
-                None => failed = Some(StartError::NoWorkers { app: A::INFO.name }),
+                None => failed = Some(StartError::no_workers::<A>()),
             }
             if failed.is_some() {
                 gate.give_up();
@@ -408,7 +404,7 @@ impl<A: App> Builder<A> {
         workers.sort_unstable();
         workers.dedup();
         if workers.is_empty() && !self.outside || workers.iter().any(|&worker| worker >= all) {
-            return Err(StartError::NoWorkers { app: A::INFO.name });
+            return Err(StartError::no_workers::<A>());
         }
         Ok(workers)
     }

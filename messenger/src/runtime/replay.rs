@@ -249,7 +249,7 @@ impl<A: App> Builder<A> {
                 // What panicked has been caught, and told in the outcome.
                 Some(Ok(thread)) => drop(thread.join()),
                 Some(Err(error)) => lock(&outcome).failed(StartError::Thread(error)),
-                None => lock(&outcome).failed(StartError::NoWorkers { app: A::INFO.name }),
+                None => lock(&outcome).failed(StartError::no_workers::<A>()),
             }
         }
         let outcome = core::mem::take(&mut *lock(&outcome));

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::app::App;
 use super::failure::Failure;
 use crate::bus::JoinError;
 use crate::words::in_words;
@@ -19,6 +20,8 @@ pub enum StartError {
     NoWorkers {
         /// The table's name.
         app: &'static str,
+        /// The workers that it has.
+        workers: Vec<&'static str>,
     },
     /// The table has no worker of this name.
     NoWorker {
@@ -110,6 +113,29 @@ pub enum StartError {
     Diverged(Box<super::Divergence>),
 }
 
+impl StartError {
+    /// None of the table's workers is to run.
+    pub(super) fn no_workers<A: App>() -> Self {
+        Self::NoWorkers {
+            app: A::INFO.name,
+            workers: worker_names::<A>(),
+        }
+    }
+
+    /// The table has no worker of this name.
+    pub(super) fn no_worker<A: App>(name: &str) -> Self {
+        Self::NoWorker {
+            app: A::INFO.name,
+            name: name.to_owned(),
+            workers: worker_names::<A>(),
+        }
+    }
+}
+
+fn worker_names<A: App>() -> Vec<&'static str> {
+    A::INFO.workers.iter().map(|worker| worker.name).collect()
+}
+
 impl From<Failure> for StartError {
     fn from(failure: Failure) -> Self {
         Self::Failed(Box::new(failure))
@@ -130,10 +156,17 @@ impl fmt::Display for StartError {
             }
             Self::Conflict(error) => error.fmt(f),
             Self::Thread(error) => write!(f, "a worker has no thread: {error}"),
-            Self::NoWorkers { app } => write!(
-                f,
-                "no worker of `{app}` is to run: give `only` at least one of its workers, such as `{app}::NAME`"
-            ),
+            Self::NoWorkers { app, workers } => {
+                let workers = workers.join(", ");
+                write!(
+                    f,
+                    "no worker of `{app}` is to run: choose at least one of {workers} with `only` or `only_named`"
+                )?;
+                if cfg!(all(feature = "shared", target_os = "linux")) {
+                    f.write_str("; on a bus that processes share, one that only sends or listens says `outside()`")?;
+                }
+                Ok(())
+            }
             Self::NoWorker { app, name, workers } => write!(
                 f,
                 "`{app}` has no worker `{name}`: it has {}",
@@ -148,7 +181,7 @@ impl fmt::Display for StartError {
             #[cfg(feature = "journal")]
             Self::NotKept { what } => write!(
                 f,
-                "a table is {what} on a journal in files: give `builder` a `&Journal` that was opened with a path"
+                "only on a journal in files can a table be {what}: give `builder` a `&Journal` that was opened with a path"
             ),
             #[cfg(all(feature = "shared", target_os = "linux"))]
             Self::NotAlone { what } => write!(
