@@ -107,7 +107,8 @@ fn a_question_from_outside_is_answered_outside() {
 
 #[test]
 fn a_subscriber_that_waits_is_told_of_the_stop() {
-    let app = Temple::builder(bus(4096)).run().unwrap();
+    let bus = bus(4096);
+    let app = Temple::builder(&bus).run().unwrap();
     let mut answers = app.subscribe::<(Answer,)>().unwrap();
     let mut gating = app.subscribe_gating::<(Answer,)>(Start::Newest).unwrap();
     let observer = std::thread::spawn(move || answers.next().unwrap().is_none());

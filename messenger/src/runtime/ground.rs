@@ -12,7 +12,7 @@ use crate::journal::{Journal, Reader};
 #[cfg(all(feature = "shared", target_os = "linux"))]
 use crate::shared::SharedBus;
 
-/// What a table runs on: a [`Bus`], or, with the feature `journal`, a `&Journal`, or, with the feature `shared`, a `&SharedBus`. Or what it is only
+/// What a table runs on: a [`Bus`] or `&Bus`, or, with the feature `journal`, a `&Journal`, or, with the feature `shared`, a `&SharedBus`. Or what it is only
 /// replayed on: a `&Reader`, which can't be written to.
 ///
 /// Nobody makes one by hand: whatever takes a ground takes any of these.
@@ -52,6 +52,12 @@ impl Ground {
 impl From<Bus> for Ground {
     fn from(bus: Bus) -> Self {
         Self(On::Bus(bus))
+    }
+}
+
+impl From<&Bus> for Ground {
+    fn from(bus: &Bus) -> Self {
+        Self::from(bus.clone())
     }
 }
 
