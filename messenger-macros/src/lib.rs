@@ -60,7 +60,8 @@ pub fn derive_plain(input: TokenStream) -> TokenStream {
 /// * `id = EXPR`: what stands as the source in the records it sends, an expression that `as` turns into a number from 0
 ///   to 65535: a variant of a `messenger_id_enum!`, or a number.
 /// * `sends(..)`: the messages it sends; one that borrows is written `Note<'_>`. Left out: none.
-/// * `lifecycle`: you write `impl Lifecycle` yourself.
+/// * `lifecycle`: you write `impl Lifecycle` yourself. (Without it the derive writes an empty one, and the compiler calls yours
+///   "conflicting", E0119.)
 /// * `name = "..."`: the name people see, instead of the type's.
 /// * `crate = path`: where the messenger crate is, if not at `::messenger`.
 #[proc_macro_derive(Handler, attributes(handler))]

@@ -136,10 +136,12 @@ fn table(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Table> {
             ),
         ));
     } else {
+        let config = table.config.as_ref();
+        let config = config.map_or(String::new(), |config| format!("({}: ..)", config.name));
         errors.at(
             &table.name,
             format_args!(
-                "a `;` is missing after the head of the table: `pub {};`",
+                "a `;` is missing after the head of the table: `pub {}{config};`",
                 table.name
             ),
         );

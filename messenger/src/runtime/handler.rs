@@ -44,7 +44,7 @@ pub trait Handler: Lifecycle + Sized + 'static {
 
 /// What a handler does besides handling messages. All of it is optional: `#[derive(Handler)]` writes an empty
 /// implementation, unless `#[handler(lifecycle)]` says that the author writes one. (Without that, one that he writes all the same is a
-/// "conflicting implementation".)
+/// "conflicting implementation", E0119.)
 ///
 /// All of these run on the worker's thread, and all may send.
 #[diagnostic::on_unimplemented(
@@ -134,7 +134,7 @@ pub trait Outside<A>: Handler {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not make a handler `{H}`",
     label = "gives `{Self}`",
-    note = "the expression in the table gives a `{H}`, or a `Result<{H}, E>` whose `E` is an error"
+    note = "the expression in the table gives a `{H}`, or a `Result<{H}, E>` whose `E` is an error; and `{H}` has `#[derive(Handler)]`"
 )]
 pub trait Makes<H> {
     /// The handler, or why there is none.

@@ -14,6 +14,11 @@ use crate::message::{DecodeError, Message, Receive};
 use crate::words::in_words;
 
 /// Some types of messages: a tuple of up to eight.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no tuple of messages",
+    label = "not a tuple of up to eight messages",
+    note = "a single one stands in a tuple, too, with a comma: `({Self},)`"
+)]
 pub trait MessageSet {
     /// Their ids.
     const IDS: &'static [MessageId];
