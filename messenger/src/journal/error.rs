@@ -26,6 +26,13 @@ pub enum OpenFault {
         /// What it said.
         source: io::Error,
     },
+    /// A segment could not be had.
+    Segment {
+        /// How long it was to be, in bytes.
+        bytes: u64,
+        /// Why.
+        source: Lost,
+    },
     /// The directory holds something, but no journal.
     NotAJournal,
     /// The path is not that of a directory.
@@ -104,9 +111,14 @@ impl fmt::Display for OpenFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::System { tried, source } => write!(f, "could not {tried}: {source}"),
+            Self::Segment { bytes, source } => write!(
+                f,
+                "could not make a segment of {bytes} bytes: {source}; where there is no room for that, make the journal with shorter ones: \
+                 `JournalConfig::segment_bytes`"
+            ),
             Self::NotAJournal => f.write_str(
                 "the directory holds other files, and no `schema` of a journal: name a journal's directory, or an empty one to create it in; \
-                 a journal that has lost its `schema` can be repaired",
+                 `repair`, or `messenger repair DIR`, gives a journal that has lost its `schema` a new one",
             ),
             Self::NotADirectory => f.write_str(
                 "the path is that of a file, and a journal is a directory: name its directory, or one to create it in",
@@ -117,8 +129,8 @@ impl fmt::Display for OpenFault {
             Self::Header { base, source } => write!(f, "segment {base}: {source}"),
             Self::Missing { position, synced } => write!(
                 f,
-                "the segment with position {position} is missing, and the journal was synced up to {synced}: bring the file back, or have the journal repaired, \
-                 which gives up all from there on"
+                "the segment with position {position} is missing, and the journal was synced up to {synced}: bring the file back, or have the journal \
+                 repaired (`repair`, or `messenger repair DIR`), which gives up all from there on"
             ),
             Self::Cut {
                 base,
@@ -126,8 +138,8 @@ impl fmt::Display for OpenFault {
                 expected,
             } => write!(
                 f,
-                "segment {base} has {len} bytes in place of {expected}, and records in it were synced: bring the file back, or have the journal repaired, \
-                 which gives up what it lacks and all after it"
+                "segment {base} has {len} bytes in place of {expected}, and records in it were synced: bring the file back, or have the journal repaired \
+                 (`repair`, or `messenger repair DIR`), which gives up what it lacks and all after it"
             ),
             Self::InUse => f.write_str(
                 "it is open for writing already: by one process, here or elsewhere, or by those that share it as their bus, who open it by the bus's name; `Reader` reads it meanwhile",
@@ -147,6 +159,7 @@ impl std::error::Error for OpenError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.fault {
             OpenFault::System { source, .. } => Some(source),
+            OpenFault::Segment { source, .. } => Some(source),
             OpenFault::Manifest(error) => Some(error),
             OpenFault::Header { source, .. } => Some(source),
             _ => None,

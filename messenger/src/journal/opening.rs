@@ -260,8 +260,7 @@ pub(super) fn settled(
     if fresh {
         // So that there is always a segment from now on.
         let soon = store.control.set_syncs(true);
-        let made = store.prepare();
-        made.map_err(|lost| system("make a segment")(io::Error::other(lost)))?;
+        prepare(&store)?;
         store.control.set_syncs(soon);
         if !soon {
             store.find_pages();
@@ -285,10 +284,16 @@ fn begin(store: &Store, recovery: &Recovery) -> Result<(), OpenFault> {
         store.control.put_off(turn);
     }
     while store.prepared() <= tail {
-        let made = store.prepare();
-        made.map_err(|lost| OpenFault::tried("make a segment")(io::Error::other(lost)))?;
+        prepare(store)?;
     }
     Ok(())
+}
+
+fn prepare(store: &Store) -> Result<(), OpenFault> {
+    store.prepare().map_err(|source| OpenFault::Segment {
+        bytes: store.segment_bytes(),
+        source,
+    })
 }
 
 /// Creates the directory, so that it survives a loss of power.

@@ -190,7 +190,9 @@ fn a_disk_too_full_for_a_new_journal() {
     if let Some(dir) = child::is("full-disk-new") {
         let error = Journal::open(dir.join("j"), JournalConfig::new()).unwrap_err();
         let text = error.to_string();
-        assert!(text.contains("could not make a segment: "), "{text}");
+        let said = "could not make a segment of 67108864 bytes: ";
+        assert!(text.contains(said), "{text}");
+        assert!(text.contains("`JournalConfig::segment_bytes`"), "{text}");
         assert!(text.contains("No space left on device"), "{text}");
         // Asked for less it fits.
         std::fs::remove_dir_all(dir.join("j")).unwrap();

@@ -35,7 +35,7 @@ fn a_directory_of_something_else() {
     fs::create_dir_all(&dir).unwrap();
     fs::write(dir.join("Cargo.toml"), "[package]").unwrap();
     let expected = "the directory holds other files, and no `schema` of a journal: name a journal's directory, or an empty one to create it in; \
-                    a journal that has lost its `schema` can be repaired";
+                    `repair`, or `messenger repair DIR`, gives a journal that has lost its `schema` a new one";
     let errors = [
         refused(&dir),
         Journal::create(&dir, small()).unwrap_err(),
@@ -283,7 +283,7 @@ fn what_was_damaged_says_what_to_do() {
         error.starts_with("the journal's file `schema` is damaged: it ends with "),
         "{error}"
     );
-    let end = "; restore it from a copy, or have the journal repaired, which makes it anew without the names";
+    let end = "; restore it from a copy, or have the journal repaired (`repair`, or `messenger repair DIR`), which makes it anew without the names";
     assert!(error.ends_with(end), "{error}");
     fs::write(&schema, old).unwrap();
 
@@ -292,7 +292,7 @@ fn what_was_damaged_says_what_to_do() {
     fs::write(&segment, &whole[..5000]).unwrap();
     assert_eq!(
         text(&refused(&dir)),
-        "segment 4096 has 5000 bytes in place of 8192, and records in it were synced: bring the file back, or have the journal repaired, \
+        "segment 4096 has 5000 bytes in place of 8192, and records in it were synced: bring the file back, or have the journal repaired (`repair`, or `messenger repair DIR`), \
          which gives up what it lacks and all after it"
     );
     fs::remove_file(&segment).unwrap();
@@ -303,8 +303,7 @@ fn what_was_damaged_says_what_to_do() {
         ),
         "{error}"
     );
-    let end =
-        ": bring the file back, or have the journal repaired, which gives up all from there on";
+    let end = ": bring the file back, or have the journal repaired (`repair`, or `messenger repair DIR`), which gives up all from there on";
     assert!(error.ends_with(end), "{error}");
     // A refusal changes nothing: with the file back all is well.
     fs::write(&segment, whole).unwrap();

@@ -68,10 +68,10 @@ impl fmt::Display for HeaderError {
         match self {
             Self::Short { found } => write!(
                 f,
-                "the segment ends after {found} bytes, within its header page of {HEADER_BYTES}: it was cut off; restore it from a copy, or repair the journal"
+                "the segment ends after {found} bytes, within its header page of {HEADER_BYTES}: it was cut off; restore it from a copy, or have the journal repaired (`repair`, or `messenger repair DIR`)"
             ),
             Self::Blank => f.write_str(
-                "the segment's header page is all zero: it was never written, or lost; restore it from a copy, or repair the journal",
+                "the segment's header page is all zero: it was never written, or lost; restore it from a copy, or have the journal repaired (`repair`, or `messenger repair DIR`)",
             ),
             Self::Foreign => f.write_str(
                 "the file does not begin as a segment does: it is not one, or its first bytes are damaged; move it away, or restore it from a copy",
@@ -82,7 +82,7 @@ impl fmt::Display for HeaderError {
             ),
             Self::Damaged { stored, computed } => write!(
                 f,
-                "the segment's header is damaged: its checksum is {stored:08x}, and that of its bytes {computed:08x}; restore it from a copy, or repair the journal"
+                "the segment's header is damaged: its checksum is {stored:08x}, and that of its bytes {computed:08x}; restore it from a copy, or have the journal repaired (`repair`, or `messenger repair DIR`)"
             ),
             Self::Unsound {
                 base,

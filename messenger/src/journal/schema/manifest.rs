@@ -250,7 +250,7 @@ impl fmt::Display for ManifestError {
             ),
             Self::Damaged { why } => write!(
                 f,
-                "the journal's file `schema` is damaged: {why}; restore it from a copy, or have the journal repaired, which makes it anew without the names"
+                "the journal's file `schema` is damaged: {why}; restore it from a copy, or have the journal repaired (`repair`, or `messenger repair DIR`), which makes it anew without the names"
             ),
         }
     }
