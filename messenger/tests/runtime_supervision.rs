@@ -629,9 +629,9 @@ fn a_core_that_is_not_there_is_a_start_failure() {
         .run()
         .unwrap_err();
     assert!(
-        error
-            .to_string()
-            .starts_with("worker `Off`: cannot run on core 100000: this system"),
+        error.to_string().starts_with(
+            "worker `Off`: cannot run on core 100000: those of this process have the numbers "
+        ),
         "{error}"
     );
 }

@@ -108,16 +108,28 @@ fn run<W: Worker>(start: Start<W::App>) {
 /// Keeps this thread on one core.
 #[cfg(all(target_os = "linux", not(miri)))]
 fn pin(core: usize) -> std::io::Result<()> {
-    use rustix::thread::{CpuSet, sched_setaffinity};
-    if core >= CpuSet::MAX_CPU {
-        return Err(std::io::Error::new(
-            std::io::ErrorKind::InvalidInput,
-            format!("this system counts its cores up to {}", CpuSet::MAX_CPU),
-        ));
-    }
+    use rustix::io::Errno;
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
     let mut cores = CpuSet::new();
-    cores.set(core);
-    Ok(sched_setaffinity(None, &cores)?)
+    let pinned = match core < CpuSet::MAX_CPU {
+        true => {
+            cores.set(core);
+            sched_setaffinity(None, &cores)
+        }
+        false => Err(Errno::INVAL),
+    };
+    if pinned != Err(Errno::INVAL) {
+        return Ok(pinned?);
+    }
+    let own = sched_getaffinity(None)?;
+    let own: Vec<_> = (0..CpuSet::MAX_CPU)
+        .filter(|&core| own.is_set(core))
+        .collect();
+    let (first, last) = (own.first().unwrap_or(&0), own.last().unwrap_or(&0));
+    Err(std::io::Error::new(
+        std::io::ErrorKind::InvalidInput,
+        format!("those of this process have the numbers {first} to {last}"),
+    ))
 }
 
 /// Keeps this thread on one core.

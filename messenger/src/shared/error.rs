@@ -216,8 +216,14 @@ impl fmt::Display for SharedFault {
                     "{tried}: {source}; make the bus shorter, or its file system larger"
                 )
             }
+            Self::System { tried, source } if source.kind() == io::ErrorKind::NotFound => {
+                write!(
+                    f,
+                    "{tried}: {source}; is its directory there? `SharedOptions::directory` names another one"
+                )
+            }
             Self::System { tried, source } => write!(f, "{tried}: {source}"),
-            Self::Absent => f.write_str("there is none; create it first, or use `open_or_create`"),
+            Self::Absent => f.write_str("there is none of this name: `create` and `open_or_create` make one"),
             Self::Exists { processes } => write!(
                 f,
                 "there is one already, used by {}; open it, or take another name",
@@ -231,7 +237,7 @@ impl fmt::Display for SharedFault {
             ),
             Self::Foreign { owner, user, mode } => write!(
                 f,
-                "it belongs to the user {owner} with the permissions {mode:03o}, and this process is the user {user}'s: who can write it \
+                "it belongs to the user {owner} with the permissions {mode:03o}, and this process is the user {user}'s: whoever can write it \
                  can do harm here. If all of them are trusted, say so: `SharedOptions::trust_others`"
             ),
             Self::Refused {

@@ -24,6 +24,14 @@ fn there_is_one_of_a_name() {
     let name = fresh();
     let error = SharedBus::open(&name).unwrap_err();
     assert!(matches!(error.fault(), SharedFault::Absent), "{error}");
+    assert_eq!(
+        format!("{error:?}"),
+        error.to_string(),
+        "as `main` shows it"
+    );
+    let nowhere = SharedBus::options().directory("/dev/shm/nowhere");
+    let error = nowhere.create(&name).unwrap_err().to_string();
+    assert!(error.contains("`SharedOptions::directory`"), "{error}");
     let bus = SharedBus::open_or_create(&name, 1 << 12).unwrap();
     let error = SharedBus::create(&name, 1 << 12).unwrap_err();
     let SharedFault::Exists { processes } = error.fault() else {
