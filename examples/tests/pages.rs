@@ -1,4 +1,7 @@
-//! The code that the pages show is that of the examples.
+//! The code that the pages show is that of the examples, or is compiled here.
+
+#[path = "pages/shared.rs"]
+mod shared;
 
 fn shows(page: &str, sources: &[&str]) {
     let blocks: Vec<_> = page.split("```rust\n").skip(1).collect();
@@ -36,5 +39,16 @@ fn the_guide_to_journals_shows_journal_replay() {
     shows(
         include_str!("../../docs/journal-guide.md"),
         &[include_str!("../journal_replay.rs")],
+    );
+}
+
+#[test]
+fn the_page_on_shared_buses_shows_what_compiles() {
+    shows(
+        include_str!("../../docs/shared.md"),
+        &[
+            include_str!("pages/shared.rs"),
+            include_str!("../processes/market.rs"),
+        ],
     );
 }
