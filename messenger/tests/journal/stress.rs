@@ -135,9 +135,10 @@ impl Stage<'_> {
     fn reads_all(&self, mut subscriber: Subscriber) -> HashMap<u16, u64> {
         let mut seen = Seen::default();
         loop {
-            let over = !self.goes_on();
+            // Once nobody sends any more, all that stands before the tail comes; but a note of the journal's may stand there, and be finished late.
+            let end = (!self.goes_on()).then(|| self.journal.bus().tail());
             while seen.read(&mut subscriber, 50) > 0 {}
-            if over {
+            if end.is_some_and(|end| subscriber.position() >= end) {
                 return seen.next;
             }
             let soon = Some(Instant::now() + Duration::from_millis(5));
