@@ -368,8 +368,12 @@ fn supersede(dir: &Path, identity: &Identity, stays: u64) -> io::Result<History>
     let Some((mut file, page)) = words_in(dir)? else {
         return Ok(History::new(0, 0));
     };
-    // Less may stay by who has said so before, and gave these words no successor.
-    let stays = stays.min(stays_by(word_of(&page, SUPERSEDED_AT)));
+    // Where another has said it before, and gave these words no successor, nobody has published since: what is found now counts. Where more is
+    // found than was to stay, that cut was never made.
+    let stays = match stays {
+        ALL => stays_by(word_of(&page, SUPERSEDED_AT)),
+        stays => stays,
+    };
     file.seek(SeekFrom::Start(SUPERSEDED_AT))?;
     file.write_all(&(stays | 1).to_le_bytes())?;
     fault!("control_superseded");

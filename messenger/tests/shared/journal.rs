@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use messenger::bus::{ClaimError, MessageId, SourceId, Start, Subscriber, Tag, WaitStrategy};
 use messenger::journal::{
-    Journal, JournalConfig, LeftBy, OpenFault, Reader, Retention, Schema, SyncPolicy, verify,
+    Journal, JournalConfig, LeftBy, OpenFault, Reader, Retention, Schema, SyncPolicy, repair,
+    verify,
 };
 use messenger::shared::{Change, SharedBus, SharedFault, SharedOptions};
 
@@ -31,8 +32,12 @@ fn config() -> JournalConfig {
 struct Dir(PathBuf);
 
 impl Dir {
+    fn path(name: &str) -> PathBuf {
+        Path::new("/dev/shm").join(format!("messenger-journal-{name}"))
+    }
+
     fn new(name: &str) -> Self {
-        let path = Path::new("/dev/shm").join(format!("messenger-journal-{name}"));
+        let path = Self::path(name);
         let _ = std::fs::remove_dir_all(&path);
         Self(path)
     }
@@ -86,6 +91,11 @@ pub(crate) fn child_process(role: &str, name: &str) -> bool {
             let mut publisher = bus.bus().publisher().unwrap();
             publisher.send(TAG, &payload(1, sequence)).unwrap();
         }
+        say("done");
+        return true;
+    }
+    if role == "repairs" {
+        repair(Dir::path(name), |_| ()).unwrap();
         say("done");
         return true;
     }

@@ -1,7 +1,6 @@
 //! Reading such a bus as no member of it.
 
 use messenger::bus::{ObserveError, ReadError};
-use messenger::journal::repair;
 use messenger::shared;
 
 use super::*;
@@ -214,6 +213,43 @@ fn a_reader_goes_on_where_the_journal_was_cut() {
         assert_eq!(there(&mut at_end), last.clone().collect::<Vec<_>>());
         let all: Vec<u64> = (0..50).chain(last).collect();
         assert_eq!(there(&mut twice), all);
+        SharedBus::remove(&name).unwrap();
+    }
+}
+
+/// One who repairs it is killed before all is cut, and then it is opened as it is.
+#[cfg(feature = "fault")]
+#[test]
+fn a_reader_goes_on_where_a_repair_was_killed() {
+    for fault in [
+        "control_superseded:1",
+        "control_disowned:1",
+        "synced_lowered:1",
+        "synced_lowered:2",
+    ] {
+        let name = fresh();
+        let dir = Dir::new(&name);
+        let config = config().time_resolution(Duration::ZERO);
+        let options = SharedBus::options().journal(&dir.0, config).keep(true);
+        let sent = send(&options.create(&name).unwrap(), 0..100);
+        let mut reader = SharedBus::read(&name, Start::Oldest).unwrap();
+        assert_eq!(there(&mut reader).len(), 100);
+        flip(&dir, sent[60] + 16);
+        let killed = Some(("MESSENGER_FAULT", fault));
+        let mut other = Other::start_with("journal-repairs", &name, killed);
+        assert!(!other.child.wait().unwrap().success(), "{fault}");
+        assert_eq!(there(&mut reader), [], "{fault}");
+        send(&options.open(&name).unwrap(), 100..120);
+        let new: Vec<u64> = (100..120).collect();
+        assert_eq!(there(&mut reader), new, "{fault}");
+        // And then all of it is cut.
+        repair(&dir.0, |_| ()).unwrap();
+        send(&options.open(&name).unwrap(), 120..125);
+        let new: Vec<u64> = (120..125).collect();
+        assert_eq!(there(&mut reader), new, "{fault}");
+        let whole = SharedBus::read(&name, Start::Oldest);
+        let whole = there(&mut whole.unwrap());
+        assert_eq!(whole[..60], (0..60).collect::<Vec<_>>(), "{fault}");
         SharedBus::remove(&name).unwrap();
     }
 }
