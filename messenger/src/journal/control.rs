@@ -244,7 +244,10 @@ impl Control {
     /// Up to where the records stay that there are by these words.
     #[cfg(all(feature = "shared", target_os = "linux"))]
     pub(super) fn stays(&self) -> u64 {
-        stays_by(self.word(SUPERSEDED_AT).load(Ordering::Relaxed))
+        match self.word(SUPERSEDED_AT).load(Ordering::Relaxed) {
+            0 | ALL => ALL,
+            stays => stays & !15,
+        }
     }
 
     /// Up to where the records are the same as by the words in `before`, if that is known.
@@ -368,12 +371,8 @@ fn supersede(dir: &Path, identity: &Identity, stays: u64) -> io::Result<History>
     let Some((mut file, page)) = words_in(dir)? else {
         return Ok(History::new(0, 0));
     };
-    // Where another has said it before, and gave these words no successor, nobody has published since: what is found now counts. Where more is
-    // found than was to stay, that cut was never made.
-    let stays = match stays {
-        ALL => stays_by(word_of(&page, SUPERSEDED_AT)),
-        stays => stays,
-    };
+    // In place of what another has said before who gave these words no successor: nobody has published since, so if more is found to stay now, that
+    // cut was never made.
     file.seek(SeekFrom::Start(SUPERSEDED_AT))?;
     file.write_all(&(stays | 1).to_le_bytes())?;
     fault!("control_superseded");
@@ -392,16 +391,17 @@ fn supersede(dir: &Path, identity: &Identity, stays: u64) -> io::Result<History>
     })
 }
 
-/// Has nobody believe the words in `dir` any more, and tells those who look at them that records stay up to `stays`.
+/// Has nobody believe the words in `dir` any more, and tells those who look at them that records stay up to `stays`: before anything is cut.
 pub(super) fn disown(dir: &Path, identity: &Identity, stays: u64) -> io::Result<()> {
+    // First, so that who is about to join them is told why he can't.
+    supersede(dir, identity, stays)?;
     // What is none nobody believes.
     let Some((mut file, _)) = words_in(dir)? else {
         return Ok(());
     };
-    // First, so that none are believed which say that less stays. Of no boot, and not closed:
+    // Of no boot, and not closed.
     file.seek(SeekFrom::Start(BOOT_AT))?;
     file.write_all(&[0; (STATE_AT + 8 - BOOT_AT) as usize])?;
-    supersede(dir, identity, stays)?;
     sync_file(&file, &dir.join(CONTROL))
 }
 
@@ -423,14 +423,6 @@ fn words_in(dir: &Path) -> io::Result<Option<(File, [u8; WORDS_AT])>> {
 fn word_of(page: &[u8; WORDS_AT], at: u64) -> u64 {
     let word = page[at as usize..].first_chunk();
     word.map_or(0, |word| u64::from_le_bytes(*word))
-}
-
-/// Up to where the records stay, by what is said of it.
-fn stays_by(superseded: u64) -> u64 {
-    match superseded {
-        0 | ALL => ALL,
-        stays => stays & !15,
-    }
 }
 
 impl History {

@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use super::control::Left;
+use super::control::{self, Left};
 use super::error::OpenFault;
 use super::files::{list_segments, segment_name, sync_dir, sync_file};
 use super::header::{HEADER_BYTES, HeaderError, SegmentHeader, synced_of};
@@ -152,6 +152,9 @@ pub(super) fn recover(
     let mut dropped = if consistent {
         None
     } else {
+        // What stands behind may have been read; and when some of it is gone nobody is to believe the words again.
+        let told = control::disown(dir, &store.identity, tail);
+        told.map_err(system("say what is given up"))?;
         clear(store, dir, &files, tail, end.why)?
     };
     if let Some(lost) = left

@@ -528,6 +528,7 @@ fn a_repair_that_is_killed_is_done_again() {
     let points = [
         "schema_repaired:1",
         "segment_mended:1",
+        "control_superseded:1",
         "control_disowned:1",
         "synced_lowered:1",
         "synced_lowered:2",

@@ -254,37 +254,84 @@ fn a_reader_goes_on_where_a_repair_was_killed() {
     }
 }
 
-/// Where the words of those who were killed, and what stands there, contradict each other, it is the opening that cuts.
-#[test]
-fn a_reader_goes_on_where_an_opening_has_cut_the_journal() {
-    let name = fresh();
-    let dir = Dir::new(&name);
-    let config = config().time_resolution(Duration::ZERO);
-    let options = SharedBus::options().journal(&dir.0, config).keep(true);
-    let bus = options.create(&name).unwrap();
-    let mut other = Other::start("journal-fills", &name);
+/// Has the words of those who were killed, and what stands there, contradict each other from the 60th of 100 records on. Gives where that is, and
+/// readers: one that has read all, and one that has read 80.
+fn contradicted(name: &str, dir: &Dir, options: &SharedOptions) -> (u64, [shared::Reader; 2]) {
+    let bus = options.create(name).unwrap();
+    let mut other = Other::start("journal-fills", name);
     assert_eq!(other.line(), "filled");
-    let mut reader = SharedBus::read(&name, Start::Oldest).unwrap();
+    let [mut reader, mut behind] = [(); 2].map(|()| SharedBus::read(name, Start::Oldest).unwrap());
     let (mut bytes, mut positions) = (Vec::new(), Vec::new());
     while let Some(observed) = reader.try_next(&mut bytes).unwrap() {
         positions.push(observed.position);
     }
     assert_eq!(positions.len(), 100);
+    for _ in 0..80 {
+        assert!(behind.try_next(&mut bytes).unwrap().is_some());
+    }
     drop(bus);
     other.kill();
     // Up to where all is finished is not known (that is the word's check), and one of the stamps is none.
     let control = dir.0.join("control");
     let control = std::fs::File::options().write(true).open(control).unwrap();
     std::os::unix::fs::FileExt::write_all_at(&control, &[7; 8], 64).unwrap();
-    flip(&dir, positions[60]);
+    flip(dir, positions[60]);
+    (positions[60], [reader, behind])
+}
+
+/// Then it is the opening that cuts.
+#[test]
+fn a_reader_goes_on_where_an_opening_has_cut_the_journal() {
+    let name = fresh();
+    let dir = Dir::new(&name);
+    let config = config().time_resolution(Duration::ZERO);
+    let options = SharedBus::options().journal(&dir.0, config).keep(true);
+    let (_, readers) = contradicted(&name, &dir, &options);
     for numbers in [100..220, 220..300] {
         send(&options.open(&name).unwrap(), numbers);
     }
-    assert_eq!(there(&mut reader), (100..300).collect::<Vec<_>>());
+    for mut reader in readers {
+        assert_eq!(there(&mut reader), (100..300).collect::<Vec<_>>());
+    }
     let whole = SharedBus::read(&name, Start::Oldest);
     let all: Vec<u64> = (0..60).chain(100..300).collect();
     assert_eq!(there(&mut whole.unwrap()), all);
     SharedBus::remove(&name).unwrap();
+}
+
+/// It tells so before it cuts, and nobody reads what is about to go, nor believes the words any more.
+#[cfg(feature = "fault")]
+#[test]
+fn an_opening_that_cuts_says_so_before() {
+    for fault in ["cleared:1:stop", "cleared:1"] {
+        let name = fresh();
+        let dir = Dir::new(&name);
+        let config = config().time_resolution(Duration::ZERO);
+        let options = SharedBus::options().journal(&dir.0, config).keep(true);
+        let (cut, mut readers) = contradicted(&name, &dir, &options);
+        let stopped = Some(("MESSENGER_FAULT", fault));
+        let mut other = Other::start_with("journal-syncs", &name, stopped);
+        if fault.ends_with("stop") {
+            other.stands_still();
+        } else {
+            assert!(!other.child.wait().unwrap().success());
+        }
+        for reader in &mut readers {
+            assert_eq!(there(reader), [], "{fault}");
+        }
+        let control = std::fs::read(dir.0.join("control")).unwrap();
+        assert_eq!(control[96..104], (cut | 1).to_le_bytes(), "{fault}");
+        other.kill();
+        let bus = options.open(&name).unwrap();
+        let recovery = bus.journal().unwrap().recovery().clone();
+        assert_eq!((recovery.left, recovery.tail), (LeftBy::PowerLoss, cut));
+        send(&bus, 100..120);
+        for reader in &mut readers {
+            assert_eq!(there(reader), (100..120).collect::<Vec<_>>(), "{fault}");
+        }
+        drop(bus);
+        SharedBus::remove(&name).unwrap();
+    }
 }
 
 #[test]
