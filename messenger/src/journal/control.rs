@@ -416,7 +416,11 @@ fn words_in(dir: &Path) -> io::Result<Option<(File, [u8; WORDS_AT])>> {
         file => file?,
     };
     let mut page = [0; WORDS_AT];
-    let is_one = file.read_exact(&mut page).is_ok() && word_of(&page, MAGIC_AT) == MAGIC;
+    match file.read_exact(&mut page) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        read => read?,
+    }
+    let is_one = word_of(&page, MAGIC_AT) == MAGIC;
     Ok(is_one.then_some((file, page)))
 }
 
@@ -453,4 +457,28 @@ fn boot() -> [u64; 2] {
     let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
     let number = u128::from_str_radix(&digits, 16).unwrap_or(0);
     words_of(number.to_le_bytes())
+}
+
+#[cfg(all(test, target_os = "linux", not(miri)))]
+mod tests {
+    use super::super::testing::TempDir;
+    use super::*;
+
+    #[test]
+    fn words_that_cannot_be_read_are_not_taken_for_none() {
+        let dir = TempDir::new();
+        let identity = Identity {
+            id: [7; 16],
+            segment_bytes: 4096,
+            salt: 1,
+        };
+        let told = || disown(&dir, &identity, 0);
+        assert!(told().is_ok());
+        fs::write(dir.join(CONTROL), "short").unwrap();
+        assert!(told().is_ok());
+        fs::remove_file(dir.join(CONTROL)).unwrap();
+        // Nothing is mapped at its beginning: EIO.
+        std::os::unix::fs::symlink("/proc/self/mem", dir.join(CONTROL)).unwrap();
+        assert!(told().is_err());
+    }
 }
