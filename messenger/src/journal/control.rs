@@ -153,8 +153,8 @@ impl Control {
         }
     }
 
-    /// Makes the file anew, for a bus from `floor` to `tail` of which so much is `known`, in place of what the last process left; up to `stays` the
-    /// records are the same as before. Who finds the file finds all of that in it: somebody may be waiting for it.
+    /// Makes the file anew, for a bus from `floor` to `tail` of which so much is `known`, in place of what the last process left, where that is
+    /// said first; up to `stays` the records are the same as before. Who finds the file finds all of that in it: somebody may be waiting for it.
     pub(super) fn create(
         dir: &Path,
         identity: &Identity,

@@ -76,7 +76,7 @@ pub(crate) struct Store {
 /// By first position.
 #[derive(Default)]
 struct Segments {
-    /// What must stay mapped: on a journal that is written the segments from the tail on; in memory all.
+    /// What must stay mapped: on a journal that is written the segments from the tail on, and where there is a keeper `ahead` before it; in memory all.
     held: BTreeMap<u64, Arc<Region>>,
     /// What others have mapped.
     open: BTreeMap<u64, Weak<Region>>,
