@@ -230,15 +230,14 @@ impl<M: Memory> Ring<M> {
         fault!("hole_stamped");
     }
 
-    /// The slot of a subscriber, which is the caller's or a dead one's, goes on holding what it holds, for another owner. If it is another's
-    /// by now, it stays so.
-    pub(crate) fn hand_over(&self, slot: usize, (from, to): (Owner, Owner)) {
+    /// The slot of a subscriber, which is the caller's or a dead one's, goes on holding what it holds, for another owner. `false`: it holds nothing that could
+    /// stay, or is another's by now, and stays so.
+    pub(crate) fn hand_over(&self, slot: usize, (from, to): (Owner, Owner)) -> bool {
         let words = &self.memory.slots()[slot];
         // A slot that says no position holds nothing, or everything: neither is to stay.
-        if self.held_from(words).is_some() {
+        self.held_from(words).is_some()
             // Edge 22, held.
-            let _ = (words.owner).compare_exchange(from, to, order::hold_store(), Relaxed);
-        }
+            && (words.owner).compare_exchange(from, to, order::hold_store(), Relaxed).is_ok()
     }
 
     /// Takes over a slot that goes on holding what a subscriber held, for `owner`: of several who try one does. `None`: it isn't held, or

@@ -274,9 +274,11 @@ impl Desk {
         }
         self.free_seats(place, self.hold);
         for slot in his() {
-            // One that it was about to free was held for another's seat.
-            self.unname(slot);
-            core.free_slot(slot);
+            // One that it was about to free was held for another's seat, and may be wanted by now: then it stays held.
+            if self.left(slot) == 0 || !core.hand_over(slot, (place.owner(), HELD)) {
+                self.unname(slot);
+                core.free_slot(slot);
+            }
         }
         if let Some(journal) = &self.journal {
             journal.settle_for(place.owner());

@@ -135,8 +135,8 @@ impl Desk {
         entries.filter(move |(_, entry)| self.slot_of(entry) == Some(slot))
     }
 
-    /// For how many nanoseconds a slot that is held is held still.
-    fn left(&self, slot: usize) -> u64 {
+    /// For how many nanoseconds a slot is to be held still for those whose entries name it.
+    pub(super) fn left(&self, slot: usize) -> u64 {
         // It was seen to be held: until when was said before that. (Edge 22, where it was only seen.)
         fence(Acquire);
         let now = clock();

@@ -5,6 +5,9 @@ use std::cell::{Cell, RefCell};
 use super::{Company, PoolSeat, Start, Subscriber, Took, Trouble};
 use crate::bus::{MessageId, SourceId, Tag};
 use crate::shared::SharedBus;
+use crate::shared::desk::{HELD, enter, taken_after};
+use crate::shared::layout::Place;
+use crate::shared::presence::core_of;
 use crate::sync::Ordering::{AcqRel, Relaxed};
 
 const TAG: Tag = Tag::new(SourceId::new(1), MessageId::new(1));
@@ -263,4 +266,32 @@ fn what_is_owed_from_two_seats_is_held_until_both_are_taken_over() {
         let start = Start::At(ranges[slow].0);
         assert!(bus.bus().subscribe_holding(start).is_ok(), "it is lost");
     }
+}
+
+/// Who had found it held for nobody took it over to free it, and dies before it can give back what is wanted by then.
+#[test]
+fn what_is_wanted_is_held_when_who_took_it_over_to_free_it_dies() {
+    let bus = bus("freed");
+    let (mut first, mut second) = (Member::new(&bus), Member::new(&bus));
+    assert_eq!(first.take(2), (0, 32));
+    assert_eq!(second.take(3), (32, 80));
+    let slot = second.subscriber.slot();
+    drop(second);
+    let desk = first.seat.desk();
+    let place = Place::new(usize::from(desk.place.index()) + 1);
+    let header = desk.words.header(desk.parts.len as u64).unwrap();
+    let dead = core_of(&desk.words, &desk.parts, &header, place.owner());
+    assert!(dead.take_over(slot, HELD).is_some());
+    let entry = desk.entry(place);
+    enter(&entry, taken_after(entry.state().load(Relaxed)), "dead");
+    desk.settle_all();
+    assert!(desk.is_held(slot));
+    first.read();
+    first.seat.store(32);
+    first.does(3);
+    let mut publisher = bus.bus().publisher().unwrap();
+    while publisher.try_send(TAG, &[]).is_ok() {}
+    assert!(first.move_on());
+    assert_eq!(first.seat.range, (32, 80));
+    assert_eq!(first.read(), 3);
 }
