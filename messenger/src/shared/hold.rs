@@ -141,16 +141,18 @@ impl Desk {
         fence(Acquire);
         let now = clock();
         let left = |(index, entry): (usize, Entry<'_>)| {
-            let left = entry.until().load(Relaxed).saturating_sub(now);
+            let left = || entry.until().load(Relaxed).saturating_sub(now);
             let Some(pool) = self.pool_about(index) else {
-                return left;
+                return left();
             };
             match (self.company(&pool, |_, _| false), pool.owed(index)) {
-                (Company::Nobody, _) | (Company::Coming, None) => left,
                 // They hold it themselves.
                 (Company::Holds, None) => 0,
                 // They will take it over.
                 (Company::Coming | Company::Holds, Some(_)) => u64::MAX,
+                // Who has the seat will. Or it has died, and as that is settled its time begins anew: until when is said before the seat is free.
+                _ if entry.whose().load(Acquire) != 0 => u64::MAX,
+                (Company::Nobody, _) | (Company::Coming, None) => left(),
             }
         };
         self.entries_of(slot).map(left).max().unwrap_or(0)

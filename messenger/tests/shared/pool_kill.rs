@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 #[cfg(feature = "fault")]
 use messenger::{
     bus::Start,
-    shared::{MemberKind, SharedBus},
+    shared::{Change, MemberKind, SharedBus},
 };
 
 use crate::kit::{Other, TAG, until};
@@ -540,4 +540,55 @@ fn who_takes_the_seat_of_a_dead_one_wakes_who_waits_for_room() {
     assert_eq!(next.line(), "runs");
     waiting.join().unwrap();
     stop(next);
+}
+
+/// One takes the seat of a dead member, and dies before it has a subscriber, and after the time for which things are held for that seat: that begins anew when
+/// this death is settled. Who comes before that frees nothing.
+#[cfg(feature = "fault")]
+#[test]
+fn what_a_dead_one_came_for_is_held_anew() {
+    let hold = Duration::from_secs(2);
+    let options = SharedBus::options().keep(true).hold_for_workers(hold);
+    let bus = options.bytes(1 << 12).create(&fresh()).unwrap();
+    let name = bus.name().to_owned();
+    let mut config = Config::new(&bus);
+    let jobs = 2 * BATCH as u64;
+    send_at_once(&bus, &config, 1..=jobs);
+    let told = bus.membership();
+    config.pause = Duration::from_secs(60);
+    let mut dead = config.start(&name, 1, None);
+    until("it has begun", || config.log().contains(&(1, 1)));
+    let held = Instant::now();
+    dead.kill();
+    let is_death = |change| matches!(change, Change::Died { .. });
+    until("it is settled", || {
+        told.try_iter().any(|it| is_death(it.change))
+    });
+    let fault = ("MESSENGER_FAULT", "settling:1:stop");
+    let settles = Other::start_with("leaves", &name, Some(fault));
+    until("it is here", || bus.processes().len() == 2);
+    drop((told, bus));
+    let mut comes = config.start(&name, 2, Some("seat_taken:1:stop"));
+    comes.stands_still();
+    assert!(held.elapsed() < hold, "the test was too slow");
+    thread::sleep(hold);
+    comes.kill();
+    settles.stands_still();
+    let bus = SharedBus::open(&name).unwrap();
+    let mut publisher = bus.bus().publisher().unwrap();
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(500) {
+        if publisher.try_send(TAG, &[0; 100]).is_err() {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+    config.pause = Duration::ZERO;
+    let mut last = config.start(&name, SURVIVOR, None);
+    assert_eq!(last.line(), "runs");
+    settles.signal("-CONT");
+    complete(&config.wait(jobs), jobs);
+    stop(last);
+    drop((settles, publisher, bus));
+    std::fs::remove_dir_all(&config.dir).unwrap();
+    SharedBus::remove(&name).unwrap();
 }
