@@ -1,6 +1,6 @@
 //! Names, files, and who may open them.
 
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 
 use messenger::bus::Start;
 use messenger::shared::{SharedBus, SharedFault};
@@ -106,4 +106,25 @@ fn what_is_no_bus_is_refused_and_left_alone() {
     let error = SharedBus::open(&name).unwrap_err();
     assert!(matches!(error.fault(), SharedFault::NotAFile), "{error}");
     std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn one_of_another_version_is_not_opened_and_may_be_replaced() {
+    let name = fresh();
+    let bus = SharedBus::options().keep(true).create(&name).unwrap();
+    let path = bus.path().to_owned();
+    drop(bus);
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.write_all_at(&2_u64.to_ne_bytes(), 8).unwrap();
+    drop(file);
+    for error in [
+        SharedBus::open(&name).unwrap_err(),
+        SharedBus::open_or_create(&name, 1 << 12).unwrap_err(),
+    ] {
+        let fault = error.fault();
+        let is_told = matches!(fault, SharedFault::Version { found: 2, known: 3 });
+        assert!(is_told, "{error}");
+    }
+    SharedBus::create(&name, 1 << 12).unwrap();
+    assert!(!path.exists());
 }
