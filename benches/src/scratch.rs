@@ -91,16 +91,21 @@ pub(crate) fn room(time: Duration) -> u64 {
     bytes.clamp(8 << 20, 1 << 30)
 }
 
+/// The length of a page that maps by one entry of the second level of a page table.
+const LARGE_PAGE: usize = 2 << 20;
+
 /// Has the system find memory for the files that a sample is about to write, by writing half as
 /// much again and removing it.
 ///
 /// A virtual machine may give back what was free for a second, and then finds each page anew, in
-/// ten times the time that writing it takes: the figures would be the host's.
+/// ten times the time that writing it takes: the figures would be the host's. It gives back large
+/// pages only, so by large ones it is written: what is written in small ones has them from those
+/// that were never given back, or from these.
 pub(crate) fn warm(at: &Path, room: u64) -> Done {
     let path = at.join("warm");
-    let bytes = vec![1_u8; 1 << 20];
+    let bytes = vec![1_u8; LARGE_PAGE];
     let mut file = File::create(&path).map_err(text)?;
-    for _ in 0..(room + room / 2) >> 20 {
+    for _ in 0..(room + room / 2).div_ceil(LARGE_PAGE as u64) {
         file.write_all(&bytes).map_err(text)?;
     }
     drop(file);
