@@ -9,6 +9,9 @@ use core::ptr::NonNull;
 use super::shared::Core;
 use super::window::Window;
 
+/// The length of a cache line in bytes.
+const LINE: usize = 64;
+
 /// How far ahead of its claim, in bytes, a publisher asks for the lines it will write. With
 /// records shorter than a line, a reader close behind takes back all but the very next one.
 const fn write_ahead(record: usize) -> u64 {
@@ -26,6 +29,14 @@ const ASK_AGAIN: u64 = 1024;
 #[inline]
 pub(super) fn before_writing(window: &Window, position: u64, record: usize) {
     line_for_writing(window.byte(position + write_ahead(record)));
+}
+
+/// Asks for the second line of the record that a look at `position` has not found yet. Whoever waits has only the line with its
+/// stamp; the other would set out when that has come, and most records reach into it.
+#[inline(always)]
+pub(super) fn after_a_look_in_vain(window: &Window, position: u64) {
+    // Perhaps behind the window's end, which takes less time than to find the place where the bus goes on.
+    line_for_reading(window.byte(position).as_ptr().wrapping_add(LINE));
 }
 
 /// What a subscriber knows of the records ahead of it. Where the next record begins it learns
@@ -53,7 +64,7 @@ impl Ahead {
             *self = Self::ask(core, position);
         }
         if position < self.end {
-            line_for_reading(window.byte(position + READ_AHEAD));
+            line_for_reading(window.byte(position + READ_AHEAD).as_ptr());
         }
     }
 
@@ -105,10 +116,10 @@ fn line_for_writing(byte: NonNull<u8>) {
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 #[inline]
-pub(crate) fn line_for_reading(byte: NonNull<u8>) {
+pub(crate) fn line_for_reading(byte: *const u8) {
     use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
     // SAFETY: a hint, for whatever address.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(byte.as_ptr().cast()) }
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(byte.cast()) }
 }
 
 /// Elsewhere the hardware is left to itself.
@@ -118,4 +129,4 @@ fn line_for_writing(_: NonNull<u8>) {}
 
 #[cfg(not(all(target_arch = "x86_64", not(miri))))]
 #[inline]
-pub(crate) fn line_for_reading(_: NonNull<u8>) {}
+pub(crate) fn line_for_reading(_: *const u8) {}

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::layout::{HEADER, State, meta_len, meta_tag, record_len};
 use super::members::Joined;
-use super::prefetch::{Ahead, opaque};
+use super::prefetch::{Ahead, after_a_look_in_vain, opaque};
 use super::record::Record;
 use super::ring::{Found, Memory};
 use super::shared::Core;
@@ -231,6 +231,7 @@ impl<K: SubscriberKind> Subscriber<K> {
         cursor.enter::<K>(core)?;
         // A look in vain, of which there are many, wants little and is inlined.
         if cursor.sees_nothing(core) {
+            after_a_look_in_vain(&cursor.window, cursor.at.position);
             cursor.done::<K>(core);
             return Ok(0);
         }
@@ -438,6 +439,7 @@ impl Cursor {
         self.at.near = if position < self.plain {
             position + u64::from(there)
         } else if self.window.covers(position) {
+            after_a_look_in_vain(&self.window, position);
             self.window.end()
         } else {
             0
@@ -461,7 +463,10 @@ impl Cursor {
         if self.at.position < self.at.near {
             match self.at.take(core, &self.window)? {
                 Ok(taken) => return Ok(Some(taken)),
-                Err(state) if !State::is_one(state) => return Ok(None),
+                Err(state) if !State::is_one(state) => {
+                    after_a_look_in_vain(&self.window, self.at.position);
+                    return Ok(None);
+                }
                 Err(_) => {}
             }
         }

@@ -71,7 +71,7 @@ impl Walker {
         let meta = self.window.word(position + 8).load(Ordering::Relaxed);
         let len = meta_len(meta);
         self.position = self.format.next_record(position, len).ok()?;
-        line_for_reading(self.window.byte(position + AHEAD));
+        line_for_reading(self.window.byte(position + AHEAD).as_ptr());
         Some((meta_tag(meta), len))
     }
 
