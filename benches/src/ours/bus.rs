@@ -46,9 +46,8 @@ pub(crate) fn mapped(ring: usize) -> usize {
     Bus::new(config(ring)).map_or_else(|error| fail(&error.to_string()), |bus| bus.memory_len())
 }
 
-/// How payloads longer than this are written: piece by piece, so that a piece stays in registers
-/// and the first cache.
-const PIECE: usize = 512;
+/// How payloads longer than this are written: piece by piece, so that a piece stays in registers.
+const PIECE: usize = 128;
 
 /// Writes the payload into the claim, and commits.
 #[inline(always)]
