@@ -155,7 +155,7 @@ impl<M: Memory> Ring<M> {
             return true;
         }
         let found = self.look(&mut room.window, position);
-        self.unpin_walked(room.slot, position);
+        self.unpin_at(room.slot, position);
         matches!(found, Ok(Found::Record { .. } | Found::Skip { .. }))
     }
 

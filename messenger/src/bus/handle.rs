@@ -225,8 +225,7 @@ impl<K: PublisherKind> Bus<K> {
         let slot = self.core.attach().ok_or_else(|| self.no_free_slot())?;
         let floor = self.core.pin_at_floor(slot);
         let tail = self.tail();
-        self.core.unpin(slot);
-        self.core.after_room();
+        self.core.unpin_at(slot, floor);
         match start_of(start, floor, tail) {
             Ok(start) => Ok(Observer::new(self.core.clone(), slot, floor, start, tail)),
             Err(error) => {

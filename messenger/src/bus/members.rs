@@ -106,8 +106,7 @@ impl<M: Memory> Ring<M> {
         if floor <= position {
             return Ok(());
         }
-        self.unpin(slot);
-        self.after_room();
+        self.unpin_at(slot, position);
         Err(floor)
     }
 
@@ -120,7 +119,14 @@ impl<M: Memory> Ring<M> {
         floor
     }
 
-    /// Holds nothing any more. Whoever calls this decides whether it made room.
+    /// Ends a pin at `pinned`.
+    #[inline]
+    pub(crate) fn unpin_at(&self, slot: usize, pinned: u64) {
+        self.unpin(slot);
+        self.after_unpin(pinned);
+    }
+
+    /// The same where nobody sleeps over it.
     pub(crate) fn unpin(&self, slot: usize) {
         // Edge 10, unpin.
         self.slot(slot)

@@ -84,12 +84,18 @@ impl Observer {
     pub fn try_next(&mut self, payload: &mut Vec<u8>) -> Result<Option<Observed>, ObserveError> {
         loop {
             if let Err(floor) = self.core.pin(self.slot, self.position) {
-                let skipped = floor - self.position;
+                // What stood before the start is not missed.
+                let from = self.position.max(self.start);
                 self.position = floor;
+                if floor <= from {
+                    continue;
+                }
+                let skipped = floor - from;
                 self.core.memory.control().lagged.fetch_add(1, Relaxed);
                 return Err(ObserveError::Lagged { skipped });
             }
-            let pin = Pin(self);
+            let at = self.position;
+            let pin = Pin(self, at);
             let (position, start) = (pin.0.position, pin.0.start);
             let Observer { core, window, .. } = &mut *pin.0;
             let found = core.look(window, position)?;
@@ -144,13 +150,12 @@ impl Observer {
     }
 }
 
-/// A pin that goes when the look has ended, however it ends.
-struct Pin<'a>(&'a mut Observer);
+/// A pin, and where it is. It goes when the look has ended, however it ends.
+struct Pin<'a>(&'a mut Observer, u64);
 
 impl Drop for Pin<'_> {
     fn drop(&mut self) {
-        self.0.core.unpin(self.0.slot);
-        self.0.core.after_room();
+        self.0.core.unpin_at(self.0.slot, self.1);
     }
 }
 

@@ -72,7 +72,7 @@ impl<M: Memory> Ring<M> {
                 // Before the floor all is finished, whosever it was.
                 _ => pinned > position || self.judge(window, (position, len), claimed, dead),
             };
-            self.unpin(own);
+            self.unpin_at(own, pinned);
             if !known {
                 return false;
             }

@@ -193,18 +193,7 @@ impl<M: Memory> Ring<M> {
                 Ok(Found::Nothing) | Err(_) => break,
             }
         }
-        self.unpin_walked(slot, pinned);
+        self.unpin_at(slot, pinned);
         position
-    }
-
-    /// Ends the pin of one who looks for room, at `pinned`.
-    pub(super) fn unpin_walked(&self, slot: usize, pinned: u64) {
-        self.unpin(slot);
-        // Another refresher that saw the pin may have gone to sleep over it. Only if the floor
-        // has moved on meanwhile, else two walkers in want of room would wake each other for ever.
-        order::pin_fence();
-        if self.memory.control().floor.load(order::floor_load()) > pinned {
-            self.after_room();
-        }
     }
 }

@@ -315,9 +315,7 @@ impl<K: SubscriberKind> Subscriber<K> {
 
     /// The record that was lent last has been copied.
     pub(super) fn copied(&mut self) {
-        if K::RESTS {
-            self.cursor.rest(&self.core);
-        }
+        self.cursor.done::<K>(&self.core);
     }
 
     /// A stream of copies of the records.

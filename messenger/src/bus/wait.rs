@@ -104,6 +104,22 @@ impl<M: Memory> Ring<M> {
         }
     }
 
+    /// Wakes who waits for room after a pin at `pinned` has gone: who looked for room and met it may have gone to sleep over it. But only who
+    /// has raised the floor beyond it; whoever else sleeps is left alone, or those who look again and again would keep each other awake.
+    #[inline]
+    pub(crate) fn after_unpin(&self, pinned: u64) {
+        // Edge 12, as above.
+        self.barrier.light();
+        let control = self.memory.control();
+        if control.sleepers.load(Relaxed) & (ROOM | FENCED | ALWAYS) != 0 {
+            // Who was announced before has raised the floor before that.
+            order::wake_fence();
+            if control.floor.load(order::floor_load()) > pinned {
+                self.wake(ROOM);
+            }
+        }
+    }
+
     #[cold]
     fn wake(&self, flags: u64) {
         let sleepers = &self.memory.control().sleepers;

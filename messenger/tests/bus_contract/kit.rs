@@ -395,7 +395,7 @@ impl<T> Work<T> {
         for _ in 0..5 {
             let before = used();
             thread::sleep(SHORT);
-            if before == used() || !asleep() {
+            if before == used() {
                 return;
             }
         }

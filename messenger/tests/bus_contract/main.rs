@@ -129,6 +129,7 @@ contract! {
         a_publisher_waits_for_the_reader,
         a_publisher_waits_for_the_slowest_to_leave,
         a_waiting_publisher_burns_nothing_when_it_blocks,
+        a_waiting_publisher_is_not_woken_by_who_only_looks,
         nothing_unread_is_overwritten_while_both_run,
         a_claim_unfinished_is_not_overwritten,
     }
@@ -155,6 +156,7 @@ contract! {
         an_observer_gets_copies,
         an_observer_holds_nobody_back,
         a_lapped_observer_is_told_how_much_it_missed,
+        an_observer_misses_only_what_it_wanted,
         a_newest_observer_sees_only_what_follows,
         an_observer_steps_over_aborts,
         an_observer_waits,
@@ -182,6 +184,7 @@ contract! {
     tasks {
         a_task_is_woken_by_a_commit,
         a_stream_yields_copies,
+        a_stream_holds_nothing_that_it_has_copied,
         a_stream_gives_the_subscriber_back,
         a_task_that_moved_is_woken_where_it_is,
         a_dropped_task_is_not_woken,

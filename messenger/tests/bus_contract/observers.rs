@@ -81,6 +81,32 @@ pub(crate) fn a_lapped_observer_is_told_how_much_it_missed<K: Kind>(setup: Setup
     assert_eq!(laps > 0, rounds(400) > 70, "{laps}");
 }
 
+pub(crate) fn an_observer_misses_only_what_it_wanted<K: Kind>(setup: Setup) {
+    let (bus, mut publisher) = setup.bus::<K>(1024);
+    let mut bytes = Vec::new();
+    for _ in 0..20 {
+        publisher.try_send(tag(1), &[0; 16]).unwrap();
+    }
+    let start = publisher.try_send(tag(2), b"this").unwrap();
+    let mut observer = bus.observe(Start::At(start)).unwrap();
+    let mut late = bus.observe(Start::At(start)).unwrap();
+    // Those before it are overwritten, and then itself and some more.
+    while bus.stats().head == 0 {
+        publisher.try_send(tag(1), &[0; 16]).unwrap();
+    }
+    assert!(bus.stats().head <= start);
+    let seen = observer.try_next(&mut bytes).unwrap();
+    assert_eq!(seen.map(|seen| seen.position), Some(start));
+    assert_eq!(bus.stats().lagged, 0);
+    while bus.stats().head <= start {
+        publisher.try_send(tag(1), &[0; 16]).unwrap();
+    }
+    let skipped = bus.stats().head - start;
+    let lagged = Err(ObserveError::Lagged { skipped });
+    assert_eq!(late.try_next(&mut bytes), lagged);
+    assert_eq!(bus.stats().lagged, 1);
+}
+
 pub(crate) fn a_newest_observer_sees_only_what_follows<K: Kind>(setup: Setup) {
     let (bus, mut publisher) = setup.bus::<K>(1024);
     publisher.send(tag(1), b"old").unwrap();

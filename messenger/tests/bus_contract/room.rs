@@ -160,6 +160,29 @@ pub(crate) fn a_waiting_publisher_burns_nothing_when_it_blocks<K: Kind>(setup: S
     work.finish().unwrap();
 }
 
+pub(crate) fn a_waiting_publisher_is_not_woken_by_who_only_looks<K: Kind>(setup: Setup) {
+    if !setup.sleeps() {
+        return;
+    }
+    let (bus, mut publisher, mut subscriber) = setup.trio::<K>(256);
+    fill(&mut publisher, &[1; 16]);
+    let mut observer = bus.observe(Start::Newest).unwrap();
+    let done = Arc::new(AtomicBool::new(false));
+    let over = Arc::clone(&done);
+    let looking = spawn(move || {
+        let mut bytes = Vec::new();
+        while !over.load(Ordering::SeqCst) {
+            let _ = observer.try_next(&mut bytes);
+        }
+    });
+    let work = spawn(move || publisher.send(tag(1), b"late"));
+    work.assert_sleeps();
+    while take(&mut subscriber).is_some() {}
+    work.finish().unwrap();
+    done.store(true, Ordering::SeqCst);
+    looking.finish();
+}
+
 pub(crate) fn nothing_unread_is_overwritten_while_both_run<K: Kind>(setup: Setup) {
     let (_bus, mut publisher, mut subscriber) = setup.trio::<K>(512);
     let count = setup.rounds(2000) as u64;

@@ -87,6 +87,24 @@ pub(crate) fn a_stream_yields_copies<K: Kind>(setup: Setup) {
     assert_eq!(work.finish(), sent);
 }
 
+pub(crate) fn a_stream_holds_nothing_that_it_has_copied<K: Kind>(setup: Setup) {
+    let (bus, mut publisher) = setup.bus::<K>(256);
+    let mut stream = bus.subscribe(Start::Oldest).unwrap().into_stream();
+    for _ in 0..3 {
+        publisher.try_send(tag(1), &[1; 64]).unwrap();
+    }
+    block_on(async {
+        let first = item(&mut stream).await;
+        assert_eq!(bus.stats().subscribers[0].position, first.position + 80);
+        // The task that has it may send before it asks for the next one.
+        publisher.try_send(tag(1), &[2; 64]).unwrap();
+        for _ in 0..3 {
+            item(&mut stream).await;
+        }
+    });
+    assert_eq!(bus.stats().subscribers[0].lag, 0);
+}
+
 pub(crate) fn a_stream_gives_the_subscriber_back<K: Kind>(setup: Setup) {
     let (_bus, mut publisher, subscriber) = setup.trio::<K>(1024);
     publisher.send(tag(1), b"as a task").unwrap();

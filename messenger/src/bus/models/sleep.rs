@@ -123,8 +123,7 @@ fn sleep_beside_a_pin() {
         };
         if bus.pin(slot, 0).is_ok() {
             step(&bus, 0);
-            bus.unpin(slot);
-            bus.after_room();
+            bus.unpin_at(slot, 0);
         }
         waiter.join().expect("no panic");
     });
