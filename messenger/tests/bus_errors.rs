@@ -133,8 +133,8 @@ fn claims_refused() {
     );
     assert_eq!(
         text(&full),
-        "the bus of 256 bytes has no room for a record of 64 now: wait for its slowest subscriber, or make the bus \
-         longer"
+        "the bus of 256 bytes has no room for a record of 64 now: wait for its slowest subscriber, or for a claim \
+         before it that is still open, or make the bus longer"
     );
     let large = publisher.try_send(TAG, &[0; 65]).unwrap_err();
     assert_eq!(large, ClaimError::TooLarge { len: 65, max: 64 });
@@ -147,7 +147,15 @@ fn claims_refused() {
     assert_eq!(late, Err(ClaimError::Timeout { needed: 64 }));
     assert_eq!(
         text(&late.unwrap_err()),
-        "the bus had no room for a record of 64 bytes until the time was up: its slowest subscriber does not keep up"
+        "the bus had no room for a record of 64 bytes until the time was up: its slowest subscriber does not keep \
+         up, or a claim before it is still open"
+    );
+    let run = publisher.try_reserve(96).map(drop).unwrap_err();
+    assert_eq!(run, ClaimError::RunTooLarge { bytes: 96, max: 80 });
+    assert_eq!(
+        text(&run),
+        "96 bytes, headers included, were to be claimed where at most 80 are: reserve what all records of the run take \
+         (`record_len` of each), and no more than a quarter of the bus at a time"
     );
     let told = publisher.claim_until(TAG, 40, None, || true).map(drop);
     assert_eq!(told, Err(ClaimError::Interrupted));

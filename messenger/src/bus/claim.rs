@@ -292,15 +292,15 @@ impl<'a> Reservation<'a> {
     ///
     /// # Errors
     ///
-    /// [`ClaimError::TooLarge`] if it does not fit in what is left.
+    /// [`ClaimError::RunTooLarge`] if it does not fit in what is left.
     #[inline]
     pub fn claim(&mut self, tag: Tag, len: usize) -> Result<Claim<'_>, ClaimError> {
         let left = self.remaining();
         // The first test keeps the second's sum from overflowing.
         if len > left || record_len(len) > left {
-            return Err(ClaimError::TooLarge {
-                len,
-                max: left.saturating_sub(HEADER as usize),
+            return Err(ClaimError::RunTooLarge {
+                bytes: len.saturating_add(HEADER as usize),
+                max: left,
             });
         }
         Ok(self.open.carve(tag, len))
@@ -310,7 +310,7 @@ impl<'a> Reservation<'a> {
     ///
     /// # Errors
     ///
-    /// [`ClaimError::TooLarge`] if it does not fit in what is left.
+    /// [`ClaimError::RunTooLarge`] if it does not fit in what is left.
     #[inline]
     pub fn send(&mut self, tag: Tag, payload: &[u8]) -> Result<u64, ClaimError> {
         self.claim(tag, payload.len())?.fill(payload)

@@ -100,7 +100,7 @@ impl core::error::Error for JoinError {}
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClaimError {
-    /// The bus is full: a subscriber has yet to read what lies where the record would go.
+    /// The bus is full: a subscriber has yet to read what lies where the record would go, or a claim there is still open.
     Full {
         /// What the record takes in the ring, in bytes, header included.
         needed: usize,
@@ -111,7 +111,14 @@ pub enum ClaimError {
     TooLarge {
         /// The payload's length in bytes.
         len: usize,
-        /// The longest payload that the bus (or the rest of the reservation) takes, in bytes.
+        /// The longest payload that the bus takes, in bytes.
+        max: usize,
+    },
+    /// A run of records is longer than one may be, or a record than what is left of its run.
+    RunTooLarge {
+        /// The bytes that were to be claimed, headers included.
+        bytes: usize,
+        /// How many there are at most, or are left.
         max: usize,
     },
     /// The bus was full until the time was up.
@@ -145,16 +152,23 @@ impl fmt::Display for ClaimError {
             ),
             Self::Full { needed, capacity } => write!(
                 f,
-                "the bus of {capacity} bytes has no room for a record of {needed} now: wait for its slowest subscriber, or make the bus longer"
+                "the bus of {capacity} bytes has no room for a record of {needed} now: wait for its slowest subscriber, or for a claim before it that is still \
+                 open, or make the bus longer"
             ),
             Self::TooLarge { len, max } => write!(
                 f,
                 "a payload of {len} bytes was to be sent where at most {max} fit: send less at a time, or make the bus longer, or the segments of a new \
                  journal (a payload may take a quarter of either)"
             ),
+            Self::RunTooLarge { bytes, max } => write!(
+                f,
+                "{bytes} bytes, headers included, were to be claimed where at most {max} are: reserve what all records of the run take \
+                 (`record_len` of each), and no more than a quarter of the bus at a time"
+            ),
             Self::Timeout { needed } => write!(
                 f,
-                "the bus had no room for a record of {needed} bytes until the time was up: its slowest subscriber does not keep up"
+                "the bus had no room for a record of {needed} bytes until the time was up: its slowest subscriber does not keep up, or a claim before it \
+                 is still open"
             ),
             Self::Interrupted => f.write_str("the wait for room was interrupted"),
             Self::StorageFull { needed } => write!(

@@ -199,7 +199,7 @@ impl<K: PublisherKind> Publisher<K> {
     ///
     /// # Errors
     ///
-    /// [`ClaimError::Full`], or [`ClaimError::TooLarge`] if it is more than one record may take.
+    /// [`ClaimError::Full`], or [`ClaimError::RunTooLarge`] if it is more than one record may take.
     #[inline]
     pub fn try_reserve(&mut self, bytes: usize) -> Result<Reservation<'_>, ClaimError> {
         let bytes = self.run(bytes)?;
@@ -227,7 +227,7 @@ impl<K: PublisherKind> Publisher<K> {
     ///
     /// # Errors
     ///
-    /// [`ClaimError::TooLarge`] if it is more than one record may take.
+    /// [`ClaimError::RunTooLarge`] if it is more than one record may take.
     #[inline]
     pub fn reserve(&mut self, bytes: usize) -> Result<Reservation<'_>, ClaimError> {
         let bytes = self.run(bytes)?;
@@ -254,7 +254,7 @@ impl<K: PublisherKind> Publisher<K> {
         self.open.close();
         let max = self.open.core.max_record() as usize;
         if bytes > max {
-            return Err(ClaimError::TooLarge { len: bytes, max });
+            return Err(ClaimError::RunTooLarge { bytes, max });
         }
         // At least a header, and no part of one.
         Ok((bytes as u64).max(HEADER).next_multiple_of(HEADER))

@@ -8,7 +8,8 @@ use super::shared::Core;
 use crate::sync::Ordering::Relaxed;
 use crate::sync::load_acquire;
 
-/// How a bus stands. Each number was true at some moment while they were read.
+/// How a bus stands. Each number was true at some moment while they were read; a difference of two is that of two moments, and at most
+/// the capacity where no more can be in use.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Stats {
@@ -83,17 +84,22 @@ pub(crate) fn stats(core: &Core) -> Stats {
         }
     }
     let tail = control.tail.load(Relaxed);
+    // Between the one and the other the bus may have gone on by many laps.
+    let capacity = core.capacity();
     Stats {
         head,
         tail,
-        used: tail.saturating_sub(head),
-        capacity: core.capacity(),
+        used: tail.saturating_sub(head).min(capacity),
+        capacity,
         subscribers: positions
             .into_iter()
             .map(|(slot, position, state)| SubscriberStats {
                 slot,
                 position,
-                lag: tail.saturating_sub(position),
+                lag: match state {
+                    SubscriberState::Evicted => tail.saturating_sub(position),
+                    _ => tail.saturating_sub(position).min(capacity),
+                },
                 state,
             })
             .collect(),

@@ -52,12 +52,14 @@ impl Region {
         let failed = |source| MemoryError::System { bytes, source };
         let mut mapping = MmapOptions::new();
         mapping.len(bytes);
-        if options.prefault && !options.huge_pages {
+        // Elsewhere it has no effect.
+        let populates = cfg!(target_os = "linux") && !options.huge_pages;
+        if options.prefault && populates {
             mapping.populate();
         }
         let mapping = MmapRaw::from(mapping.map_anon().map_err(failed)?);
         let huge = options.huge_pages && advise_huge(&mapping);
-        if options.prefault && options.huge_pages {
+        if options.prefault && !populates {
             prefault(&mapping).map_err(failed)?;
         }
         let base = NonNull::new(mapping.as_mut_ptr())

@@ -89,8 +89,8 @@ pub(crate) fn a_claim_forgotten_in_a_reservation_gives_its_place<K: Kind>(setup:
 pub(crate) fn a_reservation_takes_no_more_than_its_bytes<K: Kind>(setup: Setup) {
     let (bus, mut publisher, mut subscriber) = setup.trio::<K>(1024);
     let most = record_len(bus.max_payload());
-    let refused = ClaimError::TooLarge {
-        len: most + 1,
+    let refused = ClaimError::RunTooLarge {
+        bytes: most + 1,
         max: most,
     };
     assert_eq!(publisher.reserve(most + 1).map(drop), Err(refused));
@@ -100,12 +100,13 @@ pub(crate) fn a_reservation_takes_no_more_than_its_bytes<K: Kind>(setup: Setup) 
     let left = batch.remaining();
     let fits = left - 16;
     for len in [fits + 1, left, left + 1, usize::MAX - 16, usize::MAX] {
-        let refused = Err(ClaimError::TooLarge { len, max: fits });
+        let bytes = len.saturating_add(16);
+        let refused = Err(ClaimError::RunTooLarge { bytes, max: left });
         assert_eq!(batch.claim(tag(1), len).map(drop), refused);
     }
     batch.send(tag(1), &vec![2; fits]).unwrap();
     assert_eq!(batch.remaining(), 0);
-    let none = Err(ClaimError::TooLarge { len: 0, max: 0 });
+    let none = Err(ClaimError::RunTooLarge { bytes: 16, max: 0 });
     assert_eq!(batch.claim(tag(1), 0).map(drop), none);
     drop(batch);
     assert_eq!(drain(&mut subscriber), [vec![1; 100], vec![2; fits]]);

@@ -80,6 +80,9 @@ pub(crate) fn stats_while_it_runs<K: Kind>(setup: Setup) {
             let stats = bus.stats();
             assert!(stats.head >= head && stats.tail >= tail, "{stats:?}");
             assert!(stats.tail >= stats.head, "{stats:?}");
+            let lag = stats.subscribers.iter().map(|one| one.lag).max();
+            let most = stats.used.max(lag.unwrap_or(0));
+            assert!(most <= stats.capacity, "{stats:?}");
             (head, tail) = (stats.head, stats.tail);
             std::thread::yield_now();
         }
