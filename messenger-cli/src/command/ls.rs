@@ -12,10 +12,10 @@ use crate::subject::SHM;
 /// bytes; what is retained is there to be read. A subscriber that was evicted and has not come back yet is said to be so.
 ///
 /// JSON: [{name, path, state (live, stale, kept, damaged, unreadable, unknown), why (or null), owner, file_bytes, in_use, bus (or null)
-/// {created, removes, head, tail, used, capacity, aborted, lagged, evicted, lag (or null), places, slots, processes [{place, pid, own_pid,
-/// name, since, members, lag (or null)}], died (likewise), workers [{name, position, lag (or null), process (place, or null), pool (null, or
-/// [{process (place, or null), owes ([from, to], or null)}])}], members [{slot, process (place, or null), kind (subscriber, resting, evicted,
-/// idle, looking, joining), position, lag}]}}].
+/// {created, removes, head, tail, used, capacity (or null: it grows), journal (its directory, or null), aborted, lagged, evicted, lag (or null),
+/// places, slots, processes [{place, pid, own_pid, name, since, members, lag (or null)}], died (likewise), workers [{name, position, lag (or
+/// null), process (place, or null), pool (null, or [{process (place, or null), owes ([from, to], or null)}])}], members [{slot, process (place,
+/// or null), kind (subscriber, resting, evicted, idle, looking, joining), position, lag}]}}].
 ///
 /// Ends with 4 if there is none.
 #[derive(Args)]

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use messenger::journal::OpenFault;
 use messenger::shared::{Listed, Look, MemberKind, PoolMember, Process, SharedBus, SharedFault};
 use serde::Serialize;
 
@@ -165,6 +166,12 @@ impl From<&Listed> for BusView {
             Err(error) => {
                 let state = match error.fault() {
                     SharedFault::Refused { .. } => State::Unreadable,
+                    // Had alone by a program, or not there for now: nothing says that it is damaged.
+                    SharedFault::Journal(error)
+                        if matches!(error.fault(), OpenFault::System { .. }) =>
+                    {
+                        State::Unreadable
+                    }
                     SharedFault::NotABus | SharedFault::NotAFile | SharedFault::Version { .. } => {
                         State::Unknown
                     }

@@ -300,7 +300,7 @@ pub(crate) fn look_at(home: &Home, members: usize) -> Result<(Core, Onlooker), O
         let mut store = store.map_err(OpenFault::tried("get memory"))?;
         let control = Control::join(dir, &identity, members, false);
         let control = control.map_err(OpenFault::tried("map the shared words"))?;
-        store.control = control.ok_or_else(stale)?;
+        store.control = control.ok_or_else(had_alone)?;
         let words = (Arc::clone(&store.control.region), WORDS_AT);
         let (sizes, store) = ((whole, store.format()), Arc::new(store));
         let segments = Arc::clone(&store);
@@ -351,6 +351,13 @@ fn invalid(text: &'static str) -> OpenFault {
 fn stale() -> OpenFault {
     invalid(
         "its shared words are not those of a bus in use; end all its processes, and open it anew",
+    )
+}
+
+/// What `stale` is to one who only looks.
+fn had_alone() -> OpenFault {
+    invalid(
+        "its shared words are no longer the bus's, since a program has had the journal alone; open the bus anew, or read the journal itself",
     )
 }
 
