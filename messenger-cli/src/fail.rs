@@ -9,6 +9,8 @@ use anstyle::{AnsiColor, Style};
 use messenger::bus::{ClaimError, JoinError, ReadError};
 use messenger::journal::{CursorError, JournalError, ManifestError, OpenError, OpenFault};
 
+use crate::subject::{SHM, names_a_bus};
+
 /// How a command ends. 2, a wrong command line, is clap's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Exit {
@@ -100,7 +102,11 @@ impl From<OpenError> for Fail {
                 | OpenFault::Manifest(ManifestError::Damaged { .. })
         );
         let exit = if damaged { Exit::Damaged } else { Exit::Error };
-        Self::Told(exit, error.to_string())
+        let mut text = error.to_string();
+        if matches!(error.fault(), OpenFault::Absent) && names_a_bus(error.path(), Path::new(SHM)) {
+            text += "; but a shared bus has that name: `ls -v`, `tail`, `stat` and `graph` look into buses";
+        }
+        Self::Told(exit, text)
     }
 }
 

@@ -58,6 +58,14 @@ impl SubjectArgs {
     }
 }
 
+/// Whether `what`, which is no journal, is the name of a bus in `shm`.
+pub(crate) fn names_a_bus(what: &Path, shm: &Path) -> bool {
+    let text = what.to_string_lossy();
+    let name = text.strip_prefix("shm:").unwrap_or(&text);
+    let file = shm.join(format!("{PREFIX}{name}"));
+    !name.contains('/') && file.symlink_metadata().is_ok()
+}
+
 /// The subject that `what` names; `shm` is where buses lie whose directory is not told.
 fn subject(
     what: &Path,
@@ -89,8 +97,7 @@ fn subject(
         return Ok(bus(parent.unwrap_or(Path::new(".")), name));
     }
     if is_plain && !what.exists() {
-        let there = shm.join(format!("{PREFIX}{text}"));
-        if there.symlink_metadata().is_ok() {
+        if names_a_bus(what, shm) {
             return Ok(bus(shm, &text));
         }
         return Err(Fail::error(format!(
@@ -132,6 +139,10 @@ mod tests {
             panic!("there is none");
         };
         assert!(text.contains("no directory \"prizes\", and no shared bus"));
+        assert!(names_a_bus(Path::new("prices"), &shm));
+        assert!(names_a_bus(Path::new("shm:prices"), &shm));
+        assert!(!names_a_bus(Path::new("./prices"), &shm));
+        assert!(!names_a_bus(Path::new("prizes"), &shm));
         let elsewhere = Path::new("/elsewhere");
         let told = subject(Path::new("src"), Some(elsewhere), &shm, false);
         assert_eq!(told.unwrap(), bus(elsewhere, "src"));

@@ -292,3 +292,13 @@ fn top_shows_what_goes_on() {
     // The screen is as it was.
     assert!(text.contains("\x1b[?1049l"), "{text:?}");
 }
+
+#[test]
+fn a_command_for_journals_says_that_it_was_given_a_bus() {
+    let name = format!("messenger-cli-{}-given", std::process::id());
+    let _bus = SharedBus::create(&name, 1 << 16).unwrap();
+    for what in [name.clone(), format!("shm:{name}")] {
+        let text = err(1, &["info", &what]);
+        assert!(text.contains("but a shared bus has that name"), "{text}");
+    }
+}
