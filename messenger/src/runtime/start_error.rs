@@ -271,7 +271,8 @@ impl fmt::Display for StartError {
             #[cfg(feature = "journal")]
             Self::Diverged(divergence) => write!(
                 f,
-                "{divergence}. Nothing has been published: go back to the build that did what the journal has, or begin anew with `run()`"
+                "{divergence}. Nothing has been published: go back to the build that did what the journal has (if this is that build, a handler goes \
+                 by something that differs from run to run, such as a clock, a process number or the order of a `HashMap`), or begin anew with `run()`"
             ),
         }
     }

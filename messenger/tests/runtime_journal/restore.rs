@@ -86,6 +86,9 @@ fn a_build_that_diverges_does_not_start_and_publishes_nothing() {
             let text = refused.as_ref().unwrap_err().to_string();
             assert!(text.starts_with("this build diverges at "), "{text}");
             assert!(text.ends_with("or begin anew with `run()`"), "{text}");
+            let same_build =
+                "if this is that build, a handler goes by something that differs from run to run,";
+            assert!(text.contains(same_build), "{text}");
         }
         other => panic!("{other:?}"),
     }
