@@ -4,7 +4,8 @@
 use std::error::Error;
 use std::time::Duration;
 
-use messenger::bus::{ReadError, Record, Start, Tag, WaitStrategy};
+use messenger::bus::{ObserveError, ReadError, Record, Start, Tag, WaitStrategy};
+use messenger_examples::market_data::messages::Quote;
 
 fn using_it(tag: Tag) -> Result<(), Box<dyn Error>> {
     use messenger::shared::SharedBus;
@@ -48,4 +49,20 @@ fn on_a_journal(tag: Tag) -> Result<(), Box<dyn Error>> {
     let position = shared.bus().publisher()?.send(tag, b"kept")?;
     journal.wait_synced(position, None)?;
     Ok(())
+}
+
+fn only_reading(show: fn(&Quote)) -> Result<(), Box<dyn Error>> {
+    use messenger::shared::SharedBus;
+    use messenger::{Message, Receive};
+
+    let mut reader = SharedBus::read("prices", Start::Oldest)?;
+    let mut payload = Vec::new();
+    loop {
+        match reader.next_until(&mut payload, WaitStrategy::Block, None, || false) {
+            Ok(Some(record)) if record.tag.message == Quote::ID => show(Quote::receive(&payload)?),
+            Ok(_) => {}
+            Err(ObserveError::Lagged { skipped }) => eprintln!("missed {skipped} bytes"),
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
