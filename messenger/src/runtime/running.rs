@@ -222,6 +222,18 @@ struct WithinReach(Arc<Control>);
 
 /// Stops a run from elsewhere: another thread, a signal's task, a test.
 ///
+/// ```no_run
+/// # fn run<A: messenger::App>(app: messenger::Running<A>, wait_for_a_signal: fn()) -> Result<(), Box<dyn std::error::Error>> {
+/// let stopper = app.stopper();
+/// std::thread::spawn(move || {
+///     wait_for_a_signal();
+///     stopper.stop();
+/// });
+/// println!("{}", app.join()?);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// It does not hold the run's bus. Once the run is over it does nothing.
 #[derive(Clone, Debug)]
 pub struct Stopper(Weak<WithinReach>);
