@@ -62,7 +62,7 @@
 //! # Where to read on
 //!
 //! [`messenger!`] for tables, [`Message`](derive@Message) and [`message`] for messages and their codecs, [`Handler`](derive@Handler),
-//! [`Handle`] and [`Lifecycle`] for handlers, [`Builder`] and [`Running`] for starting and stopping, [`bus`] for the bus alone.
+//! [`Handle`] and [`Lifecycle`] for handlers, [`testing`] for their tests, [`Builder`] and [`Running`] for starting and stopping, [`bus`] for the bus alone.
 //!
 //! # When not to use it
 //!
@@ -107,6 +107,8 @@ pub mod shared;
 mod sync;
 #[cfg(not(loom))]
 mod table;
+#[cfg(not(loom))]
+pub mod testing;
 mod words;
 
 #[cfg(not(loom))]

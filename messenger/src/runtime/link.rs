@@ -13,6 +13,7 @@ use super::failure::{FailedRecord, Failure, FailureKind};
 use super::outbox::Seat;
 use super::spill::Spill;
 use super::timers::Timers;
+use super::told::Told;
 use crate::bus::{ClaimError, CommitError, NotSynced, Publisher, Tag};
 use crate::message::{EncodeError, ExtendedMessage, Message, MessageInfo};
 #[cfg(feature = "zero_copy")]
@@ -25,6 +26,8 @@ pub(crate) struct Link {
     pub(crate) control: Arc<Control>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) timers: Timers,
+    /// Where a test says what handlers are told.
+    pub(crate) told: Option<Box<Told>>,
     pub(super) publisher: Publisher,
     pub(crate) spill: Spill,
     #[cfg(feature = "journal")]
@@ -88,6 +91,7 @@ impl Link {
             control,
             tally,
             timers: Timers::default(),
+            told: None,
             publisher,
             spill: Spill::new(info.options.spill),
             #[cfg(feature = "journal")]

@@ -32,6 +32,7 @@ mod gate;
 mod graph;
 mod ground;
 mod handler;
+pub(crate) mod harness;
 #[cfg(feature = "journal")]
 mod kept;
 mod link;
@@ -78,6 +79,7 @@ mod table;
 mod task;
 mod thread;
 mod timers;
+mod told;
 mod trace;
 mod worker;
 

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 use std::hash::{BuildHasher, RandomState};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::error::Result;
 use super::handler::{Handler, SentBy};
@@ -89,7 +89,10 @@ impl<'a, H> Outbox<'a, H> {
     /// sleeps by then. It fires once; set it again for a period.
     pub fn timer(&mut self, after: Duration) -> Timer {
         let outside = self.link.call == Call::Loop;
-        self.link.timers.set(self.seat.index, after, outside)
+        let told = self.link.told.as_ref();
+        let now = told.map_or_else(Instant::now, |told| told.instant);
+        let due = now.checked_add(after);
+        self.link.timers.set(self.seat.index, due, outside)
     }
 
     /// Takes a timer back. `false`: it has fired.
@@ -119,7 +122,8 @@ impl<'a, H> Outbox<'a, H> {
         if self.link.kept.on {
             return self.link.kept_now(self.seat);
         }
-        SystemTime::now()
+        let told = self.link.told.as_ref();
+        told.map_or_else(SystemTime::now, |told| told.time)
     }
 
     /// A random number, of all that 64 bits can say. On a journal it is noted down, as [`now`](Self::now) is. Not for keys or
@@ -130,7 +134,9 @@ impl<'a, H> Outbox<'a, H> {
         if self.link.kept.on {
             return self.link.kept_random(self.seat);
         }
-        random()
+        let told = self.link.told.as_mut();
+        told.and_then(|told| told.random.pop_front())
+            .unwrap_or_else(random)
     }
 
     /// Whether the handler does again what it has done before: the table is being restored or
@@ -142,9 +148,10 @@ impl<'a, H> Outbox<'a, H> {
     #[must_use]
     pub fn is_again(&self) -> bool {
         #[cfg(feature = "journal")]
-        return self.link.kept.rehearsal.is_some();
-        #[cfg(not(feature = "journal"))]
-        false
+        if self.link.kept.rehearsal.is_some() {
+            return true;
+        }
+        self.link.told.as_ref().is_some_and(|told| told.again)
     }
 
     /// Stops the messenger in good order: what was committed before is still delivered.

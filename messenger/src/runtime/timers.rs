@@ -2,7 +2,7 @@
 
 use core::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// A timer that a handler has set by [`Outbox::timer`](super::Outbox::timer).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -26,7 +26,9 @@ impl Timer {
 /// All timers of a worker, the next one first.
 #[derive(Default, Debug)]
 pub(crate) struct Timers {
-    heap: BinaryHeap<Reverse<(Instant, u64, u16)>>,
+    /// When it is due, whether its cause is on the bus, its number, and whose it is. Of those due at one time one that was set meanwhile is
+    /// the last.
+    heap: BinaryHeap<Reverse<(Instant, bool, u64, u16)>>,
     made: u64,
     /// How many of them where nothing on the bus was the cause.
     outside: u64,
@@ -38,9 +40,9 @@ impl Timers {
         self.heap.is_empty()
     }
 
-    /// Sets a timer for the handler at `index`. One too far away for the clock never fires. The numbers of those whose cause is
+    /// Sets a timer for the handler at `index`. One without a time, too far away for the clock, never fires. The numbers of those whose cause is
     /// on the bus do not depend on how many others there are, so that they are the same when all is done again.
-    pub(crate) fn set(&mut self, index: u16, after: Duration, outside: bool) -> Timer {
+    pub(crate) fn set(&mut self, index: u16, due: Option<Instant>, outside: bool) -> Timer {
         let number = if outside {
             self.outside += 1;
             self.outside | OUTSIDE
@@ -48,8 +50,8 @@ impl Timers {
             self.made += 1;
             self.made
         };
-        if let Some(due) = Instant::now().checked_add(after) {
-            self.heap.push(Reverse((due, number, index)));
+        if let Some(due) = due {
+            self.heap.push(Reverse((due, !outside, number, index)));
         }
         Timer(number)
     }
@@ -58,13 +60,13 @@ impl Timers {
     pub(crate) fn cancel(&mut self, index: u16, timer: Timer) -> bool {
         let before = self.heap.len();
         self.heap
-            .retain(|Reverse((_, number, owner))| (*number, *owner) != (timer.0, index));
+            .retain(|Reverse((.., number, owner))| (*number, *owner) != (timer.0, index));
         self.heap.len() < before
     }
 
     /// Takes all timers of the handler at `index` back.
     pub(crate) fn cancel_all(&mut self, index: u16) {
-        self.heap.retain(|Reverse((_, _, owner))| *owner != index);
+        self.heap.retain(|Reverse((.., owner))| *owner != index);
     }
 
     /// When the next one is due.
@@ -75,8 +77,8 @@ impl Timers {
     /// Takes the next one that is due at `now`, and whose it is. One set meanwhile, numbered after `last`,
     /// waits for the next turn, or a timer of no time at all would keep the worker here. (None is set outside meanwhile.)
     pub(crate) fn due(&mut self, now: Instant, last: u64) -> Option<(u16, Timer)> {
-        let &Reverse((due, number, index)) = self.heap.peek()?;
-        if due > now || number & !OUTSIDE == number && number > last {
+        let &Reverse((due, inside, number, index)) = self.heap.peek()?;
+        if due > now || inside && number > last {
             return None;
         }
         self.heap.pop();
@@ -91,20 +93,25 @@ impl Timers {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
     fn fires_in_order_of_time_and_only_what_is_due() {
         let mut timers = Timers::default();
-        let late = timers.set(1, Duration::from_secs(3600), false);
-        let never = timers.set(1, Duration::MAX, false);
-        let soon = timers.set(2, Duration::ZERO, false);
-        let sooner = timers.set(3, Duration::ZERO, true);
-        let now = Instant::now();
+        let begun = Instant::now();
+        let now = begun + Duration::from_secs(1);
+        let late = timers.set(1, Some(now + Duration::from_secs(3600)), false);
+        let never = timers.set(1, None, false);
+        let soon = timers.set(2, Some(now), false);
+        let sooner = timers.set(3, Some(begun), false);
+        let outside = timers.set(3, Some(now), true);
         let last = timers.last();
-        let newer = timers.set(4, Duration::ZERO, false);
-        assert_eq!(timers.due(now, last), Some((2, soon)));
+        let newer = timers.set(4, Some(now), false);
         assert_eq!(timers.due(now, last), Some((3, sooner)));
+        assert_eq!(timers.due(now, last), Some((3, outside)));
+        assert_eq!(timers.due(now, last), Some((2, soon)));
         assert_eq!(timers.due(now, last), None);
         assert!(timers.cancel(4, newer) && !timers.cancel(4, newer));
         assert!(!timers.cancel(2, late) && !timers.cancel(1, never));
