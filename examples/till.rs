@@ -148,3 +148,27 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     assert_eq!((sum.sales, sum.cents, sum.alarms), (3, 890_770, 1));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use messenger::testing::Harness;
+
+    use super::*;
+
+    #[test]
+    fn the_book_adds_up() -> Result {
+        let mut book = Harness::new(Book::default());
+        for (article, cents) in [("tea", 450), ("bread", 320)] {
+            book.handle(&Sale {
+                article: article.into(),
+                cents,
+            })?;
+        }
+        assert_eq!(book.handler().sales, 2);
+        assert!(book.sent().is_empty(), "it says nothing before the end");
+
+        book.handle(&Close)?;
+        assert_eq!(book.expect_sent::<Sum>()?.cents, 770);
+        Ok(())
+    }
+}

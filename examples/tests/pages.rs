@@ -2,6 +2,10 @@
 
 #[path = "pages/shared.rs"]
 mod shared;
+/// Its test is shown, too, and is run here.
+#[path = "../till.rs"]
+#[expect(dead_code, reason = "its `main` is run as an example")]
+mod till;
 
 fn shows(page: &str, sources: &[&str]) {
     let blocks: Vec<_> = page.split("```rust\n").skip(1).collect();
