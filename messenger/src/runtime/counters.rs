@@ -38,7 +38,7 @@ pub(crate) struct Tally {
     pub(crate) late: Count,
     /// Messages for a handler that had panicked and was not made again.
     pub(crate) orphaned: Count,
-    /// Records in the spill that never found room.
+    /// Records that waited for room and never found it.
     pub(crate) unsent: Count,
 }
 
@@ -128,13 +128,14 @@ pub struct WorkerCounters {
     pub panics: u64,
     /// The handlers made again after a panic.
     pub restarts: u64,
-    /// The records that had to wait in the spill because the ring was full.
+    /// The records that had to wait because the ring was full, those of async handlers included.
     pub spilled: u64,
     /// The records for this worker that stand on the bus after the stop, and were not delivered.
     pub late: u64,
-    /// The messages for a handler that had panicked and was not made again.
+    /// The messages for a handler that had panicked and was not made again, those in its mailbox included; and what was in the mailbox of
+    /// an async handler whose tokio runtime was shut down.
     pub orphaned: u64,
-    /// The records that were in the spill when the worker ended, and never found room.
+    /// The records that were in the spill, or waited in that of an async handler, when the worker ended, and never found room.
     pub unsent: u64,
     /// When the last message was handled, to within 16 turns of the worker's loop.
     pub last: Option<Instant>,

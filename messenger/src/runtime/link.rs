@@ -56,8 +56,9 @@ pub(crate) struct Link {
     /// Something waits that nobody will wake the worker for.
     #[cfg(feature = "tokio")]
     pub(crate) restless: bool,
+    /// What is kept of each async handler.
     #[cfg(feature = "tokio")]
-    pub(crate) left: Vec<super::mailbox::LeftQueue>,
+    pub(super) places: Vec<super::place::Place>,
 }
 
 /// A panic of a handler.
@@ -113,7 +114,7 @@ impl Link {
             #[cfg(feature = "tokio")]
             restless: false,
             #[cfg(feature = "tokio")]
-            left: Vec::new(),
+            places: Vec::new(),
         }
     }
 
@@ -121,24 +122,6 @@ impl Link {
     pub(crate) fn with_tokio(mut self, runtime: Option<tokio::runtime::Handle>) -> Self {
         self.tokio = runtime;
         self
-    }
-
-    /// Keeps the queue of a handler that panicked, for the one made in its place.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn keep_left(&mut self, seat: Seat, len: usize, queue: Box<dyn Any + Send>) {
-        self.left.push(super::mailbox::LeftQueue {
-            seat: seat.index,
-            len,
-            queue,
-        });
-    }
-
-    /// Takes the queue which the last handler in `seat` left.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn take_left<L: 'static>(&mut self, seat: Seat) -> Option<L> {
-        let at = self.left.iter().position(|left| left.seat == seat.index)?;
-        let queue = self.left.swap_remove(at).queue;
-        queue.downcast().ok().map(|queue| *queue)
     }
 
     /// Whether something wants the worker to look around though no record has come.
@@ -170,14 +153,6 @@ impl Link {
         }
         #[cfg(not(feature = "tokio"))]
         !self.spill.is_empty()
-    }
-
-    /// Messages in the queues of handlers that panicked and were not made again.
-    pub(crate) fn count_left(&self) {
-        #[cfg(feature = "tokio")]
-        for left in &self.left {
-            self.tally.orphaned.add(left.len as u64);
-        }
     }
 
     /// Handlers are called for `call` from now on.

@@ -1,22 +1,22 @@
 //! Async handlers: a mailbox on the worker's side, a tokio task on the other.
 
-use core::any::Any;
 use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
-use std::collections::VecDeque;
 use std::panic::resume_unwind;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
+use tokio::task::JoinError;
 
 use super::deliver::returned;
 use super::error::{HandlerError, Result};
 use super::handler::{Handle, Handler, Lifecycle, Makes};
 use super::link::{Call, Link};
 use super::outbox::{Outbox, Seat};
-use super::task::{AsyncOutbox, TaskPublisher, TaskShared, lock};
+use super::place::{Ended, Place, Task};
+use super::queue::{Queue, Waiting};
+use super::task::{AsyncOutbox, Outlet, TaskPublisher, TaskShared};
 use crate::bus::SourceId;
 use crate::message::{Message, MessageInfo};
 
@@ -114,7 +114,8 @@ impl<M: Message + Clone + Send + 'static> Mailable for M {}
 /// An async handler's place on its worker: copies its messages into a bounded queue that its task takes them from.
 ///
 /// A full queue holds the reading of this worker, and of no other. A panic in the task is the handler's panic, and
-/// the worker's policy decides about it; what is queued behind the message at fault is kept for the handler made again.
+/// the worker's policy decides about it; what is queued behind the message at fault is kept for the handler made again. If this handler panics on the worker's thread, as a message is cloned for it, the
+/// worker waits until the task is done with what it has in hand.
 ///
 /// The task runs on the runtime given to [`Builder::tokio`](super::Builder::tokio), or on the one in which
 /// [`Builder::run`](super::Builder::run) is called. The worker's thread waits for the task when it starts and when it stops,
@@ -124,20 +125,17 @@ pub struct Mailbox<H: AsyncHandler> {
     capacity: usize,
     /// Before the task has it.
     handler: Option<H>,
-    running: Option<Task<H>>,
+    running: Option<Started<H>>,
 }
 
-/// A task that runs.
-struct Task<H> {
-    post: mpsc::Sender<Posted<H>>,
-    shelf: Shelf<H>,
+/// What waits for a handler, whichever task of it takes it.
+type Letters<H> = Arc<Queue<Posted<H>>>;
+
+/// A task that has been started.
+struct Started<H> {
+    queue: Letters<H>,
     shared: Arc<TaskShared>,
-    task: JoinHandle<()>,
-    runtime: tokio::runtime::Handle,
 }
-
-/// Where a task that ends before its time leaves what it has not handled, for the handler made in its place.
-type Shelf<H> = Arc<Mutex<VecDeque<Posted<H>>>>;
 
 /// A message in a mailbox.
 struct Posted<H> {
@@ -192,86 +190,89 @@ impl<H: AsyncHandler> Mailbox<H> {
                 "an async handler needs a tokio runtime: call `run` inside of one, or give `Builder::tokio` its handle",
             ));
         };
-        let left: VecDeque<Posted<H>> = link.take_left(seat).unwrap_or_default();
-        let (post, queue) = mpsc::channel(self.capacity);
-        let shelf: Shelf<H> = Arc::default();
-        let shared = Arc::new(TaskShared::new(link)?);
+        let (queue, outlet) = self.place(seat, link)?;
+        let shared = Arc::new(TaskShared::new(link, outlet));
         let out = AsyncOutbox::new(TaskPublisher::new(Arc::clone(&shared), seat, link.info));
         let (started, start) = oneshot::channel();
-        let borrowed = Borrowed {
-            left,
-            queue,
-            shelf: Arc::clone(&shelf),
+        queue.begin();
+        let life = Life {
+            queue: Arc::clone(&queue),
             shared: Arc::clone(&shared),
         };
-        let task = runtime.spawn(run(handler, borrowed, out, started));
-        self.running = Some(Task {
-            post,
-            shelf,
-            shared,
-            task,
+        let task = Task {
+            shared: Arc::clone(&shared),
+            handle: runtime.spawn(run(handler, life, out, started)),
             runtime,
-        });
+        };
+        if let Some(place) = link.place(seat.index) {
+            place.task = Some(task);
+        }
+        self.running = Some(Started { queue, shared });
         match start.blocking_recv() {
             Ok(started) => started,
-            Err(_) => Err(self.gone(seat, link, None)),
+            Err(_) => self.end(seat, link),
         }
     }
 
-    /// The task has ended, though nobody told it to: unwinds with its panic.
+    /// The queue and the outlet that the handler before it had, or new ones.
+    fn place(&self, seat: Seat, link: &mut Link) -> Result<(Letters<H>, Arc<Outlet>)> {
+        if let Some(place) = link.place(seat.index) {
+            // A seat has one type of handlers.
+            if let Ok(queue) = Arc::clone(&place.mail).into_any().downcast() {
+                return Ok((queue, Arc::clone(&place.outlet)));
+            }
+        }
+        let queue = Letters::new(Queue::new(self.capacity));
+        let outlet = Arc::new(Outlet::new(link)?);
+        link.places.push(Place {
+            seat,
+            mail: Arc::clone(&queue) as _,
+            outlet: Arc::clone(&outlet),
+            task: None,
+        });
+        Ok((queue, outlet))
+    }
+
+    /// Waits for the end of the task, and unwinds with its panic.
     #[cold]
-    fn gone(&mut self, seat: Seat, link: &mut Link, last: Option<Posted<H>>) -> HandlerError {
-        let Some(task) = self.running.take() else {
-            return HandlerError::new("the handler's task has not been started");
+    fn end(&mut self, seat: Seat, link: &mut Link) -> Result {
+        self.running = None;
+        let Some(Ended { result, in_hand }) = link.end_task(seat.index) else {
+            return Ok(());
         };
-        let ended = task.runtime.block_on(task.task);
-        task.shared.close();
-        task.shared.judge(seat, link);
-        let mut left = core::mem::take(&mut *lock(&task.shelf));
-        left.extend(last);
-        link.keep_left(seat, left.len(), Box::new(left));
-        match ended.map_err(tokio::task::JoinError::try_into_panic) {
+        match result.map_err(JoinError::try_into_panic) {
+            Ok(()) => Ok(()),
             Err(Ok(panic)) => {
                 // The panic is about the message that the task had in hand.
-                if let Some((route, position)) = task.shared.in_hand() {
+                if let Some((route, position)) = in_hand {
                     (link.route, link.position, link.call) = (route, position, Call::Handle);
                 }
                 link.seat = seat.index;
                 resume_unwind(panic)
             }
-            _ => HandlerError::new("the tokio runtime of this async handler has been shut down"),
+            Err(Err(_)) => {
+                let error =
+                    HandlerError::new("the tokio runtime of this async handler has been shut down");
+                if in_hand.is_none() {
+                    return Err(error);
+                }
+                report(link, seat, in_hand, error);
+                Ok(())
+            }
         }
     }
 }
 
-/// What the task handles: what the handler before it left, then its queue. What it does not come to handle goes on
-/// the shelf, however it ends.
-struct Borrowed<H> {
-    left: VecDeque<Posted<H>>,
-    queue: mpsc::Receiver<Posted<H>>,
-    shelf: Shelf<H>,
+/// A task's part of what outlives it.
+struct Life<H> {
+    queue: Letters<H>,
     shared: Arc<TaskShared>,
 }
 
-impl<H> Borrowed<H> {
-    async fn next(&mut self) -> Option<Posted<H>> {
-        match self.left.pop_front() {
-            None => self.queue.recv().await,
-            posted => posted,
-        }
-    }
-}
-
-impl<H> Drop for Borrowed<H> {
+impl<H> Drop for Life<H> {
     fn drop(&mut self) {
-        // Whoever waits for a place in the queue gets its message back.
-        self.queue.close();
-        let mut shelf = lock(&self.shelf);
-        shelf.append(&mut self.left);
-        while let Ok(posted) = self.queue.try_recv() {
-            shelf.push_back(posted);
-        }
-        drop(shelf);
+        // Whoever waits for a place in the queue waits no longer.
+        self.queue.end();
         self.shared.end();
     }
 }
@@ -279,10 +280,11 @@ impl<H> Drop for Borrowed<H> {
 /// The task of a handler.
 async fn run<H: AsyncHandler>(
     mut handler: H,
-    mut borrowed: Borrowed<H>,
+    life: Life<H>,
     mut out: AsyncOutbox<H>,
     started: oneshot::Sender<Result>,
 ) {
+    let Life { queue, shared } = &life;
     let start = AsyncHandler::on_start(&mut handler, &mut out).await;
     let failed = start.is_err();
     // Nobody listens only if the worker's thread is gone.
@@ -290,17 +292,21 @@ async fn run<H: AsyncHandler>(
     if failed {
         return;
     }
-    while let Some(posted) = borrowed.next().await {
+    while let Some(posted) = queue.next().await {
+        let at = Some((posted.route, posted.position));
         out.position = posted.position;
-        borrowed.shared.take_in_hand(posted.route, posted.position);
+        shared.take_in_hand(at);
         if let Err(error) = posted.mail.open(&mut handler, &mut out).await {
-            borrowed
-                .shared
-                .fail(Some((posted.route, posted.position)), error);
+            shared.fail(at, error);
         }
+        shared.take_in_hand(None);
+    }
+    // After a panic of this handler on the worker's thread there is no `on_stop` either.
+    if queue.is_halted() {
+        return;
     }
     if let Err(error) = AsyncHandler::on_stop(&mut handler, &mut out).await {
-        borrowed.shared.fail(None, error);
+        shared.fail(None, error);
     }
 }
 
@@ -322,45 +328,25 @@ impl<H: AsyncHandler> Lifecycle for Mailbox<H> {
 
     fn on_loop(&mut self, out: &mut Outbox<'_, Self>) -> Result {
         let (seat, link) = out.parts();
-        let Some(task) = &self.running else {
+        let Some(Started { shared, .. }) = &self.running else {
             return Ok(());
         };
-        if !task.shared.needs_care() {
+        if !shared.needs_care() {
             return Ok(());
         }
-        task.shared.care(seat, link);
-        if task.shared.has_ended() {
-            return Err(self.gone(seat, link, None));
+        shared.care(seat, link);
+        if shared.has_ended() {
+            return self.end(seat, link);
         }
         Ok(())
     }
 
     fn on_stop(&mut self, out: &mut Outbox<'_, Self>) -> Result {
         let (seat, link) = out.parts();
-        let Some(Task {
-            post,
-            shared,
-            task,
-            runtime,
-            ..
-        }) = self.running.take()
-        else {
-            return Ok(());
-        };
-        // The queue's end, once the task has taken what is in it.
-        drop(post);
-        let ended = runtime.block_on(task);
-        shared.judge(seat, link);
-        shared.flush(link);
-        shared.close();
-        link.tally.unsent.add(shared.overflowing());
-        match ended.map_err(tokio::task::JoinError::try_into_panic) {
-            Ok(()) => Ok(()),
-            Err(Ok(panic)) => resume_unwind(panic),
-            Err(Err(_)) => Err(HandlerError::new(
-                "the tokio runtime of this async handler was shut down before its messages were handled",
-            )),
+        if let Some(Started { queue, .. }) = &self.running {
+            queue.close();
         }
+        self.end(seat, link)
     }
 }
 
@@ -371,7 +357,7 @@ where
 {
     fn handle(&mut self, message: &M, out: &mut Outbox<'_, Self>) -> Result {
         let (seat, link) = out.parts();
-        let Some(task) = &self.running else {
+        let Some(Started { queue, .. }) = &self.running else {
             return Err(HandlerError::new("the handler's task has ended"));
         };
         let posted = Posted {
@@ -379,16 +365,10 @@ where
             position: link.position,
             mail: Box::new(Letter(message.clone())),
         };
-        let posted = match task.post.try_send(posted) {
-            Ok(()) => return Ok(()),
-            Err(
-                mpsc::error::TrySendError::Full(posted) | mpsc::error::TrySendError::Closed(posted),
-            ) => posted,
-        };
-        // The task never waits for this thread, so it comes to take from the queue, or ends.
-        match task.post.blocking_send(posted) {
-            Ok(()) => Ok(()),
-            Err(mpsc::error::SendError(posted)) => Err(self.gone(seat, link, Some(posted))),
+        match queue.post(posted) {
+            true => Ok(()),
+            // The task has ended, though nobody told it to.
+            false => self.end(seat, link),
         }
     }
 }
@@ -410,11 +390,4 @@ pub(crate) fn report(link: &mut Link, seat: Seat, at: Option<(usize, u64)>, erro
     }
     returned(link, seat, error);
     (link.route, link.position, link.call) = before;
-}
-
-/// What is left in the queue of a handler that panicked.
-pub(crate) struct LeftQueue {
-    pub(crate) seat: u16,
-    pub(crate) len: usize,
-    pub(crate) queue: Box<dyn Any + Send>,
 }

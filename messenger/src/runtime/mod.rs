@@ -47,9 +47,13 @@ mod outbox;
 mod pace;
 #[cfg(feature = "journal")]
 mod past;
+#[cfg(feature = "tokio")]
+mod place;
 #[cfg(all(feature = "shared", target_os = "linux"))]
 mod pool;
 mod publish;
+#[cfg(feature = "tokio")]
+mod queue;
 #[cfg(feature = "journal")]
 mod rehearsal;
 #[cfg(feature = "journal")]

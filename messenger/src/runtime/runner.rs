@@ -361,7 +361,8 @@ impl<W: Worker> Runner<W> {
         self.stop_handlers();
         self.link.flush();
         self.link.tally.unsent.add(self.link.spill.count());
-        self.link.count_left();
+        #[cfg(feature = "tokio")]
+        self.link.end_tasks();
         sending.end();
         self.count_late();
         trace::worker_ended(W::INFO.name);

@@ -57,20 +57,18 @@ impl<W: Worker> Runner<W> {
         );
         failure.record = record;
         match then {
-            AfterPanic::Restarted => {
-                self.link.control.report(failure);
-                self.restart(index);
-                true
-            }
-            AfterPanic::WorkerStopped => {
-                self.link.control.report(failure);
-                false
-            }
+            AfterPanic::Restarted | AfterPanic::WorkerStopped => self.link.control.report(failure),
             AfterPanic::Stopped | AfterPanic::TooManyRestarts { .. } => {
                 self.link.control.fail(failure);
-                true
             }
         }
+        // After that, since it waits for what the task has in hand.
+        #[cfg(feature = "tokio")]
+        self.link.halt_task(index);
+        if !dead {
+            self.restart(index);
+        }
+        then != AfterPanic::WorkerStopped
     }
 
     fn sentence(&mut self, index: u16) -> AfterPanic {

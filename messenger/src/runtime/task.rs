@@ -15,7 +15,7 @@ use super::link::{Link, SendFault, refused};
 use super::mailbox::report;
 use super::outbox::Seat;
 use super::spill::Spill;
-use crate::bus::{ClaimError, NotSynced, Publisher, SourceId, Tag};
+use crate::bus::{ClaimError, Publisher, SourceId, Tag};
 use crate::message::ExtendedMessage;
 #[cfg(feature = "zero_copy")]
 use crate::message::{ZeroCopyMessage, zero_copy};
@@ -27,19 +27,24 @@ pub(crate) struct TaskShared {
     nudged: Arc<AtomicBool>,
     care: AtomicBool,
     ended: AtomicBool,
-    /// The worker looks after this task no longer.
+    /// The worker finds no more room for those who wait for some.
     closed: AtomicBool,
-    out: Mutex<Out>,
+    out: Arc<Outlet>,
     found: Mutex<Found>,
     /// How many tasks wait for room, and where.
     waiting: AtomicUsize,
     room: Notify,
 }
 
+/// By which the tasks of a handler send: what one of them could not send yet goes out though it ends.
+pub(crate) struct Outlet(Mutex<Out>);
+
 /// A publisher, and what it could not send yet.
 struct Out {
     publisher: Publisher,
     overflow: Spill,
+    /// How many records have overflowed that the worker has not counted.
+    spilled: u64,
     /// Why the oldest of what overflowed could not be sent, when that was tried last.
     refused: Option<ClaimError>,
 }
@@ -56,22 +61,19 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl TaskShared {
-    pub(crate) fn new(link: &Link) -> Result<Self> {
-        Ok(Self {
+    pub(crate) fn new(link: &Link, out: Arc<Outlet>) -> Self {
+        Self {
             control: Arc::clone(&link.control),
             nudged: Arc::clone(&link.nudged),
-            care: AtomicBool::new(false),
+            // What the task before it has sent may wait for room.
+            care: AtomicBool::new(true),
             ended: AtomicBool::new(false),
             closed: AtomicBool::new(false),
-            out: Mutex::new(Out {
-                publisher: link.control.bus.publisher()?,
-                overflow: Spill::new(link.info.options.spill),
-                refused: None,
-            }),
+            out,
             found: Mutex::default(),
             waiting: AtomicUsize::new(0),
             room: Notify::new(),
-        })
+        }
     }
 
     /// Has the worker's thread look after this task.
@@ -88,7 +90,7 @@ impl TaskShared {
         self.nudge();
     }
 
-    /// From now on nothing is sent, and nobody waits.
+    /// From now on no publisher for other tasks sends, and nobody waits for room.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.room.notify_waiters();
@@ -103,8 +105,8 @@ impl TaskShared {
         self.care.load(Ordering::Acquire)
     }
 
-    pub(crate) fn take_in_hand(&self, route: usize, position: u64) {
-        lock(&self.found).in_hand = Some((route, position));
+    pub(crate) fn take_in_hand(&self, message: Option<(usize, u64)>) {
+        lock(&self.found).in_hand = message;
     }
 
     pub(crate) fn in_hand(&self) -> Option<(usize, u64)> {
@@ -133,10 +135,7 @@ impl TaskShared {
     }
 
     pub(crate) fn flush(&self, link: &mut Link) {
-        let (left, not_synced) = lock(&self.out).flush();
-        if let Some(error) = not_synced {
-            link.not_synced(error);
-        }
+        let left = self.out.flush(link);
         if left || self.waiting.load(Ordering::Acquire) > 0 {
             self.room.notify_waiters();
             // Look again soon, whether or not somebody says so.
@@ -144,23 +143,41 @@ impl TaskShared {
             link.restless = true;
         }
     }
-
-    /// How many records have overflowed.
-    pub(crate) fn overflowing(&self) -> u64 {
-        lock(&self.out).overflow.count()
-    }
 }
 
-impl Out {
-    /// Sends what overflowed as far as there is room. `true`: something is left. Something may have been sent and not synced.
-    fn flush(&mut self) -> (bool, Option<NotSynced>) {
-        let sent = self.overflow.send_by(&mut self.publisher);
-        self.refused = sent.err();
-        let not_synced = match sent {
-            Err(ClaimError::NotSynced(error)) => Some(error),
-            _ => None,
-        };
-        (!self.overflow.is_empty(), not_synced)
+impl Outlet {
+    pub(crate) fn new(link: &Link) -> Result<Self> {
+        Ok(Self(Mutex::new(Out {
+            publisher: link.control.bus.publisher()?,
+            overflow: Spill::new(link.info.options.spill),
+            spilled: 0,
+            refused: None,
+        })))
+    }
+
+    /// On the worker's thread: sends what overflowed, as far as there is room. `true`: something is left.
+    pub(crate) fn flush(&self, link: &Link) -> bool {
+        let mut out = lock(&self.0);
+        let Out {
+            publisher,
+            overflow,
+            spilled,
+            refused,
+        } = &mut *out;
+        let sent = overflow.send_by(publisher);
+        *refused = sent.err();
+        link.tally.spilled.add(core::mem::take(spilled));
+        let left = !overflow.is_empty();
+        drop(out);
+        if let Err(ClaimError::NotSynced(error)) = sent {
+            link.not_synced(error);
+        }
+        left
+    }
+
+    /// How many records wait for room.
+    pub(crate) fn count(&self) -> u64 {
+        lock(&self.0).overflow.count()
     }
 }
 
@@ -173,7 +190,7 @@ impl fmt::Debug for TaskShared {
 /// By which the async handler `H` sends, in its task.
 ///
 /// Sending never waits: when the ring is full, what is sent is kept, up to the worker's `spill`, and goes out in order as
-/// room appears.
+/// room appears, also if the handler panics after that.
 pub struct AsyncOutbox<H> {
     publisher: TaskPublisher<H>,
     pub(crate) position: u64,
@@ -249,7 +266,7 @@ impl<H> fmt::Debug for AsyncOutbox<H> {
     }
 }
 
-/// Sends as the async handler `H`, from whichever task has a clone of it, until the messenger is stopped.
+/// Sends as the async handler `H`, from whichever task has a clone of it, until the messenger or its worker is stopped, or `H` panics.
 pub struct TaskPublisher<H> {
     shared: Arc<TaskShared>,
     seat: Seat,
@@ -272,7 +289,7 @@ impl<H> TaskPublisher<H> {
     ///
     /// # Errors
     ///
-    /// A [`SendError`](super::SendError): the messenger has been stopped, or the message does not encode or is longer
+    /// A [`SendError`](super::SendError): it [is stopped](Self::is_stopped), or the message does not encode or is longer
     /// than a record may be.
     pub async fn send<M: SentBy<H> + ExtendedMessage>(&self, message: &M) -> Result {
         loop {
@@ -298,7 +315,7 @@ impl<H> TaskPublisher<H> {
             .map_err(|fault| self.refused::<M>(fault))
     }
 
-    /// Whether the messenger has been stopped, or the handler has ended: nobody would get what is sent.
+    /// Whether the messenger has been stopped, or the handler is being stopped or has panicked: nothing is sent any more.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.shared.control.is_stopping() || self.shared.closed.load(Ordering::Acquire)
@@ -330,10 +347,11 @@ impl<H> TaskPublisher<H> {
         fill: impl FnOnce(&mut [u8]) -> Result<(), SendFault>,
     ) -> Result<(), SendFault> {
         let tag = Tag::new(self.seat.source, M::ID);
-        let mut out = lock(&self.shared.out);
+        let mut out = lock(&self.shared.out.0);
         let Out {
             publisher,
             overflow,
+            spilled,
             refused,
         } = &mut *out;
         if overflow.is_empty() {
@@ -363,6 +381,7 @@ impl<H> TaskPublisher<H> {
             Some(pushed) => pushed?,
             None => return Err(overflow.overflows(self.info.options.spill, *refused)),
         }
+        *spilled += 1;
         drop(out);
         self.shared.nudge();
         Ok(())

@@ -1,0 +1,93 @@
+//! What a worker keeps of an async handler while its tasks come and go.
+
+use std::sync::Arc;
+
+use tokio::task::{JoinError, JoinHandle};
+
+use super::error::HandlerError;
+use super::link::Link;
+use super::outbox::Seat;
+use super::queue::Waiting;
+use super::task::{Outlet, TaskShared};
+use super::worker::text_of;
+
+/// An async handler's place on its worker: what stays of it when it is made again.
+pub(crate) struct Place {
+    pub(super) seat: Seat,
+    pub(super) mail: Arc<dyn Waiting>,
+    pub(super) outlet: Arc<Outlet>,
+    pub(super) task: Option<Task>,
+}
+
+/// A task that runs, or has ended by itself.
+pub(super) struct Task {
+    pub(super) shared: Arc<TaskShared>,
+    pub(super) handle: JoinHandle<()>,
+    pub(super) runtime: tokio::runtime::Handle,
+}
+
+/// How a task ended.
+pub(super) struct Ended {
+    pub(super) result: Result<(), JoinError>,
+    /// The route and position of the message that it had in hand.
+    pub(super) in_hand: Option<(usize, u64)>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // A worker's thread that unwinds leaves no task behind that waits for ever.
+        self.mail.close();
+        if let Some(task) = &self.task {
+            task.shared.close();
+        }
+    }
+}
+
+impl Link {
+    /// What is kept of the handler in seat `index`.
+    pub(super) fn place(&mut self, index: u16) -> Option<&mut Place> {
+        self.places
+            .iter_mut()
+            .find(|place| place.seat.index == index)
+    }
+
+    /// Waits for the end of the task in seat `index`, which has been told to end or does so by itself. `None`: there is none.
+    pub(super) fn end_task(&mut self, index: u16) -> Option<Ended> {
+        let place = self.place(index)?;
+        let (seat, task) = (place.seat, place.task.take()?);
+        // Before the wait: those who wait for room, which only this thread finds, may be waited for by the task.
+        task.shared.close();
+        let result = task.runtime.block_on(task.handle);
+        task.shared.judge(seat, self);
+        Some(Ended {
+            result,
+            in_hand: task.shared.in_hand(),
+        })
+    }
+
+    /// The handler in seat `index` has panicked. If that was on this thread its task still runs, and is ended: none runs beside the next.
+    pub(crate) fn halt_task(&mut self, index: u16) {
+        let Some(place) = self.place(index) else {
+            return;
+        };
+        place.mail.halt();
+        let seat = place.seat;
+        let Some(ended) = self.end_task(index) else {
+            return;
+        };
+        // A second panic, over what the task had in hand meanwhile.
+        if let Err(Ok(panic)) = ended.result.map_err(JoinError::try_into_panic) {
+            let error = HandlerError::new(format!("panicked: {}", text_of(&*panic)));
+            super::mailbox::report(self, seat, ended.in_hand, error);
+        }
+    }
+
+    /// The worker ends: sends what its tasks have sent, as far as there is room, and counts what is left of them.
+    pub(crate) fn end_tasks(&mut self) {
+        for place in &self.places {
+            place.outlet.flush(self);
+            self.tally.unsent.add(place.outlet.count());
+            self.tally.orphaned.add(place.mail.count() as u64);
+        }
+    }
+}

@@ -1,0 +1,409 @@
+//! What becomes of an async handler's mailbox, and of what it sent, when its task panics, or its worker stops.
+
+#![cfg(all(feature = "tokio", feature = "bincode"))]
+
+#[path = "support/log.rs"]
+mod log;
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use log::Log;
+use messenger::bus::Start;
+use messenger::{
+    AsyncHandler, AsyncOutbox, Handle, HandleAsync, Handler, HandlerError, Message, Outbox, Result,
+    Running, messenger,
+};
+use serde::{Deserialize, Serialize};
+use support::{bus, until};
+use tokio::sync::{Semaphore, oneshot};
+
+/// A job that panics in its task.
+const PANICS: u64 = 13;
+/// One whose clone panics, on the worker's thread.
+const NO_CLONE: u64 = 66;
+/// One from which on a job is answered by as many messages as it is greater.
+const ANSWERED: u64 = 1000;
+
+/// A number.
+#[derive(Message, Serialize, Deserialize, Debug)]
+#[message(id = 1, codec = bincode)]
+pub(crate) struct Job(u64);
+
+impl Clone for Job {
+    fn clone(&self) -> Self {
+        assert!(self.0 != NO_CLONE, "no clone");
+        Self(self.0)
+    }
+}
+
+/// A number.
+#[derive(Message, Serialize, Deserialize, Clone, Debug)]
+#[message(id = 2, codec = bincode)]
+pub(crate) struct Done(u64);
+
+/// For the one that panics on the worker's thread.
+#[derive(Message, Serialize, Deserialize, Clone, Debug)]
+#[message(id = 3, codec = bincode)]
+pub(crate) struct Fuse;
+
+/// The test.
+#[derive(Debug, Handler)]
+#[handler(id = 1, sends(Job, Fuse))]
+pub(crate) struct Boss;
+
+/// Is let through job by job.
+#[derive(Debug, Handler)]
+#[handler(id = 2, sends(Done))]
+pub(crate) struct Slow {
+    config: Config,
+    sender: Option<tokio::task::JoinHandle<()>>,
+}
+
+/// Panics on the worker's thread.
+#[derive(Debug, Handler)]
+#[handler(id = 3)]
+pub(crate) struct Bomb;
+
+/// What the constructors are given.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    log: Log,
+    /// A permit for each job.
+    gate: Arc<Semaphore>,
+    /// A job is in hand.
+    busy: Arc<AtomicBool>,
+    /// `on_start` fails.
+    refuses: Arc<AtomicBool>,
+    /// A task of the handler's own sends until it can't.
+    sends: bool,
+}
+
+impl Config {
+    fn new() -> Self {
+        Self {
+            log: Log::default(),
+            gate: Arc::new(Semaphore::new(0)),
+            busy: Arc::default(),
+            refuses: Arc::default(),
+            sends: false,
+        }
+    }
+
+    fn slow(&self) -> Slow {
+        Slow {
+            config: self.clone(),
+            sender: None,
+        }
+    }
+
+    /// The jobs that were handled, in order.
+    fn handled(&self) -> Vec<String> {
+        let mut lines = self.log.lines();
+        lines.retain(|line| line.starts_with("handled"));
+        lines
+    }
+
+    fn has(&self, line: &str) -> bool {
+        self.log.lines().iter().any(|it| it == line)
+    }
+}
+
+impl AsyncHandler for Slow {
+    async fn on_start(&mut self, out: &mut AsyncOutbox<Self>) -> Result {
+        if self.config.refuses.load(Ordering::Relaxed) {
+            return Err(HandlerError::new("refused"));
+        }
+        if self.config.sends {
+            let (publisher, log) = (out.publisher(), self.config.log.clone());
+            self.sender = Some(tokio::spawn(async move {
+                while publisher.try_send(&Done(0)).is_ok() {}
+                log.add("full");
+                while publisher.send(&Done(0)).await.is_ok() {}
+                log.add("sender ended");
+            }));
+        }
+        Ok(())
+    }
+
+    async fn on_stop(&mut self, _: &mut AsyncOutbox<Self>) -> Result {
+        if let Some(sender) = self.sender.take() {
+            sender.await.unwrap();
+        }
+        self.config.log.add("stopped");
+        Ok(())
+    }
+}
+
+impl HandleAsync<Job> for Slow {
+    async fn handle(&mut self, job: Job, out: &mut AsyncOutbox<Self>) -> Result {
+        let config = &self.config;
+        config.log.add(format!("takes {}", job.0));
+        if config.busy.swap(true, Ordering::Relaxed) {
+            config.log.add("two at once");
+        }
+        config.gate.acquire().await.unwrap().forget();
+        config.busy.store(false, Ordering::Relaxed);
+        assert!(job.0 != PANICS, "thirteen");
+        for n in ANSWERED..job.0 {
+            out.send(&Done(n))?;
+        }
+        config.log.add(format!("handled {}", job.0));
+        Ok(())
+    }
+}
+
+impl Handle<Fuse> for Bomb {
+    fn handle(&mut self, _: &Fuse, _: &mut Outbox<'_, Self>) -> Result {
+        panic!("fuse")
+    }
+}
+
+macro_rules! office {
+    ($app:ident, $mailbox:literal, $($options:tt)*) => {
+        messenger! {
+            pub(crate) $app(config: Config);
+            outside: [ Boss ]
+            Desk ($($options)*):
+                handlers: [
+                    slow: async Slow (mailbox = $mailbox) = config.slow(),
+                    bomb: Bomb = Bomb,
+                ]
+                routes: [
+                    Boss, Job: [slow],
+                    Boss, Fuse: [bomb],
+                ]
+            drop: [ Slow, Done ]
+        }
+    };
+}
+
+office!(Office, 8, on_panic = stop);
+office!(Alone, 8, on_panic = stop_worker);
+office!(
+    Patient,
+    8,
+    on_panic = restart(9, per = Duration::from_secs(3600))
+);
+office!(
+    Small,
+    2,
+    on_panic = restart(9, per = Duration::from_secs(3600))
+);
+
+/// A runtime on a thread of its own, until it is dropped.
+struct Runtime {
+    handle: tokio::runtime::Handle,
+    end: Option<oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Runtime {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let handle = runtime.handle().clone();
+        let (end, ended) = oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            let _ = runtime.block_on(ended);
+        });
+        Self {
+            handle,
+            end: Some(end),
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        drop(self.end.take());
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+/// Runs a table, and posts these jobs.
+macro_rules! run {
+    ($app:ident, $runtime:expr, $config:expr, $jobs:expr) => {{
+        let app = $app::builder(bus(4096), $config.clone())
+            .tokio($runtime.handle.clone())
+            .run()
+            .unwrap();
+        post(&app, &$jobs);
+        app
+    }};
+}
+
+fn post<A: messenger::App>(app: &Running<A>, jobs: &[u64])
+where
+    Boss: messenger::Outside<A>,
+{
+    let mut boss = app.publisher::<Boss>().unwrap();
+    for &n in jobs {
+        boss.send(&Job(n)).unwrap();
+    }
+}
+
+/// Until the worker has read so many messages.
+fn until_read<A: messenger::App>(app: &Running<A>, messages: u64) {
+    until(|| app.counters()[0].messages == messages);
+}
+
+/// A moment in which others may do what they must not.
+fn a_moment() {
+    std::thread::sleep(Duration::from_millis(100));
+}
+
+fn lines(jobs: impl IntoIterator<Item = u64>) -> Vec<String> {
+    jobs.into_iter().map(|n| format!("handled {n}")).collect()
+}
+
+#[test]
+fn what_a_task_sent_goes_out_though_it_panics() {
+    let (runtime, config) = (Runtime::new(), Config::new());
+    let app = run!(Patient, runtime, config, []);
+    let mut held = app.subscribe_gating::<(Done,)>(Start::Newest).unwrap();
+    post(&app, &[ANSWERED + 200, PANICS, ANSWERED + 201]);
+    until_read(&app, 3);
+    config.gate.add_permits(3);
+    until(|| config.handled().len() == 2);
+    for want in (0..200).chain(0..201).map(|n| ANSWERED + n) {
+        let got = held.next_timeout(Duration::from_secs(20)).unwrap();
+        let got = got.map(|received| received.get::<Done>().unwrap().unwrap().0);
+        assert_eq!(got, Some(want));
+    }
+    let report = app.stop().unwrap();
+    let desk = &report.workers[0];
+    assert_eq!((desk.panics, desk.restarts, desk.unsent), (1, 1, 0));
+}
+
+#[test]
+fn what_a_task_sent_is_counted_where_it_finds_no_room() {
+    let (runtime, config) = (Runtime::new(), Config::new());
+    let app = run!(Office, runtime, config, []);
+    let held = app.bus().subscribe(Start::Newest).unwrap();
+    post(&app, &[ANSWERED + 200, PANICS]);
+    until_read(&app, 2);
+    config.gate.add_permits(2);
+    let failed = app.join().unwrap_err();
+    let desk = &failed.report().workers[0];
+    // The ring of 4096 bytes has the two jobs, and 126 answers.
+    assert_eq!((desk.spilled, desk.unsent), (74, 74));
+    drop(held);
+}
+
+#[test]
+fn who_waits_for_room_is_told_when_the_worker_stops() {
+    let (runtime, mut config) = (Runtime::new(), Config::new());
+    config.sends = true;
+    let app = run!(Alone, runtime, config, []);
+    let held = app.bus().subscribe(Start::Oldest).unwrap();
+    until(|| config.has("full"));
+    drop(held);
+    let mut boss = app.publisher::<Boss>().unwrap();
+    boss.send_timeout(&Fuse, Duration::from_secs(20)).unwrap();
+    until(|| config.has("stopped"));
+    assert!(config.has("sender ended"));
+    app.stop().unwrap();
+}
+
+#[test]
+fn a_panic_on_the_workers_thread_leaves_no_second_task() {
+    let (runtime, config) = (Runtime::new(), Config::new());
+    let jobs = [1, 2, 3, NO_CLONE, 4, 5, 6];
+    let app = run!(Patient, runtime, config, jobs);
+    until(|| app.counters()[0].panics == 1);
+    a_moment();
+    config.gate.add_permits(jobs.len());
+    until(|| config.handled().len() == 6);
+    assert_eq!(config.handled(), lines(1..=6));
+    assert!(!config.has("two at once") && !config.has("stopped"));
+    let report = app.stop().unwrap();
+    assert_eq!(report.workers[0].restarts, 1);
+    let record = report.failures[0].record.unwrap();
+    assert_eq!(record.position, 3 * 32);
+}
+
+#[test]
+fn of_two_panics_at_once_both_are_told() {
+    let (runtime, config) = (Runtime::new(), Config::new());
+    let app = run!(Patient, runtime, config, [PANICS]);
+    until(|| config.has("takes 13"));
+    post(&app, &[NO_CLONE, 1]);
+    until(|| app.counters()[0].panics == 1);
+    a_moment();
+    config.gate.add_permits(2);
+    until(|| config.handled().len() == 1);
+    let report = app.stop().unwrap();
+    let at: Vec<_> = report
+        .failures
+        .iter()
+        .map(|it| it.record.unwrap().position)
+        .collect();
+    assert_eq!(at, [32, 0]);
+    assert_eq!(
+        report.failures[1].to_string(),
+        "worker `Desk`, handler `slow`, message `Job` from `Boss` at position 0: panicked: thirteen"
+    );
+    assert_eq!(report.workers[0].restarts, 1);
+}
+
+#[test]
+fn what_is_left_when_the_handler_is_not_made_again_is_counted() {
+    let (runtime, config) = (Runtime::new(), Config::new());
+    let app = run!(Patient, runtime, config, [PANICS, 1, 2, 3]);
+    until_read(&app, 4);
+    config.refuses.store(true, Ordering::Relaxed);
+    config.gate.add_permits(4);
+    let failed = app.join().unwrap_err();
+    assert_eq!(failed.report().workers[0].orphaned, 3);
+}
+
+#[test]
+fn a_mailbox_keeps_its_bound_when_its_handler_is_made_again() {
+    let (runtime, config) = (Runtime::new(), Config::new());
+    let app = run!(Small, runtime, config, [PANICS, 1, 2, 3, 4, 5, 6]);
+    // One in hand, two in the mailbox, one that waits.
+    until_read(&app, 4);
+    config.gate.add_permits(1);
+    until(|| config.has("takes 1"));
+    a_moment();
+    let read = app.counters()[0].messages;
+    config.gate.add_permits(6);
+    until(|| config.handled().len() == 6);
+    assert!(read <= 5, "{read}");
+    assert_eq!(config.handled(), lines(1..=6));
+    app.stop().unwrap();
+}
+
+#[test]
+fn what_waits_for_room_is_counted() {
+    let (runtime, config) = (Runtime::new(), Config::new());
+    let app = run!(Office, runtime, config, []);
+    let held = app.bus().subscribe(Start::Newest).unwrap();
+    post(&app, &[ANSWERED + 200]);
+    config.gate.add_permits(1);
+    until(|| app.counters()[0].spilled == 73);
+    drop(held);
+    assert_eq!(app.stop().unwrap().workers[0].spilled, 73);
+}
+
+#[test]
+fn what_a_runtime_leaves_that_is_shut_down_is_counted() {
+    let (runtime, config) = (Runtime::new(), Config::new());
+    let app = run!(Office, runtime, config, [1, 2, 3]);
+    until(|| config.has("takes 1"));
+    until_read(&app, 3);
+    drop(runtime);
+    until(|| app.counters()[0].errors == 1);
+    let report = app.stop().unwrap();
+    assert_eq!(report.workers[0].orphaned, 2);
+    assert_eq!(
+        report.failures[0].to_string(),
+        "worker `Desk`, handler `slow`, message `Job` from `Boss` at position 0: the tokio runtime of this async handler has \
+         been shut down"
+    );
+}
