@@ -296,6 +296,40 @@ fn what_a_task_sent_is_counted_where_it_finds_no_room() {
 }
 
 #[test]
+fn a_panic_while_the_mailbox_is_drained_is_judged_as_any_other() {
+    let (runtime, config) = (Runtime::new(), Config::new());
+    let app = run!(Patient, runtime, config, [1, PANICS, 2, 3, 4]);
+    until_read(&app, 5);
+    app.stopper().stop();
+    a_moment();
+    config.gate.add_permits(5);
+    let report = app.join().unwrap();
+    assert_eq!(config.handled(), lines([1, 2, 3, 4]));
+    assert!(config.has("stopped"));
+    assert_eq!(report.workers[0].restarts, 1);
+    assert_eq!(
+        report.failures[0].to_string(),
+        "worker `Desk`, handler `slow`, message `Job` from `Boss` at position 32: panicked: thirteen (the handler was made again)"
+    );
+}
+
+#[test]
+fn what_a_drain_leaves_after_a_panic_is_counted() {
+    let (runtime, config) = (Runtime::new(), Config::new());
+    let app = run!(Office, runtime, config, [1, PANICS, 2, 3, 4]);
+    until_read(&app, 5);
+    app.stopper().stop();
+    a_moment();
+    config.gate.add_permits(5);
+    let failed = app.join().unwrap_err();
+    assert_eq!(config.handled(), lines([1]));
+    assert!(!config.has("stopped"));
+    assert_eq!(failed.failure().record.unwrap().position, 32);
+    let desk = &failed.report().workers[0];
+    assert_eq!((desk.panics, desk.orphaned), (1, 3));
+}
+
+#[test]
 fn who_waits_for_room_is_told_when_the_worker_stops() {
     let (runtime, mut config) = (Runtime::new(), Config::new());
     config.sends = true;

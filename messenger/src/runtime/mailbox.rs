@@ -114,7 +114,8 @@ impl<M: Message + Clone + Send + 'static> Mailable for M {}
 /// An async handler's place on its worker: copies its messages into a bounded queue that its task takes them from.
 ///
 /// A full queue holds the reading of this worker, and of no other. A panic in the task is the handler's panic, and
-/// the worker's policy decides about it; what is queued behind the message at fault is kept for the handler made again. If this handler panics on the worker's thread, as a message is cloned for it, the
+/// the worker's policy decides about it, also while the queue is worked off before the stop; what is queued behind the message at
+/// fault is kept for the handler made again. If this handler panics on the worker's thread, as a message is cloned for it, the
 /// worker waits until the task is done with what it has in hand.
 ///
 /// The task runs on the runtime given to [`Builder::tokio`](super::Builder::tokio), or on the one in which

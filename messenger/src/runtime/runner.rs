@@ -370,22 +370,31 @@ impl<W: Worker> Runner<W> {
 
     /// Calls `on_stop` on each handler that has not panicked.
     pub(super) fn stop_handlers(&mut self) {
-        self.link.turn_to(Call::Stop);
         for index in 0..W::INFO.handlers.len() {
-            if self.link.dead[index] {
-                continue;
-            }
-            let (worker, link) = (&mut self.worker, &mut self.link);
-            let stopped = catch_unwind(AssertUnwindSafe(|| worker.visit(index, &mut Stop(link))));
-            if let Err(panic) = stopped {
-                self.link.tally.panics.add(1);
-                let kind = FailureKind::Panicked {
-                    text: text_of(&*panic),
-                    then: AfterPanic::Stopped,
-                };
-                self.link.control.fail(self.failure(index, kind));
-            }
+            // An async handler works off its mailbox before. One that is made again over a message there goes on with what is left.
+            while !self.link.dead[index] && self.stop_handler(index) {}
         }
+    }
+
+    /// Calls `on_stop` on the handler at `index`. `true`: there is another now, to be stopped too.
+    fn stop_handler(&mut self, index: usize) -> bool {
+        self.link.turn_to(Call::Stop);
+        let (worker, link) = (&mut self.worker, &mut self.link);
+        let stopped = catch_unwind(AssertUnwindSafe(|| worker.visit(index, &mut Stop(link))));
+        let Err(panic) = stopped else {
+            return false;
+        };
+        if self.link.call == Call::Handle {
+            self.panicked(panic);
+            return true;
+        }
+        self.link.tally.panics.add(1);
+        let kind = FailureKind::Panicked {
+            text: text_of(&*panic),
+            then: AfterPanic::Stopped,
+        };
+        self.link.control.fail(self.failure(index, kind));
+        false
     }
 
     /// Counts what stands on the bus after the stop and would have been for this worker.
