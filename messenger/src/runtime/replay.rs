@@ -277,15 +277,18 @@ impl<A: App> Builder<A> {
 
 /// The lives of a worker; if it has had none, that which it would have had.
 fn lives(
-    past: Past,
+    mut past: Past,
     worker: &'static str,
     schema: &Schema,
     (oldest, newest): (u64, u64),
 ) -> Result<Vec<Life>, StartError> {
+    let known = past.lives.len();
+    // One that went on where another had got has begun before its beginning was noted down.
+    past.lives.retain(|life| life.start >= oldest);
     if !past.lives.is_empty() {
         return Ok(past.lives);
     }
-    if past.cut {
+    if past.cut || known > 0 {
         return Err(past.error(worker, oldest, schema));
     }
     Ok(vec![Life {

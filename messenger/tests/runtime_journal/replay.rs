@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use messenger::journal::{Journal, JournalConfig, Reader};
-use messenger::{ActKind, Divergence, Replay, ReplayError, Replayed};
+use messenger::journal::{Journal, JournalConfig, Reader, Retention};
+use messenger::{ActKind, Divergence, Handler, Message, Replay, ReplayError, Replayed, StartError};
 
 use super::kit::{Dir, small};
 use super::log::Log;
@@ -264,6 +264,42 @@ fn handlers_are_made_anew_where_they_were() {
         .filter(|it| *it == "squarer starts")
         .count();
     assert_eq!(starts, 3);
+}
+
+#[test]
+fn a_life_is_left_out_whose_first_records_are_given_up() {
+    let dir = Dir::new("given-up");
+    let journal = dir.open(small().retain(Retention::All));
+    let squares = || sums(&journal, &Config::default()).only([Sums::SQUARING]);
+    let run = || squares().resume().run().unwrap().stop().unwrap();
+    let mut main = journal.bus().publisher().unwrap();
+    let mut send = |numbers: core::ops::RangeInclusive<u64>| {
+        for n in numbers {
+            let tag = messenger::bus::Tag::new(Main::ID, Number::ID);
+            main.send(tag, &n.to_le_bytes()).unwrap();
+        }
+        journal.bus().tail()
+    };
+    let _ = run();
+    // It goes on at the first of these, and says after them that it has begun.
+    let begun = send(1..=1000);
+    let _ = run();
+    assert!(journal.trim(begun).unwrap() > 0);
+    let reader = Reader::open(&dir).unwrap();
+    let again = || {
+        let builder = Sums::builder(&reader, Config::default());
+        builder.only([Sums::SQUARING]).replay(Replay::all())
+    };
+    let refused = again();
+    assert!(
+        matches!(refused, Err(ReplayError::Start(StartError::Cut { .. }))),
+        "{refused:?}"
+    );
+    send(1..=10);
+    let _ = run();
+    let replayed = again().unwrap();
+    assert!(replayed.is_exact(), "{replayed}");
+    assert_eq!(replayed.compared, 11);
 }
 
 #[test]
