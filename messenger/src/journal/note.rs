@@ -14,6 +14,7 @@
 //! | 8 outside | a source | what this handler sends next has no cause in the journal: nothing |
 //! | 9 withdrawn | a source | it sends nothing so, after all: nothing |
 //! | 10 given up | a source | this handler has panicked too often to be made again: the position of the record in hand, or of the last one, u64; how often it has panicked, u64 |
+//! | 11 member | nobody | a process runs the worker as one of a pool, and what each of them is given stands nowhere: `Table.worker` |
 //!
 //! All numbers are little-endian. A note of another kind is stepped over.
 
@@ -43,10 +44,12 @@ pub(crate) enum NoteKind {
     Withdrawn = 9,
     /// A handler has panicked too often to be made again.
     GivenUp = 10,
+    /// A member begins of a pool that several processes may run.
+    Member = 11,
 }
 
 impl NoteKind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Time,
         Self::Begin,
         Self::Restored,
@@ -57,6 +60,7 @@ impl NoteKind {
         Self::Outside,
         Self::Withdrawn,
         Self::GivenUp,
+        Self::Member,
     ];
 
     /// The kind of the note with this tag, if it is one that is known.
@@ -129,7 +133,7 @@ mod tests {
             assert_eq!(kind as usize, index + 1);
             assert_eq!(NoteKind::of(kind.about(SourceId::new(7))), Some(kind));
         }
-        for unknown in [0, 11, u16::MAX] {
+        for unknown in [0, 12, u16::MAX] {
             let tag = Tag::new(SourceId::new(1), MessageId::new(unknown));
             assert_eq!(NoteKind::of(tag), None);
         }

@@ -218,6 +218,9 @@ impl<A: App> Builder<A> {
     /// made must be retained. Tables with async handlers can't be restored.
     ///
     /// A worker that has not run on this journal begins as without this, where [`start`](Self::start) says.
+    ///
+    /// On a bus that processes share, and whose records lie in a journal, each worker is restored by itself, after the death of its process or a stop, while
+    /// the others go on. A pool can't be.
     #[cfg(feature = "journal")]
     #[must_use]
     pub fn restore(mut self) -> Self {
@@ -258,15 +261,13 @@ impl<A: App> Builder<A> {
         for worker in workers {
             let runs = self.ground.run_worker(A::INFO, A::INFO.workers[worker])?;
             #[cfg(feature = "journal")]
-            let (subscriber, way) = match &plan {
-                Some(plan) => plan.join(A::INFO.name, A::INFO.workers[worker])?,
-                None => join(
-                    &self.ground,
-                    &control.bus,
-                    (A::INFO.name, A::INFO.workers[worker]),
-                    self.start,
-                )?,
-            };
+            let (subscriber, way) = join(
+                &self.ground,
+                plan.as_ref(),
+                &control.bus,
+                (A::INFO.name, A::INFO.workers[worker]),
+                self.start,
+            )?;
             #[cfg(not(feature = "journal"))]
             let (subscriber, way) = (control.bus.subscribe(self.start)?, ());
             let publisher = control.bus.publisher()?;
@@ -361,7 +362,7 @@ impl<A: App> Builder<A> {
                 // Its workers have their seats on the bus.
                 #[cfg(all(feature = "shared", target_os = "linux"))]
                 if journal.is_shared() {
-                    return Err(StartError::NotAlone { what: "run" });
+                    return Err(StartError::NotAlone);
                 }
                 Ok(journal.bus().clone())
             }
@@ -369,12 +370,8 @@ impl<A: App> Builder<A> {
             On::Files(path) => Err(StartError::ReadOnly { path: path.clone() }),
             #[cfg(all(feature = "shared", target_os = "linux"))]
             On::Shared(shared) => {
-                if self.beginning == Beginning::Restored {
-                    let what = "restored";
-                    return Err(match shared.journal() {
-                        Some(_) => StartError::NotAlone { what },
-                        None => StartError::NotKept { what },
-                    });
+                if self.beginning == Beginning::Restored && shared.journal().is_none() {
+                    return Err(StartError::NotKept { what: "restored" });
                 }
                 shared
                     .admit(&crate::journal::Schema::from(A::INFO))
@@ -386,12 +383,21 @@ impl<A: App> Builder<A> {
 
     #[cfg(feature = "journal")]
     fn plan(&self) -> Result<Option<Plan>, StartError> {
-        let On::Journal(journal) = &self.ground.0 else {
-            return Ok(None);
-        };
-        let known = journal.schema();
-        restore::admit::<A>(journal)?;
-        Plan::new(journal, self.beginning, self.start, self.patience, known).map(Some)
+        match &self.ground.0 {
+            On::Journal(journal) => {
+                let known = journal.schema();
+                restore::admit::<A>(journal)?;
+                Plan::new(journal, self.beginning, self.start, self.patience, known).map(Some)
+            }
+            #[cfg(all(feature = "shared", target_os = "linux"))]
+            On::Shared(shared) if self.beginning == Beginning::Restored => {
+                let journal = shared.journal();
+                journal
+                    .map(|journal| Plan::of_shared(journal, self.patience))
+                    .transpose()
+            }
+            _ => Ok(None),
+        }
     }
 
     /// The numbers of the workers to run.
@@ -423,16 +429,26 @@ impl<A: App> fmt::Debug for Builder<A> {
 #[cfg(feature = "journal")]
 fn join(
     ground: &Ground,
+    plan: Option<&Plan>,
     bus: &Bus,
     (app, worker): (&str, &WorkerInfo),
     start: Start,
 ) -> Result<(Subscriber, Way), StartError> {
     #[cfg(all(feature = "shared", target_os = "linux"))]
     if let On::Shared(shared) = &ground.0 {
-        return super::split::join(shared, (app, worker), start);
+        // There is a plan if it is to be restored.
+        return match (plan, worker.options.pool) {
+            (Some(_), true) => Err(StartError::Pool {
+                worker: worker.name,
+            }),
+            _ => super::split::join(shared, (app, worker), start),
+        };
     }
-    let _ = (ground, app, worker);
-    Ok((bus.subscribe(start)?, Way::Bus))
+    let _ = ground;
+    match plan {
+        Some(plan) => plan.join(app, worker),
+        None => Ok((bus.subscribe(start)?, Way::Bus)),
+    }
 }
 
 /// Gives a worker its thread.

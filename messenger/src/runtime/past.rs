@@ -16,8 +16,13 @@ pub(crate) struct Life {
     pub(crate) begun: u64,
     /// The position of the first record that they may get.
     pub(crate) start: u64,
-    /// Where the next life begins, or what is looked at ends.
+    /// Where it is over: it got nothing from there on that is not given to the next life, too, and nothing that it did stands there.
+    /// Or where what is looked at ends.
     pub(crate) end: u64,
+    /// From where on records are given to the next life, if there is one: what came of them in this one is done again there.
+    pub(crate) again: Option<u64>,
+    /// Its handlers have been told to stop.
+    pub(crate) ended: bool,
     pub(crate) timers: VecDeque<Fired>,
     /// What handlers were told when they asked, by the tags of the notes.
     pub(crate) values: Vec<(Tag, VecDeque<u64>)>,
@@ -42,6 +47,8 @@ pub(crate) struct Past {
     pub(crate) lives: Vec<Life>,
     /// Whether one of its handlers has done something before the first life that is known.
     pub(crate) cut: bool,
+    /// Whether what it did last it did as a pool of several processes.
+    pool: bool,
     /// What other workers have begun, each name once.
     others: Vec<String>,
 }
@@ -64,12 +71,16 @@ impl Past {
             own: own_of(worker),
             lives: Vec::new(),
             cut: false,
+            pool: false,
             others: Vec::new(),
         }
     }
 
     /// Why the worker can't be brought to where it was.
     pub(crate) fn error(&self, worker: &'static str, oldest: u64, schema: &Schema) -> StartError {
+        if self.pool {
+            return StartError::Pool { worker };
+        }
         let is_own = |handler: &HandlerEntry| self.own.contains(&handler.source);
         // Those of other tables, or of this one, that have other handlers, are not meant.
         let strangers = schema.tables().iter().flat_map(|table| {
@@ -88,8 +99,19 @@ impl Past {
         }
     }
 
-    fn message(&mut self, source: SourceId) {
-        self.cut |= self.lives.is_empty() && self.own.contains(&source);
+    fn message(&mut self, entry: &Entry<'_>) {
+        if self.own.contains(&entry.source()) {
+            self.did(entry.position);
+        }
+    }
+
+    /// One of its handlers has done something that stands at `position`.
+    fn did(&mut self, position: u64) {
+        match self.lives.last_mut() {
+            Some(life) if !life.ended => life.end = position + 1,
+            Some(_) => {}
+            None => self.cut = true,
+        }
     }
 
     fn note(&mut self, kind: NoteKind, note: &Entry<'_>) {
@@ -101,12 +123,16 @@ impl Past {
         match kind {
             NoteKind::Begin => match note::begin_of(payload) {
                 Some((start, name)) if name == self.name.as_bytes() => {
+                    self.pool = false;
                     if let Some(life) = self.lives.last_mut() {
-                        life.end = position;
+                        // Nobody knows what its handlers got after that, if nothing has come of it.
+                        life.end = life.end.max(start.min(position));
+                        life.again = Some(start);
                     }
                     self.lives.push(Life {
                         begun: position,
                         start,
+                        end: position,
                         ..Life::default()
                     });
                 }
@@ -118,7 +144,12 @@ impl Past {
                 }
                 None => {}
             },
+            NoteKind::Member if payload == self.name.as_bytes() => {
+                self.lives.clear();
+                (self.cut, self.pool) = (true, true);
+            }
             NoteKind::GivenUp if self.own.contains(&tag.source) => {
+                self.did(position);
                 if let (Some(life), Some((at, times))) =
                     (self.lives.last_mut(), note::timer_of(payload))
                 {
@@ -127,13 +158,16 @@ impl Past {
             }
             // A worker that sends nothing leaves no other trace.
             NoteKind::Restored | NoteKind::End if payload == self.name.as_bytes() => {
-                self.cut |= self.lives.is_empty();
+                self.did(position);
+                if let Some(life) = self.lives.last_mut() {
+                    life.ended = kind == NoteKind::End;
+                }
             }
             NoteKind::Timer | NoteKind::Clock | NoteKind::Random
                 if self.own.contains(&tag.source) =>
             {
+                self.did(position);
                 let Some(life) = self.lives.last_mut() else {
-                    self.cut = true;
                     return;
                 };
                 if kind != NoteKind::Timer {
@@ -178,9 +212,7 @@ pub(crate) fn read(
         };
         match item {
             Item::Record(entry) => {
-                pasts
-                    .iter_mut()
-                    .for_each(|past| past.message(entry.source()));
+                pasts.iter_mut().for_each(|past| past.message(&entry));
             }
             Item::Note(note) => {
                 let kind = NoteKind::of(note.tag).filter(|&kind| kind != NoteKind::Time);

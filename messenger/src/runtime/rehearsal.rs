@@ -21,6 +21,8 @@ pub(crate) struct Rehearsal {
     count: u64,
     /// The position of the record in hand, or of the last one.
     pub(crate) position: u64,
+    /// What comes of records from here on is done again in the next life.
+    again: Option<u64>,
     values: Vec<(Tag, VecDeque<u64>)>,
     /// Which handlers panicked too often, at what position, and how often.
     given_up: Vec<(SourceId, u64, u64)>,
@@ -76,6 +78,7 @@ impl Rehearsal {
             done: Vec::new(),
             count: 0,
             position: life.start,
+            again: life.again,
             values: core::mem::take(&mut life.values),
             given_up: core::mem::take(&mut life.given_up),
             max_payload,
@@ -120,16 +123,13 @@ impl Rehearsal {
         self.done.iter().all(|done| done.acts.is_empty())
     }
 
-    /// What has been done and not found, in the order in which it was done.
+    /// What has been done and not found, in the order in which it was done; without what is done again in the next life.
     pub(crate) fn left(&self) -> Vec<Waiting<'_>> {
         let by_handler = self.done.iter();
         let mut left: Vec<_> = by_handler
-            .flat_map(|done| {
-                done.inputs
-                    .iter()
-                    .map(|input| input.1)
-                    .zip(done.acts.iter())
-            })
+            .flat_map(|done| done.inputs.iter().zip(done.acts.iter()))
+            .filter(|((at, _), _)| self.again.is_none_or(|again| *at < again))
+            .map(|((_, number), act)| (number, act))
             .collect();
         left.sort_unstable_by_key(|&(number, _)| number);
         left.into_iter().map(|(_, act)| act).collect()

@@ -10,6 +10,8 @@ use super::deliver::{Fire, Visitor};
 use super::divergence::{Act, Divergence};
 use super::handler::Handler;
 use super::link::{Call, Link};
+#[cfg(all(feature = "shared", target_os = "linux"))]
+use super::mark::Mark;
 use super::outbox::Seat;
 use super::pace::Pace;
 use super::past::{self, Life, name_of, own_of};
@@ -239,9 +241,17 @@ impl<W: Worker> Runner<W> {
         rehearsal.stop_asked
     }
 
-    /// Notes down that the handlers have been made, and from where on they hear the journal.
+    /// Notes down that the handlers have been made, and from where on they hear the journal; what they do is kept from now on. What a member of a pool of
+    /// several processes does is not: it hears what the others leave.
     pub(crate) fn note_begin(&mut self, start: u64) {
         let name = name_of(W::App::INFO.name, W::INFO.name);
+        #[cfg(all(feature = "shared", target_os = "linux"))]
+        if let Some(Mark::Pool(_)) = &self.mark {
+            return self
+                .link
+                .note(NoteKind::Member.of_nobody(), name.as_bytes());
+        }
+        self.link.kept.on = true;
         let payload = note::begin(start, &name);
         self.link.note(NoteKind::Begin.of_nobody(), &payload);
     }

@@ -1,7 +1,7 @@
 //! Replay: what a table did on a journal is done again, and compared.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -93,7 +93,8 @@ impl<A: App> Builder<A> {
     /// Runs the table over what a journal has recorded. Nothing is published: what handlers send is compared with what they sent
     /// then.
     ///
-    /// The ground is a `&Journal`, or a `&Reader`, of a copy or of a journal that another process writes meanwhile. Each worker has a
+    /// The ground is a `&Journal`, or a `&Reader`, of a copy or of a journal that others write meanwhile, or the `&SharedBus` whose
+    /// records lie in one. Each worker has a
     /// thread and reads the journal by itself: the records that it got then, in that order. Its handlers are made again where
     /// they were made then. Records of sources outside of the table are given, not compared. See
     /// [`restore`](Self::restore) for what is asked of handlers; `on_stop` is called at the end, and what it sends is not looked at.
@@ -162,28 +163,22 @@ impl<A: App> Builder<A> {
     /// # Errors
     ///
     /// [`ReplayError`]: the ground is no journal in files, it can't be read or ends before the range, its schema contradicts the
-    /// table, or handlers can't be made. Divergences are no errors: they are the result.
+    /// table, handlers can't be made, or a worker ran as a pool of several processes. Divergences are no errors: they are the result.
     pub fn replay(self, replay: Replay) -> Result<Replayed, ReplayError> {
         if let Some(speed) = replay.speed.filter(|speed| speed.is_nan() || *speed <= 0.0) {
             return Err(ReplayError::Speed(speed));
         }
         let workers = self.workers()?;
         let path = match &self.ground.0 {
-            On::Files(path) => Some(path.clone()),
-            #[cfg(all(feature = "shared", target_os = "linux"))]
-            On::Journal(journal) if journal.is_shared() => {
-                return Err(StartError::NotAlone { what: "replayed" }.into());
-            }
-            #[cfg(all(feature = "shared", target_os = "linux"))]
-            On::Shared(shared) if shared.journal().is_some() => {
-                return Err(StartError::NotAlone { what: "replayed" }.into());
-            }
-            On::Journal(journal) => journal.path().map(Into::into),
+            On::Files(path) => Some(&**path),
+            On::Journal(journal) => journal.path(),
             On::Bus(_) => None,
             #[cfg(all(feature = "shared", target_os = "linux"))]
-            On::Shared(_) => None,
+            On::Shared(shared) => shared.journal().and_then(crate::journal::Journal::path),
         };
-        let path = path.ok_or(StartError::NotKept { what: "replayed" })?;
+        let path = path
+            .map(Path::to_owned)
+            .ok_or(StartError::NotKept { what: "replayed" })?;
         let reader = Reader::open(&path).map_err(StartError::Open)?;
         let mut schema = reader.schema().clone();
         let admitted = schema.admit(&Schema::from(A::INFO));

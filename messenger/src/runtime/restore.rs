@@ -32,12 +32,12 @@ pub(crate) enum Beginning {
 pub(crate) enum Way {
     /// On a bus in memory.
     Bus,
-    /// On a journal.
+    /// On a journal, also on one that processes share.
     Journal {
         mark: Option<Mark>,
         restores: Option<Box<Restores>>,
     },
-    /// On a bus that processes share.
+    /// On a ring that processes share.
     #[cfg(all(feature = "shared", target_os = "linux"))]
     Shared(Mark),
 }
@@ -73,8 +73,8 @@ pub(crate) struct Plan {
     /// Keeps everything from being given up while workers rehearse.
     holder: Option<Subscriber>,
     findings: Arc<Findings>,
-    /// What the journal knew before this run.
-    known: Schema,
+    /// The workers that may have run before, as notes call them.
+    ran: Vec<String>,
 }
 
 impl Plan {
@@ -89,6 +89,11 @@ impl Plan {
             Beginning::Restored => Some(journal.bus().subscribe(Start::Oldest)?),
             _ => None,
         };
+        let tables = known.tables().iter();
+        let ran = tables.flat_map(|table| {
+            let workers = table.workers.iter();
+            workers.map(|worker| name_of(&table.name, &worker.name))
+        });
         Ok(Self {
             journal: journal.clone(),
             beginning,
@@ -96,7 +101,23 @@ impl Plan {
             patience,
             holder,
             findings: Arc::new(Findings::new(1)),
-            known,
+            ran: ran.collect(),
+        })
+    }
+
+    /// What is settled for workers that are restored among others, on a bus whose records lie in `journal`. Nothing is held for them: on a bounded journal
+    /// that would hold up all who publish.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub(crate) fn of_shared(journal: &Journal, patience: Duration) -> Result<Self, StartError> {
+        let ran = journal.cursors().map_err(StartError::Cursor)?;
+        Ok(Self {
+            journal: journal.clone(),
+            beginning: Beginning::Restored,
+            start: Start::Newest,
+            patience,
+            holder: None,
+            findings: Arc::new(Findings::new(1)),
+            ran: ran.into_iter().map(|cursor| cursor.name).collect(),
         })
     }
 
@@ -134,10 +155,14 @@ impl Plan {
         Ok((subscriber, Way::Journal { mark, restores }))
     }
 
-    /// Whether a table of this name has been admitted before with a worker of that name.
-    fn knows(&self, app: &str, worker: &str) -> bool {
-        let workers = self.known.table(app).map(|table| &table.workers);
-        workers.is_some_and(|workers| workers.iter().any(|it| it.name == worker))
+    /// Where the past of a worker ends that has joined by this subscriber.
+    fn end_of_past(&self, subscriber: &Subscriber) -> u64 {
+        // Among others it has joined where the one before had got, so that it holds what it has not answered yet, and others have gone on since.
+        #[cfg(all(feature = "shared", target_os = "linux"))]
+        if self.journal.is_shared() {
+            return self.journal.bus().tail();
+        }
+        subscriber.start()
     }
 
     /// Finds out what each worker has to rehearse, now that all of them have joined.
@@ -146,41 +171,47 @@ impl Plan {
         app: &str,
         seats: &mut [(&'static WorkerInfo, Subscriber, Way, T)],
     ) -> Result<(), StartError> {
-        let Some(holder) = &self.holder else {
+        if self.beginning != Beginning::Restored {
             return Ok(());
-        };
+        }
         let Some(path) = self.journal.path() else {
             return Err(StartError::NotKept { what: "restored" });
         };
         let mut reader = Reader::open(path).map_err(StartError::Open)?;
-        reader.seek(holder.start())?;
-        let end = seats.iter().map(|seat| seat.1.start()).max().unwrap_or(0);
+        if let Some(holder) = &self.holder {
+            reader.seek(holder.start())?;
+        }
+        let oldest = reader.position();
+        let ends: Vec<_> = { seats.iter() }
+            .map(|seat| self.end_of_past(&seat.1))
+            .collect();
+        let end = ends.iter().copied().max().unwrap_or(0);
         let pasts = seats.iter().map(|seat| Past::of(app, seat.0)).collect();
         let pasts = past::read(reader, end, self.patience, pasts)?;
-        for ((worker, subscriber, way, _), mut past) in seats.iter_mut().zip(pasts) {
-            let oldest = holder.start();
+        let ends_of = pasts.into_iter().zip(ends);
+        for ((worker, subscriber, way, _), (mut past, end)) in seats.iter_mut().zip(ends_of) {
             let mut life = past.lives.pop();
             // Nothing at all may be left of one that only listened, and it is no new one for that.
-            past.cut |= oldest > 0 && self.knows(app, worker.name);
+            past.cut |= oldest > 0 && self.ran.contains(&name_of(app, worker.name));
             if past.cut && life.is_none() || life.as_ref().is_some_and(|it| it.start < oldest) {
                 return Err(past.error(worker.name, oldest, &self.journal.schema()));
             }
             match &mut life {
-                Some(life) => life.end = subscriber.start(),
+                Some(life) => life.end = end,
                 // It begins as in a run that is not restored.
                 None if self.start != Start::Newest => {
                     *subscriber = self.journal.bus().subscribe(self.start)?;
                 }
                 None => {}
             }
-            let restores = Some(Box::new(Restores {
-                path: path.to_owned(),
-                life,
-                findings: Arc::clone(&self.findings),
-                patience: self.patience,
-            }));
-            let mark = None;
-            *way = Way::Journal { mark, restores };
+            if let Way::Journal { restores, .. } = way {
+                *restores = Some(Box::new(Restores {
+                    path: path.to_owned(),
+                    life,
+                    findings: Arc::clone(&self.findings),
+                    patience: self.patience,
+                }));
+            }
         }
         Ok(())
     }
@@ -200,6 +231,10 @@ impl<W: Worker> Runner<W> {
             Way::Journal { mark, restores } => (mark, restores),
         };
         self.mark = mark;
+        #[cfg(all(feature = "shared", target_os = "linux"))]
+        if let Some(Mark::Both(_) | Mark::Pool(_)) = &self.mark {
+            self.copy = Some(super::aligned::AlignedBytes::default());
+        }
         let mut lived = None;
         if let Some(mut restores) = restores {
             lived = self.live_again(&mut restores)?;
@@ -211,7 +246,6 @@ impl<W: Worker> Runner<W> {
             }
         }
         if lived.is_none() {
-            self.link.kept.on = true;
             self.note_begin(self.subscriber.start());
         }
         // Before anything is sent: if this process died, a worker of which nothing is noted down would be taken for a new one, and
@@ -221,15 +255,23 @@ impl<W: Worker> Runner<W> {
         }
         Ok(Some(match lived {
             None => Ready::Made,
-            Some(stopped) => Ready::Restored {
-                stopped,
-                stop_asked: self.go_on(),
-            },
+            Some((stopped, end)) => {
+                #[cfg(all(feature = "shared", target_os = "linux"))]
+                if !stopped {
+                    self.subscriber.pass_to(end);
+                }
+                let _ = end;
+                let stop_asked = self.go_on();
+                Ready::Restored {
+                    stopped,
+                    stop_asked,
+                }
+            }
         }))
     }
 
-    /// Rehearses the life of before, if there was one. Gives whether the worker stopped in it.
-    fn live_again(&mut self, restores: &mut Restores) -> Result<Option<bool>, StartError> {
+    /// Rehearses the life of before, if there was one. Gives whether the worker stopped in it, and where it ended.
+    fn live_again(&mut self, restores: &mut Restores) -> Result<Option<(bool, u64)>, StartError> {
         if let Some(handler) = self.async_handler() {
             return Err(StartError::Async {
                 worker: W::INFO.name,
@@ -255,7 +297,7 @@ impl<W: Worker> Runner<W> {
         let goes_on = self.rehearse(&mut course)?;
         match self.link.control.take_fatal() {
             Some(failure) => Err(StartError::Failed(Box::new(failure))),
-            None => Ok(Some(!goes_on)),
+            None => Ok(Some((!goes_on, course.life.end))),
         }
     }
 }

@@ -30,7 +30,8 @@ pub(super) fn join(
     let start = reached(&seat, journal, &name)?.map_or(start, Start::At);
     let subscriber = subscribe(shared, worker, start)?;
     let both = with_cursor(seat, journal, &name, &subscriber)?;
-    Ok((subscriber, Way::Shared(Mark::Both(Box::new(both)))))
+    let (mark, restores) = (Some(Mark::Both(Box::new(both))), None);
+    Ok((subscriber, Way::Journal { mark, restores }))
 }
 
 /// Where the worker had got, by its seat and by the cursor, which survives the bus's file.
@@ -80,7 +81,15 @@ fn join_pool(
             joined => joined?,
         };
         if seat.sit(&mut subscriber).map_err(StartError::Shared)? {
-            return Ok((subscriber, Way::Shared(Mark::Pool(Box::new(seat)))));
+            let mark = Mark::Pool(Box::new(seat));
+            let way = match shared.journal() {
+                None => Way::Shared(mark),
+                Some(_) => Way::Journal {
+                    mark: Some(mark),
+                    restores: None,
+                },
+            };
+            return Ok((subscriber, way));
         }
     }
 }

@@ -50,10 +50,7 @@ pub enum StartError {
     },
     /// What it is to run on is a journal that processes share as their bus.
     #[cfg(all(feature = "shared", target_os = "linux"))]
-    NotAlone {
-        /// What was to be done there that can't be.
-        what: &'static str,
-    },
+    NotAlone,
     /// It is to run on what can only be read.
     #[cfg(feature = "journal")]
     ReadOnly {
@@ -94,6 +91,12 @@ pub enum StartError {
         worker: &'static str,
         /// The handler's name.
         handler: &'static str,
+    },
+    /// What each member of a pool was given stands nowhere, so what several processes ran as one is neither restored nor replayed.
+    #[cfg(feature = "journal")]
+    Pool {
+        /// The worker's name.
+        worker: &'static str,
     },
     /// The table, or a worker of it, can't be had on the shared bus.
     #[cfg(all(feature = "shared", target_os = "linux"))]
@@ -184,10 +187,8 @@ impl fmt::Display for StartError {
                 "only on a journal in files can a table be {what}: give `builder` a `&Journal` that was opened with a path"
             ),
             #[cfg(all(feature = "shared", target_os = "linux"))]
-            Self::NotAlone { what } => write!(
-                f,
-                "a table can't be {what} on a journal that processes share as their bus: give `builder` the `&SharedBus` to run it; restored and replayed \
-                 it is on a journal that one process writes"
+            Self::NotAlone => f.write_str(
+                "a table can't be run on the journal of a bus that processes share: give `builder` the `&SharedBus`",
             ),
             #[cfg(feature = "journal")]
             Self::ReadOnly { path } => write!(
@@ -213,7 +214,7 @@ impl fmt::Display for StartError {
                 )?;
                 match &ran_as[..] {
                     [] => f.write_str(
-                        "and nothing is noted down of it, as of a run on a bus that processes share: begin anew with `run()`",
+                        "and nothing is noted down of it, as if something else had sent by their ids: begin anew with `run()`",
                     ),
                     names => write!(
                         f,
@@ -252,6 +253,12 @@ impl fmt::Display for StartError {
             Self::Async { worker, handler } => write!(
                 f,
                 "handler `{handler}` of worker `{worker}` is async: when its task sends is not for the journal to say, so the table can be \
+                 neither restored nor replayed; choose the other workers with `only`"
+            ),
+            #[cfg(feature = "journal")]
+            Self::Pool { worker } => write!(
+                f,
+                "worker `{worker}` is a pool that processes share: which of its members was given what is not for the journal to say, so it can be \
                  neither restored nor replayed; choose the other workers with `only`"
             ),
             #[cfg(all(feature = "shared", target_os = "linux"))]

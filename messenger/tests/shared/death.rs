@@ -21,6 +21,10 @@ fn child_process() {
     if role == "pool" {
         return crate::pool::child(&name);
     }
+    #[cfg(feature = "zero_copy")]
+    if crate::again::child_process(&role, &name) {
+        return;
+    }
     let others = [
         crate::evict::child_process,
         crate::journal::child_process,

@@ -3,6 +3,8 @@
 
 mod kit;
 
+#[cfg(feature = "zero_copy")]
+mod again;
 mod death;
 mod evict;
 mod journal;

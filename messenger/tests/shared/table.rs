@@ -10,7 +10,7 @@ use messenger::bus::Start;
 use messenger::journal::{Journal, JournalConfig};
 use messenger::shared::{SharedBus, SharedFault, SharedOptions};
 use messenger::{
-    Handle, Handler, Lifecycle, Message, Outbox, Replay, Result, Running, StartError, messenger,
+    Handle, Handler, Lifecycle, Message, Outbox, Result, Running, StartError, messenger,
 };
 
 use crate::kit::{Other, fresh, say, until, wait_for_a_byte};
@@ -627,16 +627,10 @@ fn on_a_journal_workers_go_on_where_they_were() {
     let (_, said) = place.start("First");
     assert!(said.contains("`Split.First` runs already"), "{said}");
     stop(first);
-    let restored = Split::builder(&place.bus, place.config.clone()).restore();
-    let error = restored.run().unwrap_err().to_string();
-    assert!(error.contains("can't be restored"), "{error}");
     let journal = place.bus.journal().unwrap();
     let error = Split::builder(journal, place.config.clone()).run();
     let error = error.unwrap_err().to_string();
     assert!(error.contains("give `builder` the `&SharedBus`"), "{error}");
-    let replayed = Split::builder(&place.bus, place.config.clone()).replay(Replay::all());
-    let error = replayed.unwrap_err().to_string();
-    assert!(error.contains("can't be replayed"), "{error}");
 }
 
 #[test]

@@ -1,0 +1,190 @@
+//! Restoring: a process goes on where the one before was killed, while the others live.
+
+use messenger::StartError;
+use messenger::journal::Journal;
+
+use super::*;
+
+const NUMBERS: u64 = 1500;
+
+/// That each of the numbers was answered once, in order, by one who counted them all; and each answer added once.
+fn once(place: &Place, last: u64) {
+    let answers = all::<Answer>(&place.dir, 2);
+    let got: Vec<_> = answers.iter().map(|it| (it.1.n, it.1.count)).collect();
+    let expected: Vec<_> = (1..=last).map(|n| (n, n)).collect();
+    assert_eq!(got, expected);
+    let sums: Vec<_> = all::<Sum>(&place.dir, 3)
+        .iter()
+        .map(|it| it.1.sum)
+        .collect();
+    let expected: Vec<_> = (1..=last).map(|n| n * (n + 1) / 2).collect();
+    assert_eq!(sums, expected);
+}
+
+#[test]
+fn killed_at_any_time_and_restored_nothing_is_lost_or_doubled() {
+    const KILLS: u64 = 15;
+    let place = Place::new();
+    let sending = place.send(1..=NUMBERS);
+    // Each by itself, so that one goes on while the other is brought back.
+    let mut both = [("Counting", None), ("Adding", None)];
+    for kill in 0..2 * KILLS {
+        let (workers, process) = &mut both[kill as usize % 2];
+        let mut other = match process.take() {
+            Some(other) => other,
+            None => place.run(workers, "restore"),
+        };
+        thread::sleep(Duration::from_micros(kill * 617 % 5000));
+        other.kill();
+        *process = Some(place.run(workers, "restore"));
+    }
+    sending.join().unwrap();
+    place.wait(NUMBERS);
+    for (_, process) in both {
+        stop(process.unwrap());
+        place.wait(NUMBERS);
+    }
+    once(&place, NUMBERS);
+    done_again(&place.dir, &USUAL);
+}
+
+#[cfg(feature = "fault")]
+#[test]
+fn killed_at_each_point_and_restored_nothing_is_lost_or_doubled() {
+    let place = Place::new();
+    let mut last = 0;
+    for (round, point) in POINTS.iter().cycle().take(4 * POINTS.len()).enumerate() {
+        let time = match *point {
+            "segment_named" => 1,
+            _ => 1 + round * 7 % 53,
+        };
+        let (workers, others) = match round % 3 {
+            0 => ("Counting", "Adding"),
+            1 => ("Adding", "Counting"),
+            _ => ("Counting+Adding", ""),
+        };
+        let beside = (!others.is_empty()).then(|| place.run(others, "restore"));
+        let fault = format!("{point}:{time}");
+        let other = place.start_at(workers, "restore", &USUAL, Some(&fault));
+        last += 60;
+        place.send(last - 59..=last).join().unwrap();
+        if *point == "segment_named" {
+            // Another process may make it.
+            drop(other);
+        } else {
+            dies(other);
+        }
+        beside.into_iter().for_each(stop);
+    }
+    let (counting, adding) = (
+        place.run("Counting", "restore"),
+        place.run("Adding", "restore"),
+    );
+    place.wait(last);
+    stop(counting);
+    place.wait(last);
+    stop(adding);
+    once(&place, last);
+    done_again(&place.dir, &USUAL);
+}
+
+#[test]
+fn one_that_does_something_else_is_refused_and_publishes_nothing() {
+    let place = Place::new();
+    let adding = place.run("Adding", "run");
+    let mut counting = place.run("Counting", "run");
+    place.send(1..=50).join().unwrap();
+    place.wait(50);
+    counting.kill();
+    // What nobody has answered.
+    place.send(51..=60).join().unwrap();
+    let other = Config { shift: 40, ..USUAL };
+    let mut refused = place.start_at("Counting", "restore", &other, None);
+    let said = refused.line();
+    assert!(said.contains("this build diverges at position"), "{said}");
+    assert!(said.contains("Nothing has been published"), "{said}");
+    assert!(refused.child.wait().unwrap().success());
+    assert_eq!(all::<Answer>(&place.dir, 2).len(), 50);
+    let here = Again::builder(&place.bus, other).only([Again::COUNTING]);
+    let error = here.restore().run().unwrap_err();
+    assert!(matches!(error, StartError::Diverged(_)), "{error}");
+    let counting = place.run("Counting", "restore");
+    place.wait(60);
+    stop(counting);
+    place.wait(60);
+    stop(adding);
+    once(&place, 60);
+}
+
+/// Whoever does not restore goes on where the worker had got, also after one who did.
+#[test]
+fn one_that_was_restored_says_how_far_it_has_got() {
+    let place = Place::new();
+    let adding = place.run("Adding", "run");
+    let mut counting = place.run("Counting", "run");
+    place.send(1..=50).join().unwrap();
+    place.wait(50);
+    counting.kill();
+    place.send(51..=60).join().unwrap();
+    let counting = place.run("Counting", "restore");
+    place.wait(60);
+    stop(counting);
+    place.send(61..=70).join().unwrap();
+    let counting = place.run("Counting", "run");
+    place.wait(70);
+    stop(counting);
+    place.wait(70);
+    stop(adding);
+    let answers = all::<Answer>(&place.dir, 2);
+    let got: Vec<_> = answers.iter().map(|it| (it.1.n, it.1.count)).collect();
+    // Made anew, the last one counts anew.
+    let expected = (1..=70).map(|n| (n, if n > 60 { n - 60 } else { n }));
+    assert_eq!(got, expected.collect::<Vec<_>>());
+    let (_, messages) = done_again(&place.dir, &USUAL);
+    assert_eq!(messages, 2 * 70);
+}
+
+#[test]
+fn a_worker_is_restored_in_one_process_and_among_several() {
+    let mut place = Place::new();
+    let name = place.bus.name().to_owned();
+    let (mut counting, mut adding) = (place.run("Counting", "run"), place.run("Adding", "restore"));
+    for round in 0..4 {
+        let last = 40 * round + 20;
+        place.send(last - 19..=last).join().unwrap();
+        if round < 2 {
+            place.wait(last);
+        }
+        counting.kill();
+        adding.kill();
+        // Of the bus's file nothing is left.
+        place.running = None;
+        let other = SharedBus::create(&fresh(), 4096).unwrap();
+        drop(std::mem::replace(&mut place.bus, other));
+        let journal = Journal::open(&place.dir, JournalConfig::new()).unwrap();
+        let alone = Again::builder(&journal, USUAL).only(ALONE).restore();
+        let alone = alone.run().unwrap();
+        let mut publisher = alone.publisher::<Boss>().unwrap();
+        for n in last + 1..=last + 20 {
+            publisher.send(&Number { n }).unwrap();
+        }
+        drop(publisher);
+        if round < 3 {
+            place.wait(last + 20);
+        }
+        alone.stop().unwrap();
+        drop(journal);
+        place.bus = Place::options(&place.dir, JournalConfig::new())
+            .create(&name)
+            .unwrap();
+        place.running = Some(Again::builder(&place.bus, USUAL).outside().run().unwrap());
+        counting = place.run("Counting", "restore");
+        adding = place.run("Adding", "restore");
+    }
+    place.wait(160);
+    stop(counting);
+    place.wait(160);
+    stop(adding);
+    once(&place, 160);
+    done_again(&place.dir, &USUAL);
+}
