@@ -315,7 +315,21 @@ impl Reader {
     ///
     /// As for [`next`](Self::next).
     pub fn newest(&self) -> Result<u64, JournalError> {
-        Ok(seek::newest(&self.store, &self.bases()?)?)
+        self.among(|store, bases| Ok(seek::newest(store, bases)?))
+    }
+
+    /// What is found among the segments; again, if one of them has been given up since they were listed.
+    fn among<T>(
+        &self,
+        mut find: impl FnMut(&Store, &[u64]) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        loop {
+            match find(&self.store, &self.bases()?) {
+                Err(JournalError::Read(ReadError::Lost(lost)))
+                    if lost.position() < self.oldest()? => {}
+                found => return found,
+            }
+        }
     }
 
     /// Goes on with the first record at or after `position`.
@@ -324,16 +338,17 @@ impl Reader {
     ///
     /// [`JournalError::Gone`] if it is not retained any more; [`JournalError::Ahead`] if the journal ends before it.
     pub fn seek(&mut self, position: u64) -> Result<(), JournalError> {
-        let bases = self.bases()?;
-        let oldest = bases.first().copied().unwrap_or(0);
-        if position < oldest {
-            return Err(JournalError::Gone { position, oldest });
-        }
-        let newest = seek::newest(&self.store, &bases)?;
-        if position > newest {
-            return Err(JournalError::Ahead { position, newest });
-        }
-        self.walker.position = seek::boundary(&self.store, oldest, position)?;
+        self.walker.position = self.among(|store, bases| {
+            let oldest = bases.first().copied().unwrap_or(0);
+            if position < oldest {
+                return Err(JournalError::Gone { position, oldest });
+            }
+            let newest = seek::newest(store, bases)?;
+            if position > newest {
+                return Err(JournalError::Ahead { position, newest });
+            }
+            Ok(seek::boundary(store, oldest, position)?)
+        })?;
         Ok(())
     }
 
@@ -414,5 +429,63 @@ impl fmt::Debug for Reader {
             .field("path", &self.path)
             .field("position", &self.walker.position)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(miri)))]
+mod tests {
+    use super::super::testing::TempDir;
+    use super::super::{Journal, JournalConfig};
+    use super::*;
+
+    /// A journal of 25 segments, without notes of the time.
+    fn long(dir: &Path) -> Journal {
+        let config = JournalConfig::new().segment_bytes(4096);
+        let journal = Journal::open(dir, config.time_resolution(Duration::ZERO)).unwrap();
+        let mut publisher = journal.bus().publisher().unwrap();
+        let tag = Tag::new(SourceId::new(1), MessageId::new(1));
+        for _ in 0..100 {
+            publisher.send(tag, &[0; 1008]).unwrap();
+        }
+        journal
+    }
+
+    /// Gives up the first twenty of them, once the journal's thread has seen that they are finished.
+    fn trim(journal: &Journal) {
+        while journal.trim(20 * 4096).unwrap() < 20 * 4096 {
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn what_is_given_up_after_segments_were_listed_is_no_damage() {
+        let dir = TempDir::new();
+        let journal = long(&dir);
+        let reader = Reader::open(&*dir).unwrap();
+        let listed = reader.bases().unwrap();
+        trim(&journal);
+        // All that is left comes after that time.
+        let found = seek::at_time(&reader.store, &listed, 1).unwrap();
+        assert_eq!(found, 20 * 4096);
+        // What is missing between others has not been given up.
+        let listed = reader.bases().unwrap();
+        std::fs::remove_file(dir.join(segment_name(listed[2]))).unwrap();
+        assert!(seek::at_time(&reader.store, &listed, 1).is_err());
+    }
+
+    #[test]
+    fn a_place_is_looked_for_among_the_segments_that_are_left() {
+        let dir = TempDir::new();
+        let journal = long(&dir);
+        let reader = Reader::open(&*dir).unwrap();
+        let mut looks = 0;
+        let found = reader.among(|store, bases| {
+            looks += 1;
+            if looks == 1 {
+                trim(&journal);
+            }
+            Ok(seek::boundary(store, bases[0], bases[0] + 16)?)
+        });
+        assert_eq!((found.unwrap(), looks), (20 * 4096 + 1024, 2));
     }
 }

@@ -48,9 +48,12 @@ pub(super) fn at_time(store: &Store, bases: &[u64], nanos: u64) -> Result<u64, R
             let step = match walker.look(store) {
                 Ok(Some(step)) => step,
                 Ok(None) => break,
-                // Another process has given it up meanwhile, and all before it.
-                Err(_) if base < store.oldest() => return Ok(store.oldest()),
-                Err(error) => return Err(error),
+                // Who only reads hears of what is given up by the files alone.
+                Err(error) => match store.bases().as_deref() {
+                    // That segment has been, meanwhile, and all before it.
+                    Ok(&[oldest, ..]) if oldest > base => return Ok(oldest),
+                    _ => return Err(error),
+                },
             };
             walker.position = step.next;
             if step.kind == StepKind::Note {
