@@ -5,10 +5,10 @@ use std::time::SystemTime;
 
 use clap::Args;
 use messenger::bus::Tag;
-use messenger::journal::Reader;
+use messenger::journal::{JournalError, Reader};
 
 use crate::clock::Clock;
-use crate::fail::Fail;
+use crate::fail::{Fail, warn};
 use crate::filter::{Filter, FilterArgs};
 use crate::place::Place;
 
@@ -46,6 +46,8 @@ pub(crate) struct Range {
     pub(crate) end: u64,
     /// The time before which it ends.
     until: Option<SystemTime>,
+    /// Whether it begins wherever the journal does.
+    whole: bool,
 }
 
 impl RangeArgs {
@@ -64,7 +66,8 @@ impl RangeArgs {
                 newest
             }
         };
-        self.from.unwrap_or(Place::Oldest).seek(&mut reader)?;
+        let from = self.from.unwrap_or(Place::Oldest);
+        from.seek(&mut reader)?;
         let clock = Clock::new(dir, reader.position())?;
         Ok(Range {
             reader,
@@ -72,6 +75,7 @@ impl RangeArgs {
             filter,
             end,
             until,
+            whole: from == Place::Oldest,
         })
     }
 }
@@ -83,7 +87,15 @@ impl Range {
         mut show: impl FnMut(Found<'_>) -> Result<(), Fail>,
     ) -> Result<u64, Fail> {
         let mut number = 0;
-        while let Some(entry) = self.reader.next()? {
+        loop {
+            let entry = match self.reader.next() {
+                Err(JournalError::Gone { position, .. }) if self.whole => {
+                    self.clock = go_on(&mut self.reader, position)?;
+                    continue;
+                }
+                next => next?,
+            };
+            let Some(entry) = entry else { break };
             if entry.position >= self.end {
                 break;
             }
@@ -110,4 +122,15 @@ impl Range {
         }
         Ok(number)
     }
+}
+
+/// Goes on with the oldest record, since that at `position` has been given up. Gives the clock for what comes.
+pub(crate) fn go_on(reader: &mut Reader, position: u64) -> Result<Clock, Fail> {
+    reader.seek_oldest()?;
+    let oldest = reader.position();
+    warn(format_args!(
+        "{} bytes from position {position} on were given up before they were read; it goes on at {oldest}",
+        oldest - position
+    ));
+    Clock::new(reader.path(), oldest)
 }

@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 use std::io::Write;
+use std::ops::Range;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -8,11 +9,11 @@ use messenger::bus::WaitStrategy;
 use messenger::journal::{JournalError, Reader};
 
 use crate::clock::Clock;
-use crate::fail::{Exit, Fail, warn};
+use crate::fail::{Exit, Fail};
 use crate::filter::{Filter, FilterArgs};
 use crate::live;
 use crate::out::Out;
-use crate::range::Found;
+use crate::range::{Found, go_on};
 use crate::show::{ShowArgs, learn_from};
 use crate::subject::{Subject, SubjectArgs};
 
@@ -53,10 +54,12 @@ impl Tail {
         let mut reader = Reader::open(dir)?;
         let filter = self.filter.of(reader.schema())?;
         let mut show = self.show.open(reader.schema(), learn_from(dir))?;
-        let newest = reader.newest()?;
-        let start = self.start(dir, &filter, newest)?;
-        reader.seek(start)?;
-        let mut clock = Clock::new(dir, start)?;
+        let mut newest = reader.newest()?;
+        match reader.seek(self.start(dir, &filter, newest)?) {
+            Err(JournalError::Gone { .. }) => reader.seek_oldest()?,
+            seeked => seeked?,
+        }
+        let mut clock = Clock::new(dir, reader.position())?;
         // Nothing has come yet while it was looked at: what stands before was published by an unknown time, what comes
         // after by now.
         let mut any = false;
@@ -85,14 +88,12 @@ impl Tail {
                     reader.wait(WaitStrategy::BlockNow, None, || false)?;
                 }
                 Ok(None) => break,
-                Err(JournalError::Gone { position, oldest }) if self.follow => {
+                Err(JournalError::Gone { position, .. }) => {
                     out.flush()?;
-                    warn(format_args!(
-                        "{} bytes from position {position} on were given up before they were read; it goes on at {oldest}",
-                        oldest - position
-                    ));
-                    reader.seek(oldest)?;
-                    clock = Clock::new(dir, oldest)?;
+                    clock = go_on(&mut reader, position)?;
+                    if !self.follow && reader.position() >= newest {
+                        newest = reader.newest()?;
+                    }
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -106,34 +107,47 @@ impl Tail {
             return Ok(newest);
         }
         let mut reader = Reader::open(dir)?.trusting();
-        let oldest = reader.oldest()?;
         let mut end = newest;
         let mut missing = self.lines;
         let mut start = newest;
         // From the last segment backwards: each begins with a record.
         let mut base = newest - newest % reader.segment_bytes();
         loop {
-            base = base.max(oldest);
-            reader.seek(base)?;
-            let mut last = VecDeque::new();
-            while let Some(entry) = reader.next()? {
-                if entry.position >= end {
-                    break;
-                }
-                if filter.takes(entry.tag) {
-                    if last.len() == missing {
-                        last.pop_front();
-                    }
-                    last.push_back(entry.position);
-                }
-            }
+            let last = match last(&mut reader, filter, base..end, missing) {
+                // It is not retained, nor is anything before it.
+                Err(JournalError::Gone { .. }) => return Ok(start),
+                last => last?,
+            };
             start = last.front().copied().unwrap_or(start);
             missing -= last.len();
-            if missing == 0 || base == oldest {
+            if missing == 0 || base == 0 {
                 return Ok(start);
             }
             end = base;
-            base -= reader.segment_bytes().min(base);
+            base -= reader.segment_bytes();
         }
     }
+}
+
+/// Where the last so many records that are wanted stand, of those in a range.
+fn last(
+    reader: &mut Reader,
+    filter: &Filter,
+    range: Range<u64>,
+    lines: usize,
+) -> Result<VecDeque<u64>, JournalError> {
+    reader.seek(range.start)?;
+    let mut last = VecDeque::new();
+    while let Some(entry) = reader.next()? {
+        if entry.position >= range.end {
+            break;
+        }
+        if filter.takes(entry.tag) {
+            if last.len() == lines {
+                last.pop_front();
+            }
+            last.push_back(entry.position);
+        }
+    }
+    Ok(last)
 }

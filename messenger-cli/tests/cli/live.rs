@@ -1,7 +1,7 @@
 //! A journal that this process writes, while the program reads it.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, Stdio};
+use std::process::{Child, ChildStderr, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -107,15 +107,14 @@ fn tail_follows_who_writes() {
     );
 }
 
-#[test]
-fn tail_goes_on_after_what_was_given_up() {
-    let dir = Dir::new("overtaken");
-    let (journal, mut publisher) = market::open(&dir);
-    for price in 0..1000 {
+/// Has a command that reads a journal from its oldest record on come to a stop, since nobody reads what it writes, and gives up all of
+/// the journal but its end. Gives the command, and where the last record stands.
+fn overtaken(dir: &Dir, args: &[&str]) -> (Following, ChildStderr, u64) {
+    let (journal, mut publisher) = market::open(dir);
+    for price in 0..4000 {
         publisher.send(QUOTE, &quote(price)).unwrap();
     }
-    // Nobody reads what it writes, so it soon waits for that.
-    let mut child = program(&["tail", "-f", "-n", "1000", "--json", dir.str()])
+    let mut child = program(&[args, &[dir.str()]].concat())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -127,7 +126,7 @@ fn tail_goes_on_after_what_was_given_up() {
         .unwrap()
         .read_exact(&mut first)
         .unwrap();
-    for price in 1000..8000 {
+    for price in 4000..8000 {
         publisher.send(QUOTE, &quote(price)).unwrap();
     }
     // The journal's thread has yet to see that they are finished.
@@ -138,20 +137,53 @@ fn tail_goes_on_after_what_was_given_up() {
         std::thread::sleep(Duration::from_millis(1));
     }
     let last = publisher.send(QUOTE, &quote(9999)).unwrap();
-    let mut stderr = child.stderr.take().unwrap();
-    let tail = Following::of(child);
+    let stderr = child.stderr.take().unwrap();
+    let following = Following::of(child);
     // The rest of the first line.
-    tail.lines
+    following
+        .lines
         .recv_timeout(Duration::from_secs(20))
         .expect("a line");
+    (following, stderr, last)
+}
+
+const GIVEN_UP: &str = "were given up before they were read";
+
+#[test]
+fn tail_goes_on_after_what_was_given_up() {
+    let dir = Dir::new("overtaken");
+    let args = ["tail", "-f", "-n", "4000", "--json"];
+    let (tail, mut stderr, last) = overtaken(&dir, &args);
     while tail.line()["position"] != last {}
     drop(tail);
     let mut text = String::new();
     stderr.read_to_string(&mut text).unwrap();
-    assert!(
-        text.contains("were given up before they were read"),
-        "{text}"
-    );
+    assert!(text.contains(GIVEN_UP), "{text}");
+}
+
+#[test]
+fn who_asked_for_no_place_goes_on_after_what_was_given_up() {
+    for (args, code) in [
+        (&["tail", "-n", "4000", "--json"][..], 0),
+        (&["cat", "--json"], 0),
+        (&["cat", "--json", "--from", "oldest"], 0),
+        (&["export"], 0),
+        // Who did is told that it is not there any more.
+        (&["cat", "--json", "--from", "0"], 1),
+    ] {
+        let dir = Dir::new("overtaken-all");
+        let (mut reading, mut stderr, _) = overtaken(&dir, args);
+        let mut text = String::new();
+        stderr.read_to_string(&mut text).unwrap();
+        let ended = reading.child.wait().unwrap();
+        assert_eq!(ended.code(), Some(code), "{args:?}: {text}");
+        let told = if code == 0 {
+            GIVEN_UP
+        } else {
+            "not retained any more"
+        };
+        assert!(text.contains(told), "{args:?}: {text}");
+    }
 }
 
 #[test]
