@@ -9,6 +9,7 @@ use anstyle::{AnsiColor, Style};
 use messenger::bus::{ClaimError, JoinError, ReadError};
 use messenger::journal::{CursorError, JournalError, ManifestError, OpenError, OpenFault};
 
+use crate::show::plain;
 use crate::subject::{SHM, names_a_bus};
 
 /// How a command ends. 2, a wrong command line, is clap's.
@@ -69,7 +70,7 @@ impl Fail {
         match self {
             Self::Told(exit, text) => {
                 let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
-                anstream::eprintln!("{style}error:{style:#} {text}");
+                anstream::eprintln!("{style}error:{style:#} {}", plain(&text));
                 exit.into()
             }
             Self::PipeClosed => Exit::Done.into(),
@@ -77,10 +78,18 @@ impl Fail {
     }
 }
 
+/// What came of saying something, where it matters to nobody's work or exit code that nobody reads it any more.
+pub(crate) fn unread(said: Result<(), Fail>) -> Result<(), Fail> {
+    match said {
+        Err(Fail::PipeClosed) => Ok(()),
+        said => said,
+    }
+}
+
 /// Says something that is no error on stderr.
 pub(crate) fn warn(text: impl Display) {
     let style = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
-    anstream::eprintln!("{style}note:{style:#} {text}");
+    anstream::eprintln!("{style}note:{style:#} {}", plain(&text.to_string()));
 }
 
 impl From<io::Error> for Fail {

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::fail::{Exit, Fail};
+use crate::fail::{Exit, Fail, unread};
 use crate::live;
 use crate::out::Out;
 
@@ -84,7 +84,7 @@ impl Cli {
         let mut out = Out::new();
         let done = self.command.run(&mut out);
         // What was found before an error is shown before it.
-        let flushed = out.flush().map_err(Fail::from);
+        let flushed = unread(out.flush().map_err(Fail::from));
         match done.and_then(|exit| flushed.map(|()| exit)) {
             Ok(exit) => exit.into(),
             Err(fail) => fail.tell(),
@@ -127,7 +127,7 @@ fn agreed(yes: bool, question: &str) -> Result<(), Fail> {
         ));
     }
     let question = format!("{question} [y/N] ");
-    eprint!("{question}");
+    anstream::eprint!("{question}");
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     match answer.trim() {

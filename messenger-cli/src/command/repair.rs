@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::command::agreed;
 use crate::damage::{self, VerifiedJson};
-use crate::fail::{Exit, Fail};
+use crate::fail::{Exit, Fail, unread};
 use crate::out::{BAD, Out};
 use crate::progress::Bar;
 use crate::units;
@@ -61,14 +61,13 @@ impl Repair {
             bar.at_of(progress.done, progress.total);
         })?;
         drop(bar);
+        let text = told(out, &plan);
         if !self.json {
-            damage::show(out, &plan.found)?;
-            self.tell(out, &plan)?;
-            out.flush()?;
+            unread(show(out, &plan, &text))?;
         }
         if plan.is_nothing() || self.dry_run {
             if self.json {
-                out.json(&json(&plan, false))?;
+                unread(out.json(&json(&plan, false)).map_err(Fail::from))?;
             }
             let exit = if plan.is_nothing() {
                 Exit::Done
@@ -77,9 +76,11 @@ impl Repair {
             };
             return Ok(exit);
         }
-        if let Err(fail) = agreed(self.yes, "Repair it?") {
+        // Who is asked has to know what, wherever the JSON goes.
+        let text = if self.json { &*text } else { "" };
+        if let Err(fail) = agreed(self.yes, &format!("{text}Repair it?")) {
             if self.json {
-                out.json(&json(&plan, false))?;
+                unread(out.json(&json(&plan, false)).map_err(Fail::from))?;
             }
             return Err(fail);
         }
@@ -95,36 +96,38 @@ impl Repair {
         }
         Ok(Exit::Done)
     }
+}
 
-    fn tell(&self, out: &mut Out, plan: &Repaired) -> Result<(), Fail> {
-        if plan.is_nothing() {
-            writeln!(out, "nothing to repair")?;
-            return Ok(());
-        }
-        writeln!(out, "to be done:")?;
-        if let Some(cut) = &plan.cut {
-            let cut = out.paint(BAD, cut);
-            writeln!(out, "  {cut}")?;
-        }
-        for (segments, what) in [
-            (&plan.mended, "mended: header or length is made anew"),
-            (&plan.removed, "removed"),
-            (&plan.set_aside, "set aside: they belong to something else"),
-        ] {
-            if !segments.is_empty() {
-                let number = units::count(segments.len() as u64, "segment");
-                let list: Vec<String> = segments.iter().map(ToString::to_string).collect();
-                writeln!(out, "  {number} {what} ({})", list.join(", "))?;
-            }
-        }
-        if plan.schema {
-            writeln!(
-                out,
-                "  the schema's file is made anew, without names; the programs bring theirs when they open the journal"
-            )?;
-        }
-        Ok(())
+fn show(out: &mut Out, plan: &Repaired, text: &str) -> Result<(), Fail> {
+    damage::show(out, &plan.found)?;
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+/// The plan for people.
+fn told(out: &Out, plan: &Repaired) -> String {
+    if plan.is_nothing() {
+        return "nothing to repair\n".to_owned();
     }
+    let mut text = "to be done:\n".to_owned();
+    if let Some(cut) = &plan.cut {
+        text += &format!("  {}\n", out.paint(BAD, cut));
+    }
+    for (segments, what) in [
+        (&plan.mended, "mended: header or length is made anew"),
+        (&plan.removed, "removed"),
+        (&plan.set_aside, "set aside: they belong to something else"),
+    ] {
+        if !segments.is_empty() {
+            let number = units::count(segments.len() as u64, "segment");
+            let list: Vec<String> = segments.iter().map(ToString::to_string).collect();
+            text += &format!("  {number} {what} ({})\n", list.join(", "));
+        }
+    }
+    if plan.schema {
+        text += "  the schema's file is made anew, without names; the programs bring theirs when they open the journal\n";
+    }
+    text
 }
 
 fn json(repaired: &Repaired, done: bool) -> RepairedJson<'_> {

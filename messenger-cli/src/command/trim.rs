@@ -6,7 +6,7 @@ use messenger::journal::{Journal, JournalConfig, Reader};
 use serde::Serialize;
 
 use crate::command::agreed;
-use crate::fail::{Exit, Fail, warn};
+use crate::fail::{Exit, Fail, unread, warn};
 use crate::out::Out;
 use crate::place::Place;
 use crate::units;
@@ -52,9 +52,10 @@ struct TrimJson {
 impl Trim {
     pub(super) fn run(self, out: &mut Out) -> Result<Exit, Fail> {
         let (mut plan, before) = self.plan()?;
+        let text = told(&plan);
         if !self.json {
-            tell(out, &plan)?;
-            out.flush()?;
+            let said = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+            unread(said.map_err(Fail::from))?;
         }
         let agreed = if plan.segments.is_empty() || self.dry_run {
             Ok(())
@@ -63,7 +64,10 @@ impl Trim {
                 "nothing was changed: say --past-cursors to give up what cursors have yet to read, or move or remove them (messenger cursors)",
             ))
         } else {
-            agreed(self.yes, "Give them up?").and_then(|()| self.carry_out(&mut plan, before))
+            // Who is asked has to know what, wherever the JSON goes.
+            let text = if self.json { &*text } else { "" };
+            agreed(self.yes, &format!("{text}Give them up?"))
+                .and_then(|()| self.carry_out(&mut plan, before))
         };
         if self.json {
             out.json(&plan)?;
@@ -107,21 +111,20 @@ impl Trim {
     }
 }
 
-fn tell(out: &mut Out, plan: &TrimJson) -> Result<(), Fail> {
-    let (Some(first), Some(_)) = (plan.segments.first(), plan.segments.last()) else {
-        writeln!(out, "nothing to give up: no segment ends before that place")?;
-        return Ok(());
+/// The plan for people.
+fn told(plan: &TrimJson) -> String {
+    let Some(first) = plan.segments.first() else {
+        return "nothing to give up: no segment ends before that place\n".to_owned();
     };
-    writeln!(
-        out,
-        "to be given up: {}, positions {first} to {}, {}",
+    let mut text = format!(
+        "to be given up: {}, positions {first} to {}, {}\n",
         units::count(plan.segments.len() as u64, "segment"),
         plan.oldest,
         units::bytes(plan.bytes)
-    )?;
+    );
     if !plan.cursors.is_empty() {
         let cursors = plan.cursors.join(", ");
-        writeln!(out, "cursors that have yet to read some of it: {cursors}")?;
+        text += &format!("cursors that have yet to read some of it: {cursors}\n");
     }
-    Ok(())
+    text
 }

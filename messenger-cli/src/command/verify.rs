@@ -4,7 +4,7 @@ use clap::Args;
 use messenger::journal::verify;
 
 use crate::damage::{self, VerifiedJson};
-use crate::fail::{Exit, Fail, warn};
+use crate::fail::{Exit, Fail, unread, warn};
 use crate::out::Out;
 use crate::progress::Bar;
 
@@ -32,11 +32,11 @@ impl Verify {
             bar.at_of(progress.done, progress.total);
         })?;
         drop(bar);
-        if self.json {
-            out.json(&VerifiedJson::from(&verified))?;
+        unread(if self.json {
+            out.json(&VerifiedJson::from(&verified)).map_err(Fail::from)
         } else {
-            damage::show(out, &verified)?;
-        }
+            damage::show(out, &verified)
+        })?;
         if verified.damage.is_empty() {
             return Ok(Exit::Done);
         }

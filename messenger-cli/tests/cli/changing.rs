@@ -3,7 +3,7 @@
 use messenger::journal::{Journal, Reader};
 use serde_json::json;
 
-use crate::kit::{Dir, err, json as ran, out, run};
+use crate::kit::{Dir, err, json as ran, out, run, unread};
 use crate::market::{self, config, quotes};
 
 #[test]
@@ -56,6 +56,18 @@ fn whole_segments_are_given_up_when_told_to() {
     );
     let nothing = out(0, &["trim", dir.str(), "--before", "newest", "--yes"]);
     assert!(nothing.contains("nothing to give up"), "{nothing}");
+}
+
+#[test]
+fn what_is_told_to_nobody_is_done() {
+    for json in [&[][..], &["--json"]] {
+        let dir = Dir::new("trim-unread");
+        quotes(&dir, 1000);
+        let trim = ["trim", dir.str(), "--before", "10000", "--yes"];
+        let done = unread(&[&trim[..], json].concat());
+        assert_eq!(done, (Some(0), String::new()), "{json:?}");
+        assert_eq!(Reader::open(&dir).unwrap().oldest().unwrap(), 8192);
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::kit::{Dir, err, json, lines, out, run};
+use crate::kit::{Dir, err, json, lines, out, run, unread};
 use crate::market::quotes;
 
 /// Flips a bit of the payload of the record at `position`.
@@ -150,4 +150,20 @@ fn a_damaged_schema_is_made_anew() {
     let records = lines(&out(0, &["cat", "--json", dir.str()]));
     assert_eq!(records.len(), sent.len());
     assert_eq!(records[0]["message"]["name"], serde_json::Value::Null);
+}
+
+#[test]
+fn damage_counts_also_where_nobody_reads_of_it() {
+    for json in [&[][..], &["--json"]] {
+        let dir = Dir::new("unread");
+        let sent = quotes(&dir, 300);
+        flip(&dir, sent[120]);
+        let ends = |args: &[&str]| unread(&[args, json, &[dir.str()]].concat()).0;
+        assert_eq!(ends(&["verify"]), Some(3), "{json:?}");
+        assert_eq!(ends(&["repair", "--dry-run"]), Some(3), "{json:?}");
+        assert_eq!(ends(&["repair"]), Some(1), "{json:?}");
+        err(3, &["verify", dir.str()]);
+        assert_eq!(ends(&["repair", "--yes"]), Some(0), "{json:?}");
+        out(0, &["verify", dir.str()]);
+    }
 }

@@ -90,6 +90,20 @@ pub(crate) fn run(args: &[&str]) -> Ran {
     }
 }
 
+/// How the program ends, and what it writes on stderr, where nobody reads what it writes on stdout.
+pub(crate) fn unread(args: &[&str]) -> (Option<i32>, String) {
+    let mut reader = program(&["--version"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let closed = reader.stdin.take().unwrap();
+    reader.wait().unwrap();
+    let output = program(args).stdout(closed).output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    (output.status.code(), err)
+}
+
 /// Runs the program, which ends with `code`; gives what it wrote on stdout.
 #[track_caller]
 pub(crate) fn out(code: i32, args: &[&str]) -> String {

@@ -131,3 +131,26 @@ fn who_sits_at_a_terminal_is_asked() {
         assert_eq!(dir.segment(0).exists(), !gone);
     }
 }
+
+#[test]
+fn who_is_asked_knows_what() {
+    let dir = Dir::new("asked-json");
+    quotes(&dir, 1000);
+    let (mut master, child) = started(&["trim", dir.str(), "--before", "4096", "--json"], (80, 24));
+    master.write_all(b"n\n").unwrap();
+    let (text, code) = ended(master, child);
+    let plan = text.find("to be given up: 1 segment, positions 0 to 4096");
+    assert!(
+        plan.is_some() && plan < text.find("Give them up?"),
+        "{text:?}"
+    );
+    assert_eq!(code, Some(1));
+
+    std::fs::remove_file(dir.segment(4096)).unwrap();
+    let (mut master, child) = started(&["repair", dir.str(), "--json"], (80, 24));
+    master.write_all(b"n\n").unwrap();
+    let (text, code) = ended(master, child);
+    let plan = text.find("to be done:");
+    assert!(plan.is_some() && plan < text.find("Repair it?"), "{text:?}");
+    assert_eq!(code, Some(1));
+}
