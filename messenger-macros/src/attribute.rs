@@ -1,10 +1,10 @@
 //! Options in an attribute: `name = value, other, list(..)`.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
-use syn::{Ident, Token};
+use syn::{Expr, ExprCast, Ident, Token};
 
 /// One `name = value`.
 pub(crate) struct Given {
@@ -46,4 +46,14 @@ pub(crate) fn options(tokens: TokenStream) -> Vec<TokenStream> {
     }
     options.retain(|option| !option.is_empty());
     options
+}
+
+/// An id as a number at `at`, whatever it is made of: where it needs parentheses before `as`, they come by themselves.
+pub(crate) fn number(id: &Expr, at: Span) -> ExprCast {
+    ExprCast {
+        attrs: Vec::new(),
+        expr: Box::new(id.clone()),
+        as_token: Token![as](at),
+        ty: Box::new(syn::parse_quote_spanned!(at=> ::core::primitive::i128)),
+    }
 }

@@ -8,7 +8,7 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Attribute, DeriveInput, Expr, Ident, LitStr, Meta, Path, Token, Type};
 
-use crate::attribute::{Given, options};
+use crate::attribute::{Given, number, options};
 use crate::report::{Errors, list_of, located, nearest};
 
 /// The options of `#[handler(..)]`.
@@ -181,7 +181,8 @@ fn expand(input: &DeriveInput, attrs: &Attrs, errors: Errors) -> TokenStream {
     let id = match &attrs.id {
         Some(id) if errors.0.is_empty() => {
             let checked = located(quote!(#krate::__macro::source_id), id_span);
-            quote_spanned!(id_span=> #checked(#id as ::core::primitive::i128))
+            let id = number(id, id_span);
+            quote_spanned!(id_span=> #checked(#id))
         }
         // In place of the value, the errors also silence all that the compiler would conclude from it.
         _ => {

@@ -9,6 +9,7 @@ use proc_macro2::{Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
 use syn::{Attribute, Ident};
 
+use crate::attribute::number;
 use crate::check::constant;
 use crate::model::{Handler, Source, Table};
 use crate::report::{located, text_of};
@@ -248,7 +249,8 @@ fn instances(table: &Table, scope: &Scope<'_>) -> TokenStream {
         let name = scope.instance_id(&handler.name);
         let Scope { lib, .. } = scope;
         let at = syn::spanned::Spanned::span(id).resolved_at(here());
-        let value = quote_spanned!(at=> #lib::source_id(#id as ::core::primitive::i128));
+        let id = number(id, at);
+        let value = quote_spanned!(at=> #lib::source_id(#id));
         let value = located(value, at);
         Some(quote_spanned!(here()=> const #name: #lib::SourceId = #value;))
     });

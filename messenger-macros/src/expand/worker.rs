@@ -51,6 +51,13 @@ fn seat(handler: &Handler, at: Span) -> Ident {
     Ident::new(&constant(&handler.name), at)
 }
 
+/// A handler's name as if it stood at `at`, `r#` and all.
+fn named(name: &Ident, at: Span) -> Ident {
+    let mut name = name.clone();
+    name.set_span(at);
+    name
+}
+
 /// Seats, routes and constructors.
 fn own_items(worker: &Worker, scope: &Scope<'_>) -> TokenStream {
     let Scope { lib, .. } = scope;
@@ -149,7 +156,7 @@ fn impl_worker(worker: &Worker, scope: &Scope<'_>, name: &Ident, app: &Ident) ->
         .zip(&seats)
         .map(|(handler, seat)| {
             let at = handler.ty.span().resolved_at(here());
-            let name = Ident::new(&handler.name.to_string(), at);
+            let name = named(&handler.name, at);
             quote_spanned!(at=> visitor.visit(Self::#seat, &mut self.#name))
         })
         .collect();
@@ -168,7 +175,7 @@ fn impl_worker(worker: &Worker, scope: &Scope<'_>, name: &Ident, app: &Ident) ->
     };
     let remakes = worker.handlers.iter().map(|handler| {
         let at = handler.ty.span().resolved_at(here());
-        let name = Ident::new(&handler.name.to_string(), at);
+        let name = named(&handler.name, at);
         quote_spanned!(at=> self.#name = Self::#name(#config)?)
     });
     let remake = choice("handler", numbered(remakes.collect()), &[]);
@@ -261,11 +268,7 @@ fn dispatch(numbers: &[usize], route: &Route, worker: &Worker) -> Option<TokenSt
     let call = |receiver: &crate::model::Receiver| {
         let at = receiver.name.span().resolved_at(here());
         let handler = &worker.handlers[receiver.handler];
-        (
-            seat(handler, at),
-            Ident::new(&receiver.name.to_string(), at),
-            at,
-        )
+        (seat(handler, at), named(&receiver.name, at), at)
     };
     match &route.receivers[..] {
         [] => None,

@@ -7,7 +7,7 @@ use syn::parse::Parser;
 use syn::spanned::Spanned;
 use syn::{Attribute, DeriveInput, Expr, Ident, LitStr, Meta, Path};
 
-use crate::attribute::{Given, options};
+use crate::attribute::{Given, number, options};
 use crate::report::{Errors, list_of, located, nearest};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -193,7 +193,8 @@ impl Attrs {
             Some(id) => {
                 let span = self.id_span();
                 let check = located(quote!(#krate::__macro::message_id), span);
-                quote_spanned!(span=> #check(#id as ::core::primitive::i128))
+                let id = number(id, span);
+                quote_spanned!(span=> #check(#id))
             }
             None => quote!(#krate::__macro::message_id(0)),
         }

@@ -11,6 +11,8 @@ use crate::report::Errors;
 pub(super) fn type_tokens(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     let mut tokens = TokenStream::new();
     let mut open = 0_usize;
+    // After a `-`, a `>` closes nothing.
+    let mut arrow = false;
     while !input.is_empty() {
         let ends = input.peek(Token![,])
             || input.peek(Token![;])
@@ -34,10 +36,11 @@ pub(super) fn type_tokens(input: ParseStream<'_>) -> syn::Result<TokenStream> {
         if let TokenTree::Punct(punct) = &token {
             match punct.as_char() {
                 '<' => open += 1,
-                '>' => open = open.saturating_sub(1),
+                '>' if !arrow => open = open.saturating_sub(1),
                 _ => {}
             }
         }
+        arrow = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '-');
         tokens.extend([token]);
     }
     Ok(tokens)

@@ -20,22 +20,24 @@ const _: () = {
         }
     }
     const SECOND_ID: lib::SourceId = lib::source_id(
-        Hid::Second as ::core::primitive::i128,
+        (FIRST + 1) as ::core::primitive::i128,
     );
     struct ReadersWorker {
         first: Reader,
         /// With an id of its own.
         second: Reader,
         printer: Printer,
+        r#loop: Mapper<fn(u8) -> u8>,
     }
     impl ReadersWorker {
         const FIRST: lib::Seat = lib::Seat::of::<Reader>(0);
         const SECOND: lib::Seat = lib::Seat::with_id(1, SECOND_ID);
         const PRINTER: lib::Seat = lib::Seat::of::<Printer>(2);
+        const LOOP: lib::Seat = lib::Seat::of::<Mapper<fn(u8) -> u8>>(3);
         const ROUTES: &'static [lib::Route] = &[
             lib::Route::of::<Reader, Line>(&[2]),
             lib::Route::of::<Reader, Line>(&[2]).sent_by(SECOND_ID, "second"),
-            lib::Route::of::<Reader, words::Word>(&[2]).sent_by(SECOND_ID, "second"),
+            lib::Route::of::<Reader, words::Word>(&[2, 3]).sent_by(SECOND_ID, "second"),
         ];
         const TABLE: &'static lib::RouteTable<
             { lib::route_slots(3) },
@@ -53,6 +55,10 @@ const _: () = {
             let _ = config;
             lib::made::<Printer>(Printer)
         }
+        fn r#loop(config: &()) -> lib::Result<Mapper<fn(u8) -> u8>> {
+            let _ = config;
+            lib::made::<Mapper<fn(u8) -> u8>>(Mapper(next))
+        }
     }
     impl lib::Worker for ReadersWorker {
         type App = Feeds;
@@ -69,6 +75,7 @@ const _: () = {
                 lib::HandlerInfo::of::<Reader>("first"),
                 lib::HandlerInfo::of::<Reader>("second").with_id(SECOND_ID),
                 lib::HandlerInfo::of::<Printer>("printer"),
+                lib::HandlerInfo::of::<Mapper<fn(u8) -> u8>>("loop"),
             ],
             routes: Self::ROUTES,
         };
@@ -80,6 +87,7 @@ const _: () = {
                 first: making.handler(Self::FIRST, || Self::first(config))?,
                 second: making.handler(Self::SECOND, || Self::second(config))?,
                 printer: making.handler(Self::PRINTER, || Self::printer(config))?,
+                r#loop: making.handler(Self::LOOP, || Self::r#loop(config))?,
             })
         }
         fn remake(
@@ -90,7 +98,8 @@ const _: () = {
             match handler {
                 0 => self.first = Self::first(config)?,
                 1 => self.second = Self::second(config)?,
-                _ => self.printer = Self::printer(config)?,
+                2 => self.printer = Self::printer(config)?,
+                _ => self.r#loop = Self::r#loop(config)?,
             }
             ::core::result::Result::Ok(())
         }
@@ -108,10 +117,18 @@ const _: () = {
             match route {
                 0 | 1 => to.deliver::<Line, _>(Self::PRINTER, &mut self.printer, payload),
                 2 => {
-                    to.deliver::<
+                    to.receive::<
                             words::Word,
-                            _,
-                        >(Self::PRINTER, &mut self.printer, payload)
+                        >(
+                        payload,
+                        |to, m| {
+                            to.handle::<
+                                    words::Word,
+                                    _,
+                                >(Self::PRINTER, &mut self.printer, m);
+                            to.handle::<words::Word, _>(Self::LOOP, &mut self.r#loop, m);
+                        },
+                    )
                 }
                 _ => {}
             }
@@ -124,7 +141,8 @@ const _: () = {
             match handler {
                 0 => visitor.visit(Self::FIRST, &mut self.first),
                 1 => visitor.visit(Self::SECOND, &mut self.second),
-                _ => visitor.visit(Self::PRINTER, &mut self.printer),
+                2 => visitor.visit(Self::PRINTER, &mut self.printer),
+                _ => visitor.visit(Self::LOOP, &mut self.r#loop),
             }
         }
         #[inline]
@@ -132,6 +150,7 @@ const _: () = {
             visitor.visit(Self::FIRST, &mut self.first);
             visitor.visit(Self::SECOND, &mut self.second);
             visitor.visit(Self::PRINTER, &mut self.printer);
+            visitor.visit(Self::LOOP, &mut self.r#loop);
         }
     }
     impl lib::App for Feeds {
@@ -166,6 +185,7 @@ const _: () = {
     const _: () = FAULTS.handler(0, 0);
     const _: () = FAULTS.handler(0, 1);
     const _: () = FAULTS.handler(0, 2);
+    const _: () = FAULTS.handler(0, 3);
     const _: () = {
         FAULTS.route(0, 0);
         FAULTS.route_message(0, 0);

@@ -53,6 +53,9 @@ messenger_id_enum! {
     }
 }
 
+/// What ids are counted from.
+const FIRST: ::core::primitive::u16 = 1;
+
 /// A message of serde.
 #[derive(Message, Serialize, Deserialize)]
 #[message(id = Mid::Some, codec = bincode, crate = ::bus_framework)]
@@ -91,7 +94,7 @@ pub struct Ok {
 
 /// A zero-copy message with a tail.
 #[derive(Message)]
-#[message(id = Mid::Vec, codec = zero_copy, crate = ::bus_framework)]
+#[message(id = FIRST + 3, codec = zero_copy, crate = ::bus_framework)]
 pub struct Vec<'a> {
     /// What it begins with.
     pub head: &'a Ok,
@@ -148,7 +151,7 @@ impl Handle<Ok> for App {
 
 /// Who publishes from outside.
 #[derive(Handler)]
-#[handler(id = Hid::Route, sends(Some), crate = ::bus_framework)]
+#[handler(id = FIRST + 2, sends(Some), crate = ::bus_framework)]
 pub struct Route;
 
 messenger! {
@@ -161,7 +164,7 @@ messenger! {
         handlers: [
             /// The first.
             worker: Worker = Worker,
-            app: App = App { seen: *config },
+            r#fn: App = App { seen: *config },
             routes: App as Hid::Seat = {
                 let making = *config;
                 App { seen: making }
@@ -169,8 +172,8 @@ messenger! {
         ]
         routes: [
             Route, Some: [worker],
-            Worker, Some: [app],
-            Worker, None<'_>: [app, routes],
+            Worker, Some: [r#fn],
+            Worker, None<'_>: [r#fn, routes],
             Worker, Ok: [routes],
         ]
 }

@@ -4,7 +4,7 @@
 #![deny(missing_docs, unused, rust_2018_idioms, unreachable_pub)]
 
 use bus_framework::bus::{Bus, BusConfig};
-use messenger_hygiene::{App, Hid, None, Ok, Route, Some, Worker};
+use messenger_hygiene::{App, None, Ok, Route, Some, Worker};
 
 /// Not what the macro calls its own.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ bus_framework::messenger! {
     Table:
         handlers: [
             making: App = App { seen: config.0 },
-            table: App as Hid::Seat = Result::<App, std::fmt::Error>::Ok(App { seen: ROUTES })?,
+            table: App as ROUTES + 1 = Result::<App, std::fmt::Error>::Ok(App { seen: ROUTES })?,
         ]
         routes: [
             Worker, Some: [making],
