@@ -308,6 +308,67 @@ fn the_schema_tells_layouts_apart() {
     }
 }
 
+/// Fields of one size, by the names that a module gives to their types.
+macro_rules! spelt {
+    ($module:ident { $($items:tt)* } $price:ty, $name:ty, $grid:ty) => {
+        mod $module {
+            use super::*;
+
+            $($items)*
+
+            #[derive(Clone, Copy, Message)]
+            #[message(id = 71, codec = zero_copy)]
+            #[repr(C)]
+            pub(super) struct Tick {
+                pub(super) price: $price,
+                pub(super) name: $name,
+                pub(super) grid: $grid,
+            }
+
+            #[derive(Message)]
+            #[message(id = 72, codec = zero_copy)]
+            pub(super) struct Ticks<'a> {
+                pub(super) last: &'a $price,
+                pub(super) all: &'a [$price],
+            }
+
+            pub(super) fn layouts() -> [u64; 2] {
+                [<Tick as Message>::SCHEMA.layout, <Ticks<'_> as Message>::SCHEMA.layout]
+            }
+        }
+    };
+}
+
+spelt!(written { } u64, [u8; 8], [[i16; 2]; 4]);
+spelt!(aliased {
+    type Px = u64;
+    type Name = [u8; LEN];
+    type Pair = [i16; 2];
+    const LEN: usize = 8;
+} Px, Name, [Pair; LEN / 2]);
+spelt!(floating {
+    type Px = f64;
+    type Name = [u8; 8];
+    type Pair = [i16; 2];
+} Px, Name, [Pair; 4]);
+spelt!(signed {
+    type Px = u64;
+    type Name = [i8; 8];
+    type Pair = [i16; 2];
+} Px, Name, [Pair; 4]);
+
+#[test]
+fn numbers_are_told_apart_by_what_they_are_and_not_by_how_they_are_spelt() {
+    let (written, aliased) = (written::layouts(), aliased::layouts());
+    assert_eq!(written, aliased);
+    // As they were before aliases were seen through.
+    assert_eq!(written, [0x30d9_4436_0183_5f03, 0x9718_ff12_3c3f_efb1]);
+    for (i, floating) in floating::layouts().iter().enumerate() {
+        assert_ne!(*floating, aliased[i]);
+    }
+    assert_ne!(signed::layouts()[0], aliased[0]);
+}
+
 proptest! {
     #![proptest_config(config())]
 

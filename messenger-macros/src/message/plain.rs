@@ -106,14 +106,13 @@ fn expand_struct(
     });
     let field_layouts = members.iter().zip(&types).map(|(member, ty)| {
         let name = member.to_token_stream().to_string();
-        let (probed, text) = (layout_of(ty, krate), type_text(ty));
+        let ty_layout = layout_of(ty, krate);
         quote! {
             #krate::__macro::FieldLayout {
                 name: #name,
                 offset: ::core::mem::offset_of!(#ident, #member),
                 size: ::core::mem::size_of::<#ty>(),
-                layout: #probed,
-                ty: #text,
+                ty: #ty_layout,
             }
         }
     });
@@ -204,11 +203,23 @@ fn expand_enum(
     }
 }
 
-/// The fingerprint of a type, 0 where there is none. Wants `Unknown` in scope.
+/// What tells a type from others of its size. Wants `Unknown` in scope.
 pub(super) fn layout_of(ty: &Type, krate: &Path) -> TokenStream {
+    let (print, text) = (print_of(ty, krate), type_text(ty));
+    quote! {
+        #krate::__macro::TypeLayout {
+            print: #print,
+            primitive: #krate::__macro::Probe::<#ty>::PRIMITIVE,
+            text: #text,
+        }
+    }
+}
+
+/// The fingerprint of a type, 0 where there is none.
+fn print_of(ty: &Type, krate: &Path) -> TokenStream {
     match array(ty) {
         Some((item, len)) => {
-            let item = layout_of(item, krate);
+            let item = print_of(item, krate);
             quote!(#krate::__macro::array_layout(#item, #len))
         }
         None => quote!(#krate::__macro::Probe::<#ty>::LAYOUT),

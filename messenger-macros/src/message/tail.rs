@@ -43,7 +43,7 @@ pub(super) fn expand(input: &DeriveInput, attrs: &Attrs, errors: &mut Errors) ->
         quote!(_)
     };
     let (head_layout, tail_layout) = (layout_of(head_ty, krate), layout_of(tail_ty, krate));
-    let (head_text, tail_text) = (type_text(head_ty), type_text(tail_ty));
+    let tail_text = type_text(tail_ty);
     let follows = located(quote!(#krate::__macro::tail_follows), tail.span);
     let check = quote_spanned!(tail.span=> const _: () = #follows::<#head_ty, #tail_ty>(#name, #tail_text););
     let path = path(input);
@@ -102,7 +102,7 @@ pub(super) fn expand(input: &DeriveInput, attrs: &Attrs, errors: &mut Errors) ->
             use #krate::__macro::Unknown as _;
             #krate::__macro::Schema::with_tail::<#head_ty, #tail_ty>(
                 #path,
-                #krate::__macro::tail_layout::<#head_ty, #tail_ty>((#head_layout, #head_text), (#tail_layout, #tail_text)),
+                #krate::__macro::tail_layout::<#head_ty, #tail_ty>(#head_layout, #tail_layout),
             )
         }),
         code,

@@ -15,8 +15,16 @@ impl<'a> ::messenger::__macro::Message for Book<'a> {
         ::messenger::__macro::Schema::with_tail::<Quote, Level>(
             ::core::concat!(::core::module_path!(), "::Book"),
             ::messenger::__macro::tail_layout::<Quote, Level>(
-                (::messenger::__macro::Probe::<Quote>::LAYOUT, "Quote"),
-                (::messenger::__macro::Probe::<Level>::LAYOUT, "Level"),
+                ::messenger::__macro::TypeLayout {
+                    print: ::messenger::__macro::Probe::<Quote>::LAYOUT,
+                    primitive: ::messenger::__macro::Probe::<Quote>::PRIMITIVE,
+                    text: "Quote",
+                },
+                ::messenger::__macro::TypeLayout {
+                    print: ::messenger::__macro::Probe::<Level>::LAYOUT,
+                    primitive: ::messenger::__macro::Probe::<Level>::PRIMITIVE,
+                    text: "Level",
+                },
             ),
         )
     };

@@ -30,28 +30,37 @@ const _: () = {
                     name: "price",
                     offset: ::core::mem::offset_of!(Quote, price),
                     size: ::core::mem::size_of::<u64>(),
-                    layout: ::messenger::__macro::Probe::<u64>::LAYOUT,
-                    ty: "u64",
+                    ty: ::messenger::__macro::TypeLayout {
+                        print: ::messenger::__macro::Probe::<u64>::LAYOUT,
+                        primitive: ::messenger::__macro::Probe::<u64>::PRIMITIVE,
+                        text: "u64",
+                    },
                 },
                 ::messenger::__macro::FieldLayout {
                     name: "sides",
                     offset: ::core::mem::offset_of!(Quote, sides),
                     size: ::core::mem::size_of::<[Side; 2]>(),
-                    layout: ::messenger::__macro::array_layout(
-                        ::messenger::__macro::Probe::<Side>::LAYOUT,
-                        2,
-                    ),
-                    ty: "[Side;2]",
+                    ty: ::messenger::__macro::TypeLayout {
+                        print: ::messenger::__macro::array_layout(
+                            ::messenger::__macro::Probe::<Side>::LAYOUT,
+                            2,
+                        ),
+                        primitive: ::messenger::__macro::Probe::<[Side; 2]>::PRIMITIVE,
+                        text: "[Side;2]",
+                    },
                 },
                 ::messenger::__macro::FieldLayout {
                     name: "pad",
                     offset: ::core::mem::offset_of!(Quote, pad),
                     size: ::core::mem::size_of::<[u8; 6]>(),
-                    layout: ::messenger::__macro::array_layout(
-                        ::messenger::__macro::Probe::<u8>::LAYOUT,
-                        6,
-                    ),
-                    ty: "[u8;6]",
+                    ty: ::messenger::__macro::TypeLayout {
+                        print: ::messenger::__macro::array_layout(
+                            ::messenger::__macro::Probe::<u8>::LAYOUT,
+                            6,
+                        ),
+                        primitive: ::messenger::__macro::Probe::<[u8; 6]>::PRIMITIVE,
+                        text: "[u8;6]",
+                    },
                 },
             ],
         );

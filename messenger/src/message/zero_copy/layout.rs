@@ -19,10 +19,30 @@ pub struct FieldLayout {
     pub offset: usize,
     /// Its size in bytes.
     pub size: usize,
-    /// The fingerprint of its type, 0 if that is unknown.
-    pub layout: u64,
-    /// Its type as it stands in the source.
-    pub ty: &'static str,
+    /// Its type.
+    pub ty: TypeLayout,
+}
+
+/// What tells a type from others of its size.
+pub struct TypeLayout {
+    /// Its fingerprint, 0 if that is unknown.
+    pub print: u64,
+    /// What it is called if it is primitive, or an array of such.
+    pub primitive: TypeName,
+    /// The type as it stands in the source.
+    pub text: &'static str,
+}
+
+impl TypeLayout {
+    /// Its name, whatever aliases and constants it is written with, as far as that can be found out.
+    const fn name(&self) -> &str {
+        let primitive = self.primitive.0.as_str();
+        if primitive.is_empty() {
+            self.text
+        } else {
+            primitive
+        }
+    }
 }
 
 /// What a derive knows of a struct.
@@ -85,10 +105,10 @@ impl<const N: usize> StructLayout<N> {
                 .text(field.name)
                 .number(field.offset as u64)
                 .number(field.size as u64);
-            print = if field.layout == 0 {
-                print.text(field.ty)
+            print = if field.ty.print == 0 {
+                print.text(field.ty.name())
             } else {
-                print.number(field.layout)
+                print.number(field.ty.print)
             };
             i += 1;
         }
@@ -134,16 +154,16 @@ pub const fn array_layout(item: u64, len: usize) -> u64 {
         .get()
 }
 
-/// The fingerprint of a message with a tail: of its head and its items the fingerprint, or the text where that is
+/// The fingerprint of a message with a tail: of its head and its items the fingerprint, or the name where that is
 /// unknown.
-pub const fn tail_layout<H, T>(head: (u64, &str), item: (u64, &str)) -> u64 {
+pub const fn tail_layout<H, T>(head: TypeLayout, item: TypeLayout) -> u64 {
     base(size_of::<H>(), align_of::<H>())
         .number(size_of::<T>() as u64)
         .text("tail")
-        .number(head.0)
-        .text(if head.0 == 0 { head.1 } else { "" })
-        .number(item.0)
-        .text(if item.0 == 0 { item.1 } else { "" })
+        .number(head.print)
+        .text(if head.print == 0 { head.name() } else { "" })
+        .number(item.print)
+        .text(if item.print == 0 { item.name() } else { "" })
         .get()
 }
 
@@ -258,12 +278,46 @@ impl<T: AnyBitPattern> Probe<T> {
     pub const ANY_BITS: bool = true;
 }
 
+impl<T: Primitive> Probe<T> {
+    /// What `T` is called.
+    pub const PRIMITIVE: TypeName = T::NAME;
+}
+
+/// The name of a type; empty if it is unknown.
+#[derive(Clone, Copy)]
+pub struct TypeName(Text<128>);
+
+/// A primitive type, or an array of them, of which [`Plain`] itself knows no layout.
+pub trait Primitive {
+    /// What it is called, as it would be written without spaces.
+    const NAME: TypeName;
+}
+
+macro_rules! primitives {
+    ($($name:ident)*) => {$(
+        impl Primitive for $name {
+            const NAME: TypeName = TypeName(Text::new().text(stringify!($name)));
+        }
+    )*};
+}
+
+primitives! { u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64 bool char }
+
+impl<T: Primitive, const N: usize> Primitive for [T; N] {
+    const NAME: TypeName = {
+        let name = Text::new().text("[").text(T::NAME.0.as_str());
+        TypeName(name.text(";").number(N as i128).text("]"))
+    };
+}
+
 /// What [`Probe`] says where it finds nothing.
 pub trait Unknown {
     /// No fingerprint.
     const LAYOUT: u64 = 0;
     /// Bits are to be looked at.
     const ANY_BITS: bool = false;
+    /// No name.
+    const PRIMITIVE: TypeName = TypeName(Text::new());
 }
 
 impl<T> Unknown for Probe<T> {}
