@@ -6,6 +6,8 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::Formatter;
 
 /// Standard output.
 pub(crate) struct Out {
@@ -47,8 +49,32 @@ impl Out {
 
     /// `value` as JSON, on a line of its own.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
-        serde_json::to_writer(&mut self.to, value)?;
-        self.to.write_all(b"\n")
+        json(&mut self.to, value)
+    }
+}
+
+/// Writes `value` as JSON, on a line of its own.
+pub(crate) fn json(mut to: impl Write, value: &impl Serialize) -> io::Result<()> {
+    value.serialize(&mut Serializer::with_formatter(&mut to, Plain))?;
+    to.write_all(b"\n")
+}
+
+/// JSON without what would command a terminal: JSON itself has only those controls escaped that have a place in ASCII.
+struct Plain;
+
+impl Formatter for Plain {
+    fn write_string_fragment<W: Write + ?Sized>(
+        &mut self,
+        to: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((at, control)) = rest.char_indices().find(|(_, char)| char.is_control()) {
+            to.write_all(&rest.as_bytes()[..at])?;
+            write!(to, "\\u{:04x}", u32::from(control))?;
+            rest = &rest[at + control.len_utf8()..];
+        }
+        to.write_all(rest.as_bytes())
     }
 }
 

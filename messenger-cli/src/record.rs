@@ -19,8 +19,8 @@ pub(crate) struct RecordLine {
     pub(crate) message: MessageName,
     /// The payload in hex.
     pub(crate) payload: String,
-    /// What it says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// What it says. Not read: the payload says it, and JSON that is written may be deeper than what is read.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub(crate) decoded: Option<Value>,
     /// Why it does not say what its type would.
     #[serde(default, skip_serializing_if = "Option::is_none")]

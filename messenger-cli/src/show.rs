@@ -94,7 +94,7 @@ impl Show {
             Some(Ok(value)) => writeln!(out, "{}", plain(&value.to_string()))?,
             Some(Err(why)) => {
                 self.bytes(out, found.payload)?;
-                let why = out.paint(BAD, why);
+                let why = out.paint(BAD, plain(&why));
                 writeln!(out, "  {why}")?;
             }
             None => {

@@ -3,10 +3,9 @@ use std::io::{BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use serde::Serialize;
 
 use crate::fail::{Exit, Fail};
-use crate::out::Out;
+use crate::out::{self, Out};
 use crate::payload::{DecodeArgs, Decoder};
 use crate::progress::Bar;
 use crate::range::{Range, RangeArgs};
@@ -60,8 +59,8 @@ fn write(
     shown: bool,
 ) -> Result<Exit, Fail> {
     let schema = range.reader.schema().clone();
-    line(
-        to,
+    out::json(
+        &mut *to,
         &HeaderLine {
             messenger_export: VERSION,
             journal: JournalJson {
@@ -80,13 +79,8 @@ fn write(
         if let (Some(bar), 0) = (&bar, number % 1024) {
             bar.at(found.position - first);
         }
-        line(to, &RecordLine::new(&found, &schema, &mut decoder)?)
+        let line = RecordLine::new(&found, &schema, &mut decoder)?;
+        Ok(out::json(&mut *to, &line)?)
     })?;
     Ok(Exit::found(number > 0))
-}
-
-fn line(to: &mut impl Write, value: &impl Serialize) -> Result<(), Fail> {
-    serde_json::to_writer(&mut *to, value).map_err(std::io::Error::from)?;
-    to.write_all(b"\n")?;
-    Ok(())
 }

@@ -20,7 +20,7 @@ use crate::{hex, times, units};
 ///
 /// The first line says the schema, as `export` writes it; what it says of ids has to agree with the journal. Records get
 /// new positions, and keep their order, sources, messages, payloads and times. No other process may have the journal open
-/// for writing. If a line can't be taken, the records before it are in the journal, and the error says which line it was.
+/// for writing. If a line can't be taken, the records before it are in the journal, with their times, and the error says which line it was.
 ///
 /// JSON: records, first, last (positions, or null), end.
 #[derive(Args)]
@@ -79,27 +79,46 @@ impl Import {
         Ok(Exit::Done)
     }
 
-    fn take_in(&self, mut input: Box<dyn BufRead>, bar: &Bar) -> Result<ImportJson, Fail> {
-        let mut importer: Option<Importer> = None;
-        let (mut text, mut number, mut read) = (String::new(), 0_u64, 0);
+    fn take_in(&self, input: Box<dyn BufRead>, bar: &Bar) -> Result<ImportJson, Fail> {
         let name = self.file.as_deref().unwrap_or(Path::new("stdin"));
+        let mut importer: Option<Importer> = None;
+        let taken = self.lines(input, name, bar, &mut importer);
+        // Also after a line that can't be taken: those before it have their times.
+        let closed = importer.map(Importer::close).transpose();
+        taken?;
+        closed?.ok_or_else(|| {
+            Fail::error(format!(
+                "{} is empty: give it what `messenger export` wrote",
+                name.display()
+            ))
+        })
+    }
+
+    fn lines(
+        &self,
+        mut input: Box<dyn BufRead>,
+        name: &Path,
+        bar: &Bar,
+        importer: &mut Option<Importer>,
+    ) -> Result<(), Fail> {
+        let (mut text, mut number, mut read) = (Vec::new(), 0_u64, 0);
         loop {
             text.clear();
             number += 1;
-            let len = input.read_line(&mut text);
+            let len = input.read_until(b'\n', &mut text);
             let len = len.map_err(Fail::file("read", name))?;
             if len == 0 {
-                break;
+                return Ok(());
             }
             read += len as u64;
             if number % 1024 == 0 {
                 bar.at(read);
             }
-            if text.trim().is_empty() {
+            if text.trim_ascii().is_empty() {
                 continue;
             }
-            if let Err(fail) = self.line(&text, &mut importer) {
-                let before = importer.map_or(0, |importer| importer.done.records);
+            if let Err(fail) = self.line(&text, importer) {
+                let before = importer.as_ref().map_or(0, |it| it.done.records);
                 let before = units::count(before, "record");
                 return Err(fail.after(format_args!(
                     "line {number} of {}, after {before} that were imported",
@@ -107,22 +126,15 @@ impl Import {
                 )));
             }
         }
-        let importer = importer.ok_or_else(|| {
-            Fail::error(format!(
-                "{} is empty: give it what `messenger export` wrote",
-                name.display()
-            ))
-        })?;
-        importer.close()
     }
 
-    fn line(&self, text: &str, importer: &mut Option<Importer>) -> Result<(), Fail> {
+    fn line(&self, text: &[u8], importer: &mut Option<Importer>) -> Result<(), Fail> {
         let wrong = |error: serde_json::Error| Fail::error(format!("it can't be read: {error}"));
         // Most lines are records.
-        let record: RecordLine = match serde_json::from_str(text) {
+        let record: RecordLine = match serde_json::from_slice(text) {
             Ok(record) => record,
             Err(error) => {
-                let value: Value = serde_json::from_str(text).map_err(wrong)?;
+                let value: Value = serde_json::from_slice(text).map_err(wrong)?;
                 return match value.get("messenger_export") {
                     Some(_) => self.header(value, importer),
                     None => Err(wrong(error)),

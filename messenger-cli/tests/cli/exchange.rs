@@ -6,7 +6,7 @@ use std::process::Stdio;
 use messenger::journal::{Journal, JournalConfig, Schema};
 use serde_json::{Value, json};
 
-use crate::kit::{Dir, json as ran, lines, out, program, run};
+use crate::kit::{Dir, err, json as ran, lines, out, program, run};
 use crate::market::{config, five, quotes};
 
 /// The header's schema, and the records without their positions.
@@ -20,7 +20,7 @@ fn content(export: &str) -> (Value, Vec<Value>) {
 }
 
 /// Runs `import` with `text` on stdin.
-fn import(dir: &Dir, args: &[&str], text: &str) -> crate::kit::Ran {
+fn import(dir: &Dir, args: &[&str], text: impl AsRef<[u8]>) -> crate::kit::Ran {
     let mut child = program(&[&["import", dir.str()], args].concat())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -29,7 +29,7 @@ fn import(dir: &Dir, args: &[&str], text: &str) -> crate::kit::Ran {
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     // It may have ended at an error.
-    let _ = stdin.write_all(text.as_bytes());
+    let _ = stdin.write_all(text.as_ref());
     drop(stdin);
     let output = child.wait_with_output().unwrap();
     crate::kit::Ran {
@@ -108,6 +108,47 @@ fn a_part_goes_into_a_journal_that_is_there() {
 }
 
 #[test]
+fn a_line_that_can_not_be_taken_costs_no_time() {
+    let dir = Dir::new("import-broken");
+    five(&dir);
+    let export = out(0, &["export", dir.str()]);
+    let before: Vec<_> = export.lines().take(3).collect();
+    let before = before.join("\n").into_bytes();
+    for broken in [
+        &b"{\"position\":"[..],
+        b"{\"position\":0,\"time\":\"\xFF\"}",
+    ] {
+        let copy = Dir::new("import-broken-copy");
+        let done = import(&copy, &[], &[&before[..], b"\n", broken, b"\n"].concat());
+        assert_eq!(done.code, Some(1), "{done:?}");
+        let place = "line 4 of stdin, after 2 records that were imported: it can't be read: ";
+        assert!(done.err.contains(place), "{done:?}");
+        // The next ones have another time.
+        let (header, rest) = export.split_once('\n').unwrap();
+        let rest: Vec<_> = rest.lines().skip(2).collect();
+        let rest = format!("{header}\n{}\n", rest.join("\n"));
+        assert_eq!(import(&copy, &[], rest).code, Some(0));
+        assert_eq!(content(&out(0, &["export", copy.str()])), content(&export));
+    }
+}
+
+#[test]
+fn what_a_payload_says_is_not_read_again() {
+    let dir = Dir::new("import-deep");
+    five(&dir);
+    let export = out(0, &["export", dir.str()]);
+    // Deeper than JSON is read.
+    let deep = format!(",\"decoded\":{}{}}}\n", "[".repeat(200), "]".repeat(200));
+    let (header, records) = export.split_once('\n').unwrap();
+    let text = format!("{header}\n{}", records.replace("}\n", &deep));
+    let copy = Dir::new("import-deep-copy");
+    let done = import(&copy, &[], text);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let again = out(0, &["export", copy.str()]);
+    assert_eq!(content(&again), content(&export));
+}
+
+#[test]
 fn what_can_not_be_taken_is_named() {
     let dir = Dir::new("import-wrong");
     let header = json!({
@@ -183,6 +224,19 @@ fn what_can_not_be_taken_is_named() {
     for command in ["cat", "stat", "info"] {
         let text = out(0, &[command, rogue.str()]);
         assert!(text.contains("\\u{1b}[31mClock"), "{text}");
+    }
+    let known = err(1, &["cat", rogue.str(), "--source", "Watch"]);
+    assert!(known.contains("knows \\u{1b}[31mClock"), "{known}");
+    let conflict = import(&rogue, &[], &header);
+    assert!(conflict.err.contains("\\u{1b}[31mClock"), "{conflict:?}");
+    // Some terminals take one of these for the same command.
+    let single = Dir::new("import-single");
+    let green = header.replace("Clock", "\u{9b}32mClock");
+    let done = import(&single, &[], format!("{green}\n{good}\n"));
+    assert_eq!(done.code, Some(0));
+    for args in [&["cat", "--json"][..], &["stat", "--json"], &["export"]] {
+        let text = out(0, &[args, &[single.str()]].concat());
+        assert!(text.contains("\"\\u009b32mClock\""), "{text}");
     }
 
     // Somebody writes it.
