@@ -275,8 +275,23 @@ fn dot(lines: &[&str]) -> String {
         '"' => to.push_str("\\\""),
         '\\' => to.push_str("\\\\"),
         '\n' => to.push_str("\\n"),
-        other => to.push(other),
+        other => to.push(harmless(other)),
     })
+}
+
+/// Some lines of a picture.
+#[cfg(feature = "svg")]
+pub(super) fn plain(lines: &[&str]) -> String {
+    joined(lines, "\n", |to, char| to.push(harmless(char)))
+}
+
+/// A character, or what stands in place of one that would command a terminal or may not be in XML. A line's end is neither.
+fn harmless(char: char) -> char {
+    match char {
+        '\u{FFFE}' | '\u{FFFF}' => char::REPLACEMENT_CHARACTER,
+        _ if char.is_control() && char != '\n' => char::REPLACEMENT_CHARACTER,
+        _ => char,
+    }
 }
 
 /// A name in DOT, with quotes if it needs them.
@@ -340,5 +355,21 @@ mod tests {
 }
 "#
         );
+    }
+
+    #[test]
+    fn no_name_commands_a_terminal() {
+        let mut drawing = Drawing::new("g\u{9b}1m");
+        drawing.worker("w\x1b[1m", [("h\x07", "H\0", SourceId::new(1))].into_iter());
+        let from = drawing.source("out\u{FFFF}", "out\x1b", SourceId::new(2));
+        drawing.route(from, "a\u{85}\tb", 0, &[0]);
+        let texts = [drawing.mermaid(), drawing.dot()];
+        #[cfg(feature = "svg")]
+        let texts = texts.into_iter().chain([drawing.svg()]);
+        for text in texts {
+            let mut chars = text.chars();
+            let wrong = chars.find(|&char| char == '\u{FFFF}' || char.is_control() && char != '\n');
+            assert_eq!(wrong, None, "{text:?}");
+        }
     }
 }

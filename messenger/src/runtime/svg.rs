@@ -9,7 +9,7 @@ use layout::core::style::{LineStyleKind, StyleAttr};
 use layout::std_shapes::shapes::{Arrow, Element, LineEndKind, ShapeKind};
 use layout::topo::layout::VisualGraph;
 
-use super::drawing::Drawing;
+use super::drawing::{Drawing, plain};
 
 impl Drawing<'_> {
     /// The graph as an SVG picture: a box for each handler, which names its worker, and a round one for who sends from
@@ -19,14 +19,12 @@ impl Drawing<'_> {
         let mut picture = VisualGraph::new(Orientation::LeftToRight);
         let nodes: Vec<NodeHandle> = (self.nodes().iter())
             .map(|node| {
-                let label = node.label().join("\n");
-                match node.worker {
-                    Some(worker) => {
-                        let label = format!("{label}\non {}", self.workers[worker].name);
-                        picture.add_node(shape(&label, 14, 0))
-                    }
-                    None => picture.add_node(shape(&label, 14, 15)),
-                }
+                let mut lines = node.label();
+                let worker = node.worker.map(|worker| self.workers[worker].name);
+                let worker = worker.map(|name| format!("on {name}"));
+                lines.extend(worker.as_deref());
+                let rounded = if worker.is_some() { 0 } else { 15 };
+                picture.add_node(shape(&plain(&lines), 14, rounded))
             })
             .collect();
         let bundles = self.bundles();
@@ -40,7 +38,7 @@ impl Drawing<'_> {
                 Some(_) => LineStyleKind::Normal,
                 None => LineStyleKind::Dashed,
             };
-            let mut messages = shape(&bundle.messages.join("\n"), 12, 0);
+            let mut messages = shape(&plain(&bundle.messages), 12, 0);
             messages.look.line_color = Color::transparent();
             messages.look.fill_color = Some(Color::fast("whitesmoke"));
             let messages = picture.add_node(messages);
