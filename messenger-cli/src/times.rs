@@ -84,6 +84,16 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Such a length of time, if it is one that can be waited for.
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
+    const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
+    let time = duration(text)?;
+    if time > LONGEST {
+        return Err(format!("{text:?} is more than a hundred years"));
+    }
+    Ok(time)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,6 +128,15 @@ mod tests {
                 "{wrong}: {:?}",
                 at(wrong)
             );
+        }
+    }
+
+    #[test]
+    fn what_is_waited_for_has_an_end() {
+        assert_eq!(span("36500d"), Ok(Duration::from_secs(36_500 * 86_400)));
+        for endless in ["36501d", "18446744073709551615s"] {
+            let why = span(endless).unwrap_err();
+            assert!(why.contains("more than a hundred years"), "{why}");
         }
     }
 

@@ -35,7 +35,7 @@ pub(crate) struct Stat {
     #[command(flatten)]
     pub(crate) range: RangeArgs,
     /// Count what comes on a bus for so long, as in 10s or 1m
-    #[arg(long = "for", value_name = "TIME", value_parser = times::duration, conflicts_with_all = ["from", "to"])]
+    #[arg(long = "for", value_name = "TIME", value_parser = times::span, conflicts_with_all = ["from", "to"])]
     pub(crate) span: Option<Duration>,
     /// One JSON object
     #[arg(long)]

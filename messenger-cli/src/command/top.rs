@@ -23,7 +23,7 @@ pub(crate) struct Top {
 }
 
 fn interval(text: &str) -> Result<Duration, String> {
-    let time = times::duration(text)?;
+    let time = times::span(text)?;
     if time < Duration::from_millis(100) {
         return Err(format!("{text:?} is less than 100ms"));
     }

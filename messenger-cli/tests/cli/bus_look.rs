@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use messenger::bus::{MessageId, SourceId, Start, Tag};
 use messenger::shared::SharedBus;
-use rustix::process::geteuid;
+use rustix::process::{Pid, Signal, geteuid, kill_process};
 use serde_json::Value;
 
 use crate::bus_kit::{Other, Shm, until, users};
@@ -301,4 +301,25 @@ fn a_command_for_journals_says_that_it_was_given_a_bus() {
         let text = err(1, &["info", &what]);
         assert!(text.contains("but a shared bus has that name"), "{text}");
     }
+}
+
+#[test]
+fn top_leaves_the_screen_also_when_it_is_told_twice() {
+    let shm = Shm::new();
+    let args = ["top", "--dir", shm.str()];
+    let (mut master, child) = crate::terminal::started(&args, (80, 24));
+    let mut seen = Vec::new();
+    while !String::from_utf8_lossy(&seen).contains("\x1b[?1049h") {
+        let mut some = [0; 4096];
+        let len = master.read(&mut some).unwrap();
+        seen.extend_from_slice(&some[..len]);
+    }
+    let pid = Pid::from_child(&child);
+    kill_process(pid, Signal::TERM).unwrap();
+    // Taken by now, and not looked at: it looks each 100 ms.
+    std::thread::sleep(Duration::from_millis(10));
+    let _ = kill_process(pid, Signal::TERM);
+    let (text, code) = crate::terminal::ended(master, child);
+    assert!(text.contains("\x1b[?1049l"), "{text:?}");
+    assert_eq!(code, Some(0), "{text}");
 }

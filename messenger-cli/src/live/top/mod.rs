@@ -27,7 +27,7 @@ pub(crate) fn top(top: &Top, out: &mut Out) -> Result<Exit, Fail> {
     }
     // Before the terminal is changed, so that an error is read.
     look_around(&top.dir)?;
-    let stop = Stop::watch()?;
+    let stop = Stop::watch_to_the_end()?;
     let failed = |error| Fail::error(format!("could not use the terminal: {error}"));
     let mut terminal = ratatui::try_init().map_err(failed)?;
     let done = run(top, &stop, &mut terminal, out.is_styled());
