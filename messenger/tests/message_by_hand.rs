@@ -282,3 +282,35 @@ fn generic_receivers() {
     assert_eq!(shown::<Owned>(&[1]), "Owned(1)");
     assert_eq!(shown::<InPlace>(&[1]), "InPlace(1)");
 }
+
+/// Says of another writer that it has no room.
+struct Astray;
+
+impl Message for Astray {
+    const ID: MessageId = MessageId::new(80);
+    const NAME: &'static str = "Astray";
+    type Mode = Serialized;
+}
+
+impl ExtendedMessage for Astray {
+    fn encoded_len(&self) -> Result<usize, EncodeError> {
+        Ok(1)
+    }
+
+    fn write(&self, _: &mut PayloadWriter<'_>) -> Result<(), EncodeError> {
+        PayloadWriter::over(&mut [0; 4]).put(&[0; 5])?;
+        Ok(())
+    }
+}
+
+#[test]
+fn what_is_written_elsewhere_is_an_error() {
+    let error = Astray.to_vec().unwrap_err();
+    let EncodeError::Length {
+        claimed, written, ..
+    } = error
+    else {
+        panic!("{error}");
+    };
+    assert_eq!((claimed, written), (1, 5));
+}

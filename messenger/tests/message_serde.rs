@@ -260,6 +260,11 @@ macro_rules! suite {
                 let right = Choice::Right { letter: 'a' }.to_vec().unwrap();
                 let no_char = [&right[..right.len() - 1], &[0xff]].concat();
                 is_refused(&no_char);
+                if stringify!($codec) == "postcard" {
+                    // Its length, and what is no part of it.
+                    is_refused(&[&right[..right.len() - 2], &[3], b"abc"].concat());
+                    is_refused(&[&right[..right.len() - 2], &[0]].concat());
+                }
                 is_refused(&[]);
 
                 let note = Note {

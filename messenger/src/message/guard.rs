@@ -9,6 +9,8 @@
 //! * *Strings.* Owned strings and byte buffers are made from bytes borrowed from the payload, so that the
 //!   codec never allocates room for a length it has only read.
 //! * *Depth.* [`MAX_DEPTH`] levels, so that nesting can't overflow the stack.
+//!
+//! And it has a `char` be all that its bytes say, where the codec reads the first of a text.
 
 use core::cell::Cell;
 use core::fmt;
@@ -23,6 +25,8 @@ use super::{DecodeError, MAX_DEPTH};
 pub(super) struct Limits {
     elements: Cell<usize>,
     broken: Cell<Option<Broken>>,
+    /// Whether a `char` is written as a text.
+    char_is_text: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -38,6 +42,17 @@ impl Limits {
         Self {
             elements: Cell::new(payload.len()),
             broken: Cell::new(None),
+            char_is_text: false,
+        }
+    }
+
+    /// Where a `char` is written as a text.
+    #[cfg(feature = "postcard")]
+    #[inline]
+    pub(super) fn with_char_as_text(self) -> Self {
+        Self {
+            char_is_text: true,
+            ..self
         }
     }
 
@@ -137,8 +152,17 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Guarded<'_, D> {
         deserialize_any deserialize_bool
         deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
         deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
-        deserialize_f32 deserialize_f64 deserialize_char deserialize_str deserialize_bytes
+        deserialize_f32 deserialize_f64 deserialize_str deserialize_bytes
         deserialize_unit deserialize_identifier deserialize_ignored_any
+    }
+
+    #[inline]
+    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        if self.limits.char_is_text {
+            self.inner.deserialize_str(Letter(visitor))
+        } else {
+            self.inner.deserialize_char(visitor)
+        }
     }
 
     #[inline]
@@ -272,6 +296,26 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Guarded<'_, V> {
     fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
         let access = self.beside(access);
         self.inner.visit_enum(access)
+    }
+}
+
+/// The visitor of a `char` that is written as a text.
+struct Letter<V>(V);
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Letter<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.expecting(f)
+    }
+
+    #[inline]
+    fn visit_str<E: Error>(self, text: &str) -> Result<V::Value, E> {
+        let mut letters = text.chars();
+        match (letters.next(), letters.next()) {
+            (Some(letter), None) => self.0.visit_char(letter),
+            _ => Err(E::custom("a text in place of a char")),
+        }
     }
 }
 

@@ -54,7 +54,7 @@ pub fn write<T: Serialize + ?Sized>(
 /// What is wrong with the bytes.
 #[inline]
 pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
-    let limits = Limits::of(bytes);
+    let limits = Limits::of(bytes).with_char_as_text();
     let mut deserializer = ::postcard::Deserializer::from_flavor(Source(bytes));
     let value = T::deserialize(Guarded::new(&mut deserializer, &limits));
     match value.and_then(|value| Ok((value, deserializer.finalize()?))) {

@@ -109,12 +109,15 @@ pub trait ExtendedMessage: Message {
             Ok(()) => Err(EncodeError::Length {
                 message: Self::NAME,
                 claimed,
-                written: claimed - to.remaining(),
+                written: claimed.saturating_sub(to.remaining()),
             }),
             Err(EncodeError::Overflow(over)) => Err(EncodeError::Length {
                 message: Self::NAME,
                 claimed,
-                written: claimed - over.remaining + over.len,
+                // It may be that of another writer.
+                written: claimed
+                    .saturating_sub(over.remaining)
+                    .saturating_add(over.len),
             }),
             Err(error) => Err(error),
         }
