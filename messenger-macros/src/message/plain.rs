@@ -101,7 +101,7 @@ fn expand_struct(
         let item = innermost(ty);
         quote! {
             (#krate::__macro::Probe::<#item>::ANY_BITS
-                || bits.are::<#item>(::core::mem::offset_of!(#ident, #member), ::core::mem::size_of::<#ty>()))
+                || __bits.are::<#item>(::core::mem::offset_of!(#ident, #member), ::core::mem::size_of::<#ty>()))
         }
     });
     let field_layouts = members.iter().zip(&types).map(|(member, ty)| {
@@ -147,8 +147,8 @@ fn expand_struct(
                 const LAYOUT: ::core::primitive::u64 = #layout.fingerprint();
 
                 #[inline]
-                fn is_valid(bits: &#krate::__macro::Bits<Self>) -> ::core::primitive::bool {
-                    let _ = bits;
+                fn is_valid(__bits: &#krate::__macro::Bits<Self>) -> ::core::primitive::bool {
+                    let _ = __bits;
                     true #(&& #valid)*
                 }
             }
@@ -195,9 +195,9 @@ fn expand_enum(
                 #krate::__macro::enum_layout::<#ident>(&[#((#names, #ident::#variants as ::core::primitive::i128)),*]);
 
             #[inline]
-            fn is_valid(bits: &#krate::__macro::Bits<Self>) -> ::core::primitive::bool {
-                let number = bits.number::<::core::primitive::#integer>();
-                false #(|| number == #ident::#variants as ::core::primitive::#integer)*
+            fn is_valid(__bits: &#krate::__macro::Bits<Self>) -> ::core::primitive::bool {
+                let __number = __bits.number::<::core::primitive::#integer>();
+                false #(|| __number == #ident::#variants as ::core::primitive::#integer)*
             }
         }
     }

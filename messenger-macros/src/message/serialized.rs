@@ -28,15 +28,15 @@ pub(super) fn expand(input: &DeriveInput, attrs: &Attrs, errors: &mut Errors) ->
     let (by, decode) = match codec {
         Codec::Prost => (
             quote!(ByProst),
-            quote!(<Self as #krate::__macro::ByProst>::take(bytes)),
+            quote!(<Self as #krate::__macro::ByProst>::take(__bytes)),
         ),
         Codec::Postcard => (
             quote!(ByPostcard),
-            quote!(#krate::__macro::postcard::decode::<Self>(bytes)),
+            quote!(#krate::__macro::postcard::decode::<Self>(__bytes)),
         ),
         _ => (
             quote!(ByBincode),
-            quote!(#krate::__macro::bincode::decode::<Self>(bytes)),
+            quote!(#krate::__macro::bincode::decode::<Self>(__bytes)),
         ),
     };
     let span = attrs.codec_span();
@@ -78,16 +78,16 @@ pub(super) fn expand(input: &DeriveInput, attrs: &Attrs, errors: &mut Errors) ->
             #[inline]
             fn write(
                 &self,
-                to: &mut #krate::__macro::PayloadWriter<'_>,
+                __to: &mut #krate::__macro::PayloadWriter<'_>,
             ) -> ::core::result::Result<(), #krate::__macro::EncodeError> {
-                #krate::__macro::#by::put(self, to)
+                #krate::__macro::#by::put(self, __to)
             }
         }
 
         impl #decoding #krate::__macro::DeserializeFrom<'__payload> for #ident #ty #bounds {
             #[inline]
             fn deserialize_from(
-                bytes: &'__payload [::core::primitive::u8],
+                __bytes: &'__payload [::core::primitive::u8],
             ) -> ::core::result::Result<Self, #krate::__macro::DecodeError> {
                 #decode
             }

@@ -34,11 +34,11 @@ pub(super) fn expand(input: &DeriveInput, attrs: &Attrs, errors: &mut Errors) ->
     let unit: Type = syn::parse_quote!(());
     let head_ty = head.as_ref().map_or(&unit, |head| &head.ty);
     let (head_ref, head_init) = match &head {
-        Some(Part { member, .. }) => (quote!(self.#member), quote!(#member: head,)),
+        Some(Part { member, .. }) => (quote!(self.#member), quote!(#member: __head,)),
         None => (quote!(&()), quote!()),
     };
     let head_name = if head.is_some() {
-        quote!(head)
+        quote!(__head)
     } else {
         quote!(_)
     };
@@ -66,8 +66,8 @@ pub(super) fn expand(input: &DeriveInput, attrs: &Attrs, errors: &mut Errors) ->
             }
 
             #[inline]
-            fn join(#head_name: &#payload Self::Head, tail: &#payload [Self::Item]) -> Self {
-                Self { #head_init #tail_name: tail }
+            fn join(#head_name: &#payload Self::Head, __tail: &#payload [Self::Item]) -> Self {
+                Self { #head_init #tail_name: __tail }
             }
         }
 
@@ -80,18 +80,18 @@ pub(super) fn expand(input: &DeriveInput, attrs: &Attrs, errors: &mut Errors) ->
             #[inline]
             fn write(
                 &self,
-                to: &mut #krate::__macro::PayloadWriter<'_>,
+                __to: &mut #krate::__macro::PayloadWriter<'_>,
             ) -> ::core::result::Result<(), #krate::__macro::EncodeError> {
-                #krate::__macro::write_tailed(self, to)
+                #krate::__macro::write_tailed(self, __to)
             }
         }
 
         impl #generics #krate::__macro::DeserializeFrom<#payload> for #ident #ty #bounds {
             #[inline]
             fn deserialize_from(
-                bytes: &#payload [::core::primitive::u8],
+                __bytes: &#payload [::core::primitive::u8],
             ) -> ::core::result::Result<Self, #krate::__macro::DecodeError> {
-                #krate::__macro::read_tailed(bytes)
+                #krate::__macro::read_tailed(__bytes)
             }
         }
     };

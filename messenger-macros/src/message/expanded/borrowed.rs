@@ -32,16 +32,16 @@ impl<'a> crate::bus::__macro::ExtendedMessage for Note<'a> {
     #[inline]
     fn write(
         &self,
-        to: &mut crate::bus::__macro::PayloadWriter<'_>,
+        __to: &mut crate::bus::__macro::PayloadWriter<'_>,
     ) -> ::core::result::Result<(), crate::bus::__macro::EncodeError> {
-        crate::bus::__macro::ByPostcard::put(self, to)
+        crate::bus::__macro::ByPostcard::put(self, __to)
     }
 }
 impl<'__payload: 'a, 'a> crate::bus::__macro::DeserializeFrom<'__payload> for Note<'a> {
     #[inline]
     fn deserialize_from(
-        bytes: &'__payload [::core::primitive::u8],
+        __bytes: &'__payload [::core::primitive::u8],
     ) -> ::core::result::Result<Self, crate::bus::__macro::DecodeError> {
-        crate::bus::__macro::postcard::decode::<Self>(bytes)
+        crate::bus::__macro::postcard::decode::<Self>(__bytes)
     }
 }

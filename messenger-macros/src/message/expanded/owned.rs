@@ -32,16 +32,16 @@ impl ::messenger::__macro::ExtendedMessage for Ball {
     #[inline]
     fn write(
         &self,
-        to: &mut ::messenger::__macro::PayloadWriter<'_>,
+        __to: &mut ::messenger::__macro::PayloadWriter<'_>,
     ) -> ::core::result::Result<(), ::messenger::__macro::EncodeError> {
-        ::messenger::__macro::ByBincode::put(self, to)
+        ::messenger::__macro::ByBincode::put(self, __to)
     }
 }
 impl<'__payload> ::messenger::__macro::DeserializeFrom<'__payload> for Ball {
     #[inline]
     fn deserialize_from(
-        bytes: &'__payload [::core::primitive::u8],
+        __bytes: &'__payload [::core::primitive::u8],
     ) -> ::core::result::Result<Self, ::messenger::__macro::DecodeError> {
-        ::messenger::__macro::bincode::decode::<Self>(bytes)
+        ::messenger::__macro::bincode::decode::<Self>(__bytes)
     }
 }

@@ -11,10 +11,10 @@ unsafe impl ::messenger::__macro::Plain for Side {
         ("Sell", Side::Sell as ::core::primitive::i128),
     ]);
     #[inline]
-    fn is_valid(bits: &::messenger::__macro::Bits<Self>) -> ::core::primitive::bool {
-        let number = bits.number::<::core::primitive::u8>();
+    fn is_valid(__bits: &::messenger::__macro::Bits<Self>) -> ::core::primitive::bool {
+        let __number = __bits.number::<::core::primitive::u8>();
         false
-            || number == Side::Buy as ::core::primitive::u8
-            || number == Side::Sell as ::core::primitive::u8
+            || __number == Side::Buy as ::core::primitive::u8
+            || __number == Side::Sell as ::core::primitive::u8
     }
 }

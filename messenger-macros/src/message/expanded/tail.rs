@@ -40,10 +40,10 @@ impl<'a> ::messenger::__macro::Tailed<'a> for Book<'a> {
         (self.head, self.levels)
     }
     #[inline]
-    fn join(head: &'a Self::Head, tail: &'a [Self::Item]) -> Self {
+    fn join(__head: &'a Self::Head, __tail: &'a [Self::Item]) -> Self {
         Self {
-            head: head,
-            levels: tail,
+            head: __head,
+            levels: __tail,
         }
     }
 }
@@ -57,16 +57,16 @@ impl<'a> ::messenger::__macro::ExtendedMessage for Book<'a> {
     #[inline]
     fn write(
         &self,
-        to: &mut ::messenger::__macro::PayloadWriter<'_>,
+        __to: &mut ::messenger::__macro::PayloadWriter<'_>,
     ) -> ::core::result::Result<(), ::messenger::__macro::EncodeError> {
-        ::messenger::__macro::write_tailed(self, to)
+        ::messenger::__macro::write_tailed(self, __to)
     }
 }
 impl<'a> ::messenger::__macro::DeserializeFrom<'a> for Book<'a> {
     #[inline]
     fn deserialize_from(
-        bytes: &'a [::core::primitive::u8],
+        __bytes: &'a [::core::primitive::u8],
     ) -> ::core::result::Result<Self, ::messenger::__macro::DecodeError> {
-        ::messenger::__macro::read_tailed(bytes)
+        ::messenger::__macro::read_tailed(__bytes)
     }
 }

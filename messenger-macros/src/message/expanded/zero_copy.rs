@@ -71,20 +71,20 @@ const _: () = {
     unsafe impl ::messenger::__macro::Plain for Quote {
         const LAYOUT: ::core::primitive::u64 = __Quote_LAYOUT.fingerprint();
         #[inline]
-        fn is_valid(bits: &::messenger::__macro::Bits<Self>) -> ::core::primitive::bool {
-            let _ = bits;
+        fn is_valid(__bits: &::messenger::__macro::Bits<Self>) -> ::core::primitive::bool {
+            let _ = __bits;
             true && (::messenger::__macro::Probe::<u64>::ANY_BITS
-                || bits.are::<u64>(
+                || __bits.are::<u64>(
                     ::core::mem::offset_of!(Quote, price),
                     ::core::mem::size_of::<u64>(),
                 ))
                 && (::messenger::__macro::Probe::<Side>::ANY_BITS
-                    || bits.are::<Side>(
+                    || __bits.are::<Side>(
                         ::core::mem::offset_of!(Quote, sides),
                         ::core::mem::size_of::<[Side; 2]>(),
                     ))
                 && (::messenger::__macro::Probe::<u8>::ANY_BITS
-                    || bits.are::<u8>(
+                    || __bits.are::<u8>(
                         ::core::mem::offset_of!(Quote, pad),
                         ::core::mem::size_of::<[u8; 6]>(),
                     ))

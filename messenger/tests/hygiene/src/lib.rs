@@ -177,3 +177,49 @@ messenger! {
             Worker, Ok: [routes],
         ]
 }
+
+/// Where constants are called as what the derives have in hand.
+#[allow(
+    missing_docs,
+    non_upper_case_globals,
+    reason = "named as it would hurt most"
+)]
+pub mod lower {
+    use super::*;
+    use ::core::primitive::{u8, usize};
+
+    pub const bits: usize = 2;
+    pub const number: u8 = 0;
+    pub const head: usize = 2;
+    pub const tail: usize = 2;
+    pub const to: u8 = 0;
+    pub const bytes: u8 = 0;
+
+    /// As long as they say.
+    #[derive(::core::clone::Clone, ::core::marker::Copy, Plain)]
+    #[message(crate = ::bus_framework)]
+    #[repr(C)]
+    pub struct Part {
+        pub bits: [u8; bits],
+    }
+
+    #[derive(::core::clone::Clone, ::core::marker::Copy, Plain)]
+    #[message(crate = ::bus_framework)]
+    #[repr(u8)]
+    pub enum Kind {
+        One = 1,
+    }
+
+    #[derive(Message)]
+    #[message(id = 10, codec = zero_copy, crate = ::bus_framework)]
+    pub struct Parts<'a> {
+        pub head: &'a [u8; head],
+        pub tail: &'a [Part],
+    }
+
+    #[derive(Message, Serialize, Deserialize)]
+    #[message(id = 11, codec = bincode, crate = ::bus_framework)]
+    pub struct Text<'a> {
+        pub text: &'a str,
+    }
+}
