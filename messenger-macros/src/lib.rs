@@ -26,7 +26,8 @@ use proc_macro::TokenStream;
 /// * `codec = bincode | postcard` (the type also derives serde's `Serialize` and `Deserialize`; it may borrow),
 ///   `codec = prost` (it also derives `prost::Message`), or `codec = zero_copy`: a `repr(C)` or
 ///   `repr(transparent)` struct of plain data without padding; or a variable tail, a struct of references
-///   `{ head: &'a H, tail: &'a [T] }`, where the head may be left out.
+///   `{ head: &'a H, tail: &'a [T] }`, where the head may be left out. Such a message doesn't also derive bytemuck's `Pod` or
+///   `NoUninit`: what has them is plain data already, and the compiler calls the two "conflicting", E0119.
 /// * `name = "..."`: the name people see, instead of the type's.
 /// * `crate = path`: where the messenger crate is, if not at `::messenger`.
 #[proc_macro_derive(Message, attributes(message))]

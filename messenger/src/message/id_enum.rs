@@ -32,6 +32,9 @@ use crate::words::in_words;
 /// assert_eq!(Mid::Ball.to_string(), "Ball");
 /// ```
 ///
+/// Variants are there always: one under a `#[cfg]` is an error, E0599, where it is left out. Put the `#[cfg]` on the whole enum, or on
+/// what uses the id.
+///
 /// A number that stands twice, or doesn't fit a `u16`, is a compile error:
 ///
 /// ```compile_fail
