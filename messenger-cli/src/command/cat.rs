@@ -13,6 +13,9 @@ use crate::show::{ShowArgs, learn_from};
 /// payloads of the codec prost can be decoded, and need --descriptor; bincode, postcard and zero_copy can't be decoded
 /// without their types and are shown as hex, and as text if they are text.
 ///
+/// Records of a live journal that are given up meanwhile, before they were read, are passed over with a note, unless --from says
+/// more than `oldest`.
+///
 /// Ends with 4 if there is no record in the range, and with 3 at one that is damaged, after those before it.
 #[derive(Args)]
 pub(crate) struct Cat {

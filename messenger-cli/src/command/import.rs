@@ -20,7 +20,8 @@ use crate::{hex, times, units};
 ///
 /// The first line says the schema, as `export` writes it; what it says of ids has to agree with the journal. Records get
 /// new positions, and keep their order, sources, messages, payloads and times. No other process may have the journal open
-/// for writing. If a line can't be taken, the records before it are in the journal, with their times, and the error says which line it was.
+/// for writing. If a line can't be taken, the records before it are in the journal, with their times, and the error says
+/// which line it was.
 ///
 /// JSON: records, first, last (positions, or null), end.
 #[derive(Args)]

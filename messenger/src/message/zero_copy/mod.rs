@@ -7,7 +7,8 @@
 //! What may be a field is said by [`Plain`]: whatever has bytemuck's `NoUninit` and `CheckedBitPattern`, so that types
 //! of other crates fit in, and what derives it.
 //!
-//! Bytes stand in the machine's own order, and the layout is part of [`Schema::layout`](super::Schema::layout).
+//! Bytes stand in the machine's own order, and the layout is part of [`Schema::layout`](super::Schema::layout): names and places of fields, and
+//! their types. Those of other crates count there as they are written, all others, arrays and their lengths as what they are, behind whatever alias.
 
 mod fingerprint;
 #[doc(hidden)]
