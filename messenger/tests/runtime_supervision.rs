@@ -457,6 +457,72 @@ fn timers_and_turns_are_supervised_too() {
     );
 }
 
+/// A handler that panics in each turn once it is told to, and is made again each time.
+mod mad {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[derive(Debug, Handler)]
+    #[handler(id = 22, lifecycle)]
+    pub(crate) struct Mad(Arc<AtomicBool>);
+
+    impl Lifecycle for Mad {
+        fn on_loop(&mut self, _: &mut Outbox<'_, Self>) -> Result {
+            if self.0.load(Ordering::Relaxed) {
+                // Says nothing, or it would say it again and again.
+                std::panic::resume_unwind(Box::new("in each turn"));
+            }
+            Ok(())
+        }
+    }
+
+    impl Handle<Job> for Mad {
+        fn handle(&mut self, _: &Job, _: &mut Outbox<'_, Self>) -> Result {
+            Ok(())
+        }
+    }
+
+    messenger! {
+        pub(crate) Madhouse(mad: Arc<AtomicBool>);
+        outside: [ Boss ]
+        Ward (on_panic = restart(1, per = Duration::ZERO)):
+            handlers: [ mad: Mad = Mad(Arc::clone(mad)) ]
+            routes: [ Boss, Job: [mad] ]
+    }
+
+    #[test]
+    fn a_panic_in_each_turn_does_not_keep_the_worker_from_its_end() {
+        let mad = Arc::new(AtomicBool::new(false));
+        let builder = Madhouse::builder(bus(4096), Arc::clone(&mad));
+        let app = builder.patience(Duration::from_millis(30)).run().unwrap();
+        let mut boss = app.publisher::<Boss>().unwrap();
+        for n in 0..3 {
+            boss.send(&Job(n)).unwrap();
+        }
+        // Nor if it waits for something that never comes.
+        let mut raw = app.bus().publisher().unwrap();
+        let tag = messenger::bus::Tag::new(
+            messenger::bus::SourceId::new(900),
+            messenger::bus::MessageId::new(900),
+        );
+        let claim = raw.claim(tag, 8).unwrap();
+        mad.store(true, Ordering::Relaxed);
+        until(|| app.counters()[0].restarts > 3);
+        let stopping = std::thread::spawn(move || app.stop().unwrap());
+        until(|| stopping.is_finished());
+        let report = stopping.join().unwrap();
+        drop(claim);
+        assert_eq!(report.messages(), 3);
+
+        let app = Madhouse::builder(bus(4096), mad).run().unwrap();
+        let stopping = std::thread::spawn(move || app.stop().unwrap());
+        until(|| stopping.is_finished());
+        stopping.join().unwrap();
+    }
+}
+
 #[test]
 fn errors_are_reported_and_counted() {
     let log = Log::default();

@@ -40,7 +40,7 @@ pub enum OnPanic {
     Restart {
         /// How many restarts a handler may have in `per`.
         times: u32,
-        /// The span in which they are counted.
+        /// The span in which they are counted. In one of zero there is never one before: it is made again each time.
         per: Duration,
     },
 }

@@ -61,7 +61,8 @@ impl Clock {
 
     #[inline]
     pub(super) fn turn(&mut self, idle: bool) {
-        self.turns += 1;
+        // While nobody reads it, for nothing comes, it is stale and its turns go round.
+        self.turns = self.turns.wrapping_add(1);
         self.stale |= idle || self.turns >= TURNS_PER_CLOCK;
     }
 }
@@ -125,15 +126,18 @@ impl<W: Worker> Runner<W> {
 
     /// Runs until the stop has been drained, or the worker is to stop.
     pub(crate) fn run(&mut self) {
+        let mut drained = 0;
         loop {
+            drained += usize::from(self.position() >= self.link.control.cut_off());
             let turns = catch_unwind(AssertUnwindSafe(|| self.turns()));
-            match turns {
-                Ok(()) => return,
-                Err(panic) => {
-                    if !self.panicked(panic) {
-                        return;
-                    }
-                }
+            let Err(panic) = turns else {
+                return;
+            };
+            // A turn that panics does not come to its end, where it is asked whether it was the last. Each handler may do that once more,
+            // so that the others still have theirs if it is not called again.
+            let is_last = drained > W::INFO.handlers.len();
+            if !self.panicked(panic) || is_last || self.waits_in_vain() {
+                return;
             }
         }
     }
@@ -172,6 +176,12 @@ impl<W: Worker> Runner<W> {
                 return;
             }
         }
+    }
+
+    /// Whether the stop is being drained, and what stands before it is not finished in time.
+    fn waits_in_vain(&mut self) -> bool {
+        let cut_off = self.link.control.cut_off();
+        cut_off != u64::MAX && self.position() < cut_off && !self.rest(cut_off)
     }
 
     /// The position of the first record that is not read.
@@ -452,5 +462,22 @@ impl<W: Worker> fmt::Debug for Runner<W> {
             .field("worker", &W::INFO.name)
             .field("position", &self.subscriber.position())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_never_read_goes_on() {
+        let mut clock = Clock {
+            begun: Instant::now(),
+            now: 0,
+            turns: u32::MAX,
+            stale: true,
+        };
+        clock.turn(true);
+        assert!(clock.stale);
     }
 }
