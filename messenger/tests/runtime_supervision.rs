@@ -524,6 +524,20 @@ mod mad {
 }
 
 #[test]
+fn who_panics_on_being_told_of_a_failure_changes_nothing() {
+    let builder = Stops::builder(bus(4096), Log::default());
+    let app = builder.on_failure(|_| panic!("on being told")).run();
+    let app = app.unwrap();
+    let mut boss = app.publisher::<Boss>().unwrap();
+    for n in [7, 13] {
+        boss.send(&Job(n)).unwrap();
+    }
+    let failed = app.join().unwrap_err();
+    assert!(failed.to_string().contains("thirteen"), "{failed}");
+    assert_eq!(failed.report().failures.len(), 2);
+}
+
+#[test]
 fn errors_are_reported_and_counted() {
     let log = Log::default();
     let told = Log::default();

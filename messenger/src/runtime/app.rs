@@ -168,7 +168,8 @@ impl<A: App> Builder<A> {
         self
     }
 
-    /// Has each failure told at once, on the thread where it happened, besides standing in the report.
+    /// Has each failure told at once, on the thread where it happened, besides standing in the report. A panic of `watch` ends there: the
+    /// failure counts as it would have.
     #[must_use]
     pub fn on_failure(mut self, watch: impl Fn(&Failure) + Send + Sync + 'static) -> Self {
         self.watch = Some(Box::new(watch));

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -123,10 +124,13 @@ impl Control {
     }
 
     fn take(&self, failure: Failure, fatal: bool) {
-        trace::failed(&failure);
-        if let Some(watch) = &self.watch {
-            watch(&failure);
-        }
+        // Others' code: if it panics, the failure counts all the same.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            trace::failed(&failure);
+            if let Some(watch) = &self.watch {
+                watch(&failure);
+            }
+        }));
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         let first_fatal = fatal && found.fatal.is_none();
         if found.failures.len() >= LISTED && !first_fatal {
