@@ -83,17 +83,19 @@ impl Control {
 
     /// Stops the run at the bus's tail, unless it has been stopped before.
     pub(crate) fn stop(&self) {
+        self.stop_at(self.bus.tail());
+    }
+
+    /// The same at `tail`, which the bus may have passed by now.
+    pub(super) fn stop_at(&self, tail: u64) {
         #[cfg(feature = "journal")]
         if self.replays {
             return;
         }
         // Relaxed: what is delivered is decided by positions alone; who sleeps is woken after, and looks again.
-        let stopped = self.cut_off.compare_exchange(
-            RUNNING,
-            self.bus.tail(),
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        );
+        let stopped =
+            self.cut_off
+                .compare_exchange(RUNNING, tail, Ordering::Relaxed, Ordering::Relaxed);
         if stopped.is_ok() {
             trace::stopping(self.cut_off());
             // Where no worker runs there is none that could say so.

@@ -35,6 +35,9 @@ pub(crate) struct Link {
     /// An `on_loop` has stopped the run by an error: what it was to keep of the last records may not be kept.
     #[cfg(feature = "journal")]
     pub(crate) unkept: bool,
+    /// The first record that was read and not handled, since it stands after the stop; the greatest position of all while there is none.
+    #[cfg(feature = "journal")]
+    pub(crate) late_from: u64,
     /// Why the oldest of what is spilled could not be sent, when that was tried last.
     refused: Option<ClaimError>,
     /// The record in hand, or the last one.
@@ -99,6 +102,8 @@ impl Link {
             kept: super::kept::Kept::default(),
             #[cfg(feature = "journal")]
             unkept: false,
+            #[cfg(feature = "journal")]
+            late_from: u64::MAX,
             refused: None,
             position: 0,
             route: usize::MAX,

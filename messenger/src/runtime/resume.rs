@@ -12,9 +12,8 @@ use crate::journal::note::{self, NoteKind};
 impl<W: Worker> Runner<W> {
     /// The position of the first record that has not been handled.
     pub(super) fn reached(&self) -> u64 {
-        // What stands after the stop is read, and not handled.
-        let cut_off = self.link.control.cut_off();
-        self.position().min(cut_off)
+        // What was handled while somebody else stopped the run may stand after the stop.
+        self.position().min(self.link.late_from)
     }
 
     /// Notes down that a timer fires, and between which records.

@@ -444,6 +444,10 @@ pub(super) fn take<W: Worker>(
     if position >= link.control.cut_off() {
         link.tally.late.add(1);
         return;
+        #[cfg(feature = "journal")]
+        {
+            link.late_from = link.late_from.min(position);
+        }
     }
     link.position = position;
     link.route = route;

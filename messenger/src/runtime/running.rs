@@ -246,3 +246,68 @@ impl Stopper {
         }
     }
 }
+
+#[cfg(all(test, feature = "journal", feature = "bincode", not(miri)))]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use serde::{Deserialize, Serialize};
+
+    use crate::journal::testing::TempDir;
+    use crate::journal::{Journal, JournalConfig};
+    use crate::{Handle, Handler, Message, Outbox, Result, messenger};
+
+    #[derive(Message, Serialize, Deserialize)]
+    #[message(id = 1, codec = bincode)]
+    struct Number(u64);
+
+    #[derive(Handler)]
+    #[handler(id = 1, sends(Number))]
+    struct Main;
+
+    #[derive(Handler)]
+    #[handler(id = 2)]
+    struct Ear(Heard);
+
+    type Heard = Arc<Mutex<Vec<u64>>>;
+
+    impl Handle<Number> for Ear {
+        fn handle(&mut self, m: &Number, _: &mut Outbox<'_, Self>) -> Result {
+            self.0.lock().unwrap().push(m.0);
+            Ok(())
+        }
+    }
+
+    messenger! {
+        Hears(heard: Heard);
+        outside: [ Main ]
+        Only:
+            handlers: [ ear: Ear = Ear(Arc::clone(heard)) ]
+            routes: [ Main, Number: [ear] ]
+    }
+
+    #[test]
+    fn what_was_handled_after_the_stop_is_not_handled_again() {
+        let dir = TempDir::new();
+        let config = JournalConfig::new().segment_bytes(1 << 16);
+        let journal = Journal::open(&*dir, config).unwrap();
+        let heard = Heard::default();
+        let run = || Hears::builder(&journal, Arc::clone(&heard)).resume().run();
+        let app = run().unwrap();
+        let mut main = app.publisher::<Main>().unwrap();
+        let mut stop = 0;
+        for n in 0..4 {
+            let position = main.send(&Number(n)).unwrap();
+            stop = if n == 2 { position } else { stop };
+        }
+        while heard.lock().unwrap().len() < 4 {
+            std::thread::yield_now();
+        }
+        // Who stops it has looked at the tail before the last two came, and was slow.
+        app.control.stop_at(stop);
+        app.join().unwrap();
+        drop(main);
+        run().unwrap().stop().unwrap();
+        assert_eq!(*heard.lock().unwrap(), [0, 1, 2, 3]);
+    }
+}
