@@ -129,11 +129,6 @@ impl<K: PublisherKind> Publisher<K> {
         Ok(self.open.carve(tag, len))
     }
 
-    /// As [`try_send`](Self::try_send); but on a bus that grows it waits for the bus to grow.
-    pub(crate) fn try_send_grown(&mut self, tag: Tag, payload: &[u8]) -> Result<u64, ClaimError> {
-        self.try_claim_grown(tag, payload.len())?.fill(payload)
-    }
-
     /// Sends `payload` if there is room now; gives the record's position.
     ///
     /// # Errors

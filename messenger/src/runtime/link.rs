@@ -333,22 +333,9 @@ impl Link {
             .claim_until(tag, payload.len(), Some(deadline), || {
                 control.is_stopping() || !control.bus.has_reader_before(position, own)
             });
-        // It cannot fail: the claim was made for so many bytes.
-        let filled = claim.ok().and_then(|mut claim| {
-            let put = claim.writer().put(payload);
-            put.is_ok().then_some(claim)
-        });
-        let Some(committed) = filled.map(|claim| self.spill.commit_front(claim)) else {
-            return;
-        };
-        match committed {
-            Ok(_) => self.spill.pop(),
-            Err(CommitError::NotSynced(error)) => {
-                self.spill.pop();
-                self.not_synced(error);
-            }
-            // It is aborted, and stays.
-            Err(CommitError::Incomplete { .. }) => {}
+        let sent = claim.map(|claim| self.spill.send_front(claim));
+        if let Ok(Err(error)) = sent {
+            self.not_synced(error);
         }
     }
 

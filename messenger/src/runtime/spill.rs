@@ -2,7 +2,7 @@
 
 use super::aligned::{Block, bytes, bytes_mut};
 use super::link::SendFault;
-use crate::bus::{Claim, ClaimError, CommitError, MessageId, Publisher, SourceId, Tag};
+use crate::bus::{Claim, ClaimError, CommitError, MessageId, NotSynced, Publisher, SourceId, Tag};
 
 /// Records that wait for room, the oldest first.
 #[derive(Debug)]
@@ -111,36 +111,43 @@ impl Spill {
     ///
     /// # Errors
     ///
-    /// Why the oldest of what is left could not be sent. [`ClaimError::NotSynced`]: all has been sent.
+    /// [`ClaimError::NotSynced`] if that is so of something that was sent; else, why the oldest of what is left could not be sent.
     pub(crate) fn send_by(&mut self, publisher: &mut Publisher) -> Result<(), ClaimError> {
         let mut result = Ok(());
         while let Some((tag, payload)) = self.front() {
-            #[cfg(feature = "journal")]
-            let sent = if self.front_is_note() {
-                publisher.try_note_grown(tag, payload)
-            } else {
-                publisher.try_send_grown(tag, payload)
+            let claim = match publisher.try_claim_grown(tag, payload.len()) {
+                Ok(claim) => claim,
+                Err(error) => return result.and(Err(error)),
             };
-            #[cfg(not(feature = "journal"))]
-            let sent = publisher.try_send_grown(tag, payload);
-            match sent {
-                Ok(_) => {}
-                // It is out, and to be sent no second time.
-                Err(error @ ClaimError::NotSynced(_)) => result = Err(error),
-                Err(error) => return Err(error),
+            // It is out all the same.
+            if let Err(error) = self.send_front(claim) {
+                result = Err(ClaimError::NotSynced(error));
             }
-            self.pop();
         }
         result
     }
 
-    /// Commits a claim that was filled with the oldest record.
-    pub(crate) fn commit_front(&self, claim: Claim<'_>) -> Result<u64, CommitError> {
-        #[cfg(feature = "journal")]
-        if self.front_is_note() {
-            return claim.commit_note();
+    /// Sends the oldest record by a claim that was made for it, and forgets it.
+    pub(crate) fn send_front(&mut self, mut claim: Claim<'_>) -> Result<(), NotSynced> {
+        // It cannot fail: the claim was made for so many bytes.
+        if let Some((_, payload)) = self.front() {
+            let _ = claim.writer().put(payload);
         }
-        claim.commit()
+        #[cfg(feature = "journal")]
+        let is_note = self.front_is_note();
+        // First, so that a record that is out is not sent again if a waker panics.
+        self.pop();
+        #[cfg(feature = "journal")]
+        let committed = match is_note {
+            true => claim.commit_note(),
+            false => claim.commit(),
+        };
+        #[cfg(not(feature = "journal"))]
+        let committed = claim.commit();
+        match committed {
+            Err(CommitError::NotSynced(error)) => Err(error),
+            Ok(_) | Err(CommitError::Incomplete { .. }) => Ok(()),
+        }
     }
 
     /// Why nothing more may wait in this spill of `limit` bytes, whose oldest record was `refused`.
@@ -260,7 +267,7 @@ impl Drop for Pushed<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bus::PAYLOAD_ALIGN;
+    use crate::bus::{Bus, BusConfig, PAYLOAD_ALIGN, Start};
 
     fn tag(n: u16) -> Tag {
         Tag::new(SourceId::new(n), MessageId::new(n + 1))
@@ -381,6 +388,64 @@ mod tests {
             SendFault::Claim(ClaimError::StorageFull { needed: 48 })
         );
         assert!(full, "{fault:?}");
+    }
+
+    /// Panics where it is to wake somebody.
+    struct Bang;
+
+    impl std::task::Wake for Bang {
+        fn wake(self: std::sync::Arc<Self>) {
+            panic!("on waking");
+        }
+    }
+
+    #[test]
+    fn what_is_out_is_not_sent_again_if_a_waker_panics() {
+        use std::task::{Context, Waker};
+
+        let bus = Bus::new(BusConfig::bytes(4096)).unwrap();
+        let mut publisher = bus.publisher().unwrap();
+        let mut sleeper = bus.subscribe(Start::Newest).unwrap();
+        let waker = Waker::from(std::sync::Arc::new(Bang));
+        let asleep = sleeper.poll_next(&mut Context::from_waker(&waker));
+        assert!(asleep.unwrap().is_pending());
+        let mut spill = Spill::new(1024);
+        assert!(push(&mut spill, 1, 8) && push(&mut spill, 2, 8));
+        let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            spill.send_by(&mut publisher)
+        }));
+        assert!(panics.is_err());
+        assert!(spill.send_by(&mut publisher).is_ok() && spill.is_empty());
+        let mut tags = Vec::new();
+        sleeper.poll(9, |record| tags.push(record.tag())).unwrap();
+        assert_eq!(tags, [tag(1), tag(2)]);
+    }
+
+    #[cfg(feature = "journal")]
+    #[cfg_attr(miri, ignore = "needs files")]
+    #[test]
+    fn says_that_something_is_not_synced_whatever_becomes_of_the_next() {
+        use crate::journal::testing::TempDir;
+        use crate::journal::{Journal, JournalConfig, SyncPolicy};
+
+        let dir = TempDir::new();
+        let config = JournalConfig::new()
+            .segment_bytes(1 << 16)
+            .sync(SyncPolicy::EachRecord);
+        let journal = Journal::open(&*dir, config).unwrap();
+        let mut other = journal.bus().publisher().unwrap();
+        let mut publisher = journal.bus().publisher().unwrap();
+        let max = publisher.max_payload();
+        let mut spill = Spill::new(usize::MAX);
+        assert!(push(&mut spill, 1, 8) && push(&mut spill, 2, max + 1));
+        // One that is open before it keeps it from being synced.
+        let open = other.claim(tag(3), 8).unwrap();
+        let sent = spill.send_by(&mut publisher);
+        assert!(matches!(sent, Err(ClaimError::NotSynced(_))), "{sent:?}");
+        assert_eq!(spill.count(), 1);
+        let sent = spill.send_by(&mut publisher);
+        assert!(matches!(sent, Err(ClaimError::TooLarge { .. })), "{sent:?}");
+        drop(open);
     }
 
     #[test]
