@@ -160,8 +160,8 @@ impl<A: App> Builder<A> {
         self
     }
 
-    /// How long a stop waits for a claim that was made before it and is neither committed nor aborted; ten
-    /// seconds unless told.
+    /// How long a stop waits for a claim that was made before it and is neither committed nor aborted, and a worker that keeps its
+    /// position for the next process, for readers that leave no room for what it has sent; ten seconds each unless told.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;

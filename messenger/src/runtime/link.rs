@@ -321,9 +321,20 @@ impl Link {
         });
     }
 
-    /// Waits for room for the oldest of what was spilled, as long as others than the worker's own subscriber, in the slot `own`,
-    /// hold back what stands before `position`, until `deadline` or the stop.
-    pub(crate) fn wait_for_room(&mut self, position: u64, own: usize, deadline: Instant) {
+    /// Whether something waits for room.
+    #[cfg(feature = "journal")]
+    pub(super) fn lacks_room(&self) -> bool {
+        matches!(self.refused, Some(ClaimError::Full { .. }))
+    }
+
+    /// Waits for room for the oldest of what was spilled, until `deadline`, or until there is no point in it: `stop` says so, or none but
+    /// the worker's own subscriber, in the slot `own`, holds back what stands before `position`.
+    pub(crate) fn wait_for_room(
+        &mut self,
+        (position, own): (u64, usize),
+        deadline: Instant,
+        stop: impl Fn(&Control) -> bool,
+    ) {
         let Some((tag, payload)) = self.spill.front() else {
             return;
         };
@@ -331,7 +342,7 @@ impl Link {
         let claim = self
             .publisher
             .claim_until(tag, payload.len(), Some(deadline), || {
-                control.is_stopping() || !control.bus.has_reader_before(position, own)
+                stop(control) || !control.bus.has_reader_before(position, own)
             });
         let sent = claim.map(|claim| self.spill.send_front(claim));
         if let Ok(Err(error)) = sent {

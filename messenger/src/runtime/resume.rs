@@ -1,10 +1,13 @@
 //! What a live worker leaves in its journal, and where it says how far it has got, for those who come after it.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use super::app::App;
 use super::failure::{Failure, FailureKind};
 use super::mark::Mark;
 use super::past::name_of;
-use super::runner::Runner;
+use super::runner::{HOLD, Runner};
 use super::timers::Timer;
 use super::worker::Worker;
 use crate::journal::note::{self, NoteKind};
@@ -59,6 +62,9 @@ impl<W: Worker> Runner<W> {
             return;
         }
         self.link.flush();
+        if self.mark.is_some() {
+            self.send_rest();
+        }
         self.keep_position();
         #[cfg(all(feature = "shared", target_os = "linux"))]
         self.keep_beyond_the_bus();
@@ -82,6 +88,24 @@ impl<W: Worker> Runner<W> {
         }
         let name = name_of(W::App::INFO.name, W::INFO.name);
         self.link.note(NoteKind::End.of_nobody(), name.as_bytes());
+    }
+
+    /// Waits for room for what is left in the spill: while that is not out, the worker can't say that it has handled what it answers to.
+    fn send_rest(&mut self) {
+        let control = Arc::clone(&self.link.control);
+        let (begun, own) = (Instant::now(), self.subscriber.slot());
+        // From there on this worker holds all itself, so it does not wait for who has come so far: the run's other workers end there, too.
+        let end = self.reached().min(control.cut_off());
+        while self.link.lacks_room() && begun.elapsed() < control.patience {
+            let others = control.bus.has_reader_before(end, own);
+            self.let_go_if_least();
+            self.link
+                .wait_for_room((end, own), Instant::now() + HOLD, |_| false);
+            self.link.flush();
+            if !others {
+                return;
+            }
+        }
     }
 
     /// On a bus whose records lie in a journal: has it say for good how far the worker has got, if all that it sent is there.

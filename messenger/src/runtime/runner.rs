@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::app::App;
-use super::control::Sending;
+use super::control::{Control, Sending};
 use super::deliver::{Begin, Delivery, Fire, Stop, Turn};
 use super::error::Result;
 use super::failure::{AfterPanic, Failure, FailureKind};
@@ -18,7 +18,7 @@ use crate::bus::{ReadError, Subscriber, WaitStrategy};
 /// How many turns of the loop one reading of the clock serves.
 const TURNS_PER_CLOCK: u32 = 16;
 /// How long a worker with a spill waits for others before it looks around again.
-const HOLD: Duration = Duration::from_millis(5);
+pub(super) const HOLD: Duration = Duration::from_millis(5);
 
 /// A worker at work.
 pub(crate) struct Runner<W: Worker> {
@@ -293,7 +293,8 @@ impl<W: Worker> Runner<W> {
         }
         let hold = Instant::now() + HOLD;
         let deadline = self.link.timers.next().map_or(hold, |next| next.min(hold));
-        self.link.wait_for_room(position, own, deadline);
+        self.link
+            .wait_for_room((position, own), deadline, Control::is_stopping);
         if !self.link.spill.is_empty() {
             self.let_go_if_least();
         }
@@ -301,7 +302,7 @@ impl<W: Worker> Runner<W> {
 
     /// With a spill, and if all wait for what this worker still holds though it has handled it, lets go of that: there would never be
     /// room otherwise. If the process is killed before the spill is out, whoever runs the worker next may miss something, and is told.
-    fn let_go_if_least(&mut self) {
+    pub(super) fn let_go_if_least(&mut self) {
         #[cfg(all(feature = "shared", target_os = "linux"))]
         {
             let (held, own) = (self.subscriber.held(), self.subscriber.slot());
@@ -443,11 +444,11 @@ pub(super) fn take<W: Worker>(
 ) {
     if position >= link.control.cut_off() {
         link.tally.late.add(1);
-        return;
         #[cfg(feature = "journal")]
         {
             link.late_from = link.late_from.min(position);
         }
+        return;
     }
     link.position = position;
     link.route = route;

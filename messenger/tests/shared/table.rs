@@ -10,7 +10,8 @@ use messenger::bus::Start;
 use messenger::journal::{Journal, JournalConfig};
 use messenger::shared::{SharedBus, SharedFault, SharedOptions};
 use messenger::{
-    Handle, Handler, Lifecycle, Message, Outbox, Result, Running, StartError, messenger,
+    Handle, Handler, Lifecycle, Message, Outbox, Result, Running, StartError, Subscription,
+    messenger,
 };
 
 use crate::kit::{Other, fresh, say, until, wait_for_a_byte};
@@ -542,6 +543,56 @@ fn what_waits_in_a_spill_is_sent_by_the_next_process() {
         }
     }
     complete(&got, 50, 2, 5);
+}
+
+/// A worker has answered a number, by more than the ring has room for, and nobody has read that.
+fn full_of_answers(place: &mut Place) -> (Running<Split>, Subscription<(Double,)>) {
+    place.config.answers = 100;
+    let slow = place.running().subscribe_gating(Start::Newest).unwrap();
+    let builder = Split::builder(&place.bus, place.config.clone());
+    let builder = builder.patience(Duration::from_secs(5));
+    let first = builder.only([Split::FIRST]).run().unwrap();
+    place.send(1..=1).join().unwrap();
+    until("a full ring", || first.counters()[0].spilled > 0);
+    place.wait("first", 1);
+    (first, slow)
+}
+
+#[test]
+fn a_stop_waits_for_room_for_the_answers_to_what_was_handled() {
+    let mut place = Place::new(1 << 12, Duration::ZERO);
+    let (first, mut slow) = full_of_answers(&mut place);
+    let stopping = thread::spawn(move || first.stop().unwrap());
+    thread::sleep(Duration::from_millis(100));
+    let mut got = 0;
+    while slow.next_timeout(Duration::from_secs(1)).unwrap().is_some() {
+        got += 1;
+    }
+    let report = ended(stopping);
+    assert_eq!((got, report.workers[0].unsent), (100, 0), "{report}");
+    drop(slow);
+    let first = place.run("First");
+    place.send(2..=2).join().unwrap();
+    assert_eq!(place.wait("first", 2), [1, 2]);
+    stop(first);
+}
+
+#[test]
+fn a_stop_does_not_wait_for_ever_and_who_comes_next_answers_again() {
+    let mut place = Place::new(1 << 12, Duration::ZERO);
+    let (first, mut slow) = full_of_answers(&mut place);
+    let begun = Instant::now();
+    let report = first.stop().unwrap();
+    assert!(begun.elapsed() >= Duration::from_secs(5));
+    assert!(report.workers[0].unsent > 0, "{report}");
+    let _first = place.run("First");
+    let mut got = 0;
+    while got < 100 + 100 - report.workers[0].unsent {
+        let double = slow.next_timeout(Duration::from_secs(10)).unwrap();
+        assert!(double.is_some(), "{got} answers");
+        got += 1;
+    }
+    assert_eq!(place.log("first"), [1, 1]);
 }
 
 /// Can't keep what it is told.
