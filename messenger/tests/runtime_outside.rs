@@ -3,9 +3,10 @@
 
 mod support;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use messenger::bus::{ClaimError, Start, WaitStrategy};
+use messenger::bus::{ClaimError, Start, SubscriberStats, WaitStrategy};
 use messenger::{
     Graph, Handle, Handler, Message, Outbox, PublishError, Result, SubscribeError, messenger,
 };
@@ -199,6 +200,57 @@ fn a_gating_subscription_misses_nothing_and_a_full_bus_is_told() {
     }
     assert!(asks.try_next().unwrap().is_none());
     client.send(&Ask(sent)).unwrap();
+}
+
+#[test]
+fn who_reads_for_so_long_does_not_read_on_past_others_messages() {
+    let app = Temple::builder(bus(1 << 20)).run().unwrap();
+    let mut client = app.publisher::<Client>().unwrap();
+    let mut answers = app.subscribe_gating::<(Answer,)>(Start::Newest).unwrap();
+    let tag = messenger::bus::Tag::new(
+        messenger::bus::SourceId::new(900),
+        messenger::bus::MessageId::new(900),
+    );
+    let mut raw = app.bus().publisher().unwrap();
+    for _ in 0..1000 {
+        raw.send(tag, &[]).unwrap();
+    }
+    client.send(&Ask(1)).unwrap();
+    until(|| app.counters()[0].messages == 1);
+    assert!(answers.next_timeout(Duration::ZERO).unwrap().is_none());
+    // Each call comes further.
+    until(|| answers.next_timeout(Duration::ZERO).unwrap().is_some());
+}
+
+/// A full ring is read, and filled again meanwhile: who takes what is there takes one ring at the most.
+#[test]
+fn who_takes_what_is_there_does_not_wait_for_others_to_end() {
+    const RING: u64 = 1 << 12;
+    let bus = bus(RING as usize);
+    let app = Temple::builder(&bus).only([Temple::IDLE]).run().unwrap();
+    let slots = || bus.stats().subscribers;
+    let before = slots();
+    let mut answers = app.subscribe_gating::<(Answer,)>(Start::Newest).unwrap();
+    let is_new = |it: &SubscriberStats| before.iter().all(|other| other.slot != it.slot);
+    let position = || slots().into_iter().find(is_new).unwrap().position;
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut client = app.publisher::<Client>().unwrap();
+            while !ended.load(Ordering::Relaxed) {
+                let _ = client.try_send(&Ask(0));
+            }
+        });
+        let mut most = 0;
+        for _ in 0..20_000 {
+            let before = position();
+            assert!(answers.try_next().unwrap().is_none());
+            most = most.max(position() - before);
+        }
+        ended.store(true, Ordering::Relaxed);
+        println!("it read {most} bytes at once");
+        assert!(most <= RING, "it read {most} bytes at once");
+    });
 }
 
 #[test]

@@ -79,6 +79,9 @@ pub struct Subscription<S> {
     set: PhantomData<fn(&S)>,
 }
 
+/// How many messages of other types are passed over before the clock is looked at.
+const PASSED_PER_CLOCK: u32 = 16;
+
 /// How a subscription reads.
 pub(crate) enum Reader {
     Observer(Observer),
@@ -102,7 +105,7 @@ impl<S: MessageSet> Subscription<S> {
         self.wait = wait;
     }
 
-    /// The next message of these types, if one is there.
+    /// The next message of these types, if one is there at the call.
     ///
     /// # Errors
     ///
@@ -124,7 +127,8 @@ impl<S: MessageSet> Subscription<S> {
         self.read(None)
     }
 
-    /// The next message of these types; waits for it, for `timeout` at the most.
+    /// The next message of these types; looks and waits for it, for `timeout` at the most: where many of other types stand before it, the
+    /// next call goes on behind those that this one has passed.
     ///
     /// # Errors
     ///
@@ -141,6 +145,7 @@ impl<S: MessageSet> Subscription<S> {
         &mut self,
         within: Option<Option<Instant>>,
     ) -> Result<Option<Received<'_, S>>, SubscribeError> {
+        let (mut passed, mut end) = (0, None);
         loop {
             let Some((position, tag)) = self.read_any(within)? else {
                 return Ok(None);
@@ -152,6 +157,18 @@ impl<S: MessageSet> Subscription<S> {
                     payload: self.payload.as_slice(),
                     set: PhantomData,
                 }));
+            }
+            // Messages of other types may come for ever.
+            let is_over = match within {
+                None => false,
+                Some(None) => position >= *end.get_or_insert_with(|| self.control.bus.tail()),
+                Some(Some(deadline)) => {
+                    passed = (passed + 1) % PASSED_PER_CLOCK;
+                    passed == 0 && Instant::now() >= deadline
+                }
+            };
+            if is_over {
+                return Ok(None);
             }
         }
     }
