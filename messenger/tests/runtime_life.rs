@@ -501,6 +501,25 @@ fn a_worker_that_panicked_may_run_again() {
     assert_eq!(glass.stop().unwrap().failures.len(), 1);
 }
 
+messenger! {
+    pub(crate) Cabinet(place: &'static str);
+    outside: [ Boss ]
+    Shelf:
+        handlers: [ other: Fragile as 16 = Fragile::new("") ]
+        routes: [ Boss, Ball: [other] ]
+    UpperShelf:
+        handlers: [ fragile: Fragile = Fragile::new(place) ]
+        routes: [ Boss, Ball: [fragile] ]
+    drop: [ Boss, Tick ]
+}
+
+#[test]
+fn whose_thread_panicked_is_named() {
+    let app = Cabinet::builder(bus(4096), "drop").run().unwrap();
+    let failed = app.stop().unwrap_err();
+    assert_eq!(failed.failure().worker, "UpperShelf");
+}
+
 /// Another table, which calls source 1 otherwise.
 mod stranger {
     use super::*;

@@ -8,6 +8,7 @@ mod support;
 use std::time::Duration;
 
 use log::Log;
+use messenger::bus::Start;
 use messenger::{
     AfterPanic, FailureKind, Handle, Handler, HandlerError, Lifecycle, Message, Outbox, Result,
     StartError, Timer, messenger,
@@ -723,6 +724,17 @@ fn a_full_bus_and_an_empty_choice_are_start_errors() {
         messenger::bus::Bus::new(messenger::bus::BusConfig::bytes(4096).members(3)).unwrap();
     let error = Stops::builder(small, Log::default()).run().unwrap_err();
     assert!(matches!(error, StartError::Join(_)), "{error}");
+    let text = error.to_string();
+    assert!(
+        text.starts_with("a worker takes two slots of the bus: all 3 "),
+        "{text}"
+    );
+    let ahead = Stops::builder(bus(4096), Log::default()).start(Start::At(64));
+    let error = ahead.run().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "position 64 lies ahead of the bus, which ends at 0: it is one of another bus"
+    );
     let error = Stops::builder(bus(4096), Log::default())
         .only([])
         .run()

@@ -306,7 +306,7 @@ impl<A: App> Builder<A> {
             let () = way;
             A::spawn(worker, &mut spawner);
             match spawner.thread {
-                Some(Ok(thread)) => threads.push(thread),
+                Some(Ok(thread)) => threads.push((info.name, thread)),
                 Some(Err(error)) => failed = Some(StartError::Thread(error)),
                 None => failed = Some(StartError::no_workers::<A>()),
             }

@@ -24,7 +24,8 @@ pub struct Running<A: App> {
     /// By which stoppers reach the run, until it is over.
     within_reach: Option<Arc<WithinReach>>,
     tallies: Vec<Arc<Tally>>,
-    threads: Vec<JoinHandle<()>>,
+    /// With the names of their workers.
+    threads: Vec<(&'static str, JoinHandle<()>)>,
     /// Held for its drop, which takes the table's names off the bus.
     _registration: Registration,
     app: PhantomData<fn(&A)>,
@@ -34,7 +35,7 @@ impl<A: App> Running<A> {
     pub(crate) fn new(
         control: Arc<Control>,
         tallies: Vec<Arc<Tally>>,
-        threads: Vec<JoinHandle<()>>,
+        threads: Vec<(&'static str, JoinHandle<()>)>,
         registration: Registration,
     ) -> Self {
         Self {
@@ -174,12 +175,10 @@ impl<A: App> Running<A> {
     }
 
     fn join_all(&mut self) {
-        for thread in core::mem::take(&mut self.threads) {
-            let name = thread.thread().name().unwrap_or_default().to_owned();
+        for (worker, thread) in core::mem::take(&mut self.threads) {
             if let Err(panic) = thread.join() {
-                let worker = A::INFO.workers.iter().find(|w| name.ends_with(w.name));
                 self.control.fail(Failure {
-                    worker: worker.map_or("?", |w| w.name),
+                    worker,
                     handler: None,
                     record: None,
                     kind: FailureKind::Panicked {

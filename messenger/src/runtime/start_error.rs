@@ -10,7 +10,7 @@ use crate::words::in_words;
 /// A run did not start. Nothing of it runs any more.
 #[non_exhaustive]
 pub enum StartError {
-    /// The bus has no slot left for a worker.
+    /// The bus has no slot left for a worker, or not the position where the workers are to begin.
     Join(JoinError),
     /// Who is on the bus already gives an id another meaning.
     Conflict(crate::bus::NameConflict),
@@ -154,9 +154,10 @@ impl From<JoinError> for StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Join(error) => {
+            Self::Join(error @ JoinError::NoFreeSlot { .. }) => {
                 write!(f, "a worker takes two slots of the bus: {error}")
             }
+            Self::Join(error) => error.fmt(f),
             Self::Conflict(error) => error.fmt(f),
             Self::Thread(error) => write!(f, "a worker has no thread: {error}"),
             Self::NoWorkers { app, workers } => {
