@@ -113,6 +113,7 @@ impl Survivor {
                 quiet();
             });
         } else {
+            let _ending = Ending(orders, bus);
             self.look_again_and_again(orders, quiet);
         }
         let mut stalls = self.writer.watch.stalls;
@@ -150,8 +151,20 @@ struct Ending<'a>(&'a Orders, &'a SharedBus);
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            // It may be what it failed over.
+            // It may be what it failed over. The file goes with the last who uses it; by another process, since all locks of
+            // this one would go with a descriptor that it closes.
+            let file = self.1.path();
+            let copy = file.with_file_name("held-up");
+            let copied = std::process::Command::new("cp")
+                .arg("-n")
+                .args([file, &copy])
+                .status();
             let (stats, processes) = (self.1.bus().stats(), self.1.processes());
+            eprintln!(
+                "{} as it was: {}, {copied:?}",
+                file.display(),
+                copy.display()
+            );
             eprintln!("{stats:?}, {processes:?}");
             self.0.read_to(0, self.1);
         }
