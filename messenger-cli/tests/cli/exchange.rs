@@ -119,7 +119,7 @@ fn a_line_that_can_not_be_taken_costs_no_time() {
         b"{\"position\":0,\"time\":\"\xFF\"}",
     ] {
         let copy = Dir::new("import-broken-copy");
-        let done = import(&copy, &[], &[&before[..], b"\n", broken, b"\n"].concat());
+        let done = import(&copy, &[], [&before[..], b"\n", broken, b"\n"].concat());
         assert_eq!(done.code, Some(1), "{done:?}");
         let place = "line 4 of stdin, after 2 records that were imported: it can't be read: ";
         assert!(done.err.contains(place), "{done:?}");
@@ -158,7 +158,7 @@ fn what_can_not_be_taken_is_named() {
     });
     let record = |payload: &str, time: Value| json!({"position": 0, "time": time, "source": {"id": 3}, "message": {"id": 7}, "payload": payload});
     let fails = |texts: &[String]| {
-        let ran = import(&dir, &[], &texts.join("\n"));
+        let ran = import(&dir, &[], texts.join("\n"));
         assert_eq!(ran.code, Some(1), "{ran:?}");
         ran.err
     };
@@ -218,7 +218,7 @@ fn what_can_not_be_taken_is_named() {
     let rogue = Dir::new("import-rogue");
     let red = header.replace("Clock", "\\u001b[31mClock");
     assert_eq!(
-        import(&rogue, &[], &format!("{red}\n{good}\n")).code,
+        import(&rogue, &[], format!("{red}\n{good}\n")).code,
         Some(0)
     );
     for command in ["cat", "stat", "info"] {
