@@ -4,6 +4,8 @@
 
 #[path = "support/log.rs"]
 mod log;
+#[path = "support/runtime.rs"]
+mod runtime;
 mod support;
 
 use std::time::Duration;
@@ -13,9 +15,10 @@ use messenger::{
     AsyncHandler, AsyncOutbox, Handle, HandleAsync, Handler, HandlerError, Message, Outbox, Result,
     SendError, SendFault, StartError, TaskPublisher, messenger,
 };
+use runtime::Runtime;
 use serde::{Deserialize, Serialize};
 use support::{bus, until};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 /// A number.
 #[derive(Message, Serialize, Deserialize, Clone, Debug)]
@@ -177,38 +180,6 @@ macro_rules! office {
 
 office!(Office);
 office!(Patient on_panic = restart(1, per = Duration::from_secs(3600)));
-
-/// A runtime on a thread of its own, until it is dropped.
-struct Runtime {
-    handle: tokio::runtime::Handle,
-    end: Option<oneshot::Sender<()>>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Runtime {
-    fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
-        let handle = runtime.handle().clone();
-        let (end, ended) = oneshot::channel();
-        let thread = std::thread::spawn(move || {
-            let _ = runtime.block_on(ended);
-        });
-        Self {
-            handle,
-            end: Some(end),
-            thread: Some(thread),
-        }
-    }
-}
-
-impl Drop for Runtime {
-    fn drop(&mut self) {
-        drop(self.end.take());
-        self.thread.take().unwrap().join().unwrap();
-    }
-}
 
 #[test]
 fn messages_are_handled_in_order_and_a_stop_drains_the_mailbox() {

@@ -4,6 +4,8 @@
 
 #[path = "support/log.rs"]
 mod log;
+#[path = "support/runtime.rs"]
+mod runtime;
 mod support;
 
 use std::sync::Arc;
@@ -16,9 +18,10 @@ use messenger::{
     AsyncHandler, AsyncOutbox, Handle, HandleAsync, Handler, HandlerError, Message, Outbox, Result,
     Running, messenger,
 };
+use runtime::Runtime;
 use serde::{Deserialize, Serialize};
 use support::{bus, until};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 
 /// A job that panics in its task.
 const PANICS: u64 = 13;
@@ -192,38 +195,6 @@ office!(
     2,
     on_panic = restart(9, per = Duration::from_secs(3600))
 );
-
-/// A runtime on a thread of its own, until it is dropped.
-struct Runtime {
-    handle: tokio::runtime::Handle,
-    end: Option<oneshot::Sender<()>>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Runtime {
-    fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
-        let handle = runtime.handle().clone();
-        let (end, ended) = oneshot::channel();
-        let thread = std::thread::spawn(move || {
-            let _ = runtime.block_on(ended);
-        });
-        Self {
-            handle,
-            end: Some(end),
-            thread: Some(thread),
-        }
-    }
-}
-
-impl Drop for Runtime {
-    fn drop(&mut self) {
-        drop(self.end.take());
-        self.thread.take().unwrap().join().unwrap();
-    }
-}
 
 /// Runs a table, and posts these jobs.
 macro_rules! run {

@@ -24,7 +24,7 @@ pub mod messenger_macros {}
 )]
 pub struct Option;
 /// Not the prelude's.
-#[allow(non_camel_case_types, reason = "named as it would hurt most")]
+#[expect(non_camel_case_types, reason = "named as it would hurt most")]
 #[derive(::core::fmt::Debug)]
 pub struct u16;
 
@@ -179,7 +179,7 @@ messenger! {
 }
 
 /// Where constants are called as what the derives have in hand.
-#[allow(
+#[expect(
     missing_docs,
     non_upper_case_globals,
     reason = "named as it would hurt most"
