@@ -30,6 +30,7 @@ macro_rules! field {
 field! { APPENDED, appended = append as Work:
     "messenger shared" => ours::RingLog,
     "messenger journal" => ours::Journalled<false>,
+    "messenger journal, batches" => ours::JournalledInRuns,
     "BufWriter" => Buffered<true>,
     "BufWriter, payloads only" => Buffered<false>,
     "commitlog" => CommitLogs,

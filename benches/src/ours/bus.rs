@@ -80,6 +80,20 @@ pub(super) fn put_waiting<const N: usize>(to: &mut Publisher, seq: u64) -> Done<
     Ok(complete::<N>(to.claim(TAG, N).map_err(text)?, seq))
 }
 
+/// A claim for each run of records, in a bus that may have to grow for it.
+#[inline(always)]
+pub(super) fn put_runs_waiting<const N: usize>(to: &mut Publisher, first: u64, count: u64) -> Done {
+    let most = ((1 << 20) / record_len(N) as u64).clamp(1, BURST);
+    let (mut seq, end) = (first, first + count);
+    while seq < end {
+        let burst = most.min(end - seq);
+        let run = to.reserve(burst as usize * record_len(N)).map_err(text)?;
+        put_run::<N>(run, seq, burst);
+        seq += burst;
+    }
+    Ok(())
+}
+
 /// One claim per record, tried until there is room.
 pub(crate) struct Singly<K: PublisherKind>(pub(super) Publisher<K>);
 

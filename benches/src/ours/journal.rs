@@ -7,7 +7,7 @@ use std::time::Duration;
 use messenger::bus::{Multi, Publisher, Start};
 use messenger::journal::{Journal, JournalConfig, Reader as JournalReader, Retention};
 
-use super::bus::{Polls, Singly, put_waiting, whole};
+use super::bus::{Polls, Singly, put_runs_waiting, put_waiting, whole};
 use crate::contender::{Contender, Idle, Reader, Writer, ends};
 use crate::log::{Done, Log, Replay, Synced, text};
 use crate::sample::fail;
@@ -59,6 +59,26 @@ impl<const N: usize, const SHORT: bool> Log<N> for Journalled<SHORT> {
 
     fn read_back(self, at: &Path, each: impl FnMut(&[u8; N])) -> Done {
         // The last user of the journal, which is closed by that.
+        drop(self);
+        read(at, false, each)
+    }
+}
+
+/// Appended to in runs that are claimed at once, as a buffered writer hands on many records at once.
+pub(crate) struct JournalledInRuns(Publisher);
+
+impl<const N: usize> Log<N> for JournalledInRuns {
+    fn create(at: &Path, _: u64) -> Done<Self> {
+        let journal = open(at, config(SEGMENT))?;
+        journal.bus().publisher().map(Self).map_err(text)
+    }
+
+    #[inline(always)]
+    fn append(&mut self, first: u64, count: u64) -> Done {
+        put_runs_waiting::<N>(&mut self.0, first, count)
+    }
+
+    fn read_back(self, at: &Path, each: impl FnMut(&[u8; N])) -> Done {
         drop(self);
         read(at, false, each)
     }

@@ -8,6 +8,6 @@ mod processes;
 pub(crate) use bus::{
     Alone, AloneBatches, AloneNext, Shared, SharedBatches, SharedNext, SharedWaits, mapped,
 };
-pub(crate) use journal::{JournalBus, JournalReplay, JournalSynced, Journalled};
+pub(crate) use journal::{JournalBus, JournalReplay, JournalSynced, Journalled, JournalledInRuns};
 pub(crate) use log::RingLog;
 pub(crate) use processes::{Asleep, Batches, Between, Gated, Observed, OneByOne, Singly};

@@ -21,8 +21,10 @@ use crate::bus::{Lost, Publisher};
 const TICK: Duration = Duration::from_millis(10);
 /// How often it looks for old segments.
 const TRIM_EVERY: Duration = Duration::from_millis(100);
-/// About how many bytes of records it walks over at a time.
-const STRETCH: u64 = 64 << 20;
+/// About how many bytes of records it walks over before it looks whether a segment is wanted, for which somebody may wait soon.
+const STRETCH: u64 = 1 << 20;
+/// How many bytes may be left to be walked over while segments are wanted: who opens the journal after a crash walks over them.
+const PUT_OFF: u64 = 64 << 20;
 
 /// What the thread has.
 pub(super) struct Keeper {
@@ -61,8 +63,7 @@ impl Keeper {
         let control = &self.store.control;
         if self.store.owner == 0 || self.is_bounded() || control.take_turn(Turn::Walking, TICK / 2)
         {
-            // A damaged header stops the walk; whoever reads there is told.
-            let _ = self.store.walk(STRETCH);
+            self.walk();
         }
         self.flush();
         // What is bounded shall not take much more of the disk than that, however fast it turns.
@@ -94,6 +95,22 @@ impl Keeper {
             }
         }
         self.store.hold_from(self.tail());
+    }
+
+    /// Walks on over what is finished. What is left when a segment is wanted is walked over in the next turn.
+    fn walk(&self) {
+        let mut before = self.store.finished();
+        // A damaged header stops the walk; whoever reads there is told.
+        while let Ok(finished) = self.store.walk(STRETCH)
+            && finished > before
+        {
+            let tail = self.tail();
+            if self.store.wants_more(tail) && tail.saturating_sub(finished) < PUT_OFF {
+                self.store.bell.ring();
+                return;
+            }
+            before = finished;
+        }
     }
 
     fn is_bounded(&self) -> bool {

@@ -5,6 +5,7 @@ use super::Who::Names;
 use super::{Target, Who, m};
 
 const JOURNAL: Who = Names(&["messenger journal"]);
+const APPENDED: Who = Names(&["messenger journal", "messenger journal, batches"]);
 const VERIFIED: Who = Names(&["messenger journal, verified"]);
 const TRUSTING: Who = Names(&["messenger journal, trusting"]);
 const RING: Who = Names(&["messenger shared", "messenger shared, one by one"]);
@@ -20,28 +21,28 @@ pub(super) const TARGETS: &[Target] = &[
     m(
         "append, 64 B, no sync",
         ("append", 64),
-        JOURNAL,
+        APPENDED,
         WRITER,
         AtLeast(1.0),
     ),
     m(
         "append, 1 KiB, no sync",
         ("append", 1024),
-        JOURNAL,
+        APPENDED,
         WRITER,
         AtLeast(0.7),
     ),
     m(
         "the same, an aim",
         ("append", 1024),
-        JOURNAL,
+        APPENDED,
         WRITER,
         AtLeast(1.0),
     ),
     m(
         "append, 64 KiB, no sync",
         ("append", 65536),
-        JOURNAL,
+        APPENDED,
         WRITER,
         Shown,
     ),
