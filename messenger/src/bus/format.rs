@@ -22,8 +22,10 @@ pub(crate) const META: u64 = 8;
 // No `Debug`: the salt of a ring stays in here.
 #[derive(Clone, Copy)]
 pub(crate) struct Format {
-    /// With its top bit set, so that no stamp is zero. On a ring it is secret, and never leaves the bus.
+    /// With a bit set that no state and no position has, so that no stamp is zero. On a ring it is secret, and never leaves the bus.
     pub(crate) salt: u64,
+    /// What positions are multiplied by, an odd number: on a ring [`SPREAD`], else 1.
+    factor: u64,
     /// Bytes in a row, a power of two: of the ring, or of a segment. No record crosses their end.
     pub(crate) lap: u64,
     /// The bytes of the longest record.
@@ -33,24 +35,32 @@ pub(crate) struct Format {
     plain: u64,
 }
 
+/// What makes the stamps of a place differ in their upper bytes, too, from lap to lap. The last bytes of a payload may lie over the lower
+/// bytes of an old stamp, and what they leave of it must not be right for a later one.
+///
+/// Chosen so that its multiples by a ring's laps stay about as far from each other as so many numbers can: no partial quotient of
+/// `SPREAD << n` over 2^64 is above 37, for `n` from 8 to 40 and denominators up to 2^24 (2^20 for the longest rings).
+const SPREAD: u64 = 0x99a1_6b9e_babc_b4ab;
+
 impl Format {
-    /// Of a bus in memory: a stamp is known to the last bit.
+    /// Of a bus in memory, whose bytes are used again: a stamp is known to the last bit.
     pub(crate) fn in_memory(lap: u64, salt: u64) -> Self {
-        Self::new(lap, lap, salt, u64::MAX)
+        Self::new(lap, lap, (salt | 1 << 3, SPREAD), u64::MAX)
     }
 
     /// Of a bus that is kept: the upper half of a stamp is mixed with the record's checksum. `whole` bytes of the bus may be in
     /// use at a time.
     #[cfg(any(all(test, loom), all(not(loom), feature = "journal")))]
     pub(crate) fn kept(lap: u64, whole: u64, salt: u64) -> Self {
-        Self::new(lap, whole, salt, u64::from(u32::MAX))
+        Self::new(lap, whole, (salt | 1 << 63, 1), u64::from(u32::MAX))
     }
 
-    fn new(lap: u64, whole: u64, salt: u64, plain: u64) -> Self {
+    fn new(lap: u64, whole: u64, (salt, factor): (u64, u64), plain: u64) -> Self {
         debug_assert!(lap.is_power_of_two());
         let longest = lap.min(whole) / 4 + HEADER;
         Self {
-            salt: salt | 1 << 63,
+            salt,
+            factor,
             lap,
             max_record: longest.min(u64::from(u32::MAX) & !(RECORD_ALIGN - 1)),
             plain,
@@ -66,7 +76,13 @@ impl Format {
     /// A bijection of position and state, so that no payload can pass for it, nor an older lap.
     #[inline]
     pub(crate) fn stamp(&self, position: u64, state: State) -> u64 {
-        (position | state as u64) ^ self.salt ^ Self::inverted(state as u64)
+        self.spread(position) ^ state as u64 ^ Self::inverted(state as u64)
+    }
+
+    /// The stamp at `position` without a state, whose bits are free: a position is a multiple of 16.
+    #[inline]
+    fn spread(&self, position: u64) -> u64 {
+        position.wrapping_mul(self.factor) ^ self.salt
     }
 
     /// Of a note the checksum's complement stands in its stamp: it covers the same bytes as that of a committed record, and
@@ -90,7 +106,7 @@ impl Format {
     #[inline]
     pub(crate) fn state(&self, position: u64, stamp: u64) -> u64 {
         // The same position leaves only the state; anything else is another number.
-        ((stamp ^ self.salt) ^ position) & self.plain
+        (stamp ^ self.spread(position)) & self.plain
     }
 
     /// What stands at `position`, by its stamp and its second word.
@@ -164,7 +180,7 @@ impl Format {
     #[inline]
     pub(crate) fn fits(&self, position: u64, stamp: u64, checksum: u32) -> bool {
         let state = self.state(position, stamp);
-        let plain = (position | state) ^ self.salt ^ Self::inverted(state);
+        let plain = self.spread(position) ^ state ^ Self::inverted(state);
         stamp == plain ^ Self::mixed(checksum)
     }
 
@@ -176,6 +192,44 @@ impl Format {
             META
         } else {
             META + u64::from(meta_len(meta))
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    const STATES: [State; 3] = [State::Committed, State::Aborted, State::Padding];
+
+    #[test]
+    fn no_stamp_is_zero_and_none_is_another() {
+        let last = super::super::ring::LAST & !(RECORD_ALIGN - 1);
+        for salt in [0, 1 << 63, u64::MAX, 0x1234_5678_9abc_def0] {
+            let format = Format::in_memory(256, salt);
+            let mut seen = std::collections::HashSet::new();
+            for position in (0..4096).step_by(16).chain([last - 16, last]) {
+                for state in STATES {
+                    let stamp = format.stamp(position, state);
+                    assert!(stamp != 0 && seen.insert(stamp), "{position} {state:?}");
+                    assert_eq!(format.state(position, stamp), state as u64);
+                    assert!(!State::is_one(format.state(position, 0)));
+                }
+            }
+        }
+    }
+
+    /// Whatever stands in its four lower bytes, an old stamp of the same place is none of a later lap.
+    #[test]
+    fn what_is_left_of_an_old_stamp_is_never_right() {
+        let laps = if cfg!(miri) { 1 << 6 } else { 1 << 20 };
+        for bits in [8, 9, 12, 16, 20, 22, 26, 30, 34, 38, 40] {
+            let format = Format::in_memory(1 << bits, 0x5EED);
+            let old = format.stamp(48, State::Committed);
+            for later in 1..laps {
+                let stamp = format.stamp(48 + (later << bits), State::Committed);
+                assert!((stamp ^ old) >> 32 != 0, "2^{bits}, {later} laps later");
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! No payload passes for a header.
 
-use messenger::bus::Start;
+use messenger::bus::{Multi, Start, Subscriber, WaitStrategy};
 
 use crate::kit::{Kind, Setup, fill, payload, rounds, tag, take};
 
@@ -76,5 +76,49 @@ pub(crate) fn payloads_before_aborts_are_never_taken_for_headers<K: Kind>(setup:
             assert_eq!(take(&mut subscriber).unwrap().payload, []);
         }
         assert_eq!(take(&mut subscriber), None);
+    }
+}
+
+/// A payload whose last bytes lie over an old stamp leaves the rest of that, salt and all. With stamps that differ from lap to lap in few
+/// bytes, the others would make the stamp of a later lap, for one pair of bytes in 65,536: for a reader that waits there, a record.
+#[test]
+fn what_a_payload_leaves_of_a_stamp_is_no_stamp() {
+    let setup = Setup {
+        place: crate::HEAP,
+        wait: WaitStrategy::Spin,
+    };
+    let (bus, mut publisher, mut subscriber) = setup.trio::<Multi>(256);
+    let mut pass = |subscriber: &mut Subscriber, payloads: &[&[u8]]| {
+        for payload in payloads {
+            publisher.try_send(tag(1), payload).unwrap();
+            let took = subscriber.poll(1, |record| assert_eq!(record.payload(), *payload));
+            assert_eq!(took, Ok(1));
+        }
+    };
+    let whole = [0; 16].as_slice();
+    let rest = [0; 32].as_slice();
+    for guess in 0..=u16::MAX {
+        if cfg!(miri) && guess == 100 {
+            break;
+        }
+        // A lap of records of 32 bytes: a stamp at offset 96.
+        let lap = bus.tail();
+        pass(&mut subscriber, &[whole; 8]);
+        // A record over offsets 64 to 98. What it leaves there is right for the state that the guess is right for.
+        let wanted = (lap + 2 * 256 + 96) as u16 ^ guess;
+        let mut over = [0; 18];
+        over[16..].copy_from_slice(&wanted.to_le_bytes());
+        pass(&mut subscriber, &[whole, whole, &over, rest, rest, rest]);
+        // In the third lap, one who waits at offset 96 sees nothing.
+        pass(&mut subscriber, &[whole; 3]);
+        let seen = subscriber.poll(1, |record| {
+            panic!("{guess}: {record:?} of nobody");
+        });
+        assert_eq!(
+            (seen, subscriber.position()),
+            (Ok(0), bus.tail()),
+            "{guess}"
+        );
+        pass(&mut subscriber, &[whole; 5]);
     }
 }
