@@ -219,6 +219,16 @@ mod tests {
         }
     }
 
+    /// Nobody has written there; on a journal only the lower half is compared.
+    #[cfg(feature = "journal")]
+    #[test]
+    fn zeros_are_no_record_on_a_journal() {
+        let salt = 1 << 63 | 0x1234_5671 | 1 << 3;
+        let format = Format::kept(1 << 16, 1 << 40, salt);
+        let position = salt & 0xffff_fff0;
+        assert_eq!(format.found(position, 0, || 0), Ok(Found::Nothing));
+    }
+
     /// Whatever stands in its four lower bytes, an old stamp of the same place is none of a later lap.
     #[test]
     fn what_is_left_of_an_old_stamp_is_never_right() {

@@ -136,8 +136,9 @@ fn is_unused(path: &Path) -> io::Result<bool> {
 fn new_manifest(config: &JournalConfig) -> Manifest {
     let random = || RandomState::new().hash_one(now_nanos());
     let id = u128::from(random()) << 64 | u128::from(random());
-    // As in every stamp, the top bit is set.
-    let salt = random() | 1 << 63;
+    // As in every stamp, the top bit is set. The other is set in no state, so that bytes which nobody has written, zeros, are never taken for
+    // a record by who compares the lower half only.
+    let salt = random() | 1 << 63 | 1 << 3;
     Manifest::new(id.to_le_bytes(), config.segment_bytes, salt, now_nanos())
 }
 
