@@ -14,9 +14,9 @@ use super::describe::WorkerInfo;
 use super::failure::Failure;
 use super::gate::Gate;
 use super::ground::{Ground, On};
-use super::link::Link;
 #[cfg(feature = "journal")]
-use super::restore::{self, Beginning, Plan, Way};
+use super::kept::{self, Beginning, Plan, Way};
+use super::link::Link;
 use super::running::Running;
 use super::start_error::StartError;
 use super::thread::{self, Start as ThreadStart};
@@ -387,7 +387,7 @@ impl<A: App> Builder<A> {
         match &self.ground.0 {
             On::Journal(journal) => {
                 let known = journal.schema();
-                restore::admit::<A>(journal)?;
+                kept::admit::<A>(journal)?;
                 Plan::new(journal, self.beginning, self.start, self.patience, known).map(Some)
             }
             #[cfg(all(feature = "shared", target_os = "linux"))]
@@ -456,7 +456,7 @@ fn join(
 pub struct Spawner<'a, A: App> {
     pub(super) start: Option<ThreadStart<A>>,
     #[cfg(feature = "journal")]
-    pub(super) replay: Option<super::replay::Part<A>>,
+    pub(super) replay: Option<super::kept::Part<A>>,
     pub(super) thread: Option<std::io::Result<JoinHandle<()>>>,
     pub(super) app: PhantomData<&'a A>,
 }

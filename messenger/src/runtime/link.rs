@@ -61,7 +61,7 @@ pub(crate) struct Link {
     pub(crate) restless: bool,
     /// What is kept of each async handler.
     #[cfg(feature = "tokio")]
-    pub(super) places: Vec<super::place::Place>,
+    pub(super) places: Vec<super::tasks::Place>,
 }
 
 /// A panic of a handler.

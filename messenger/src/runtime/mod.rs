@@ -23,9 +23,6 @@ mod control;
 mod counters;
 mod deliver;
 mod describe;
-#[cfg(feature = "journal")]
-mod divergence;
-mod drawing;
 mod error;
 mod failure;
 mod gate;
@@ -36,51 +33,21 @@ pub(crate) mod harness;
 #[cfg(feature = "journal")]
 mod kept;
 mod link;
-#[cfg(feature = "tokio")]
-mod mailbox;
-#[cfg(feature = "journal")]
-mod mark;
 mod names;
 mod options;
 mod outbox;
-#[cfg(feature = "journal")]
-mod pace;
-#[cfg(feature = "journal")]
-mod past;
-#[cfg(feature = "tokio")]
-mod place;
-#[cfg(all(feature = "shared", target_os = "linux"))]
-mod pool;
 mod publish;
-#[cfg(feature = "tokio")]
-mod queue;
-#[cfg(feature = "journal")]
-mod rehearsal;
-#[cfg(feature = "journal")]
-mod rehearse;
-#[cfg(feature = "journal")]
-mod replay;
-#[cfg(feature = "journal")]
-mod replayed;
-#[cfg(feature = "journal")]
-mod restore;
-#[cfg(feature = "journal")]
-mod resume;
 mod runner;
 mod running;
-#[cfg(feature = "journal")]
-mod schema;
 mod spill;
 #[cfg(all(feature = "shared", target_os = "linux"))]
 mod split;
 mod start_error;
 mod subscribe;
 mod supervise;
-#[cfg(feature = "svg")]
-mod svg;
 mod table;
 #[cfg(feature = "tokio")]
-mod task;
+mod tasks;
 mod thread;
 mod timers;
 mod told;
@@ -92,29 +59,22 @@ pub use check::Faults;
 pub use counters::{RouteCounters, WorkerCounters};
 pub use deliver::{Delivery, Visitor};
 pub use describe::{AppInfo, Dropped, HandlerInfo, Route, SourceInfo, WorkerInfo, sends};
-#[cfg(feature = "journal")]
-pub use divergence::{Act, ActKind, Divergence};
-pub use drawing::{Drawing, Edge, Node};
 pub use error::{HandlerError, Result};
 pub use failure::{AfterPanic, Failed, FailedRecord, Failure, FailureKind, Report};
-pub use graph::Graph;
+pub use graph::{Drawing, Edge, Graph, Node};
 pub use ground::Ground;
 pub use handler::{Handle, Handler, Lifecycle, Makes, Outside, SentBy, made};
+#[cfg(feature = "journal")]
+pub use kept::{Act, ActKind, Divergence, Replay, ReplayError, Replayed};
 pub use link::{SendError, SendFault};
-#[cfg(feature = "tokio")]
-pub use mailbox::{AsyncHandler, HandleAsync, MAILBOX, Mailbox};
 pub use options::{OnError, OnPanic, WorkerOptions, restart_needs_unwinding};
 pub use outbox::{Outbox, Seat};
 pub use publish::{PublishError, SourcePublisher};
-#[cfg(feature = "journal")]
-pub use replay::Replay;
-#[cfg(feature = "journal")]
-pub use replayed::{ReplayError, Replayed};
 pub use running::{Running, Stopper};
 pub use start_error::StartError;
 pub use subscribe::{MessageSet, Received, SubscribeError, Subscription};
 pub use table::{RouteTable, route_buckets, route_slots};
 #[cfg(feature = "tokio")]
-pub use task::{AsyncOutbox, TaskPublisher};
+pub use tasks::{AsyncHandler, AsyncOutbox, HandleAsync, MAILBOX, Mailbox, TaskPublisher};
 pub use timers::Timer;
 pub use worker::{Making, Worker};

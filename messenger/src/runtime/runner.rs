@@ -26,7 +26,7 @@ pub(crate) struct Runner<W: Worker> {
     pub(super) link: Link,
     /// Where the worker says how far it has got, for who runs it next. (Dropped before the subscriber, whose slot it names.)
     #[cfg(feature = "journal")]
-    pub(super) mark: Option<super::mark::Mark>,
+    pub(super) mark: Option<super::kept::Mark>,
     /// Where each record is copied before it is looked at, on a bus that other processes write, too: what is checked is then what is handled.
     #[cfg(all(feature = "shared", target_os = "linux"))]
     pub(super) copy: Option<super::aligned::AlignedBytes>,
@@ -198,7 +198,7 @@ impl<W: Worker> Runner<W> {
     fn poll(&mut self) -> Result<usize, FailureKind> {
         #[cfg(all(feature = "shared", target_os = "linux"))]
         if W::INFO.options.pool {
-            if let Some(super::mark::Mark::Pool(_)) = &self.mark {
+            if let Some(super::kept::Mark::Pool(_)) = &self.mark {
                 return self.poll_pool();
             }
         }
@@ -355,7 +355,7 @@ impl<W: Worker> Runner<W> {
                 // An error is found again, and reported, by the next poll.
                 let _ = self.subscriber.wait_until(wait, deadline, || {
                     #[cfg(all(feature = "shared", target_os = "linux"))]
-                    if W::INFO.options.pool && super::pool::is_called(mark.as_ref()) {
+                    if W::INFO.options.pool && super::split::is_called(mark.as_ref()) {
                         return true;
                     }
                     control.is_stopping() || link.is_nudged()

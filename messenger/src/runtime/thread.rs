@@ -7,9 +7,9 @@ use super::app::App;
 use super::control::Sending;
 use super::failure::{Failure, FailureKind};
 use super::gate::{Gate, Pass};
-use super::link::Link;
 #[cfg(feature = "journal")]
-use super::restore::Ready;
+use super::kept::Ready;
+use super::link::Link;
 use super::runner::Runner;
 use super::worker::{Making, Worker};
 use crate::bus::{Runs, Subscriber};
@@ -24,7 +24,7 @@ pub(crate) struct Start<A: App> {
     pub(crate) gate: Arc<Gate>,
     pub(crate) sending: Sending,
     #[cfg(feature = "journal")]
-    pub(crate) way: super::restore::Way,
+    pub(crate) way: super::kept::Way,
 }
 
 /// Starts the thread of `W`.

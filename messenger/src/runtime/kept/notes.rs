@@ -3,11 +3,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::link::{Call, Link, SendFault};
-use super::outbox::{Seat, random};
 use super::rehearsal::Rehearsal;
 use crate::bus::{ClaimError, Tag};
 use crate::journal::note::{self, NoteKind};
+use crate::runtime::link::{Call, Link, SendFault};
+use crate::runtime::outbox::{Seat, random};
 
 /// What a link has for a journal.
 #[derive(Debug, Default)]
@@ -37,7 +37,7 @@ fn time_at(nanos: u64) -> SystemTime {
 
 impl Link {
     /// Handlers are called for something else from now on.
-    pub(super) fn turned(&mut self) {
+    pub(in crate::runtime) fn turned(&mut self) {
         if let Some(withdrawn) = self.kept.announced.take() {
             // Its code panicked before it was sent.
             self.note(withdrawn, &[]);
@@ -46,7 +46,7 @@ impl Link {
     }
 
     /// Counts a panic of the handler at `index`. Gives how many there have been.
-    pub(super) fn count_panic(&mut self, index: u16) -> u64 {
+    pub(in crate::runtime) fn count_panic(&mut self, index: u16) -> u64 {
         let panics = &mut self.kept.panics;
         if let Some((_, times)) = panics.iter_mut().find(|it| it.0 == index) {
             *times += 1;
@@ -69,7 +69,7 @@ impl Link {
     }
 
     /// Keeps what is sent in a rehearsal; sends what is sent without a cause, and says so.
-    pub(super) fn send_aside(
+    pub(in crate::runtime) fn send_aside(
         &mut self,
         seat: Seat,
         tag: Tag,
@@ -119,13 +119,13 @@ impl Link {
 
     /// What time it is, or was when the journal was written.
     #[cold]
-    pub(super) fn kept_now(&mut self, seat: Seat) -> SystemTime {
+    pub(in crate::runtime) fn kept_now(&mut self, seat: Seat) -> SystemTime {
         time_at(self.value(seat, NoteKind::Clock, nanos_now))
     }
 
     /// A random number, or the one there was when the journal was written.
     #[cold]
-    pub(super) fn kept_random(&mut self, seat: Seat) -> u64 {
+    pub(in crate::runtime) fn kept_random(&mut self, seat: Seat) -> u64 {
         self.value(seat, NoteKind::Random, random)
     }
 

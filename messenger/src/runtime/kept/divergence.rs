@@ -2,9 +2,9 @@
 
 use core::fmt;
 
-use super::describe::AppInfo;
 use crate::bus::{MessageId, SourceId, Tag};
 use crate::journal::note::{self, NoteKind};
+use crate::runtime::describe::AppInfo;
 use crate::words::in_words;
 
 /// How many bytes of a payload are shown.

@@ -1,6 +1,6 @@
 //! The graph of a table, ready to be drawn: as Mermaid and DOT text. `svg.rs` makes a picture of it.
 //!
-//! A table comes from the compiler ([`Graph`](super::Graph)) or from a journal; here both are the same.
+//! A table comes from the compiler ([`Graph`](crate::runtime::Graph)) or from a journal; here both are the same.
 
 use core::fmt::{self, Write};
 use core::ops::Range;
@@ -52,7 +52,7 @@ pub struct Edge<'a> {
 /// How a drawing is put together: workers with their handlers, then who sends from outside, then routes in the order of
 /// the table, then what is dropped.
 impl<'a> Drawing<'a> {
-    pub(super) const fn new(name: &'a str) -> Self {
+    pub(in crate::runtime) const fn new(name: &'a str) -> Self {
         Self {
             name,
             workers: Vec::new(),
@@ -62,7 +62,7 @@ impl<'a> Drawing<'a> {
     }
 
     /// The next worker, and its handlers: name, type and id of each.
-    pub(super) fn worker(
+    pub(in crate::runtime) fn worker(
         &mut self,
         name: &'a str,
         handlers: impl Iterator<Item = (&'a str, &'a str, SourceId)>,
@@ -80,7 +80,12 @@ impl<'a> Drawing<'a> {
     }
 
     /// The node of a source, which is outside unless it was named before.
-    pub(super) fn source(&mut self, name: &'a str, type_name: &'a str, id: SourceId) -> usize {
+    pub(in crate::runtime) fn source(
+        &mut self,
+        name: &'a str,
+        type_name: &'a str,
+        id: SourceId,
+    ) -> usize {
         let known = self.nodes.iter().position(|node| node.id == id);
         known.unwrap_or_else(|| {
             self.nodes.push(Node {
@@ -94,7 +99,7 @@ impl<'a> Drawing<'a> {
     }
 
     /// Messages from a source to some of the handlers of a worker.
-    pub(super) fn route(
+    pub(in crate::runtime) fn route(
         &mut self,
         from: usize,
         message: &'a str,
@@ -113,7 +118,7 @@ impl<'a> Drawing<'a> {
     }
 
     /// Messages from a source to nobody.
-    pub(super) fn dropped(&mut self, from: usize, message: &'a str) {
+    pub(in crate::runtime) fn dropped(&mut self, from: usize, message: &'a str) {
         self.edges.push(Edge {
             from,
             to: None,

@@ -1,16 +1,16 @@
 //! A worker that several processes run together: what its members do in place of reading all records.
 
-use super::failure::{Failure, FailureKind};
-use super::link::Call;
-use super::mark::Mark;
-use super::runner::{Runner, take};
-use super::worker::Worker;
+use crate::runtime::failure::{Failure, FailureKind};
+use crate::runtime::kept::Mark;
+use crate::runtime::link::Call;
+use crate::runtime::runner::{Runner, take};
+use crate::runtime::worker::Worker;
 use crate::shared::{Took, Trouble};
 
 impl<W: Worker> Runner<W> {
     /// What stands before here, and has been read, may be let go of: of a pool, as far as nothing is left there for anybody to take.
     #[inline]
-    pub(super) fn own_end(&self) -> u64 {
+    pub(in crate::runtime) fn own_end(&self) -> u64 {
         if !W::INFO.options.pool {
             return u64::MAX;
         }
@@ -22,7 +22,7 @@ impl<W: Worker> Runner<W> {
 
     /// Handles what this member has taken. If that is done: takes what a dead one owes, or else the next that nobody has taken.
     #[inline(never)]
-    pub(super) fn poll_pool(&mut self) -> Result<usize, FailureKind> {
+    pub(in crate::runtime) fn poll_pool(&mut self) -> Result<usize, FailureKind> {
         self.link.turn_to(Call::Handle);
         if self.subscriber.position() >= self.own_end() {
             match self.take_some()? {
@@ -112,7 +112,7 @@ impl<W: Worker> Runner<W> {
 }
 
 /// Whether the mark is a pool's, and somebody has left that who may owe something.
-pub(super) fn is_called(mark: Option<&Mark>) -> bool {
+pub(in crate::runtime) fn is_called(mark: Option<&Mark>) -> bool {
     matches!(mark, Some(Mark::Pool(seat)) if seat.is_called())
 }
 

@@ -1,13 +1,13 @@
 //! A table for a journal to keep, and the graph of one that it kept.
 
-use super::describe::AppInfo;
-use super::drawing::Drawing;
-use super::names::{Named, each};
 use crate::bus::{MessageId, SourceId};
 use crate::journal::{
     DroppedEntry, HandlerEntry, MessageEntry, OutsideEntry, RouteEntry, Schema, SourceEntry, Table,
     WorkerEntry,
 };
+use crate::runtime::describe::AppInfo;
+use crate::runtime::graph::Drawing;
+use crate::runtime::names::{Named, each};
 
 /// All messages and sources of a table, and the table.
 impl From<&AppInfo> for Schema {
@@ -103,11 +103,11 @@ impl<'a> Drawing<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::describe::{Dropped, HandlerInfo, Route, SourceInfo, WorkerInfo};
-    use super::super::options::WorkerOptions;
     use super::*;
     use crate::journal::Manifest;
     use crate::message::{self, MessageInfo};
+    use crate::runtime::describe::{Dropped, HandlerInfo, Route, SourceInfo, WorkerInfo};
+    use crate::runtime::options::WorkerOptions;
 
     const fn told(id: u16, name: &'static str, schema: message::Schema) -> MessageInfo {
         MessageInfo {

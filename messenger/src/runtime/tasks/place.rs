@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use tokio::task::{JoinError, JoinHandle};
 
-use super::error::HandlerError;
-use super::link::Link;
-use super::outbox::Seat;
 use super::queue::Waiting;
 use super::task::{Outlet, TaskShared};
-use super::worker::text_of;
+use crate::runtime::error::HandlerError;
+use crate::runtime::link::Link;
+use crate::runtime::outbox::Seat;
+use crate::runtime::worker::text_of;
 
 /// An async handler's place on its worker: what stays of it when it is made again.
 pub(crate) struct Place {

@@ -2,11 +2,11 @@
 
 use core::fmt;
 
-use super::counters::WorkerCounters;
 use super::divergence::{Act, Divergence};
-use super::failure::Failure;
-use super::start_error::StartError;
 use crate::journal::{JournalError, SchemaConflict};
+use crate::runtime::counters::WorkerCounters;
+use crate::runtime::failure::Failure;
+use crate::runtime::start_error::StartError;
 use crate::words::in_words;
 
 /// What came of a replay.

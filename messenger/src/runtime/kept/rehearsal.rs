@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::describe::AppInfo;
 use super::divergence::{Act, Divergence};
-use super::link::SendFault;
 use super::past::Life;
-use super::spill::{Spill, Waiting};
 use crate::bus::{ClaimError, SourceId, Tag};
 use crate::journal::note::{self, NoteKind};
+use crate::runtime::describe::AppInfo;
+use crate::runtime::link::SendFault;
+use crate::runtime::spill::{Spill, Waiting};
 
 /// What the handlers of a worker have done that has not been found in the journal yet, and what they are to be told.
 #[derive(Debug)]

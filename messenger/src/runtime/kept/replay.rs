@@ -6,22 +6,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::app::{App, Builder, Spawner};
-use super::control::Control;
-use super::counters::Tally;
 use super::divergence::Act;
-use super::ground::On;
-use super::link::Link;
 use super::pace::Pace;
 use super::past::{self, Life, Past};
 use super::rehearsal::Findings;
 use super::rehearse::{Course, Track};
 use super::replayed::{ReplayError, Replayed};
-use super::runner::Runner;
-use super::start_error::StartError;
-use super::worker::{Making, Worker, text_of};
 use crate::bus::{Bus, BusConfig, Start};
 use crate::journal::{JournalError, Reader, Schema};
+use crate::runtime::app::{App, Builder, Spawner};
+use crate::runtime::control::Control;
+use crate::runtime::counters::Tally;
+use crate::runtime::ground::On;
+use crate::runtime::link::Link;
+use crate::runtime::runner::Runner;
+use crate::runtime::start_error::StartError;
+use crate::runtime::worker::{Making, Worker, text_of};
 
 /// How many of the acts that stand nowhere in the journal are listed.
 const LISTED: usize = 64;
@@ -329,7 +329,7 @@ pub(crate) struct Part<A: App> {
 }
 
 impl<A: App> Part<A> {
-    pub(super) fn spawn<W: Worker<App = A>>(self) -> std::io::Result<JoinHandle<()>> {
+    pub(in crate::runtime) fn spawn<W: Worker<App = A>>(self) -> std::io::Result<JoinHandle<()>> {
         let name = format!("{}.{}", A::INFO.name, W::INFO.name);
         std::thread::Builder::new().name(name).spawn(move || {
             let gone = catch_unwind(AssertUnwindSafe(|| self.run::<W>()));

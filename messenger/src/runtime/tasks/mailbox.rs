@@ -9,16 +9,16 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::task::JoinError;
 
-use super::deliver::returned;
-use super::error::{HandlerError, Result};
-use super::handler::{Handle, Handler, Lifecycle, Makes};
-use super::link::{Call, Link};
-use super::outbox::{Outbox, Seat};
 use super::place::{Ended, Place, Task};
 use super::queue::{Queue, Waiting};
 use super::task::{AsyncOutbox, Outlet, TaskPublisher, TaskShared};
 use crate::bus::SourceId;
 use crate::message::{Message, MessageInfo};
+use crate::runtime::deliver::returned;
+use crate::runtime::error::{HandlerError, Result};
+use crate::runtime::handler::{Handle, Handler, Lifecycle, Makes};
+use crate::runtime::link::{Call, Link};
+use crate::runtime::outbox::{Outbox, Seat};
 
 /// How many messages a mailbox holds unless the table says so by `(mailbox = N)`.
 pub const MAILBOX: usize = 64;
@@ -118,10 +118,10 @@ impl<M: Message + Clone + Send + 'static> Mailable for M {}
 /// fault is kept for the handler made again. If this handler panics on the worker's thread, as a message is cloned for it, the
 /// worker waits until the task is done with what it has in hand.
 ///
-/// The task runs on the runtime given to [`Builder::tokio`](super::Builder::tokio), or on the one in which
-/// [`Builder::run`](super::Builder::run) is called. The worker's thread waits for the task when it starts and when it stops,
+/// The task runs on the runtime given to [`Builder::tokio`](crate::runtime::Builder::tokio), or on the one in which
+/// [`Builder::run`](crate::runtime::Builder::run) is called. The worker's thread waits for the task when it starts and when it stops,
 /// so that runtime must be driven by other threads than the one that calls `run`, `stop` and `join`: by a multi-threaded
-/// runtime, or through [`Builder::run_async`](super::Builder::run_async) and [`Running::join_async`](super::Running::join_async).
+/// runtime, or through [`Builder::run_async`](crate::runtime::Builder::run_async) and [`Running::join_async`](crate::runtime::Running::join_async).
 pub struct Mailbox<H: AsyncHandler> {
     capacity: usize,
     /// Before the task has it.

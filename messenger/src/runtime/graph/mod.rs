@@ -1,8 +1,13 @@
 //! The graph of a compiled table.
 
+mod drawing;
+#[cfg(feature = "svg")]
+mod svg;
+
+pub use drawing::{Drawing, Edge, Node};
+
 use super::app::App;
 use super::describe::AppInfo;
-use super::drawing::{Drawing, Edge, Node};
 
 /// Who sends what to whom in a table.
 ///

@@ -4,18 +4,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::app::App;
-use super::describe::WorkerInfo;
-use super::gate::Gate;
 use super::mark::Mark;
 use super::past::{self, Life, Past, name_of};
 use super::rehearsal::Findings;
 use super::rehearse::{Course, Track};
-use super::runner::Runner;
-use super::start_error::StartError;
-use super::worker::Worker;
 use crate::bus::{Start, Subscriber};
 use crate::journal::{Journal, Reader, Schema};
+use crate::runtime::app::App;
+use crate::runtime::describe::WorkerInfo;
+use crate::runtime::gate::Gate;
+use crate::runtime::runner::Runner;
+use crate::runtime::start_error::StartError;
+use crate::runtime::worker::Worker;
 
 /// With what a run begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -225,7 +225,7 @@ impl<W: Worker> Runner<W> {
             #[cfg(all(feature = "shared", target_os = "linux"))]
             Way::Shared(mark) => {
                 self.mark = Some(mark);
-                self.copy = Some(super::aligned::AlignedBytes::default());
+                self.copy = Some(crate::runtime::aligned::AlignedBytes::default());
                 return Ok(Some(Ready::Made));
             }
             Way::Journal { mark, restores } => (mark, restores),
@@ -233,7 +233,7 @@ impl<W: Worker> Runner<W> {
         self.mark = mark;
         #[cfg(all(feature = "shared", target_os = "linux"))]
         if let Some(Mark::Both(_) | Mark::Pool(_)) = &self.mark {
-            self.copy = Some(super::aligned::AlignedBytes::default());
+            self.copy = Some(crate::runtime::aligned::AlignedBytes::default());
         }
         let mut lived = None;
         if let Some(mut restores) = restores {

@@ -4,25 +4,25 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::app::App;
-use super::control::Sending;
-use super::deliver::{Fire, Visitor};
 use super::divergence::{Act, Divergence};
-use super::handler::Handler;
-use super::link::{Call, Link};
 #[cfg(all(feature = "shared", target_os = "linux"))]
 use super::mark::Mark;
-use super::outbox::Seat;
 use super::pace::Pace;
 use super::past::{self, Life, name_of, own_of};
 use super::rehearsal::{Findings, Rehearsal};
-use super::runner::{Clock, Runner, take};
-use super::start_error::StartError;
-use super::timers::{OUTSIDE, Timer};
-use super::worker::Worker;
 use crate::bus::{SourceId, Tag};
 use crate::journal::note::{self, NoteKind};
 use crate::journal::{Item, Reader};
+use crate::runtime::app::App;
+use crate::runtime::control::Sending;
+use crate::runtime::deliver::{Fire, Visitor};
+use crate::runtime::handler::Handler;
+use crate::runtime::link::{Call, Link};
+use crate::runtime::outbox::Seat;
+use crate::runtime::runner::{Clock, Runner, take};
+use crate::runtime::start_error::StartError;
+use crate::runtime::timers::{OUTSIDE, Timer};
+use crate::runtime::worker::Worker;
 
 /// What a worker is to go through.
 pub(crate) struct Course {

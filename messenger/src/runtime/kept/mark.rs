@@ -4,12 +4,12 @@
 use core::time::Duration;
 
 #[cfg(all(feature = "shared", target_os = "linux"))]
-use super::failure::FailureKind;
-#[cfg(all(feature = "shared", target_os = "linux"))]
-use super::start_error::StartError;
-#[cfg(all(feature = "shared", target_os = "linux"))]
 use crate::bus::Subscriber;
 use crate::journal::{Cursor, CursorError, Journal};
+#[cfg(all(feature = "shared", target_os = "linux"))]
+use crate::runtime::failure::FailureKind;
+#[cfg(all(feature = "shared", target_os = "linux"))]
+use crate::runtime::start_error::StartError;
 #[cfg(all(feature = "shared", target_os = "linux"))]
 use crate::shared::{PoolSeat, Seat};
 
@@ -45,7 +45,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 #[cfg(all(feature = "shared", target_os = "linux"))]
 impl Both {
-    pub(super) fn new(seat: Seat, cursor: Cursor, journal: Journal) -> Self {
+    pub(in crate::runtime) fn new(seat: Seat, cursor: Cursor, journal: Journal) -> Self {
         let next = (cursor.position(), 0);
         Self {
             seat,
@@ -57,7 +57,7 @@ impl Both {
 
     /// As [`Seat::sit`], of a worker whose subscriber begins where it has got. What it has sent until now, in whatever process, need not be
     /// synced, so the cursor does not say so yet.
-    pub(super) fn sit(&mut self, subscriber: &Subscriber) -> Result<(), StartError> {
+    pub(in crate::runtime) fn sit(&mut self, subscriber: &Subscriber) -> Result<(), StartError> {
         self.seat.sit(subscriber).map_err(StartError::Shared)?;
         self.next = (subscriber.start(), self.journal.bus().tail());
         Ok(())

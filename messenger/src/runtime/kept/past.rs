@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::describe::WorkerInfo;
-use super::start_error::StartError;
 use crate::bus::{SourceId, Tag, WaitStrategy};
 use crate::journal::note::{self, NoteKind};
 use crate::journal::{Entry, HandlerEntry, Item, JournalError, Reader, Schema};
+use crate::runtime::describe::WorkerInfo;
+use crate::runtime::start_error::StartError;
 
 /// The time from when the handlers of a worker were made to when they were made again.
 #[derive(Clone, Default, Debug)]

@@ -3,25 +3,25 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::app::App;
-use super::failure::{Failure, FailureKind};
 use super::mark::Mark;
 use super::past::name_of;
-use super::runner::{HOLD, Runner};
-use super::timers::Timer;
-use super::worker::Worker;
 use crate::journal::note::{self, NoteKind};
+use crate::runtime::app::App;
+use crate::runtime::failure::{Failure, FailureKind};
+use crate::runtime::runner::{HOLD, Runner};
+use crate::runtime::timers::Timer;
+use crate::runtime::worker::Worker;
 
 impl<W: Worker> Runner<W> {
     /// The position of the first record that has not been handled.
-    pub(super) fn reached(&self) -> u64 {
+    pub(in crate::runtime) fn reached(&self) -> u64 {
         // What was handled while somebody else stopped the run may stand after the stop.
         self.position().min(self.link.late_from)
     }
 
     /// Notes down that a timer fires, and between which records.
     #[cold]
-    pub(super) fn note_timer(&mut self, index: u16, timer: Timer) {
+    pub(in crate::runtime) fn note_timer(&mut self, index: u16, timer: Timer) {
         let source = W::INFO.handlers[usize::from(index)].source.id;
         let payload = note::timer(self.reached(), timer.number());
         self.link.note(NoteKind::Timer.about(source), &payload);
@@ -30,7 +30,7 @@ impl<W: Worker> Runner<W> {
     /// Stores how far the worker has got, and then lets go of what it has handled: unless something that was sent on the way is not
     /// out yet, or a handler could not keep what it has to.
     #[cold]
-    pub(super) fn keep_position(&mut self) {
+    pub(in crate::runtime) fn keep_position(&mut self) {
         let position = self.reached();
         let Some(mark) = &mut self.mark else {
             return;
@@ -56,7 +56,7 @@ impl<W: Worker> Runner<W> {
     }
 
     /// The worker ends: what its handlers send when they are told so is not compared.
-    pub(super) fn keep_end(&mut self) {
+    pub(in crate::runtime) fn keep_end(&mut self) {
         let is_kept = self.link.kept.on && self.link.kept.rehearsal.is_none();
         if !is_kept && self.mark.is_none() {
             return;

@@ -7,18 +7,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::control::Control;
-use super::describe::WorkerInfo;
-use super::error::{HandlerError, Result};
-use super::handler::SentBy;
-use super::link::{Link, SendFault, refused};
 use super::mailbox::report;
-use super::outbox::Seat;
-use super::spill::Spill;
 use crate::bus::{ClaimError, Publisher, SourceId, Tag};
 use crate::message::ExtendedMessage;
 #[cfg(feature = "zero_copy")]
 use crate::message::{ZeroCopyMessage, zero_copy};
+use crate::runtime::control::Control;
+use crate::runtime::describe::WorkerInfo;
+use crate::runtime::error::{HandlerError, Result};
+use crate::runtime::handler::SentBy;
+use crate::runtime::link::{Link, SendFault, refused};
+use crate::runtime::outbox::Seat;
+use crate::runtime::spill::Spill;
 
 /// What a task shares with its worker.
 pub(crate) struct TaskShared {
@@ -208,7 +208,7 @@ impl<H> AsyncOutbox<H> {
     ///
     /// # Errors
     ///
-    /// A [`SendError`](super::SendError): the message does not encode, is longer than a record may be, or the ring
+    /// A [`SendError`](crate::runtime::SendError): the message does not encode, is longer than a record may be, or the ring
     /// and what is kept for it are both full.
     pub fn send<M: SentBy<H> + ExtendedMessage>(&mut self, message: &M) -> Result {
         let len = self.publisher.len_of(message)?;
@@ -289,7 +289,7 @@ impl<H> TaskPublisher<H> {
     ///
     /// # Errors
     ///
-    /// A [`SendError`](super::SendError): it [is stopped](Self::is_stopped), or the message does not encode or is longer
+    /// A [`SendError`](crate::runtime::SendError): it [is stopped](Self::is_stopped), or the message does not encode or is longer
     /// than a record may be.
     pub async fn send<M: SentBy<H> + ExtendedMessage>(&self, message: &M) -> Result {
         loop {

@@ -1,9 +1,13 @@
 //! A table whose workers run in several processes.
 
+mod pool;
+
+pub(in crate::runtime) use pool::is_called;
+
 use super::describe::WorkerInfo;
-use super::mark::{Both, Mark};
-use super::past::name_of;
-use super::restore::Way;
+use super::kept::Way;
+use super::kept::name_of;
+use super::kept::{Both, Mark};
 use super::start_error::StartError;
 use crate::bus::{JoinError, Start, Subscriber};
 use crate::journal::Journal;
