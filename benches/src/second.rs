@@ -1,11 +1,14 @@
 //! The second process of a sample: this program again, started by the first.
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+use rustix::process::{Pid, Signal, getppid, kill_process, set_parent_process_death_signal};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::catalogue::Cell;
@@ -15,6 +18,9 @@ use crate::sample::fail;
 
 /// What the first process holds of it.
 pub(crate) struct Second {
+    pid: Pid,
+    /// Whether it is meant to die.
+    is_killed: Arc<AtomicBool>,
     says: BufReader<ChildStdout>,
     ended: JoinHandle<Done>,
 }
@@ -35,9 +41,12 @@ impl Second {
             .spawn()
             .map_err(text)?;
         let out = child.stdout.take().ok_or("no pipe to the second process")?;
+        let is_killed = Arc::new(AtomicBool::new(false));
         Ok(Self {
+            pid: Pid::from_child(&child),
+            is_killed: Arc::clone(&is_killed),
             says: BufReader::new(out),
-            ended: thread::spawn(move || watch(&mut child)),
+            ended: thread::spawn(move || watch(&mut child, &is_killed)),
         })
     }
 
@@ -51,6 +60,15 @@ impl Second {
             .ok_or_else(|| format!("the second process says {line:?}, not {N} numbers"))
     }
 
+    /// Kills it, which is no failure then, and says when: just before.
+    pub(crate) fn kill(&self) -> Done<u64> {
+        self.is_killed.store(true, Ordering::Release);
+        let at = now();
+        // Its number is nobody else's: had it ended by itself this process would fail.
+        kill_process(self.pid, Signal::KILL).map_err(text)?;
+        Ok(at)
+    }
+
     /// Waits until it is gone: its time on the processors can be asked for then.
     pub(crate) fn end(self) -> Done {
         let gone = |_| "the thread that watches the second process panicked".to_owned();
@@ -58,8 +76,14 @@ impl Second {
     }
 }
 
-fn watch(child: &mut Child) -> Done {
+fn watch(child: &mut Child, is_killed: &AtomicBool) -> Done {
     match child.wait() {
+        Ok(status)
+            if status.signal() == Some(Signal::KILL.as_raw())
+                && is_killed.load(Ordering::Acquire) =>
+        {
+            Ok(())
+        }
         Ok(status) if status.success() => Ok(()),
         // It has said why.
         Ok(status) => fail(&format!("the second process ended: {status}")),

@@ -198,7 +198,7 @@ impl Cell<'_> {
         matches!(
             self.work,
             "1-1" | "2-1" | "1-2" | "ring" | "spinning" | "waiting" | "asleep"
-        ) || self.has_two_processes()
+        ) || self.has_two_processes() && self.work != "ipc-death"
             || self.work == "floor" && matches!(self.who, "cache-line hop" | "park and unpark")
     }
 
@@ -208,7 +208,7 @@ impl Cell<'_> {
             "1-1" | "2-1" | "1-2" | "ring" => ("mps", true),
             "ipc-1-1" => ("mps", true),
             "ipc-in-place" => ("gbs", true),
-            "ipc-spinning" | "ipc-asleep" => ("p50", false),
+            "ipc-spinning" | "ipc-asleep" | "ipc-death" => ("p50", false),
             "append" | "replay" | "replay-large" | "sync" => ("mps", true),
             "group" => ("kps", true),
             "spinning" | "waiting" | "asleep" | "publish" => ("p50", false),

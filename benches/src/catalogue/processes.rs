@@ -5,7 +5,8 @@ use crate::log::Done;
 use crate::ours;
 use crate::rivals::*;
 use crate::work::{
-    OBSERVERS, STREAMED, SUBSCRIBERS, Sides, ping_pong, read_by_many, streamed, unread_by_many,
+    OBSERVERS, STREAMED, SUBSCRIBERS, Sides, ping_pong, read_by_many, streamed, survived,
+    unread_by_many,
 };
 
 /// Makes the list of names of a field, and the function that finds what the two processes do with one of them.
@@ -72,6 +73,12 @@ field! { GATED, gated:
     "iceoryx2" => read_by_many of IceoryxCrowd<false>,
 }
 
+// No rival: see `report/processes.rs`.
+field! { DEATH, death:
+    "messenger shared, spinning" => survived of ours::OneByOne,
+    "messenger shared, blocking" => survived of ours::Blocking,
+}
+
 /// The sizes of the two kinds of streams, in bytes.
 pub(crate) const SMALL_SIZES: &[usize] = STREAMED.split_at(2).0;
 /// Those whose payloads are written in place, where there is one.
@@ -86,6 +93,7 @@ pub(super) fn all() -> impl Iterator<Item = Cell<'static>> {
         ("ipc-in-place", LARGE_SIZES, LARGE),
         ("ipc-observed", OBSERVERS, OBSERVED),
         ("ipc-gating", SUBSCRIBERS, GATED),
+        ("ipc-death", &[64], DEATH),
     ];
     fields.into_iter().flat_map(|(work, sizes, field)| {
         let cells = move |&size| field.iter().map(move |&who| Cell { work, size, who });
@@ -104,6 +112,7 @@ pub(super) fn sides(cell: &Cell<'_>) -> Done<Sides> {
         ("ipc-in-place", 4194304) => large::<{ 4 << 20 }>(cell.who),
         ("ipc-observed", _) => observed::<64>(cell.who),
         ("ipc-gating", _) => gated::<64>(cell.who),
+        ("ipc-death", _) => death::<64>(cell.who),
         (work, size) => Err(format!("there is no work {work:?} of size {size}")),
     }
 }

@@ -116,6 +116,16 @@ impl<const N: usize, K: PublisherKind + Send> Writer<N> for Singly<K> {
     }
 }
 
+impl Singly<Multi> {
+    /// A claim in which half of the payload is written.
+    pub(crate) fn half<const N: usize>(&mut self, seq: u64) -> Done<Claim<'_>> {
+        let mut claim = self.0.claim(TAG, N).map_err(text)?;
+        let half = &filled::<N>(seq)[..N / 2];
+        claim.writer().put(half).map_err(text)?;
+        Ok(claim)
+    }
+}
+
 /// One claim for many records.
 pub(crate) struct Batched<K: PublisherKind>(pub(super) Publisher<K>);
 

@@ -10,4 +10,6 @@ pub(crate) use bus::{
 };
 pub(crate) use journal::{JournalBus, JournalReplay, JournalSynced, Journalled, JournalledInRuns};
 pub(crate) use log::RingLog;
-pub(crate) use processes::{Asleep, Batches, Between, Gated, Observed, OneByOne, Singly};
+pub(crate) use processes::{
+    Asleep, Batches, Between, Blocking, Gated, Mode, Observed, OneByOne, Singly,
+};

@@ -83,6 +83,22 @@ impl<const N: usize> Mode<N> for OneByOne {
     }
 }
 
+/// One claim per record; reads record by record, and waits as the bus does by default.
+pub(crate) struct Blocking;
+
+impl<const N: usize> Mode<N> for Blocking {
+    type W = Claims<Multi>;
+    type R = Waits;
+
+    fn writer(publisher: Publisher) -> Self::W {
+        Claims(publisher)
+    }
+
+    fn reader(subscriber: Subscriber, _: usize) -> Self::R {
+        Waits(subscriber, WaitStrategy::Block)
+    }
+}
+
 /// Sleeps at once.
 pub(crate) struct Asleep;
 
@@ -108,6 +124,15 @@ pub(crate) struct Between<M> {
 }
 
 impl<M> Between<M> {
+    /// Makes it with both ends in this process.
+    pub(crate) fn ends<const N: usize>(place: &Place) -> Done<(M::W, M::R)>
+    where
+        M: Mode<N>,
+    {
+        let bus = made(place, 1)?;
+        Ok((Self::writer(&bus)?, Self::reader(&bus, place.ring)?))
+    }
+
     fn writer<const N: usize>(bus: &SharedBus) -> Done<M::W>
     where
         M: Mode<N>,

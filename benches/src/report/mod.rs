@@ -114,6 +114,7 @@ pub(crate) fn print(samples: &Samples, cells: &[Cell<'_>]) {
         let keys: &[&str] = match (cell.work, cell.figure().0) {
             ("phases", _) => &["write", "read"],
             ("memory", _) => &["bytes", "reader"],
+            ("ipc-death", _) => &["p50", "p99", "max"],
             (_, "p50") => &["p50", "p99", "p999"],
             (_, key) => &[key],
         };

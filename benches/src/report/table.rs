@@ -266,9 +266,21 @@ pub(super) fn percentiles(
     cells: &[Cell<'_>],
     work: &str,
 ) {
-    *text += "| | p50 | p99 | p99.9 |\n|---|---:|---:|---:|\n";
+    let last = ("p999", "p99.9");
+    times(text, figures, cells, work, last);
+}
+
+/// The median, the 99th percentile and a last figure of a work's times, by its key and its name.
+pub(super) fn times(
+    text: &mut String,
+    figures: &Figures<'_>,
+    cells: &[Cell<'_>],
+    work: &str,
+    (last, name): (&str, &str),
+) {
+    let _ = write!(text, "| | p50 | p99 | {name} |\n|---|---:|---:|---:|\n");
     let here = || cells.iter().filter(|cell| cell.work == work);
-    let bests = ["p50", "p99", "p999"].map(|key| (key, best_of(figures, here(), key)));
+    let bests = ["p50", "p99", last].map(|key| (key, best_of(figures, here(), key)));
     for cell in here() {
         let _ = write!(text, "| {}", cell.who);
         for (key, best) in bests {

@@ -23,7 +23,7 @@ pub(crate) use latency::PingPong;
 pub(crate) use memory::{Memory, RING as MEMORY_RING};
 pub(crate) use one_thread::{Count, EmptyPoll, OneThread, Phases};
 pub(crate) use processes::{OBSERVERS, STREAMED, SUBSCRIBERS, Sides};
-pub(crate) use processes::{ping_pong, read_by_many, streamed, unread_by_many};
+pub(crate) use processes::{ping_pong, read_by_many, streamed, survived, unread_by_many};
 pub(crate) use program::{WAYS, program};
 pub(crate) use publish::publish;
 pub(crate) use replay::{CACHED, replay};

@@ -1,7 +1,7 @@
 //! The bus between processes.
 
 use super::Meant::{AtLeast, AtMost, Shown};
-use super::Who::Names;
+use super::Who::{Fixed, Names};
 use super::{Meant, Target, Who};
 
 const SHARED: Who = Names(&["messenger shared"]);
@@ -13,6 +13,8 @@ const AERON: Who = Names(&["Aeron IPC"]);
 const PIPE: Who = Names(&["named pipe"]);
 const ATTACHED: Who = Names(&["messenger shared, attached"]);
 const READING: Who = Names(&["messenger shared, reading"]);
+const SPINNING: Who = Names(&["messenger shared, spinning"]);
+const BLOCKING: Who = Names(&["messenger shared, blocking"]);
 
 /// Figure `key` of one work, ours and theirs.
 const fn p(
@@ -48,6 +50,16 @@ const fn n(
     meant: Meant,
 ) -> Target {
     (what, (work, many, who, "ns"), (work, few, who, "ns"), meant)
+}
+
+/// For how long a writer that dies holds up the others: so many microseconds at most.
+const fn d(what: &'static str, who: Who, key: &'static str, most: f64) -> Target {
+    (
+        what,
+        ("ipc-death", 64, who, key),
+        ("ipc-death", 64, Fixed(most), key),
+        AtMost(1.0),
+    )
 }
 
 pub(super) const TARGETS: &[Target] = &[
@@ -162,4 +174,18 @@ pub(super) const TARGETS: &[Target] = &[
         (50, 1),
         AtMost(2.0),
     ),
+    d(
+        "a writer dies in mid-claim, the others spin, p99, µs",
+        SPINNING,
+        "p99",
+        5_000.0,
+    ),
+    d("the same, the longest, µs", SPINNING, "max", 50_000.0),
+    d(
+        "a writer dies in mid-claim, the others block, p99, µs",
+        BLOCKING,
+        "p99",
+        5_000.0,
+    ),
+    d("the same, the longest, µs", BLOCKING, "max", 50_000.0),
 ];

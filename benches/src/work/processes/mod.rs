@@ -1,6 +1,7 @@
 //! Work between two processes: the sample's own writes, or calls, on the first core; its second is on the other.
 
 mod crowd;
+mod death;
 mod latency;
 mod stream;
 
@@ -10,6 +11,7 @@ use super::{Conditions, Metrics};
 use crate::catalogue::Cell;
 use crate::link::{Crowd, Link};
 use crate::log::Done;
+use crate::ours::Mode;
 
 pub(crate) use crowd::{OBSERVERS, SUBSCRIBERS};
 pub(crate) use stream::STREAMED;
@@ -28,6 +30,14 @@ pub(crate) fn ping_pong<L: Link<N>, const N: usize>() -> Sides {
     Sides {
         near: latency::call::<L, N>,
         far: latency::answer::<L, N>,
+    }
+}
+
+/// For how long what stands behind a record that was never finished can't be read.
+pub(crate) fn survived<M: Mode<N, R: Send>, const N: usize>() -> Sides {
+    Sides {
+        near: death::survive::<M, N>,
+        far: death::die::<N>,
     }
 }
 
