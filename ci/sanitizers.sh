@@ -4,8 +4,6 @@
 #   ci/sanitizers.sh                 both
 #   ci/sanitizers.sh thread          one of them
 #   ci/sanitizers.sh address -- X    with arguments for the tests, such as a filter
-#   ci/sanitizers.sh --mutants       weakens each ordering of messenger/src/bus/order.rs in turn,
-#                                    and expects ThreadSanitizer to see a race in the stress tests
 #
 # The standard library is taken as it is, not instrumented, so that no rust-src is needed. What
 # ThreadSanitizer cannot see for that is listed, with reasons, in ci/tsan.suppressions.
@@ -38,37 +36,6 @@ available() {
     echo "sanitizers.sh: SKIPPED $1: the nightly for $host has no runtime for it"
     return 1
 }
-
-if [[ ${1:-} == --mutants ]]; then
-    available thread || exit 0
-    under thread --quiet --test bus_stress
-    # What a race needs more for than these tests and this tool have: fences, which it takes no
-    # notice of; a relaxed store, which it does not let end what an earlier release said; and the
-    # edges that others cover as long as those hold. ci/loom.sh and docs/bus.md have these.
-    beyond=" floor_store floor_load take_slot pin_store announce_store announce_load glance_fence overwrite_fence validate_fence "
-    survivors=0
-    for mutant in $(sed -nE 's/^    ([a-z_]+) = (Acquire|Release);$/\1/p' messenger/src/bus/order.rs); do
-        if [[ $beyond == *" $mutant "* ]]; then
-            echo "not for ThreadSanitizer: $mutant"
-            continue
-        fi
-        # A race needs some luck.
-        reports=0
-        for _ in 1 2 3; do
-            output=$(MUTANT=$mutant under thread --quiet --test bus_stress 2>&1) && continue
-            reports=$(grep -c 'WARNING: ThreadSanitizer: data race' <<<"$output" || true)
-            [[ $reports -gt 0 ]] && break
-        done
-        if [[ $reports -gt 0 ]]; then
-            echo "killed: $mutant, by $reports reports"
-        else
-            echo "survived: $mutant"
-            survivors=$((survivors + 1))
-        fi
-    done
-    [[ $survivors -eq 0 ]]
-    exit
-fi
 
 sanitizers=()
 while [[ $# -gt 0 && $1 != -- ]]; do

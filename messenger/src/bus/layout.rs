@@ -150,9 +150,9 @@ pub(crate) type Owner = u32;
 pub(crate) enum Gate {
     /// Nobody's.
     Free,
-    /// Somebody of this process is about to choose a position: holds everything.
+    /// Somebody of the process with this number is about to choose a position: holds everything.
     Joining(Owner),
-    /// A member of this process that holds nothing now: a publisher, or an observer between two looks.
+    /// A member of the process with this number that holds nothing now: a publisher, or an observer between two looks.
     Idle(Owner),
     /// A subscriber that has yet to read from this position on.
     Subscriber(u64),

@@ -1,16 +1,15 @@
 //! The orderings of the protocol, each with the number of its happens-before edge in
 //! `docs/bus.md`, so that the two ends of an edge cite the same name.
 //!
-//! In a build for loom, and in one for ThreadSanitizer, the one that the environment variable
-//! `MUTANT` names is weakened; `ci/loom.sh --mutants` and `ci/sanitizers.sh --mutants` show that a
-//! model fails, or that a race is seen, for each. Beside each stands a model that fails without it, or
-//! that none does: then the reason stands in `docs/bus.md`.
+//! In a build for loom the one that the environment variable `MUTANT` names is weakened; `ci/loom.sh --mutants` shows that
+//! a model fails for each. Beside each stands a model that fails without it, or that none does: then the reason stands in
+//! `docs/bus.md`.
 
 use crate::sync::Ordering::{self, Acquire, Relaxed, Release};
 use crate::sync::{AtomicU64, fence};
 
 /// Whether this is the ordering that the run is to do without.
-#[cfg(any(loom, tsan))]
+#[cfg(loom)]
 fn is_mutant(name: &str) -> bool {
     static MUTANT: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
     MUTANT
@@ -19,7 +18,7 @@ fn is_mutant(name: &str) -> bool {
         == Some(name)
 }
 
-#[cfg(not(any(loom, tsan)))]
+#[cfg(not(loom))]
 #[inline(always)]
 const fn is_mutant(_: &str) -> bool {
     false
