@@ -1,7 +1,7 @@
 //! The bus between threads.
 
 use super::Meant::{AtLeast, AtMost, Shown};
-use super::Who::{MultiOneByOne, Names, Rivals, RivalsOneByOne};
+use super::Who::{Multi, MultiOneByOne, Names, Rivals, RivalsOneByOne};
 use super::{Target, Who, m, t};
 
 const SHARED: Who = Names(&["messenger shared", "messenger shared, one by one"]);
@@ -107,11 +107,18 @@ pub(super) const TARGETS: &[Target] = &[
         AtLeast(1.0),
     ),
     m(
-        "1-1, 16 B, shared, record by record",
+        "1-1, 16 B, shared",
+        ("1-1", 16),
+        SHARED_ANY,
+        Multi,
+        AtLeast(1.5),
+    ),
+    m(
+        "the same, record by record",
         ("1-1", 16),
         SHARED,
         MultiOneByOne,
-        AtLeast(1.5),
+        Shown,
     ),
     m(
         "the same, both in batches",
@@ -122,12 +129,13 @@ pub(super) const TARGETS: &[Target] = &[
     ),
     m("1-1, 1 KiB", ("1-1", 1024), OURS, Rivals, AtLeast(0.95)),
     m("1-1, 64 KiB", ("1-1", 65536), OURS, Rivals, AtLeast(0.95)),
+    m("2-1, 64 B", ("2-1", 64), SHARED_ANY, Rivals, AtLeast(1.0)),
     m(
-        "2-1, 64 B, record by record",
+        "the same, record by record",
         ("2-1", 64),
         SHARED_ONE_BY_ONE,
         RivalsOneByOne,
-        AtLeast(1.0),
+        Shown,
     ),
     m(
         "the same, both in batches",

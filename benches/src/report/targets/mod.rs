@@ -19,7 +19,9 @@ enum Who {
     Rivals,
     /// Every rival that writes record by record.
     RivalsOneByOne,
-    /// Every rival that several threads can write to, record by record.
+    /// Every rival that several threads can write to, in whatever mode.
+    Multi,
+    /// The same, record by record.
     MultiOneByOne,
     /// Nobody: the figure is this, in whatever unit ours is.
     Fixed(f64),
@@ -33,10 +35,8 @@ impl Who {
             Self::Names(names) => names.contains(&name),
             Self::Rivals => !ours,
             Self::RivalsOneByOne => !ours && !many_at_once,
-            Self::MultiOneByOne => {
-                let one_writer = name.starts_with("rtrb") || name.contains("single");
-                !ours && !many_at_once && !one_writer
-            }
+            Self::Multi => !ours && !name.starts_with("rtrb") && !name.contains("single"),
+            Self::MultiOneByOne => Self::Multi.has(name) && !many_at_once,
             Self::Fixed(_) => false,
         }
     }
