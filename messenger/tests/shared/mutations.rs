@@ -8,11 +8,12 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use messenger::bus::{MessageId, SourceId, Start, Tag, WaitStrategy};
-use messenger::shared::{SharedBus, SharedOptions};
+use messenger::shared::{SharedBus, SharedError, SharedFault, SharedOptions};
 
 /// By which a child is told what to do: the first seed, how many, and its directory.
 const VARIABLE: &str = "MESSENGER_SHARED_DAMAGE";
@@ -359,4 +360,71 @@ fn a_damaged_bus_harms_nobody() {
         begun.elapsed()
     );
     assert!(opened > cases / 2 && opened < cases);
+}
+
+/// What each way to a bus says of the file, which nobody uses.
+fn refusals(dir: &Path) -> [Option<Arc<SharedError>>; 3] {
+    let listed = SharedBus::look(dir, NAME).unwrap();
+    [
+        options(dir).open(NAME).err().map(Arc::new),
+        options(dir).read(NAME, Start::Oldest).err().map(Arc::new),
+        listed.look.err(),
+    ]
+}
+
+#[test]
+fn no_bit_of_the_first_page_can_be_wrong_unseen() {
+    let dir = PathBuf::from(format!("/dev/shm/messenger-bits-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let image = left(&dir);
+    std::fs::write(path(&dir), &image).unwrap();
+    let file = OpenOptions::new().write(true).open(path(&dir)).unwrap();
+    assert!(refusals(&dir).iter().all(Option::is_none));
+    // With the checksum itself, which is one word.
+    let checked = (0..CHECKED + 8).chain(CHECKED_FROM as u64..PAGE);
+    for at in checked {
+        for bit in 0..8 {
+            let wrong = image[at as usize] ^ 1 << bit;
+            file.write_all_at(&[wrong], at).unwrap();
+            for refused in refusals(&dir) {
+                assert!(refused.is_some(), "byte {at}, bit {bit}");
+            }
+        }
+        file.write_all_at(&image[at as usize..][..1], at).unwrap();
+    }
+    assert!(refusals(&dir).iter().all(Option::is_none));
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
+fn no_position_can_lie_in_the_future_unseen() {
+    let dir = PathBuf::from(format!("/dev/shm/messenger-future-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let image = left(&dir);
+    let control = 3 * PAGE;
+    let (tail, floor, limit) = (control, control + 128, control + 256);
+    let was = |at: u64| u64::from_le_bytes(*image[at as usize..].first_chunk().unwrap());
+    assert!(was(floor) <= was(tail) && was(tail) <= was(limit) && was(tail) > 0);
+    for (what, at, position) in [
+        ("tail", tail, was(limit) + 16),
+        ("tail", tail, was(tail) + 1),
+        ("tail", tail, 1 << 63),
+        ("floor", floor, was(tail) + 16),
+        ("floor", floor, u64::MAX),
+        ("limit", limit, was(floor) + 1024 + 16),
+        ("limit", limit, 1 << 62),
+        ("tail", limit, 0),
+    ] {
+        let mut image = image.clone();
+        image[at as usize..][..8].copy_from_slice(&position.to_le_bytes());
+        std::fs::write(path(&dir), &image).unwrap();
+        for refused in refusals(&dir) {
+            let error = refused.unwrap_or_else(|| panic!("a {what} at {position}"));
+            let SharedFault::Damaged { what: said, found } = error.fault() else {
+                panic!("{error}");
+            };
+            assert_eq!(*said, what, "{position}: {found}");
+        }
+    }
+    std::fs::remove_dir_all(&dir).unwrap();
 }
