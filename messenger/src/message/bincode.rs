@@ -128,6 +128,6 @@ impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Seed<'_, T> {
 
     #[inline]
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
-        T::deserialize(Guarded::new(deserializer, self.limits))
+        T::deserialize(Guarded::new::<T>(deserializer, self.limits))
     }
 }

@@ -96,6 +96,16 @@ pub enum DecodeError {
         /// How many there can be at most.
         possible: usize,
     },
+    /// The message would take more memory than a payload of this length may ask for:
+    /// [`max_memory`](super::max_memory).
+    TooLarge {
+        /// The payload's length in bytes.
+        len: usize,
+        /// How many bytes of memory it asks for, or more.
+        memory: usize,
+        /// How many it may ask for.
+        limit: usize,
+    },
     /// Values are nested too deep.
     TooDeep {
         /// The deepest nesting allowed.
@@ -146,6 +156,11 @@ impl fmt::Display for DecodeError {
             } => write!(
                 f,
                 "{announced} elements are announced where this payload can hold at most {possible}: the length is forged or damaged"
+            ),
+            Self::TooLarge { len, memory, limit } => write!(
+                f,
+                "{memory} bytes of memory are asked for where a payload of {len} may take {limit}: it is forged or damaged, or \
+                 many large values in it are absent (put them in a `Box`: their bytes in the payload stay the same)"
             ),
             Self::TooDeep { limit } => write!(f, "values are nested deeper than {limit} levels"),
             Self::LeftOver { len, left } => write!(
@@ -234,6 +249,17 @@ mod tests {
                     possible: 7,
                 },
                 ["99 elements", "at most 7"],
+            ),
+            (
+                DecodeError::TooLarge {
+                    len: 9,
+                    memory: 80,
+                    limit: 70,
+                },
+                [
+                    "80 bytes of memory are asked for where a payload of 9 may take 70",
+                    "in a `Box`",
+                ],
             ),
             (DecodeError::TooDeep { limit: 128 }, ["deeper", "128"]),
             (

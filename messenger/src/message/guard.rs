@@ -1,11 +1,16 @@
 //! A serde deserializer within limits, around that of any codec which does not describe itself.
 //!
-//! It keeps three things in check that forged bytes could otherwise set off:
+//! It keeps four things in check that forged bytes could otherwise set off:
 //!
 //! * *Lengths.* The elements which all sequences and maps of a message announce together are at most as
 //!   many as its payload has bytes, and this is checked before the first of them is made. Each element
 //!   takes at least a byte, so that honest messages never meet the limit (only a sequence of
 //!   zero-sized elements could: it can't be received if it is longer than the payload).
+//! * *Memory.* An element may take one byte in the payload and kilobytes in memory. So elements and values in boxes count
+//!   by their size, and together they are at most [`max_memory`]. This is checked before they are made, and for all
+//!   that a sequence announces when it is asked for its first: what lies within that finds them counted. Only the room that
+//!   serde makes before that, 1 MiB at the most, is there already. (A box does not show in serde. But a value that is larger
+//!   than the place it is read for can't be in that place.)
 //! * *Strings.* Owned strings and byte buffers are made from bytes borrowed from the payload, so that the
 //!   codec never allocates room for a length it has only read.
 //! * *Depth.* [`MAX_DEPTH`] levels, so that nesting can't overflow the stack.
@@ -19,11 +24,18 @@ use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-use super::{DecodeError, MAX_DEPTH};
+use super::{DecodeError, MAX_DEPTH, max_memory};
+
+/// The size in bytes of the elements that are not counted: what a number takes, or less.
+const SMALL: usize = 16;
 
 /// What a message may still use, and which limit it met.
 pub(super) struct Limits {
+    /// The payload's length.
+    len: usize,
     elements: Cell<usize>,
+    /// The bytes that elements and boxes take so far.
+    memory: Cell<usize>,
     broken: Cell<Option<Broken>>,
     /// Whether a `char` is written as a text.
     char_is_text: bool,
@@ -31,8 +43,9 @@ pub(super) struct Limits {
 
 #[derive(Clone, Copy)]
 enum Broken {
-    TooMany { announced: usize, possible: usize },
-    TooDeep,
+    Elements { announced: usize, possible: usize },
+    Memory { memory: usize },
+    Depth,
 }
 
 impl Limits {
@@ -40,7 +53,9 @@ impl Limits {
     #[inline]
     pub(super) fn of(payload: &[u8]) -> Self {
         Self {
+            len: payload.len(),
             elements: Cell::new(payload.len()),
+            memory: Cell::new(0),
             broken: Cell::new(None),
             char_is_text: false,
         }
@@ -59,29 +74,45 @@ impl Limits {
     /// The limit that was met, if it was one that stopped the decoder.
     pub(super) fn broken(&self) -> Option<DecodeError> {
         Some(match self.broken.get()? {
-            Broken::TooMany {
+            Broken::Elements {
                 announced,
                 possible,
             } => DecodeError::TooMany {
                 announced,
                 possible,
             },
-            Broken::TooDeep => DecodeError::TooDeep { limit: MAX_DEPTH },
+            Broken::Memory { memory } => DecodeError::TooLarge {
+                len: self.len,
+                memory,
+                limit: max_memory(self.len),
+            },
+            Broken::Depth => DecodeError::TooDeep { limit: MAX_DEPTH },
         })
     }
 
-    /// Takes the elements that a sequence or map announces; neither codec leaves a length out.
+    /// Takes the elements that a sequence or map announces, and says how many they are; neither codec leaves a length out.
     #[inline]
-    fn take<E: Error>(&self, announced: Option<usize>) -> Result<(), E> {
+    fn take<E: Error>(&self, announced: Option<usize>) -> Result<usize, E> {
         let announced = announced.unwrap_or(usize::MAX);
         let possible = self.elements.get();
         if announced > possible {
-            return Err(self.breaks(Broken::TooMany {
+            return Err(self.breaks(Broken::Elements {
                 announced,
                 possible,
             }));
         }
         self.elements.set(possible - announced);
+        Ok(announced)
+    }
+
+    /// Takes the memory of `count` values of `size` bytes.
+    #[inline]
+    fn take_memory<E: Error>(&self, count: usize, size: usize) -> Result<(), E> {
+        let memory = self.memory.get().saturating_add(count.saturating_mul(size));
+        if memory > max_memory(self.len) {
+            return Err(self.breaks(Broken::Memory { memory }));
+        }
+        self.memory.set(memory);
         Ok(())
     }
 
@@ -98,16 +129,19 @@ pub(super) struct Guarded<'l, T> {
     limits: &'l Limits,
     /// How many more levels there may be within this one.
     depth: u32,
+    /// The size of the place that what is read here is for. Its memory is there, or taken.
+    place: usize,
 }
 
 impl<'l, T> Guarded<'l, T> {
-    /// The outermost level.
+    /// The outermost level, where an `M` is read.
     #[inline]
-    pub(super) fn new(inner: T, limits: &'l Limits) -> Self {
+    pub(super) fn new<M>(inner: T, limits: &'l Limits) -> Self {
         Self {
             inner,
             limits,
             depth: MAX_DEPTH,
+            place: size_of::<M>(),
         }
     }
 
@@ -118,19 +152,34 @@ impl<'l, T> Guarded<'l, T> {
             inner,
             limits: self.limits,
             depth: self.depth,
+            place: self.place,
+        }
+    }
+
+    /// The seed of a part, for which there is a place.
+    #[inline]
+    fn part<'de, S: DeserializeSeed<'de>>(&self, seed: S) -> Guarded<'l, S> {
+        Guarded {
+            place: size_of::<S::Value>(),
+            ..self.beside(seed)
         }
     }
 
     /// The visitor of a compound value, one level deeper.
     #[inline]
-    fn deeper<V, E: Error>(&self, visitor: V) -> Result<Guarded<'l, V>, E> {
+    fn deeper<'de, V: Visitor<'de>, E: Error>(&self, visitor: V) -> Result<Guarded<'l, V>, E> {
         if self.depth == 0 {
-            return Err(self.limits.breaks(Broken::TooDeep));
+            return Err(self.limits.breaks(Broken::Depth));
+        }
+        let size = size_of::<V::Value>();
+        if size > self.place {
+            self.limits.take_memory(1, size)?;
         }
         Ok(Guarded {
             inner: visitor,
             limits: self.limits,
             depth: self.depth - 1,
+            place: size,
         })
     }
 }
@@ -322,6 +371,23 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Letter<V> {
 /// The visitor of a sequence or map whose length the bytes give.
 struct Announced<'l, V>(Guarded<'l, V>);
 
+impl<'l, V> Announced<'l, V> {
+    /// `access` to so many elements.
+    #[inline]
+    fn elements<A, E: Error>(
+        &self,
+        access: A,
+        announced: Option<usize>,
+    ) -> Result<Elements<'l, A>, E> {
+        Ok(Elements {
+            announced: self.0.limits.take(announced)?,
+            access: self.0.beside(access),
+            value: 0,
+            key: 0,
+        })
+    }
+}
+
 impl<'de, V: Visitor<'de>> Visitor<'de> for Announced<'_, V> {
     type Value = V::Value;
 
@@ -331,14 +397,15 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Announced<'_, V> {
 
     #[inline]
     fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
-        self.0.limits.take(access.size_hint())?;
-        self.0.visit_seq(access)
+        let announced = access.size_hint();
+        let access = self.elements(access, announced)?;
+        self.0.inner.visit_seq(access)
     }
 
     #[inline]
     fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
-        self.0.limits.take(access.size_hint())?;
-        let access = self.0.beside(access);
+        let announced = access.size_hint();
+        let access = self.elements(access, announced)?;
         self.0.inner.visit_map(access)
     }
 }
@@ -351,7 +418,7 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Guarded<'_, A> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, A::Error> {
-        let seed = self.beside(seed);
+        let seed = self.part(seed);
         self.inner.next_element_seed(seed)
     }
 
@@ -361,7 +428,49 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Guarded<'_, A> {
     }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Guarded<'_, A> {
+/// What a sequence or map hands on. Its elements' memory is taken for all of them, when the first shows its size.
+struct Elements<'l, A> {
+    access: Guarded<'l, A>,
+    announced: usize,
+    /// The sizes that are taken for each: of an element or a value, and of a key.
+    value: usize,
+    key: usize,
+}
+
+impl<A> Elements<'_, A> {
+    /// Takes their memory, where it is not taken yet. Not that of small ones: they are at most as many as the payload has bytes.
+    #[inline]
+    fn take<T, E: Error>(&self, taken: usize) -> Result<usize, E> {
+        let size = size_of::<T>();
+        if size <= SMALL || size <= taken {
+            return Ok(taken);
+        }
+        self.access
+            .limits
+            .take_memory(self.announced, size - taken)?;
+        Ok(size)
+    }
+}
+
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Elements<'_, A> {
+    type Error = A::Error;
+
+    #[inline]
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, A::Error> {
+        self.value = self.take::<T::Value, _>(self.value)?;
+        self.access.next_element_seed(seed)
+    }
+
+    #[inline]
+    fn size_hint(&self) -> Option<usize> {
+        self.access.size_hint()
+    }
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Elements<'_, A> {
     type Error = A::Error;
 
     #[inline]
@@ -369,19 +478,21 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Guarded<'_, A> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, A::Error> {
-        let seed = self.beside(seed);
-        self.inner.next_key_seed(seed)
+        self.key = self.take::<K::Value, _>(self.key)?;
+        let seed = self.access.part(seed);
+        self.access.inner.next_key_seed(seed)
     }
 
     #[inline]
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
-        let seed = self.beside(seed);
-        self.inner.next_value_seed(seed)
+        self.value = self.take::<V::Value, _>(self.value)?;
+        let seed = self.access.part(seed);
+        self.access.inner.next_value_seed(seed)
     }
 
     #[inline]
     fn size_hint(&self) -> Option<usize> {
-        self.inner.size_hint()
+        self.access.inner.size_hint()
     }
 }
 
@@ -398,12 +509,14 @@ impl<'de, 'l, A: EnumAccess<'de>> EnumAccess<'de> for Guarded<'l, A> {
             inner,
             limits,
             depth,
+            place,
         } = self;
         let (value, variant) = inner.variant_seed(seed)?;
         let variant = Guarded {
             inner: variant,
             limits,
             depth,
+            place,
         };
         Ok((value, variant))
     }
@@ -419,7 +532,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Guarded<'_, A> {
 
     #[inline]
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, A::Error> {
-        let seed = self.beside(seed);
+        let seed = self.part(seed);
         self.inner.newtype_variant_seed(seed)
     }
 

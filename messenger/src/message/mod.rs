@@ -35,6 +35,11 @@
 //!
 //! * A length that the payload can't hold is an error before anything is allocated for it. So what a payload
 //!   makes is at most as many elements as it has bytes.
+//! * What serde makes of a payload takes at most [`max_memory`] of its length. prost has no such limit: there the types
+//!   set the factor. An element of a repeated field or a map takes two bytes of the payload (in a packed field one),
+//!   and in memory the `size_of` of its type, three times that at most while its vector grows. So a repeated message
+//!   with ten texts, 240 bytes, makes 120 bytes of each byte, and up to 360. Who does not trust those who write keeps
+//!   repeated messages small.
 //! * Values nest at most [`MAX_DEPTH`] deep.
 //! * Bytes left over are an error, and so are bits without meaning: a `bool` of 2, a `char` beyond Unicode, text that
 //!   is not UTF-8, an enum's number that no variant has.
@@ -77,6 +82,24 @@ pub use zero_copy::{Plain, ZeroCopyMessage};
 /// A level takes stack for its value and for the frames of its deserializer: of a struct of 300 bytes, 128 levels fit into
 /// 512 KiB without optimisation. Receive types with large arrays in each level on a thread with a larger stack.
 pub const MAX_DEPTH: u32 = 128;
+
+/// How many bytes of memory serde may make of a payload of `len` bytes: 1 MiB, and 64 for each byte of the payload.
+///
+/// The elements of sequences and maps count, and values in boxes, each by its `size_of`. More of them is
+/// [`DecodeError::TooLarge`], before they are made: 4096 times a `None` is 4 KiB of payload, and may be megabytes in memory.
+/// (Not counted is what can't be much more than the payload: texts, byte buffers, and elements of 16 bytes or less.)
+///
+/// What people send keeps within it: the largest head of a collection in `std`, which one byte can make, has 48 bytes. Beyond it is
+/// a long sequence whose elements are large and mostly absent, as 100,000 times an `Option<[u64; 32]>`. `Option<Box<[u64; 32]>>` has
+/// the same bytes in a payload, and takes no more than goes with them.
+///
+/// Collections have room of their own beside their elements: a vector that grows, or a hash map, three times theirs at the most while it does
+/// so, and a `BTreeMap` of one entry that of eleven. serde makes room for up to 1 MiB of elements before their size is known. And what
+/// a `Deserialize` written by hand, for another collection perhaps, does by itself nobody counts.
+#[must_use]
+pub const fn max_memory(len: usize) -> usize {
+    len.saturating_mul(64).saturating_add(1 << 20)
+}
 
 /// Compiles and runs the guide.
 #[cfg(all(doctest, feature = "bincode", feature = "prost", feature = "zero_copy"))]

@@ -56,7 +56,7 @@ pub fn write<T: Serialize + ?Sized>(
 pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
     let limits = Limits::of(bytes).with_char_as_text();
     let mut deserializer = ::postcard::Deserializer::from_flavor(Source(bytes));
-    let value = T::deserialize(Guarded::new(&mut deserializer, &limits));
+    let value = T::deserialize(Guarded::new::<T>(&mut deserializer, &limits));
     match value.and_then(|value| Ok((value, deserializer.finalize()?))) {
         Ok((value, [])) => Ok(value),
         Ok((_, rest)) => Err(DecodeError::LeftOver {

@@ -137,8 +137,8 @@ pub trait ExtendedMessage: Message {
 
 /// A serialized message that can be made from a payload, which it may borrow from.
 ///
-/// A hand-written implementation keeps the rules of the derived ones: no panic, no allocation beyond a
-/// small multiple of the payload's length, and bytes left over are [`DecodeError::LeftOver`].
+/// A hand-written implementation keeps the rules of the derived ones: no panic, no more memory than
+/// [`max_memory`](super::max_memory) of the payload's length, and bytes left over are [`DecodeError::LeftOver`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be made from a payload",
     label = "not decodable",
