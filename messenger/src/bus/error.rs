@@ -185,8 +185,8 @@ in_words!(ClaimError);
 
 impl core::error::Error for ClaimError {}
 
-/// A record of a journal that syncs each was committed, and is visible, but the disk failed to take it; or a claim before it
-/// stayed open for seconds, so that it could not be synced yet.
+/// A record of a journal that syncs each was committed, and is visible, but the disk failed to take it, or it could not be tried; or a claim
+/// before it stayed open for seconds, so that it could not be synced yet.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct NotSynced(pub(super) Lost);
 
@@ -197,7 +197,7 @@ impl NotSynced {
         self.0.position
     }
 
-    /// Whether it may still be synced: the disk has not failed, but a claim before the record stays open.
+    /// Whether nothing has failed, but a claim before the record stays open, so that it may still be synced.
     #[must_use]
     pub fn is_pending(&self) -> bool {
         self.0.kind == ErrorKind::TimedOut
@@ -216,7 +216,8 @@ impl fmt::Display for NotSynced {
         }
         write!(
             f,
-            "the record is visible but not synced, and nothing after it will be: {}; stop, see to the disk, and open the journal again",
+            "the record is visible but not synced, nor is anything after it: {}; see to what is wrong, and sync; if that says the same, a flush has \
+             failed: stop, and open the journal again",
             self.0
         )
     }

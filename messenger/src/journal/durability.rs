@@ -48,6 +48,22 @@ impl Durability {
     fn flushing(&self) -> MutexGuard<'_, Flushing> {
         self.flushing.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The calling thread flushes, until the guard goes: however that ends, others are told.
+    fn run(&self, mut flushing: MutexGuard<'_, Flushing>) -> impl Drop + '_ {
+        flushing.running = true;
+        Running(self)
+    }
+}
+
+/// That a thread flushes.
+struct Running<'a>(&'a Durability);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.flushing().running = false;
+        self.0.ended.notify_all();
+    }
 }
 
 impl Store {
@@ -165,26 +181,16 @@ impl Store {
                 return Ok(synced);
             }
             if flushing.running {
-                // Who flushes and is killed by a panic tells nobody.
-                let long = Duration::from_millis(100);
                 let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-                let time = left.map_or(long, |left| left.min(long));
+                let time = left.unwrap_or(Duration::MAX);
                 let waited = durability.ended.wait_timeout(flushing, time);
                 flushing = waited.unwrap_or_else(PoisonError::into_inner).0;
                 continue;
             }
-            flushing.running = true;
-            drop(flushing);
-            let flushed = self.flush_finished(synced);
+            let running = durability.run(flushing);
+            self.flush_finished(synced)?;
+            drop(running);
             flushing = durability.flushing();
-            flushing.running = false;
-            match flushed {
-                // By another meanwhile, perhaps in what is said to be flushed here.
-                Ok(_) if self.control.failed().is_some() => {}
-                Ok(reached) => self.control.synced_to(reached),
-                Err(lost) => self.control.fail(&lost),
-            }
-            durability.ended.notify_all();
             if self.synced() == synced && self.control.failed().is_none() {
                 // Another's claim stands before the target, and is being filled.
                 drop(flushing);
@@ -208,13 +214,19 @@ impl Store {
         }
     }
 
-    fn flush_finished(&self, synced: u64) -> Result<u64, Lost> {
+    /// Flushes what is finished after `synced`, and raises the watermark. A flush that has failed is told to all; what else is in the way, as
+    /// that no file can be opened just now, is the caller's affair.
+    fn flush_finished(&self, synced: u64) -> Result<(), Lost> {
         let finished = self.walk(u64::MAX)?;
         if finished > synced {
             self.flush(synced, finished)?;
             fault!("flushed");
+            // By another meanwhile, perhaps in what is said to be flushed here.
+            if self.control.failed().is_none() {
+                self.control.synced_to(finished);
+            }
         }
-        Ok(finished.max(synced))
+        Ok(())
     }
 
     /// After a commit of a record that ends at `next`.

@@ -183,7 +183,8 @@ impl From<ManifestError> for OpenFault {
 /// Something about an open journal went wrong.
 #[non_exhaustive]
 pub enum JournalError {
-    /// The disk failed to take what was to be synced. Nothing is synced any more until the journal is opened again.
+    /// What was to be synced could not be. If it was the disk that failed to take it, now or before, nothing is synced any more until the
+    /// journal is opened again; if it could not be tried, as for want of descriptors, the next sync may do it.
     Sync(Lost),
     /// The system refused something.
     System {
@@ -219,7 +220,8 @@ impl fmt::Display for JournalError {
         match self {
             Self::Sync(lost) => write!(
                 f,
-                "the journal could not be synced: {lost}; see to the disk, and open it again"
+                "the journal could not be synced: {lost}; see to what is wrong, and sync again; if that says the same, a flush has failed: \
+                 open it again"
             ),
             Self::System { tried, source } => write!(f, "could not {tried}: {source}"),
             Self::Read(error) => error.fmt(f),

@@ -248,12 +248,19 @@ fn find(path: &Path) -> io::Result<()> {
 /// Makes the names in `dir` survive a power loss: those of files that were made, renamed or removed in it. Needed, and
 /// done, on Unix.
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
-    flushing(dir);
+    open_dir(dir)?()
+}
+
+/// Opens `dir`, and gives what does the same as [`sync_dir`]: a directory that can't be opened now has not failed to be flushed.
+pub(crate) fn open_dir(dir: &Path) -> io::Result<impl FnOnce() -> io::Result<()> + '_> {
     #[cfg(unix)]
-    File::open(dir)?.sync_all()?;
-    #[cfg(not(unix))]
-    let _ = dir;
-    Ok(())
+    let file = File::open(dir)?;
+    Ok(move || {
+        flushing(dir);
+        #[cfg(unix)]
+        file.sync_all()?;
+        Ok(())
+    })
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use super::bell::Bell;
 use super::control::Control;
 use super::durability::Durability;
-use super::files::{list_segments, open_plain, segment_name, sync_dir, sync_region};
+use super::files::{list_segments, open_dir, open_plain, segment_name, sync_dir, sync_region};
 use super::header::{
     HEADER_BYTES, HeaderError, SYNCED_AT, SYNCED_CHECK_AT, SegmentHeader, synced_check,
 };
@@ -427,7 +427,8 @@ impl Store {
             self.control.begin_syncing();
             // The names of the segments made so far. Who names one after this finds that it is to flush the name itself. Whoever else has
             // begun to may have died there.
-            sync_dir(dir)?;
+            let flush = open_dir(dir)?;
+            flush().inspect_err(|error| self.control.fail(&Lost::new(self.synced(), error)))?;
             self.control.names_flushed();
         }
         Ok(())
@@ -440,7 +441,13 @@ impl Store {
         }
         fault!("flushing");
         let flushed = sync_region(&region, &dir.join(segment_name(base)));
-        flushed.map_err(|error| Lost::new(base, &error))
+        flushed.map_err(|error| {
+            let lost = Lost::new(base, &error);
+            if base >= self.oldest() {
+                self.control.fail(&lost);
+            }
+            lost
+        })
     }
 
     /// Says in the header of the last segment that all before `synced` has been flushed, and flushes that too.

@@ -176,7 +176,7 @@ fn a_disk_that_fails_is_told_until_the_journal_is_opened_again() {
     assert_eq!(
         error.to_string(),
         "the journal could not be synced: the segment with position 0 can't be had: No such file or directory (os error 2); \
-         see to the disk, and open it again"
+         see to what is wrong, and sync again; if that says the same, a flush has failed: open it again"
     );
     // Also when the disk is well again: what it did not take then may be lost though a later flush succeeds.
     std::fs::rename(&aside, &segment).unwrap();
@@ -201,6 +201,43 @@ fn a_disk_that_fails_is_told_until_the_journal_is_opened_again() {
     assert_eq!(verify(&dir, |_| {}).unwrap().records, 3);
 }
 
+/// What is to be synced lies in segments that are not mapped any more, and no file can be opened to map them.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_could_not_be_flushed_for_want_of_descriptors_is_flushed_later() {
+    use crate::child;
+
+    if let Some(dir) = child::is("descriptors") {
+        let journal = Journal::open(dir, small()).unwrap();
+        let mut publisher = journal.bus().publisher().unwrap();
+        let mut last = 0;
+        for n in 0..500 {
+            last = publisher.send(tag(n), &[1; 112]).unwrap();
+        }
+        let mut files = Vec::new();
+        while let Ok(file) = std::fs::File::open("/dev/null") {
+            files.push(file);
+        }
+        let refused = journal.wait_synced(last, None).unwrap_err().to_string();
+        assert!(refused.contains("Too many open files"), "{refused}");
+        drop(files);
+        assert!(journal.sync().unwrap() > last);
+        drop(publisher);
+        return journal.close().unwrap();
+    }
+    let dir = Dir::new("descriptors");
+    let few = ["sh", "-c", "ulimit -n 64 && exec \"$@\"", "sh"];
+    let test = "durability::what_could_not_be_flushed_for_want_of_descriptors_is_flushed_later";
+    let output = child::command_under(&few, test, "descriptors", &dir).output();
+    let output = output.unwrap();
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{out}\n{err}");
+    assert!(out.contains("1 passed"), "{out}");
+}
+
 #[test]
 fn a_commit_says_that_its_record_is_not_synced() {
     let dir = Dir::new("not-synced");
@@ -220,8 +257,9 @@ fn a_commit_says_that_its_record_is_not_synced() {
     assert_eq!(
         error.to_string(),
         format!(
-            "the record is visible but not synced, and nothing after it will be: the segment with position {at} can't be had: \
-             No such file or directory (os error 2); stop, see to the disk, and open the journal again"
+            "the record is visible but not synced, nor is anything after it: the segment with position {at} can't be had: \
+             No such file or directory (os error 2); see to what is wrong, and sync; if that says the same, a flush has failed: stop, and open the \
+             journal again"
         )
     );
     std::fs::rename(&aside, &segment).unwrap();

@@ -11,6 +11,8 @@ use messenger::journal::{JournalConfig, SyncPolicy};
 
 use crate::kit::{Dir, small, tag};
 
+static PANICKED: AtomicBool = AtomicBool::new(false);
+
 /// How many flushes of segments there were in `dir` since this was asked first.
 fn flushes(dir: &Path) -> u64 {
     static FLUSHES: OnceLock<Mutex<HashMap<PathBuf, u64>>> = OnceLock::new();
@@ -22,6 +24,10 @@ fn flushes(dir: &Path) -> u64 {
             };
             if let Some(counts) = FLUSHES.get() {
                 *counts.lock().unwrap().entry(dir.to_owned()).or_default() += 1;
+            }
+            if dir.to_string_lossy().contains("-panics-") && !PANICKED.swap(true, Ordering::Relaxed)
+            {
+                panic!("once");
             }
             if dir.to_string_lossy().contains("-group-") {
                 // On a fast disk it would be luck that others come meanwhile.
@@ -56,6 +62,20 @@ fn an_idle_journal_leaves_the_disk_alone() {
     assert!((1..10).contains(&before), "{before}");
     std::thread::sleep(interval * 10);
     assert_eq!(flushes(&dir), before);
+}
+
+#[test]
+fn one_who_panics_as_he_flushes_leaves_it_to_others() {
+    let dir = Dir::new("panics");
+    let _ = flushes(&dir);
+    let journal = dir.open(long());
+    let mut publisher = journal.bus().publisher().unwrap();
+    let last = publisher.send(tag(1), b"a few bytes").unwrap();
+    std::thread::scope(|scope| {
+        assert!(scope.spawn(|| journal.sync()).join().is_err());
+    });
+    let synced = journal.wait_synced(last, Some(Duration::from_secs(20)));
+    assert!(synced.unwrap());
 }
 
 #[test]
