@@ -122,7 +122,11 @@ impl Store {
             });
             if !matches!(made, Ok(Some(_))) {
                 // Gives back the blocks that were had; a failure leaves a file that the next try writes over.
-                let _ = fs::remove_file(&new);
+                let _ = match base {
+                    // Its name says that the journal is still being created.
+                    0 => File::create(&new).map(drop),
+                    _ => fs::remove_file(&new),
+                };
             }
             made?
         };

@@ -186,6 +186,33 @@ fn a_handler_is_told_that_the_disk_is_full() {
 }
 
 #[test]
+fn a_journal_that_a_full_disk_let_nobody_create_is_created_later() {
+    if let Some(dir) = child::is("full-disk-creation") {
+        let other = dir.join("other");
+        // Room for all but a segment.
+        std::fs::write(&other, vec![1; 980 << 10]).unwrap();
+        for _ in 0..2 {
+            let error = Journal::open(dir.join("j"), config()).unwrap_err();
+            let text = error.to_string();
+            assert!(text.contains("could not make a segment"), "{text}");
+        }
+        std::fs::remove_file(&other).unwrap();
+        let journal = Journal::open(dir.join("j"), config()).unwrap();
+        let mut publisher = journal.bus().publisher().unwrap();
+        publisher.send(tag(1), b"at last").unwrap();
+        drop(publisher);
+        journal.close().unwrap();
+        let verified = verify(dir.join("j"), |_| {}).unwrap();
+        assert_eq!((verified.records, verified.damage), (1, vec![]));
+        return;
+    }
+    on_small_disk(
+        "disk::a_journal_that_a_full_disk_let_nobody_create_is_created_later",
+        "full-disk-creation",
+    );
+}
+
+#[test]
 fn a_disk_too_full_for_a_new_journal() {
     if let Some(dir) = child::is("full-disk-new") {
         let error = Journal::open(dir.join("j"), JournalConfig::new()).unwrap_err();
