@@ -167,15 +167,7 @@ impl<'a> Survey<'a> {
         let mut expected = self.at.verified.oldest;
         let mut ended = false;
         let mut next = 0;
-        loop {
-            if next == self.bases.len() && self.at.verified.live && !ended {
-                // There may be more of them now.
-                let bases = list(self.dir, &self.store)?;
-                self.bases.extend(bases.iter().filter(|&&b| b >= expected));
-            }
-            let Some(&base) = self.bases.get(next) else {
-                break;
-            };
+        while let Some(&base) = self.bases.get(next) {
             if base > expected && self.at.verified.live {
                 // They may have been given up meanwhile; or have been made, or renamed, while the directory was listed.
                 let there = list(self.dir, &self.store)?;
@@ -194,8 +186,9 @@ impl<'a> Survey<'a> {
                 self.damaged(expected, DamageKind::Missing { to: base });
             }
             let Some(loaded) = self.load(base)? else {
-                // Given up by who writes it, meanwhile.
+                // Given up by who writes it, meanwhile: so all of it was finished.
                 expected = base + segment;
+                self.at.verified.newest = expected;
                 continue;
             };
             if let Some(flaw) = loaded.flaw {

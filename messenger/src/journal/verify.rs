@@ -138,7 +138,8 @@ impl fmt::Display for Damage {
 }
 
 /// Looks at all that stands in the journal in the directory `path`: every header and every checksum. Goes on after damage, in the
-/// next segment. Changes nothing. Somebody may be writing the journal: then it looks at what is there when it comes by.
+/// next segment. Changes nothing. Somebody may be writing the journal: then it looks, in the segments that there are when it begins, at what is
+/// there when it comes by. (If somebody begins to while it looks, and it finds what may be damage or that one's work, it begins anew.)
 ///
 /// ```
 /// use messenger::bus::{MessageId, SourceId, Tag};
@@ -171,17 +172,24 @@ pub fn verify(
 
 fn verify_in(path: &Path, mut progress: impl FnMut(Progress)) -> Result<Verified, OpenFault> {
     let known = survey::known(path)?;
-    let live = is_written(path)?;
-    let survey = Survey::new(path, &known, live)?;
-    let identity = survey.store.identity;
-    let mut verified = survey.run(&mut progress)?.verified;
-    if !verified.damage.is_empty() && !live {
-        // If it can't be read, or is of before a loss of power, all is told.
-        if let Ok(Some(left)) = Control::left(path, &identity) {
-            Surveyed::excuse(&mut verified, &left);
+    let mut live = is_written(path)?;
+    loop {
+        let survey = Survey::new(path, &known, live)?;
+        let identity = survey.store.identity;
+        let mut verified = survey.run(&mut progress)?.verified;
+        if !verified.damage.is_empty() && !live {
+            live = is_written(path)?;
+            if live {
+                // By one who has come meanwhile: what he is about to do was taken for damage.
+                continue;
+            }
+            // If it can't be read, or is of before a loss of power, all is told.
+            if let Ok(Some(left)) = Control::left(path, &identity) {
+                Surveyed::excuse(&mut verified, &left);
+            }
         }
+        return Ok(verified);
     }
-    Ok(verified)
 }
 
 /// Whether somebody has the journal open for writing.

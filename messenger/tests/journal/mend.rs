@@ -153,6 +153,52 @@ fn a_live_journal_is_verified_from_outside() {
 }
 
 #[test]
+fn a_writer_that_comes_while_it_is_verified_damages_nothing() {
+    let (dir, _) = written("comes");
+    let (mut journal, mut open) = (None, None);
+    let verified = verify(&dir, |progress| {
+        journal.get_or_insert_with(|| {
+            let journal = dir.open(small());
+            // Has a place, and something stands after it.
+            let publisher = Box::leak(Box::new(journal.bus().publisher().unwrap()));
+            open = Some(publisher.claim(tag(1), 100).unwrap());
+            let mut other = journal.bus().publisher().unwrap();
+            other.send(tag(2), b"after it").unwrap();
+            journal
+        });
+        if progress.done == progress.total {
+            // Finished, once it has been looked at.
+            drop(open.take());
+        }
+    });
+    let verified = verified.unwrap();
+    assert_eq!((verified.damage, verified.live), (vec![], true));
+    assert_eq!((verified.records, verified.aborted), (151, 1));
+}
+
+#[test]
+fn who_verifies_does_not_run_after_who_writes() {
+    let dir = Dir::new("ahead");
+    let journal = dir.open(small());
+    let mut publisher = journal.bus().publisher().unwrap();
+    for n in 0..12 {
+        publisher.send(tag(n), &[1; 1000]).unwrap();
+    }
+    let mut told = Vec::new();
+    let verified = verify(&dir, |progress| {
+        told.push(progress);
+        if told.len() < 100 {
+            for n in 0..6 {
+                publisher.send(tag(n), &[1; 1000]).unwrap();
+            }
+        }
+    });
+    assert_eq!(verified.unwrap().damage, []);
+    assert!(told.len() < 10, "{}", told.len());
+    assert!(told.iter().all(|at| at.total == told[0].total), "{told:?}");
+}
+
+#[test]
 fn a_journal_that_grows_and_is_trimmed_meanwhile_is_not_damaged() {
     let dir = Dir::new("moving");
     let retain = Retention::Bytes(20 * SEGMENT);
