@@ -18,8 +18,8 @@ use crate::units;
 /// are made anew where that is enough. Does it if --yes is given, or somebody at the terminal says so. Nobody may have the
 /// journal open for writing. Copy the directory before: what is given up is gone.
 ///
-/// JSON: done, cut {from, to, synced, text} or null, mended, removed, set_aside (where segments begin), schema, found (as of
-/// `verify`).
+/// JSON: done, cut {from, to, synced, text} or null, mended, removed, set_aside (where segments begin), begins (where the
+/// journal begins from now on, if the segments before are missing, or null), schema, found (as of `verify`).
 #[derive(Args)]
 pub(crate) struct Repair {
     /// The journal's directory
@@ -42,6 +42,7 @@ struct RepairedJson<'a> {
     mended: &'a [u64],
     removed: &'a [u64],
     set_aside: &'a [u64],
+    begins: Option<u64>,
     schema: bool,
     found: VerifiedJson,
 }
@@ -124,6 +125,11 @@ fn told(out: &Out, plan: &Repaired) -> String {
             text += &format!("  {number} {what} ({})\n", list.join(", "));
         }
     }
+    if let Some(begins) = plan.begins {
+        text += &format!(
+            "  the journal begins at position {begins} from now on: the segments before are missing\n"
+        );
+    }
     if plan.schema {
         text += "  the schema's file is made anew, without names; the programs bring theirs when they open the journal\n";
     }
@@ -142,6 +148,7 @@ fn json(repaired: &Repaired, done: bool) -> RepairedJson<'_> {
         mended: &repaired.mended,
         removed: &repaired.removed,
         set_aside: &repaired.set_aside,
+        begins: repaired.begins,
         schema: repaired.schema,
         found: VerifiedJson::from(&repaired.found),
     }

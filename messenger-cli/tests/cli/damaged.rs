@@ -135,6 +135,24 @@ fn a_segment_that_is_missing_or_cut_is_found() {
 }
 
 #[test]
+fn missing_oldest_segments_are_found_and_the_rest_stays() {
+    let dir = Dir::new("missing-first");
+    let sent = quotes(&dir, 300);
+    fs::remove_file(dir.segment(0)).unwrap();
+    let verified = json(3, &["verify", "--json", dir.str()]);
+    assert_eq!(verified["damage"][0]["kind"], "missing");
+    let plan = json(3, &["repair", "--json", "--dry-run", dir.str()]);
+    assert_eq!(plan["begins"], 4096);
+    let text = run(&["repair", "--dry-run", dir.str()]).out;
+    let said = "the journal begins at position 4096 from now on: the segments before are missing";
+    assert!(text.contains(said), "{text}");
+    out(0, &["repair", "--yes", dir.str()]);
+    out(0, &["verify", dir.str()]);
+    let kept = sent.iter().filter(|&&at| at >= 4096).count();
+    assert_eq!(lines(&out(0, &["cat", "--json", dir.str()])).len(), kept);
+}
+
+#[test]
 fn a_damaged_schema_is_made_anew() {
     let dir = Dir::new("schema");
     let sent = quotes(&dir, 30);

@@ -309,20 +309,20 @@ impl Control {
     /// Where the journal ended when it was closed, if its last writer has said so: also if the system has been started since.
     /// All before was flushed then, and nothing was written after.
     pub(super) fn closed_at(dir: &Path, identity: &Identity) -> io::Result<Option<u64>> {
-        let bytes = match fs::read(dir.join(CONTROL)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            bytes => bytes?,
+        let page = page_of(dir, identity)?;
+        let page = page.filter(is_closed);
+        Ok(page.map(|page| word_of(&page, FINISHED_AT)))
+    }
+
+    /// Where the oldest segment was to begin that had not been given up, by the words of this boot, or those of a journal that was closed.
+    pub(super) fn oldest_in(dir: &Path, identity: &Identity) -> io::Result<Option<u64>> {
+        let is_believed = |page: &[u8; WORDS_AT]| {
+            let of_boot = [word_of(page, BOOT_AT), word_of(page, BOOT_AT + 8)];
+            word_of(page, VERSION_AT) == VERSION
+                && (is_closed(page) || (of_boot == boot() && boot() != [0, 0]))
         };
-        let Some(page) = bytes.first_chunk::<WORDS_AT>() else {
-            return Ok(None);
-        };
-        let word = |at| word_of(page, at);
-        let closed = word(MAGIC_AT) == MAGIC
-            && [word(ID_AT), word(ID_AT + 8)] == words_of(identity.id)
-            && word(STATE_AT) == CLEAN
-            && word(FINISHED_CHECK_AT) == word(FINISHED_AT) ^ FINISHED_MASK
-            && word(FINISHED_AT) % 16 == 0;
-        Ok(closed.then(|| word(FINISHED_AT)))
+        let page = page_of(dir, identity)?.filter(is_believed);
+        Ok(page.map(|page| word_of(&page, OLDEST_AT)))
     }
 
     /// Makes the bus's words those of a bus from `floor` to `tail` to which nobody is attached.
@@ -363,6 +363,37 @@ impl Control {
     pub(super) fn word(&self, at: u64) -> &AtomicU64 {
         self.page.word(at)
     }
+}
+
+/// Says by the words in `dir` that all before `base` is given up.
+pub(super) fn begin_at(dir: &Path, base: u64) -> io::Result<()> {
+    let Some((mut file, _)) = words_in(dir)? else {
+        return Ok(());
+    };
+    file.seek(SeekFrom::Start(OLDEST_AT))?;
+    file.write_all(&base.to_le_bytes())?;
+    sync_file(&file, &dir.join(CONTROL))
+}
+
+/// The page of the journal's last writers, if there is one: only to be read.
+fn page_of(dir: &Path, identity: &Identity) -> io::Result<Option<[u8; WORDS_AT]>> {
+    let bytes = match fs::read(dir.join(CONTROL)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        bytes => bytes?,
+    };
+    let page = bytes.first_chunk::<WORDS_AT>().copied();
+    Ok(page.filter(|page| {
+        let word = |at| word_of(page, at);
+        word(MAGIC_AT) == MAGIC && [word(ID_AT), word(ID_AT + 8)] == words_of(identity.id)
+    }))
+}
+
+/// Whether the page says that the journal was closed, and where it ended.
+fn is_closed(page: &[u8; WORDS_AT]) -> bool {
+    let word = |at| word_of(page, at);
+    word(STATE_AT) == CLEAN
+        && word(FINISHED_CHECK_AT) == word(FINISHED_AT) ^ FINISHED_MASK
+        && word(FINISHED_AT) % 16 == 0
 }
 
 /// Tells those who look at the words in `dir` that others come in their place, and up to where the records stay. Before either is so: who dies in between has them

@@ -50,7 +50,7 @@ pub enum OpenFault {
         /// What is wrong with it.
         source: HeaderError,
     },
-    /// A segment is missing among those that were synced.
+    /// A segment is missing among those that were synced, or before them, where nobody had given it up.
     Missing {
         /// The first position that is missing.
         position: u64,
@@ -130,7 +130,7 @@ impl fmt::Display for OpenFault {
             Self::Missing { position, synced } => write!(
                 f,
                 "the segment with position {position} is missing, and the journal was synced up to {synced}: bring the file back, or have the journal \
-                 repaired (`repair`, or `messenger repair DIR`), which gives up all from there on"
+                 repaired (`repair`, or `messenger repair DIR`), which gives up what can't be had without it"
             ),
             Self::Cut {
                 base,

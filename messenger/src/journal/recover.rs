@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use super::control::{self, Left};
+use super::control::{self, Control, Left};
 use super::error::OpenFault;
 use super::files::{list_segments, segment_name, sync_dir, sync_file};
 use super::header::{HEADER_BYTES, HeaderError, SegmentHeader, synced_of};
@@ -130,6 +130,13 @@ pub(super) fn recover(
             aborted: 0,
             dropped: None,
         });
+    }
+    let oldest = Control::oldest_in(dir, &store.identity);
+    let oldest = oldest.map_err(system("read what the last writer left"))?;
+    if let Some(position) = oldest.filter(|&oldest| oldest < files.first) {
+        // Nobody had given them up.
+        let synced = files.synced;
+        return Err(OpenFault::Missing { position, synced });
     }
     if files.end < files.synced || (files.first == files.end && !files.are_unflushed()) {
         return Err(files.broken.unwrap_or(OpenFault::Missing {

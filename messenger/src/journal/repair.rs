@@ -31,6 +31,8 @@ pub struct Repaired {
     pub removed: Vec<u64>,
     /// The segments whose files belong to something else: they are renamed to `*.set-aside`.
     pub set_aside: Vec<u64>,
+    /// Where the journal begins from now on, if the segments before are missing, and the last writer had not given them up.
+    pub begins: Option<u64>,
     /// Whether the file `schema` is made anew, without the names of messages, sources and tables: programs that open the journal
     /// bring theirs again. What was there before stays as `schema.damaged`.
     pub schema: bool,
@@ -58,6 +60,7 @@ impl Repaired {
             && self.mended.is_empty()
             && self.removed.is_empty()
             && self.set_aside.is_empty()
+            && self.begins.is_none()
             && !self.schema
     }
 }
@@ -98,7 +101,7 @@ pub fn plan_repair(
 }
 
 /// Makes the journal in the directory `path` one that opens: gives up everything from the first damage on, synced or not, but
-/// for headers and a `schema` that can be made anew. What a writer left that was killed is no damage: who opens the journal next
+/// for headers and a `schema` that can be made anew. If it is the oldest segments that are missing, what comes after them stays. What a writer left that was killed is no damage: who opens the journal next
 /// deals with that. [`plan_repair`] says what would be done.
 ///
 /// Can be ended at any time, and done again.
@@ -181,7 +184,14 @@ impl Plan {
                 synced: found.newest < found.synced,
             });
         }
+        let oldest = found.oldest;
+        // What comes after the missing ones stays.
+        let is_before = |damage: &Damage| {
+            damage.position < oldest && matches!(damage.what, DamageKind::Missing { .. })
+        };
+        let begins = found.damage.iter().any(is_before).then_some(oldest);
         let serious = |damage: &Damage| match &damage.what {
+            _ if is_before(damage) => false,
             DamageKind::Unfinished => damage.synced || damage.position < finished,
             DamageKind::Header(error) => is_foreign(error),
             DamageKind::Schema { .. } | DamageKind::Cut { .. } => false,
@@ -214,6 +224,7 @@ impl Plan {
                 mended: Vec::new(),
                 removed: Vec::new(),
                 set_aside: Vec::new(),
+                begins,
                 schema: known.fault.is_some(),
                 found,
             },
@@ -283,6 +294,9 @@ impl Plan {
         for &base in &self.repaired.mended {
             self.mend(dir, base)?;
             fault!("segment_mended");
+        }
+        if let Some(base) = self.repaired.begins {
+            control::begin_at(dir, base)?;
         }
         let Some(cut) = &self.repaired.cut else {
             return sync_dir(dir);

@@ -201,6 +201,7 @@ impl<'a> Survey<'a> {
             expected = base + segment;
             self.tell(expected, progress);
         }
+        self.look_before();
         if self.at.verified.synced > expected {
             let to = self.at.verified.synced;
             self.damaged(expected, DamageKind::Missing { to });
@@ -210,6 +211,17 @@ impl<'a> Survey<'a> {
             .damage
             .sort_by_key(|damage| damage.position);
         Ok(self.at)
+    }
+
+    /// Whether the last writer had not given up what lies before the oldest segment. Asked after the segments were listed: who gives up one says so
+    /// before the file goes.
+    fn look_before(&mut self) {
+        let to = self.at.verified.oldest;
+        if let Ok(Some(oldest)) = Control::oldest_in(self.dir, &self.store.identity) {
+            if oldest < to {
+                self.damaged(oldest, DamageKind::Missing { to });
+            }
+        }
     }
 
     /// Up to where all has been synced, by what the headers say, and the last writer when it closed the journal.

@@ -303,7 +303,7 @@ fn what_was_damaged_says_what_to_do() {
         ),
         "{error}"
     );
-    let end = ": bring the file back, or have the journal repaired (`repair`, or `messenger repair DIR`), which gives up all from there on";
+    let end = ": bring the file back, or have the journal repaired (`repair`, or `messenger repair DIR`), which gives up what can't be had without it";
     assert!(error.ends_with(end), "{error}");
     // A refusal changes nothing: with the file back all is well.
     fs::write(&segment, whole).unwrap();

@@ -383,11 +383,48 @@ fn missing_segments() {
     assert!(Journal::open_existing(&dir, small()).is_err());
     assert_eq!(repaired(&dir, &sent).cut.unwrap().from, SEGMENT);
 
-    // The oldest one that is there is the oldest one: what was before may have been given up.
+    // The last writer says that nothing had been given up. What comes after stays.
     let (dir, sent) = written("missing-first");
     fs::remove_file(segment(&dir, 0)).unwrap();
+    let damage = first(&dir);
+    assert_eq!((damage.position, damage.synced), (0, true));
+    assert_eq!(damage.what, DamageKind::Missing { to: SEGMENT });
+    let error = Journal::open_existing(&dir, small()).unwrap_err();
+    assert!(error.to_string().contains("position 0 is missing"));
+    let later: Vec<_> = sent.into_iter().filter(|s| s.0 >= SEGMENT).collect();
+    let done = repaired(&dir, &later);
+    assert_eq!((done.cut, done.begins), (None, Some(SEGMENT)));
+
+    // Where nobody says so, the oldest one that is there is the oldest one: what was before may have been given up.
+    let (dir, sent) = written("missing-first-unknown");
+    fs::remove_file(segment(&dir, 0)).unwrap();
+    fs::remove_file(dir.join("control")).unwrap();
     let later: Vec<_> = sent.into_iter().filter(|s| s.0 >= SEGMENT).collect();
     assert!(repaired(&dir, &later).is_nothing());
+}
+
+/// Given up and missing are two things.
+#[test]
+fn missing_segments_of_a_journal_that_was_trimmed() {
+    for missing in [false, true] {
+        let (dir, _) = written("missing-trimmed");
+        let journal = dir.open(small());
+        assert_eq!(journal.trim(2 * SEGMENT).unwrap(), 2 * SEGMENT);
+        journal.close().unwrap();
+        if missing {
+            fs::remove_file(segment(&dir, 2 * SEGMENT)).unwrap();
+            let damage = first(&dir);
+            let to = 3 * SEGMENT;
+            assert_eq!(
+                (damage.position, damage.what),
+                (2 * SEGMENT, DamageKind::Missing { to })
+            );
+            assert!(Journal::open_existing(&dir, small()).is_err());
+        } else {
+            assert_eq!(verify(&dir, |_| {}).unwrap().damage, []);
+            assert_eq!(dir.open(small()).oldest(), 2 * SEGMENT);
+        }
+    }
 }
 
 /// By a process that made it so slowly that others had used it up and given it up, as a loss of power leaves it.

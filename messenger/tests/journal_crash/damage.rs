@@ -235,6 +235,8 @@ fn try_one(sample: &Sample, rng: &mut Rng, counts: &Mutex<BTreeMap<&'static str,
         // A journal that was closed says so, as long as that page is there; one that was not, as long as the system runs.
         let tail = sample.records.last().unwrap().0 + 1;
         let words = whole_control && (sample.closed || sample.same_boot);
+        // And that nothing had been given up.
+        let oldest = if words { 0 } else { oldest };
         if words && opened.dropped.is_none() {
             check(sample, &opened, &[], synced.max(tail), oldest);
         }
