@@ -32,7 +32,8 @@ pub struct JournalConfig {
 /// When what has been committed is flushed to the disk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SyncPolicy {
-    /// When somebody asks for it, and when the journal is closed.
+    /// When somebody asks for it, and when the journal is closed; where processes share it, and it retains what has not been
+    /// [passed](Retention::Passed), also each time a segment has been filled: the cursors of their workers follow what is synced.
     OnDemand,
     /// When so many bytes have been committed since, or so much time has passed, whatever comes first.
     Every {
@@ -54,7 +55,8 @@ pub enum Retention {
     Bytes(u64),
     /// Those whose last record is older.
     Age(Duration),
-    /// Those that all subscribers and all named cursors have passed. With none of either, none.
+    /// Those that all subscribers and all named cursors have passed. With none of either, none; and none as long as a cursor can't be read,
+    /// which [`Journal::cursors`](super::Journal::cursors) tells: what it has yet to pass is not known. Remove it then.
     Passed,
 }
 

@@ -38,10 +38,7 @@ pub(super) struct Keeper {
 impl Keeper {
     /// Keeps the journal until it is told to stop.
     pub(super) fn run(mut self) {
-        let tick = match self.config.sync {
-            SyncPolicy::Every { interval, .. } => interval.min(TICK),
-            _ => TICK,
-        };
+        let tick = self.tick();
         let resolution = self.config.time_resolution;
         let tick = if resolution.is_zero() {
             tick
@@ -56,13 +53,21 @@ impl Keeper {
         }
     }
 
+    /// How long it sleeps where it only flushes.
+    fn tick(&self) -> Duration {
+        match self.config.sync {
+            SyncPolicy::Every { interval, .. } => interval.min(TICK),
+            _ => TICK,
+        }
+    }
+
     fn turn(&mut self) {
         self.prepare();
         self.note_time();
-        // One process is enough for it; what is bounded waits for it.
+        // One process is enough for it; what is bounded waits for it, and so does what is to be flushed.
         let control = &self.store.control;
-        if self.store.owner == 0 || self.is_bounded() || control.take_turn(Turn::Walking, TICK / 2)
-        {
+        let every = self.tick().min(TICK / 2);
+        if self.store.owner == 0 || self.is_bounded() || control.take_turn(Turn::Walking, every) {
             self.walk();
         }
         self.flush();
@@ -138,8 +143,13 @@ impl Keeper {
     }
 
     fn flush(&mut self) {
-        let SyncPolicy::Every { bytes, interval } = self.config.sync else {
-            return;
+        let (bytes, interval) = match self.config.sync {
+            SyncPolicy::Every { bytes, interval } => (bytes, interval),
+            // On a shared bus the cursors of workers follow what is synced, and old segments wait for them.
+            _ if self.config.retain == Retention::Passed && self.store.owner != 0 => {
+                (self.store.segment_bytes(), Duration::MAX)
+            }
+            _ => return,
         };
         let control = &self.store.control;
         let waiting = self.store.finished().saturating_sub(self.store.synced());

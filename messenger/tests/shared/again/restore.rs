@@ -1,7 +1,7 @@
 //! Restoring: a process goes on where the one before was killed, while the others live.
 
 use messenger::StartError;
-use messenger::journal::Journal;
+use messenger::journal::{Journal, Retention};
 
 use super::*;
 
@@ -187,4 +187,18 @@ fn a_worker_is_restored_in_one_process_and_among_several() {
     stop(adding);
     once(&place, 160);
     done_again(&place.dir, &USUAL);
+}
+
+/// The cursors of workers follow what is synced.
+#[test]
+fn what_the_workers_have_passed_goes_though_nobody_asks_for_a_sync() {
+    let place = Place::with(JournalConfig::new().retain(Retention::Passed));
+    let counting = place.run("Counting", "run");
+    let mut last = 0;
+    until("given up", || {
+        place.send(last + 1..=last + 100).join().unwrap();
+        last += 100;
+        place.bus.journal().unwrap().oldest() > 0
+    });
+    stop(counting);
 }
