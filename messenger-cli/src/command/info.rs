@@ -68,6 +68,8 @@ impl Info {
     pub(super) fn run(self, out: &mut Out) -> Result<Exit, Fail> {
         let reader = Reader::open(&self.dir)?;
         let segments = reader.segments()?;
+        // Before the newest: while it is written, and trimmed, each of them moves on.
+        let oldest = segments.first().copied().unwrap_or(0);
         let newest = reader.newest()?;
         let info = InfoJson {
             path: self.dir.display().to_string(),
@@ -75,7 +77,7 @@ impl Info {
             created: times::text(reader.created()),
             segment_bytes: reader.segment_bytes(),
             disk_bytes: self.disk_bytes(&segments),
-            oldest: reader.oldest()?,
+            oldest,
             newest,
             synced: reader.synced()?,
             schema: SchemaJson::from(reader.schema()),
