@@ -85,7 +85,11 @@ impl Tail {
                 }
                 Ok(None) if self.follow => {
                     out.flush()?;
-                    reader.wait(WaitStrategy::BlockNow, None, || false)?;
+                    match reader.wait(WaitStrategy::BlockNow, None, || false) {
+                        // The next look is told, too, and goes on.
+                        Ok(_) | Err(JournalError::Gone { .. }) => {}
+                        Err(error) => return Err(error.into()),
+                    }
                 }
                 Ok(None) => break,
                 Err(JournalError::Gone { position, .. }) => {
