@@ -1,8 +1,8 @@
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use messenger::journal::{Journal, JournalConfig, Reader};
+use messenger::journal::{Journal, JournalConfig, OpenError, OpenFault, Reader};
 use serde::Serialize;
 
 use crate::command::agreed;
@@ -100,7 +100,13 @@ impl Trim {
     }
 
     fn carry_out(&self, plan: &mut TrimJson, before: u64) -> Result<(), Fail> {
-        let journal = Journal::open_existing(&self.dir, JournalConfig::new())?;
+        let journal = Journal::open_existing(&self.dir, JournalConfig::new());
+        let journal = journal.map_err(|error| match is_disk_full(&error) {
+            true => Fail::from(error).after(
+                "to be trimmed the journal is opened, which takes a file of some KiB, and a segment where the last one is full; free so much, and trim again",
+            ),
+            false => error.into(),
+        })?;
         if let Some(dropped) = &journal.recovery().dropped {
             warn(dropped);
         }
@@ -109,6 +115,15 @@ impl Trim {
         plan.done = true;
         Ok(())
     }
+}
+
+fn is_disk_full(error: &OpenError) -> bool {
+    let kind = match error.fault() {
+        OpenFault::System { source, .. } => source.kind(),
+        OpenFault::Segment { source, .. } => source.kind(),
+        _ => return false,
+    };
+    kind == ErrorKind::StorageFull
 }
 
 /// The plan for people.
