@@ -172,8 +172,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         ActKind::Message { name, .. } => name,
         _ => "?",
     };
-    assert_eq!(divergence.recorded.source_name, "Risk");
-    assert_eq!(told(divergence.recorded.kind), "Approved");
+    let recorded = divergence.recorded.as_ref().unwrap();
+    assert_eq!(recorded.source_name, "Risk");
+    assert_eq!(told(recorded.kind), "Approved");
     let sent = divergence.sent.as_ref().map(|act| told(act.kind));
     assert_eq!(sent, Some("Rejected"));
 

@@ -125,7 +125,7 @@ pub use runtime::{
 };
 
 #[cfg(all(not(loom), feature = "journal"))]
-pub use runtime::{Act, ActKind, Divergence, Replay, ReplayError, Replayed};
+pub use runtime::{Act, ActKind, Divergence, Replay, ReplayError, Replayed, Unrecorded};
 #[cfg(all(not(loom), feature = "tokio"))]
 pub use runtime::{AsyncHandler, AsyncOutbox, HandleAsync, Mailbox, TaskPublisher};
 

@@ -13,8 +13,9 @@
 //! | 7 random | a source | the random number that it was told, u64 |
 //! | 8 outside | a source | what this handler sends next has no cause in the journal: nothing |
 //! | 9 withdrawn | a source | it sends nothing so, after all: nothing |
-//! | 10 given up | a source | this handler has panicked too often to be made again: the position of the record in hand, or of the last one, u64; how often it has panicked, u64 |
+//! | 10 given up | a source | this handler has panicked and is not called any more, or has stopped the run by an error: the position of the record in hand, or of the last one, u64; how often it has panicked, u64, if it was too often to be made again, else 0 |
 //! | 11 member | nobody | a process runs the worker as one of a pool, and what each of them is given stands nowhere: `Table.worker` |
+//! | 12 handled | nobody | all that a worker's handlers sent in answer to the record at this position, u64, and to those before it, stands before this note: then `Table.worker` |
 //!
 //! All numbers are little-endian. A note of another kind is stepped over.
 
@@ -42,14 +43,16 @@ pub(crate) enum NoteKind {
     Outside = 8,
     /// What was to come after `Outside` does not.
     Withdrawn = 9,
-    /// A handler has panicked too often to be made again.
+    /// A handler is not called any more after a panic, or has stopped the run by an error.
     GivenUp = 10,
     /// A member begins of a pool that several processes may run.
     Member = 11,
+    /// All that a worker sent in answer to the records up to a position stands before this.
+    Handled = 12,
 }
 
 impl NoteKind {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Time,
         Self::Begin,
         Self::Restored,
@@ -61,6 +64,7 @@ impl NoteKind {
         Self::Withdrawn,
         Self::GivenUp,
         Self::Member,
+        Self::Handled,
     ];
 
     /// The kind of the note with this tag, if it is one that is known.
@@ -100,13 +104,13 @@ pub(crate) fn time_of(tag: Tag, payload: &[u8]) -> Option<u64> {
     }
 }
 
-/// The payload of a note of a beginning.
-pub(crate) fn begin(start: u64, worker: &str) -> Vec<u8> {
-    [&start.to_le_bytes()[..], worker.as_bytes()].concat()
+/// The payload of a note of a position and a worker.
+pub(crate) fn place(position: u64, worker: &str) -> Vec<u8> {
+    [&position.to_le_bytes()[..], worker.as_bytes()].concat()
 }
 
-/// What a note of a beginning says: where, and of which worker.
-pub(crate) fn begin_of(payload: &[u8]) -> Option<(u64, &[u8])> {
+/// What such a note says: where, and of which worker.
+pub(crate) fn place_of(payload: &[u8]) -> Option<(u64, &[u8])> {
     Some((number_of(payload)?, payload.get(8..)?))
 }
 
@@ -133,13 +137,13 @@ mod tests {
             assert_eq!(kind as usize, index + 1);
             assert_eq!(NoteKind::of(kind.about(SourceId::new(7))), Some(kind));
         }
-        for unknown in [0, 12, u16::MAX] {
+        for unknown in [0, 13, u16::MAX] {
             let tag = Tag::new(SourceId::new(1), MessageId::new(unknown));
             assert_eq!(NoteKind::of(tag), None);
         }
-        assert_eq!(begin_of(&begin(5, "A.b")), Some((5, &b"A.b"[..])));
+        assert_eq!(place_of(&place(5, "A.b")), Some((5, &b"A.b"[..])));
         assert_eq!(timer_of(&timer(5, 6)), Some((5, 6)));
         assert_eq!(timer_of(&timer(5, 6)[..15]), None);
-        assert_eq!(begin_of(b"short"), None);
+        assert_eq!(place_of(b"short"), None);
     }
 }

@@ -208,9 +208,10 @@ impl<A: App> Builder<A> {
     ///
     /// Each worker makes its handlers, calls `on_start`, and gives them all records again which they had got since they were
     /// made by a [`run`](Self::run) that was not restored. What they send meanwhile is not published but
-    /// compared with what the journal has of them. If they do something else, the start fails and says what, and nothing
+    /// compared with what the journal has of them. If they do something else, or more, the start fails and says what, and nothing
     /// has been published: see [`Divergence`](super::Divergence). What they do in answer to the last records, and is not in the
-    /// journal because the process died too early, is published then. So the outcome is that of a process that never died.
+    /// journal because the process died too early, is published then. So the outcome is that of a process that never died. Of a worker
+    /// those are the last records behind which nothing of it stands: no answer to a later one, and not that it has ended.
     ///
     /// That asks of handlers that they do the same when they are told the same: the time and random numbers are to be had by
     /// [`Outbox::now`](super::Outbox::now) and [`Outbox::random`](super::Outbox::random), which tell the same again. Timers fire

@@ -137,8 +137,10 @@ pub(crate) fn returned(link: &mut Link, seat: Seat, error: HandlerError) {
         OnError::Report => link.control.report(failure),
         OnError::Stop => {
             #[cfg(feature = "journal")]
-            if link.call == super::link::Call::Loop {
-                link.unkept = true;
+            match link.call {
+                super::link::Call::Loop => link.unkept = true,
+                super::link::Call::Stop => {}
+                _ => link.note_given_up(seat.index, 0),
             }
             link.control.fail(failure);
         }

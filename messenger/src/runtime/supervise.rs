@@ -11,8 +11,6 @@ use super::options::OnPanic;
 use super::runner::Runner;
 use super::trace;
 use super::worker::{Worker, text_of};
-#[cfg(feature = "journal")]
-use crate::journal::note::{self, NoteKind};
 
 impl<W: Worker> Runner<W> {
     /// Does what the policy says about a panic. `false`: the worker stops.
@@ -45,6 +43,10 @@ impl<W: Worker> Runner<W> {
         }
         self.link.timers.cancel_all(index);
         let then = self.sentence(index);
+        #[cfg(feature = "journal")]
+        if matches!(then, AfterPanic::Stopped | AfterPanic::WorkerStopped) {
+            self.link.note_given_up(index, 0);
+        }
         let dead = then != AfterPanic::Restarted;
         self.link.dead[usize::from(index)] = dead;
         self.link.any_dead |= dead;
@@ -98,10 +100,7 @@ impl<W: Worker> Runner<W> {
                 let before = self.restarts.iter().filter(|r| r.0 == index).count();
                 if before >= times as usize {
                     #[cfg(feature = "journal")]
-                    if let Some(panics) = panics {
-                        let payload = note::timer(self.link.position, panics);
-                        self.link.note(NoteKind::GivenUp.about(source), &payload);
-                    }
+                    self.link.note_given_up(index, panics.unwrap_or(0));
                     return AfterPanic::TooManyRestarts { times };
                 }
                 self.restarts.push((index, now));
@@ -133,6 +132,8 @@ impl<W: Worker> Runner<W> {
                 trace::remade(W::INFO.name, W::INFO.handlers[index].name);
             }
             Some(kind) => {
+                #[cfg(feature = "journal")]
+                self.link.note_given_up(index as u16, 0);
                 self.link.dead[index] = true;
                 self.link.any_dead = true;
                 self.link.control.fail(self.failure(index, kind));

@@ -15,4 +15,5 @@ mod policy;
 mod replay;
 mod restore;
 mod run;
+mod surplus;
 mod torn;

@@ -325,7 +325,7 @@ fn a_table_that_never_ran_there_may_be_run_over_a_journal() {
     assert!(replay.is_exact() && replay.compared == 0, "{replay}");
     // What the first worker would have sent; the others hear only what is on the journal.
     let sent = replay.unrecorded.iter();
-    let sent = sent.filter(|act| act.source == Fragile::ID).count();
+    let sent = sent.filter(|it| it.act.source == Fragile::ID).count();
     assert_eq!(sent, 1 + 9);
     assert!(
         replay

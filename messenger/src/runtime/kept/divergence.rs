@@ -16,15 +16,28 @@ const SHOWN: usize = 48;
 pub struct Divergence {
     /// The worker whose handler it is.
     pub worker: &'static str,
-    /// Where in the journal stands what is not done again.
+    /// Where in the journal stands what is not done again. If nothing does, the same as `input`.
     pub position: u64,
     /// The position of the record that the worker had handled last when it did what it does now; if it does nothing, of the
     /// last one before `position`. If there is none, the position where it began.
     pub input: u64,
-    /// What stands in the journal.
-    pub recorded: Act,
+    /// What stands in the journal; `None`: nothing, though what the worker did later stands there, or that it had done all by then.
+    pub recorded: Option<Act>,
     /// What is done in its place; `None`: nothing.
     pub sent: Option<Act>,
+}
+
+/// What a handler has done in a replay, and of which the journal can't say whether it was done then: it had not come so far, or died
+/// before all that it had done stood there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Unrecorded {
+    /// The worker whose handler it is.
+    pub worker: &'static str,
+    /// The position of the record that the worker had handled last when it did it. If there is none, the position where it began.
+    pub input: u64,
+    /// What is done.
+    pub act: Act,
 }
 
 /// Something that a handler does: it sends a message, or asks for what only its surroundings can tell it.
@@ -104,13 +117,19 @@ impl fmt::Display for Divergence {
         } = self;
         write!(
             f,
-            "this build diverges at position {position} (worker `{worker}`, after the record at {input}): the journal has {recorded}; now "
+            "this build diverges at position {position} (worker `{worker}`, after the record at {input}): the journal has "
         )?;
+        match recorded {
+            None => f.write_str("nothing of it; now ")?,
+            Some(recorded) => write!(f, "{recorded}; now ")?,
+        }
+        let like = |sent: &Act| {
+            let recorded = recorded.as_ref();
+            recorded.is_some_and(|it| (it.source, it.kind) == (sent.source, sent.kind))
+        };
         match sent {
             None => f.write_str("it does nothing more"),
-            Some(sent) if sent.source == recorded.source && sent.kind == recorded.kind => {
-                write!(f, "it has {}", Bytes(sent))
-            }
+            Some(sent) if like(sent) => write!(f, "it has {}", Bytes(sent)),
             Some(sent) => write!(f, "it has {sent}"),
         }
     }
@@ -119,6 +138,13 @@ impl fmt::Display for Divergence {
 in_words!(Divergence);
 
 impl std::error::Error for Divergence {}
+
+impl fmt::Display for Unrecorded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { worker, input, act } = self;
+        write!(f, "{act} (worker `{worker}`, after the record at {input})")
+    }
+}
 
 impl fmt::Display for Act {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -56,6 +56,16 @@ impl Link {
         1
     }
 
+    /// Notes down that the handler at `index` stops something by what it does about the record in hand: what it does about it when it is mended, and about
+    /// those after it, is new.
+    pub(in crate::runtime) fn note_given_up(&mut self, index: u16, panics: u64) {
+        if self.kept.on && self.kept.rehearsal.is_none() {
+            let source = self.info.handlers[usize::from(index)].source.id;
+            let payload = note::timer(self.position, panics);
+            self.note(NoteKind::GivenUp.about(source), &payload);
+        }
+    }
+
     /// Writes a note, in its place among what this worker sends.
     pub(crate) fn note(&mut self, tag: Tag, payload: &[u8]) {
         if self.spill.is_empty() {

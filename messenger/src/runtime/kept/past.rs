@@ -121,7 +121,7 @@ impl Past {
             payload,
         } = *note;
         match kind {
-            NoteKind::Begin => match note::begin_of(payload) {
+            NoteKind::Begin => match note::place_of(payload) {
                 Some((start, name)) if name == self.name.as_bytes() => {
                     self.pool = false;
                     if let Some(life) = self.lives.last_mut() {

@@ -26,6 +26,9 @@ pub(crate) struct Rehearsal {
     values: Vec<(Tag, VecDeque<u64>)>,
     /// Which handlers panicked too often, at what position, and how often.
     given_up: Vec<(SourceId, u64, u64)>,
+    /// Which handlers have stopped something, over what record, until something that they did later stands in the journal: what they did then is not
+    /// what they do when they are mended.
+    silenced: Vec<(SourceId, u64)>,
     max_payload: usize,
     /// Whether a handler has asked for a stop that has not come yet.
     pub(crate) stop_asked: bool,
@@ -81,6 +84,7 @@ impl Rehearsal {
             again: life.again,
             values: core::mem::take(&mut life.values),
             given_up: core::mem::take(&mut life.given_up),
+            silenced: Vec::new(),
             max_payload,
             stop_asked: false,
         }
@@ -123,16 +127,18 @@ impl Rehearsal {
         self.done.iter().all(|done| done.acts.is_empty())
     }
 
-    /// What has been done and not found, in the order in which it was done; without what is done again in the next life.
-    pub(crate) fn left(&self) -> Vec<Waiting<'_>> {
+    /// What has been done and not found, in the order in which it was done, each with the position of the record that came before it; without
+    /// what is done again in the next life.
+    pub(crate) fn left(&self) -> Vec<(u64, Waiting<'_>)> {
         let by_handler = self.done.iter();
         let mut left: Vec<_> = by_handler
             .flat_map(|done| done.inputs.iter().zip(done.acts.iter()))
             .filter(|((at, _), _)| self.again.is_none_or(|again| *at < again))
-            .map(|((_, number), act)| (number, act))
             .collect();
-        left.sort_unstable_by_key(|&(number, _)| number);
-        left.into_iter().map(|(_, act)| act).collect()
+        left.sort_unstable_by_key(|&((_, number), _)| number);
+        left.into_iter()
+            .map(|((input, _), act)| (*input, act))
+            .collect()
     }
 
     pub(crate) fn note(&mut self, tag: Tag, payload: &[u8]) {
@@ -159,8 +165,30 @@ impl Rehearsal {
         value
     }
 
-    /// Finds what stands in the journal among what its handler has done. If it is not the next thing, gives what has been done in its place,
-    /// and the position of the record that came before it.
+    /// A handler stopped something over the record at `position`: what it does about that and later ones when it is mended is new.
+    pub(crate) fn silence(&mut self, source: SourceId, position: u64) {
+        self.silenced.push((source, position));
+    }
+
+    /// Forgets what has been done about records before that at `input` and not been found, and gives it, with the positions of those records. To be
+    /// asked where the journal shows that all that was done about them stands there already.
+    pub(crate) fn unsent(&mut self, app: &AppInfo, input: u64) -> Vec<(u64, Act)> {
+        let mut unsent = Vec::new();
+        for done in &mut self.done {
+            let silenced = self.silenced.iter().find(|it| it.0 == done.source);
+            let end = silenced.map_or(input, |&(_, since)| input.min(since));
+            while let Some(&(input, _)) = done.inputs.front().filter(|it| it.0 < end) {
+                let act = { done.acts.iter().next() }
+                    .map(|act| Act::of(app, act.tag, act.is_note, act.payload));
+                unsent.extend(act.map(|act| (input, act)));
+                done.pop();
+            }
+        }
+        unsent
+    }
+
+    /// Finds what stands in the journal among what its handler has done, and gives the position of the record that came before that. If it is not the
+    /// next thing, gives what has been done in its place, and the position of the record that came before this.
     #[inline]
     pub(crate) fn meet(
         &mut self,
@@ -168,17 +196,19 @@ impl Rehearsal {
         tag: Tag,
         is_note: bool,
         payload: &[u8],
-    ) -> Result<(), (u64, Option<Act>)> {
+    ) -> Result<u64, (u64, Option<Act>)> {
+        self.silenced.retain(|it| it.0 != tag.source);
         let position = self.position;
         let done = self.done_by(tag.source);
         let Some(next) = done.acts.iter().next() else {
             return Err((position, None));
         };
-        if (next.tag, next.is_note) == (tag, is_note) && next.payload == payload {
-            done.pop();
-            return Ok(());
-        }
+        let is_same = (next.tag, next.is_note) == (tag, is_note) && next.payload == payload;
         let input = done.inputs.front().map_or(position, |input| input.0);
+        if is_same {
+            done.pop();
+            return Ok(input);
+        }
         let act = done.resume(app, tag, is_note, payload);
         Err((input, Some(act)))
     }

@@ -12,7 +12,7 @@ use super::past::{self, Life, name_of, own_of};
 use super::rehearsal::{Findings, Rehearsal};
 use crate::bus::{SourceId, Tag};
 use crate::journal::note::{self, NoteKind};
-use crate::journal::{Item, Reader};
+use crate::journal::{Entry, Item, Reader};
 use crate::runtime::app::App;
 use crate::runtime::control::Sending;
 use crate::runtime::deliver::{Fire, Visitor};
@@ -96,14 +96,15 @@ impl<W: Worker> Runner<W> {
     fn rehearse_on(&mut self, course: &mut Course) -> Result<(), StartError> {
         loop {
             let at = course.reader.position();
-            let delivers = at < course.to && !course.stopped;
-            if delivers || at == course.life.end && at <= course.to && !course.stopped {
+            let to = course.to.min(course.findings.until().saturating_add(1));
+            let delivers = at < to && !course.stopped;
+            if delivers || at == course.life.end && at <= to && !course.stopped {
                 self.fire_again(&mut course.life, at);
             }
             if at >= course.life.end
-                || at > course.findings.until()
                 || self.link.control.is_stopping()
-                || at >= course.to && self.has_done_nothing()
+                // Else what follows may show that something of it was not done then.
+                || at >= to && self.has_done_nothing()
             {
                 return Ok(());
             }
@@ -132,8 +133,7 @@ impl<W: Worker> Runner<W> {
                 Item::Record(record) => {
                     let own = record.position > life.begun && track.is_compared(record.source());
                     if own {
-                        let differs = compare::<W>(link, at, record.tag, false, record.payload);
-                        found(findings, differs, at >= *from, compared);
+                        compare::<W>(link, &record, false, (findings, *from, compared));
                     }
                     if !delivers || at < life.start {
                         continue;
@@ -156,11 +156,15 @@ impl<W: Worker> Runner<W> {
                             pace.wait_for(at, time, &|| at > findings.until());
                         }
                     }
+                    Some(NoteKind::Handled) if at > life.begun => {
+                        if let Some(last) = track.handled(note.payload) {
+                            unsent::<W>(link, last.saturating_add(1), (findings, *from));
+                        }
+                    }
                     Some(kind)
                         if at > life.begun && track.hear(kind, note.tag, note.payload, link) =>
                     {
-                        let differs = compare::<W>(link, at, note.tag, true, note.payload);
-                        found(findings, differs, at >= *from, compared);
+                        compare::<W>(link, &note, true, (findings, *from, compared));
                     }
                     _ => {}
                 },
@@ -236,7 +240,8 @@ impl<W: Worker> Runner<W> {
         link.turn_to(Call::Nothing);
         let name = name_of(W::App::INFO.name, W::INFO.name);
         link.note(NoteKind::Restored.of_nobody(), name.as_bytes());
-        link.spill.take_over(&rehearsal.left());
+        let left: Vec<_> = rehearsal.left().into_iter().map(|(_, act)| act).collect();
+        link.spill.take_over(&left);
         link.flush();
         rehearsal.stop_asked
     }
@@ -252,18 +257,32 @@ impl<W: Worker> Runner<W> {
                 .note(NoteKind::Member.of_nobody(), name.as_bytes());
         }
         self.link.kept.on = true;
-        let payload = note::begin(start, &name);
+        let payload = note::place(start, &name);
         self.link.note(NoteKind::Begin.of_nobody(), &payload);
     }
 }
 
 impl Track {
+    /// Up to which record the worker's handlers had answered all, if a note says so of this worker.
+    fn handled(&self, payload: &[u8]) -> Option<u64> {
+        let (last, name) = note::place_of(payload)?;
+        (name == self.name.as_bytes()).then_some(last)
+    }
+
     /// Takes a note in. `true`: it is one of an act that is done again.
     fn hear(&mut self, kind: NoteKind, tag: Tag, payload: &[u8], link: &mut Link) -> bool {
         let mine = || payload == self.name.as_bytes();
         let own = self.own.contains(&tag.source);
         match kind {
             NoteKind::Timer | NoteKind::Clock | NoteKind::Random => own && !self.ended,
+            NoteKind::GivenUp if own => {
+                if let (Some(rehearsal), Some((at, _))) =
+                    (&mut link.kept.rehearsal, note::timer_of(payload))
+                {
+                    rehearsal.silence(tag.source, at);
+                }
+                false
+            }
             NoteKind::Outside => {
                 self.outside |= own;
                 false
@@ -289,33 +308,58 @@ impl Track {
     }
 }
 
-/// Compares what stands in the journal with what has been done.
+/// Compares what stands in the journal with what has been done. If it is the same, all that was done about earlier records stands before it, for a worker
+/// sends in the order in which its handlers act.
 #[inline]
 fn compare<W: Worker>(
     link: &mut Link,
-    position: u64,
-    tag: Tag,
+    entry: &Entry<'_>,
     is_note: bool,
-    payload: &[u8],
-) -> Option<Divergence> {
-    let rehearsal = link.kept.rehearsal.as_mut()?;
+    (findings, from, compared): (&Findings, u64, &mut u64),
+) {
+    let Some(rehearsal) = &mut link.kept.rehearsal else {
+        return;
+    };
     let app = W::App::INFO;
-    let met = rehearsal.meet(app, tag, is_note, payload);
-    met.err().map(|(input, sent)| Divergence {
-        worker: W::INFO.name,
+    let &Entry {
         position,
-        input,
-        recorded: Act::of(app, tag, is_note, payload),
-        sent,
-    })
+        tag,
+        payload,
+    } = entry;
+    let (input, sent) = match rehearsal.meet(app, tag, is_note, payload) {
+        Ok(input) => {
+            *compared += u64::from(position >= from);
+            return unsent::<W>(link, input, (findings, from));
+        }
+        Err(differs) => differs,
+    };
+    if position >= from {
+        findings.add(Divergence {
+            worker: W::INFO.name,
+            position,
+            input,
+            recorded: Some(Act::of(app, tag, is_note, payload)),
+            sent,
+        });
+    }
 }
 
+/// What has been done about records before that at `end`, and has not been found by now, was not done then.
 #[inline]
-fn found(findings: &Findings, differs: Option<Divergence>, counts: bool, compared: &mut u64) {
-    match differs {
-        None => *compared += u64::from(counts),
-        Some(divergence) if counts => findings.add(divergence),
-        Some(_) => {}
+fn unsent<W: Worker>(link: &mut Link, end: u64, (findings, from): (&Findings, u64)) {
+    let Some(rehearsal) = &mut link.kept.rehearsal else {
+        return;
+    };
+    for (input, sent) in rehearsal.unsent(W::App::INFO, end) {
+        if input >= from {
+            findings.add(Divergence {
+                worker: W::INFO.name,
+                position: input,
+                input,
+                recorded: None,
+                sent: Some(sent),
+            });
+        }
     }
 }
 

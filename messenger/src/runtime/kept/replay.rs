@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::divergence::Act;
+use super::divergence::{Act, Unrecorded};
 use super::pace::Pace;
 use super::past::{self, Life, Past};
 use super::rehearsal::Findings;
@@ -152,7 +152,7 @@ impl<A: App> Builder<A> {
     /// // What if the tax had been lower?
     /// let replayed = Till::builder(&reader, 10).replay(Replay::all())?;
     /// let divergence = &replayed.divergences[0];
-    /// assert_eq!(divergence.recorded.bytes, 120_u64.to_le_bytes());
+    /// assert_eq!(divergence.recorded.as_ref().unwrap().bytes, 120_u64.to_le_bytes());
     /// assert_eq!(divergence.sent.as_ref().unwrap().bytes, 110_u64.to_le_bytes());
     /// # std::fs::remove_dir_all(&dir)?;
     /// # }
@@ -298,7 +298,7 @@ fn lives(
 #[derive(Default)]
 struct Outcome {
     compared: u64,
-    unrecorded: Vec<Act>,
+    unrecorded: Vec<Unrecorded>,
     unlisted: u64,
     error: Option<StartError>,
 }
@@ -393,10 +393,13 @@ impl<A: App> Part<A> {
             let mut outcome = lock(&self.outcome);
             outcome.compared += course.compared;
             let unrecorded = rehearsal.left().into_iter().filter(|_| reached);
-            for act in unrecorded {
+            for (input, act) in unrecorded {
                 if outcome.unrecorded.len() < LISTED {
-                    let act = Act::of(A::INFO, act.tag, act.is_note, act.payload);
-                    outcome.unrecorded.push(act);
+                    outcome.unrecorded.push(Unrecorded {
+                        worker: W::INFO.name,
+                        input,
+                        act: Act::of(A::INFO, act.tag, act.is_note, act.payload),
+                    });
                 } else {
                     outcome.unlisted += 1;
                 }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::divergence::{Act, Divergence};
+use super::divergence::{Divergence, Unrecorded};
 use crate::journal::{JournalError, SchemaConflict};
 use crate::runtime::counters::WorkerCounters;
 use crate::runtime::failure::Failure;
@@ -22,11 +22,13 @@ pub struct Replayed {
     pub workers: Vec<WorkerCounters>,
     /// How many acts of handlers were compared, and are the same.
     pub compared: u64,
-    /// Those that are not, by position.
+    /// Those that are not, by position: what stands in the journal and is not done, and what is done and is not there, though what the
+    /// worker did later is, or that it had answered all by then.
     pub divergences: Vec<Divergence>,
-    /// What was done and does not stand in the rest of the journal: the process died before it could be published, or is about to
-    /// publish it, or the worker has never run on this journal. The first of them.
-    pub unrecorded: Vec<Act>,
+    /// What was done and does not stand in the journal, of which the journal can't say whether it would have been: nothing of the worker stands
+    /// behind what it is the answer to. The process died before it could be published, or is about to publish it, or the worker has never
+    /// run on this journal. The first of them. [`restore`](crate::Builder::restore) publishes it, but for that of a worker that has never run.
+    pub unrecorded: Vec<Unrecorded>,
     /// How many more there were than are listed.
     pub unlisted: u64,
     /// The failures of handlers. None stops a replay.
@@ -34,8 +36,9 @@ pub struct Replayed {
 }
 
 impl Replayed {
-    /// Whether all that stands in the journal was done again as it was done then. Also if there was nothing, as of a table that has
-    /// never run on it, or had another name then: [`compared`](Self::compared) tells.
+    /// Whether no [divergence](Self::divergences) was found: all that stands in the range was done again as it was done then, and nothing that the
+    /// journal shows was not done then. What it can't tell is [`unrecorded`](Self::unrecorded). Also if there was nothing, as of a table that
+    /// has never run on it, or had another name then: [`compared`](Self::compared) tells.
     #[must_use]
     pub fn is_exact(&self) -> bool {
         self.divergences.is_empty()
@@ -61,8 +64,8 @@ impl fmt::Display for Replayed {
         for divergence in &self.divergences {
             writeln!(f, "{divergence}")?;
         }
-        for act in &self.unrecorded {
-            writeln!(f, "not in the journal: {act}")?;
+        for unrecorded in &self.unrecorded {
+            writeln!(f, "not in the journal: {unrecorded}")?;
         }
         if self.unlisted > 0 {
             writeln!(f, "and {} more", self.unlisted)?;

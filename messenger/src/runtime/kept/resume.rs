@@ -87,6 +87,10 @@ impl<W: Worker> Runner<W> {
             }
         }
         let name = name_of(W::App::INFO.name, W::INFO.name);
+        if let Some(last) = self.link.record() {
+            let payload = note::place(last.position, &name);
+            self.link.note(NoteKind::Handled.of_nobody(), &payload);
+        }
         self.link.note(NoteKind::End.of_nobody(), name.as_bytes());
     }
 
