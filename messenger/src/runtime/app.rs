@@ -219,7 +219,8 @@ impl<A: App> Builder<A> {
     /// sent stands in the journal as it is. A timer that had not fired begins again. The whole journal since the handlers were
     /// made must be retained. Tables with async handlers can't be restored.
     ///
-    /// A worker that has not run on this journal begins as without this, where [`start`](Self::start) says.
+    /// A worker that has not run on this journal begins as without this, where [`start`](Self::start) says; unless one has whose name no table there
+    /// has any more, or that had a handler of it ([`StartError::Renamed`]).
     ///
     /// On a bus that processes share, and whose records lie in a journal, each worker is restored by itself, after the death of its process or a stop, while
     /// the others go on. A pool can't be.

@@ -76,6 +76,15 @@ pub enum StartError {
         /// Other names under which its handlers may have run: of a table and a worker, with a dot between.
         ran_as: Vec<String>,
     },
+    /// A worker to be restored has not run under its name, and one has run on the journal whose name no table there has any more, or that had a
+    /// handler of this one.
+    #[cfg(feature = "journal")]
+    Renamed {
+        /// The worker's name.
+        worker: &'static str,
+        /// The names of such ones: of a table and a worker, with a dot between.
+        ran_as: Vec<String>,
+    },
     /// A claim in the journal was neither committed nor aborted in time.
     #[cfg(feature = "journal")]
     Unfinished {
@@ -244,6 +253,13 @@ impl fmt::Display for StartError {
                     ),
                 }
             }
+            #[cfg(feature = "journal")]
+            Self::Renamed { worker, ran_as } => write!(
+                f,
+                "worker `{worker}` has not run on this journal, and `{}` has, which may be the same under the name that it or its table had then: give \
+                 it that name, or, if it is new, begin with `run()` (`only` chooses it)",
+                ran_as.join("` or `")
+            ),
             #[cfg(feature = "journal")]
             Self::Unfinished { position, end } => write!(
                 f,

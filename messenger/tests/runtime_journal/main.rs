@@ -12,6 +12,7 @@ mod exact;
 #[cfg(all(feature = "fault", target_os = "linux"))]
 mod kill;
 mod policy;
+mod renamed;
 mod replay;
 mod restore;
 mod run;

@@ -81,6 +81,15 @@ impl Past {
         if self.pool {
             return StartError::Pool { worker };
         }
+        StartError::Cut {
+            worker,
+            oldest,
+            ran_as: self.ran_as(schema),
+        }
+    }
+
+    /// Under which other names the worker's handlers may have run.
+    pub(crate) fn ran_as(&self, schema: &Schema) -> Vec<String> {
         let is_own = |handler: &HandlerEntry| self.own.contains(&handler.source);
         // Those of other tables, or of this one, that have other handlers, are not meant.
         let strangers = schema.tables().iter().flat_map(|table| {
@@ -92,11 +101,7 @@ impl Past {
         });
         let mut ran_as = self.others.clone();
         strangers.for_each(|stranger| ran_as.retain(|name| *name != stranger));
-        StartError::Cut {
-            worker,
-            oldest,
-            ran_as,
-        }
+        ran_as
     }
 
     fn message(&mut self, entry: &Entry<'_>) {

@@ -196,6 +196,15 @@ impl Plan {
             if past.cut && life.is_none() || life.as_ref().is_some_and(|it| it.start < oldest) {
                 return Err(past.error(worker.name, oldest, &self.journal.schema()));
             }
+            if life.is_none() {
+                let ran_as = past.ran_as(&self.journal.schema());
+                if !ran_as.is_empty() {
+                    return Err(StartError::Renamed {
+                        worker: worker.name,
+                        ran_as,
+                    });
+                }
+            }
             match &mut life {
                 Some(life) => life.end = end,
                 // It begins as in a run that is not restored.
