@@ -5,6 +5,7 @@
 //! ThreadSanitizer and AddressSanitizer. Under Miri they are short.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::future::poll_fn;
 use std::mem::forget;
 use std::pin::{Pin, pin};
@@ -16,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use futures_core::Stream;
 use messenger::bus::{
-    Bus, BusConfig, ClaimError, Evictable, MessageId, ObserveError, Publisher, PublisherKind,
-    ReadError, SourceId, Start, Subscriber, Tag, WaitStrategy, record_len,
+    Bus, BusConfig, ClaimError, Evictable, MessageId, ObserveError, OwnedRecord, Publisher,
+    PublisherKind, ReadError, SourceId, Start, Subscriber, Tag, WaitStrategy, record_len,
 };
 
 /// Longer than any wait takes on a bus that loses no wake-up.
@@ -472,6 +473,29 @@ impl Wake for Unpark {
     }
 }
 
+/// A task that takes each round's record.
+fn hear<E: fmt::Debug>(
+    stream: &mut (impl Stream<Item = Result<OwnedRecord, E>> + Unpin),
+    rounds: u64,
+    heard: &AtomicU64,
+) {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut task = Context::from_waker(&waker);
+    for round in 0..rounds {
+        let mut item = pin!(poll_fn(|task| Pin::new(&mut *stream).poll_next(task)));
+        let start = Instant::now();
+        let item = loop {
+            if let Poll::Ready(item) = item.as_mut().poll(&mut task) {
+                break item.unwrap().unwrap();
+            }
+            thread::park_timeout(LONG);
+            assert!(start.elapsed() < LONG, "a wake-up was lost");
+        };
+        assert_eq!(item.payload, round.to_le_bytes());
+        heard.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
 /// Tasks and sleeping threads on one bus, mostly idle: a wake-up that is lost hangs its reader.
 #[test]
 fn tasks_and_sleepers() {
@@ -481,28 +505,14 @@ fn tasks_and_sleepers() {
     let tag = Tag::new(SourceId::new(1), MessageId::new(3));
     let mut publisher = bus.publisher().unwrap();
     let mut streams = [(); 2].map(|()| bus.subscribe(Start::Oldest).unwrap().into_stream());
+    let mut observer = bus.observe(Start::Oldest).unwrap().into_stream();
     let mut sleepers = [WaitStrategy::BlockNow, WaitStrategy::Block]
         .map(|wait| (bus.subscribe(Start::Oldest).unwrap(), wait));
     thread::scope(|scope| {
         for stream in &mut streams {
-            scope.spawn(|| {
-                let waker = Waker::from(Arc::new(Unpark(thread::current())));
-                let mut task = Context::from_waker(&waker);
-                for round in 0..rounds {
-                    let mut item = pin!(poll_fn(|task| Pin::new(&mut *stream).poll_next(task)));
-                    let start = Instant::now();
-                    let item = loop {
-                        if let Poll::Ready(item) = item.as_mut().poll(&mut task) {
-                            break item.unwrap().unwrap();
-                        }
-                        thread::park_timeout(LONG);
-                        assert!(start.elapsed() < LONG, "a wake-up was lost");
-                    };
-                    assert_eq!(item.payload, round.to_le_bytes());
-                    heard.fetch_add(1, Ordering::SeqCst);
-                }
-            });
+            scope.spawn(|| hear(stream, rounds, &heard));
         }
+        scope.spawn(|| hear(&mut observer, rounds, &heard));
         for (subscriber, wait) in &mut sleepers {
             scope.spawn(|| {
                 for round in 0..rounds {
@@ -519,7 +529,7 @@ fn tasks_and_sleepers() {
             publisher.send(tag, &round.to_le_bytes()).unwrap();
             // In step with all, so that each record finds its readers on their way to sleep.
             let start = Instant::now();
-            while heard.load(Ordering::SeqCst) < 4 * (round + 1) {
+            while heard.load(Ordering::SeqCst) < 5 * (round + 1) {
                 assert!(start.elapsed() < LONG, "a wake-up was lost");
                 thread::yield_now();
             }

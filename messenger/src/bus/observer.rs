@@ -1,11 +1,13 @@
 //! An observer: copies of the records, for those who must not hold anybody back.
 
 use core::fmt;
-use std::time::Instant;
+use core::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use super::layout::HEADER;
 use super::ring::{Found, Memory};
 use super::shared::Core;
+use super::stream::RecordStream;
 use super::wait::Event;
 use super::window::Window;
 use super::{ObserveError, Tag, WaitStrategy};
@@ -120,6 +122,65 @@ impl Observer {
         }
     }
 
+    /// Copies the next record as [`try_next`](Self::try_next) does; waits for it if need be.
+    ///
+    /// ```
+    /// use messenger::bus::{Bus, BusConfig, MessageId, SourceId, Start, Tag, WaitStrategy};
+    ///
+    /// let bus = Bus::new(BusConfig::bytes(4096))?;
+    /// let mut observer = bus.observe(Start::Oldest)?;
+    /// let mut publisher = bus.publisher()?;
+    /// std::thread::spawn(move || publisher.send(Tag::new(SourceId::new(1), MessageId::new(1)), b"late"));
+    ///
+    /// let mut payload = Vec::new();
+    /// let observed = observer.next(&mut payload, WaitStrategy::Block)?;
+    /// assert_eq!((observed.position, &payload[..]), (0, &b"late"[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`try_next`](Self::try_next).
+    pub fn next(
+        &mut self,
+        payload: &mut Vec<u8>,
+        wait: WaitStrategy,
+    ) -> Result<Observed, ObserveError> {
+        loop {
+            // Without a deadline it only returns when a record is there.
+            if let Some(observed) = self.next_until(payload, wait, None, || false)? {
+                return Ok(observed);
+            }
+        }
+    }
+
+    /// As [`next`](Self::next), for `timeout` at the most.
+    ///
+    /// ```
+    /// use messenger::bus::{Bus, BusConfig, Start, WaitStrategy};
+    /// use std::time::Duration;
+    ///
+    /// let bus = Bus::new(BusConfig::bytes(4096))?;
+    /// let mut observer = bus.observe(Start::Oldest)?;
+    /// let timeout = Duration::from_millis(1);
+    /// let nothing = observer.next_timeout(&mut Vec::new(), WaitStrategy::Block, timeout)?;
+    /// assert!(nothing.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`try_next`](Self::try_next).
+    pub fn next_timeout(
+        &mut self,
+        payload: &mut Vec<u8>,
+        wait: WaitStrategy,
+        timeout: Duration,
+    ) -> Result<Option<Observed>, ObserveError> {
+        let deadline = Instant::now().checked_add(timeout);
+        self.next_until(payload, wait, deadline, || false)
+    }
+
     /// Copies the next record as [`try_next`](Self::try_next) does; waits for it until
     /// `deadline`, or until `stop` says so (then `None`, if no record is there even then).
     ///
@@ -133,8 +194,8 @@ impl Observer {
         deadline: Option<Instant>,
         mut stop: impl FnMut() -> bool,
     ) -> Result<Option<Observed>, ObserveError> {
-        if wait == WaitStrategy::BlockNow && !self.enrolled {
-            self.enrolled = self.core.enrol(self.slot);
+        if wait == WaitStrategy::BlockNow {
+            self.enrol();
         }
         let core = self.core.clone();
         let enrolled = self.enrolled;
@@ -147,6 +208,79 @@ impl Observer {
             found => Some(found),
         });
         found.unwrap_or(Ok(None))
+    }
+
+    /// For those who write futures of their own: copies the next record as [`try_next`](Self::try_next) does, or
+    /// gives [`Poll::Pending`], with the task woken when there is one.
+    ///
+    /// ```
+    /// use messenger::bus::{Bus, BusConfig, MessageId, SourceId, Start, Tag};
+    /// use std::task::{Context, Waker};
+    ///
+    /// let bus = Bus::new(BusConfig::bytes(4096))?;
+    /// let mut observer = bus.observe(Start::Oldest)?;
+    /// let (mut task, mut payload) = (Context::from_waker(Waker::noop()), Vec::new());
+    /// assert!(observer.poll_next(&mut payload, &mut task)?.is_pending());
+    /// bus.publisher()?.send(Tag::new(SourceId::new(1), MessageId::new(1)), b"hi")?;
+    /// assert!(observer.poll_next(&mut payload, &mut task)?.is_ready());
+    /// assert_eq!(payload, b"hi");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`try_next`](Self::try_next).
+    pub fn poll_next(
+        &mut self,
+        payload: &mut Vec<u8>,
+        task: &mut Context<'_>,
+    ) -> Result<Poll<Observed>, ObserveError> {
+        if let Some(observed) = self.try_next(payload)? {
+            return Ok(Poll::Ready(observed));
+        }
+        // If the kernel refuses, publishers do not fence for us: then look once more later.
+        if !self.enrol() {
+            task.waker().wake_by_ref();
+            return Ok(Poll::Pending);
+        }
+        self.core.register(self.slot, task.waker());
+        let Some(observed) = self.try_next(payload)? else {
+            return Ok(Poll::Pending);
+        };
+        drop(self.core.deregister(self.slot));
+        Ok(Poll::Ready(observed))
+    }
+
+    /// A stream of copies of the records.
+    ///
+    /// ```
+    /// use futures_core::Stream;
+    /// use messenger::bus::{Bus, BusConfig, MessageId, SourceId, Start, Tag};
+    /// use std::pin::pin;
+    /// use std::task::{Context, Poll, Waker};
+    ///
+    /// let bus = Bus::new(BusConfig::bytes(4096))?;
+    /// let mut records = pin!(bus.observe(Start::Oldest)?.into_stream());
+    /// bus.publisher()?.send(Tag::new(SourceId::new(1), MessageId::new(1)), b"hi")?;
+    ///
+    /// // A runtime does this: `records.next().await` of the crate `futures`, or of `tokio-stream`.
+    /// let mut task = Context::from_waker(Waker::noop());
+    /// let Poll::Ready(Some(record)) = records.as_mut().poll_next(&mut task) else {
+    ///     panic!("it was committed");
+    /// };
+    /// assert_eq!(record?.payload, b"hi");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn into_stream(self) -> RecordStream<Self> {
+        RecordStream::new(self)
+    }
+
+    fn enrol(&mut self) -> bool {
+        if !self.enrolled {
+            self.enrolled = self.core.enrol(self.slot);
+        }
+        self.enrolled
     }
 }
 
@@ -161,6 +295,9 @@ impl Drop for Pin<'_> {
 
 impl Drop for Observer {
     fn drop(&mut self) {
+        // Taken while the slot is ours, or the next owner's might go instead; dropped last, so that nobody waits for it if
+        // that panics.
+        let _waker = self.core.deregister(self.slot);
         self.core.leave(self.slot);
     }
 }

@@ -314,13 +314,33 @@ impl<K: SubscriberKind> Subscriber<K> {
     }
 
     /// The record that was lent last has been copied.
-    pub(super) fn copied(&mut self) {
+    pub(crate) fn copied(&mut self) {
         self.cursor.done::<K>(&self.core);
     }
 
     /// A stream of copies of the records.
+    ///
+    /// ```
+    /// use futures_core::Stream;
+    /// use messenger::bus::{Bus, BusConfig, MessageId, SourceId, Start, Tag};
+    /// use std::pin::pin;
+    /// use std::task::{Context, Poll, Waker};
+    ///
+    /// let bus = Bus::new(BusConfig::bytes(4096))?;
+    /// let mut records = pin!(bus.subscribe(Start::Oldest)?.into_stream());
+    /// bus.publisher()?.send(Tag::new(SourceId::new(1), MessageId::new(1)), b"hi")?;
+    ///
+    /// // A runtime does this: `records.next().await` of the crate `futures`, or of `tokio-stream`.
+    /// let mut task = Context::from_waker(Waker::noop());
+    /// let Poll::Ready(Some(record)) = records.as_mut().poll_next(&mut task) else {
+    ///     panic!("it was committed");
+    /// };
+    /// assert_eq!(record?.payload, b"hi");
+    /// assert!(records.as_mut().poll_next(&mut task).is_pending());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
-    pub fn into_stream(self) -> RecordStream<K> {
+    pub fn into_stream(self) -> RecordStream<Self> {
         RecordStream::new(self)
     }
 

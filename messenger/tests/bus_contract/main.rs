@@ -21,6 +21,8 @@ mod stats;
 mod tasks;
 mod waiting;
 
+use tasks::{observers as tasks_that_observe, subscribers as tasks_that_subscribe};
+
 /// Instantiates the tests named in `tests` for one setup.
 macro_rules! setup {
     ($name:ident: $place:expr, $wait:ident, $kind:ident; $($subject:ident { $($test:ident),* $(,)? })*) => {
@@ -160,6 +162,7 @@ contract! {
         a_newest_observer_sees_only_what_follows,
         an_observer_steps_over_aborts,
         an_observer_waits,
+        an_observer_that_waits_takes_its_time_or_none,
         an_observer_beside_a_subscriber_reads_behind_it,
         an_observer_three_quarters_behind_is_not_lapped,
         copies_are_whole_while_publishers_lap,
@@ -181,16 +184,27 @@ contract! {
         reservations_meet_the_rings_end,
         a_reservation_waits_for_room,
     }
-    tasks {
+    tasks_that_subscribe {
         a_task_is_woken_by_a_commit,
         a_stream_yields_copies,
         a_stream_holds_nothing_that_it_has_copied,
-        a_stream_gives_the_subscriber_back,
+        a_stream_gives_its_reader_back,
         a_task_that_moved_is_woken_where_it_is,
         a_dropped_task_is_not_woken,
         tasks_and_sleepers_share_a_bus,
         a_waker_that_panics_takes_no_record_back,
-        a_waker_may_drop_a_subscriber,
+        a_waker_may_drop_a_reader,
+    }
+    tasks_that_observe {
+        a_task_is_woken_by_a_commit,
+        a_stream_yields_copies,
+        a_stream_holds_nobody_back,
+        a_stream_gives_its_reader_back,
+        a_task_that_moved_is_woken_where_it_is,
+        a_dropped_task_is_not_woken,
+        tasks_and_sleepers_share_a_bus,
+        a_waker_that_panics_takes_no_record_back,
+        a_waker_may_drop_a_reader,
     }
     evict {
         one_that_reads_in_time_gets_every_record,

@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use messenger::bus::{ObserveError, Start, record_len};
 
-use crate::kit::{Kind, SHORT, Setup, drain, observed, payload, rounds, soon, spawn, tag, take};
+use crate::kit::{
+    Kind, LONG, SHORT, Setup, drain, observed, payload, rounds, soon, spawn, tag, take,
+};
 
 pub(crate) fn an_observer_gets_copies<K: Kind>(setup: Setup) {
     let (bus, mut publisher) = setup.bus::<K>(1024);
@@ -173,6 +175,31 @@ pub(crate) fn an_observer_waits<K: Kind>(setup: Setup) {
     stop.store(true, Ordering::SeqCst);
     bus.wake_all();
     assert_eq!(work.finish(), Ok(None));
+}
+
+pub(crate) fn an_observer_that_waits_takes_its_time_or_none<K: Kind>(setup: Setup) {
+    let (bus, mut publisher) = setup.bus::<K>(1024);
+    let mut observer = bus.observe(Start::Newest).unwrap();
+    let mut bytes = Vec::new();
+    let start = Instant::now();
+    let late = observer.next_timeout(&mut bytes, setup.wait, SHORT);
+    assert_eq!(late, Ok(None));
+    assert!(start.elapsed() >= SHORT);
+
+    let work = spawn(move || {
+        let first = observer.next(&mut bytes, setup.wait).unwrap();
+        let one = (first.position, bytes.clone());
+        let second = observer.next_timeout(&mut bytes, setup.wait, LONG);
+        (one, (second.unwrap().unwrap().position, bytes))
+    });
+    assert!(work.runs_still());
+    // What is aborted wakes it for nothing.
+    drop(publisher.claim(tag(1), 16).unwrap());
+    assert!(work.runs_still());
+    publisher.send(tag(1), b"first").unwrap();
+    publisher.send(tag(1), b"second").unwrap();
+    let expected = ((32, b"first".to_vec()), (64, b"second".to_vec()));
+    assert_eq!(work.finish(), expected);
 }
 
 pub(crate) fn an_observer_beside_a_subscriber_reads_behind_it<K: Kind>(setup: Setup) {
