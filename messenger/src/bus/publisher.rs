@@ -232,6 +232,58 @@ impl<K: PublisherKind> Publisher<K> {
         Ok(Reservation::new(&mut self.open))
     }
 
+    /// As [`reserve`](Self::reserve), for `timeout` at the most.
+    ///
+    /// ```
+    /// use messenger::bus::{Bus, BusConfig, ClaimError, MessageId, SourceId, Start, Tag, record_len};
+    /// use std::time::Duration;
+    ///
+    /// let bus = Bus::new(BusConfig::bytes(256))?;
+    /// let mut publisher = bus.publisher()?;
+    /// let _reads_nothing = bus.subscribe(Start::Oldest)?;
+    /// let tag = Tag::new(SourceId::new(1), MessageId::new(1));
+    ///
+    /// let timeout = Duration::from_millis(1);
+    /// for _ in 0..4 {
+    ///     let mut batch = publisher.reserve_timeout(2 * record_len(16), timeout)?;
+    ///     batch.send(tag, &[1; 16])?;
+    ///     batch.send(tag, &[2; 16])?;
+    /// }
+    /// let late = publisher.reserve_timeout(2 * record_len(16), timeout).map(drop);
+    /// assert_eq!(late, Err(ClaimError::Timeout { needed: 64 }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError::Timeout`] or [`ClaimError::RunTooLarge`].
+    pub fn reserve_timeout(
+        &mut self,
+        bytes: usize,
+        timeout: Duration,
+    ) -> Result<Reservation<'_>, ClaimError> {
+        self.reserve_until(bytes, Instant::now().checked_add(timeout), || false)
+    }
+
+    /// As [`reserve`](Self::reserve), until `deadline`, or until `stop` says so: it is asked at each look, and once
+    /// more after each [`Bus::wake_all`](super::Bus::wake_all).
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError::Timeout`], [`ClaimError::Interrupted`] or [`ClaimError::RunTooLarge`].
+    pub fn reserve_until(
+        &mut self,
+        bytes: usize,
+        deadline: Option<Instant>,
+        stop: impl FnMut() -> bool,
+    ) -> Result<Reservation<'_>, ClaimError> {
+        let bytes = self.run(bytes)?;
+        if self.try_open(bytes).is_err() {
+            self.wait_open(bytes, deadline, stop)?;
+        }
+        Ok(Reservation::new(&mut self.open))
+    }
+
     /// What a record with a payload of `len` bytes takes. Aborts what was left open before.
     #[inline]
     fn record(&mut self, len: usize) -> Result<u64, ClaimError> {

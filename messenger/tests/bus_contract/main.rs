@@ -183,6 +183,8 @@ contract! {
         a_reservation_takes_no_more_than_its_bytes,
         reservations_meet_the_rings_end,
         a_reservation_waits_for_room,
+        a_reservation_waits_for_so_long,
+        a_reservation_waits_until_it_is_told,
     }
     tasks_that_subscribe {
         a_task_is_woken_by_a_commit,

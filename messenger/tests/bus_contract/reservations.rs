@@ -1,10 +1,13 @@
 //! Several records by one claim.
 
 use std::mem::forget;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use messenger::bus::{ClaimError, record_len};
 
-use crate::kit::{Kind, Setup, drain, fill, payload, rounds, spawn, tag, take};
+use crate::kit::{Kind, LONG, SHORT, Setup, drain, fill, payload, rounds, soon, spawn, tag, take};
 
 pub(crate) fn a_reservation_carries_several_records<K: Kind>(setup: Setup) {
     let (bus, mut publisher, mut subscriber) = setup.trio::<K>(1024);
@@ -149,4 +152,66 @@ pub(crate) fn a_reservation_waits_for_room<K: Kind>(setup: Setup) {
     assert_eq!(subscriber.next(setup.wait).unwrap().payload(), [2; 16]);
     assert_eq!(subscriber.next(setup.wait).unwrap().payload(), [3; 16]);
     drop(work.finish());
+}
+
+pub(crate) fn a_reservation_waits_for_so_long<K: Kind>(setup: Setup) {
+    let (bus, mut publisher, mut subscriber) = setup.trio::<K>(256);
+    let sent = fill(&mut publisher, &[1; 16]);
+    let start = Instant::now();
+    let late = publisher.reserve_timeout(64, SHORT).map(drop);
+    assert_eq!(late, Err(ClaimError::Timeout { needed: 64 }));
+    assert!(start.elapsed() >= SHORT);
+    let late = publisher.reserve_timeout(60, Duration::ZERO).map(drop);
+    assert_eq!(late, Err(ClaimError::Timeout { needed: 64 }));
+    let most = record_len(bus.max_payload());
+    let refused = ClaimError::RunTooLarge {
+        bytes: most + 1,
+        max: most,
+    };
+    let late = publisher.reserve_timeout(most + 1, LONG).map(drop);
+    assert_eq!(late, Err(refused));
+
+    let work = spawn(move || {
+        let mut batch = publisher.reserve_timeout(64, LONG).unwrap();
+        batch.send(tag(1), &[2; 16]).unwrap();
+        batch.send(tag(1), &[3; 16]).unwrap();
+        drop(batch);
+        publisher
+    });
+    assert!(work.runs_still());
+    for _ in 0..sent {
+        assert_eq!(take(&mut subscriber).unwrap().payload, [1; 16]);
+    }
+    let mut publisher = work.finish();
+    let mut batch = publisher.reserve_timeout(32, Duration::ZERO).unwrap();
+    batch.send(tag(1), &[4; 16]).unwrap();
+    drop(batch);
+    drop(publisher.reserve_timeout(32, Duration::MAX).unwrap());
+    assert_eq!(drain(&mut subscriber), [[2; 16], [3; 16], [4; 16]]);
+}
+
+pub(crate) fn a_reservation_waits_until_it_is_told<K: Kind>(setup: Setup) {
+    let (bus, mut publisher, mut subscriber) = setup.trio::<K>(256);
+    let sent = fill(&mut publisher, &[1; 16]);
+    let stop = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&stop);
+    let work = spawn(move || {
+        let stop = || told.load(Ordering::SeqCst);
+        let batch = publisher.reserve_until(64, None, stop).map(drop);
+        (publisher, batch)
+    });
+    assert!(work.runs_still());
+    bus.wake_all();
+    assert!(
+        work.runs_still(),
+        "woken, but neither room nor told to stop"
+    );
+    stop.store(true, Ordering::SeqCst);
+    bus.wake_all();
+    let (mut publisher, batch) = work.finish();
+    assert_eq!(batch, Err(ClaimError::Interrupted));
+    assert_eq!(drain(&mut subscriber).len(), sent);
+    let batch = publisher.reserve_until(64, soon(), || true);
+    batch.unwrap().send(tag(1), b"room").unwrap();
+    assert_eq!(drain(&mut subscriber), [b"room"], "room goes before stop");
 }
