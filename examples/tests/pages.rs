@@ -1,5 +1,7 @@
 //! The code that the pages show is that of the examples, or is compiled here.
 
+#[path = "pages/guide.rs"]
+mod guide;
 #[path = "pages/shared.rs"]
 mod shared;
 /// Its test is shown, too, and is run here.
@@ -34,7 +36,7 @@ fn the_readme_shows_market_data() {
 fn the_guide_shows_till() {
     shows(
         include_str!("../../docs/guide.md"),
-        &[include_str!("../till.rs")],
+        &[include_str!("pages/guide.rs"), include_str!("../till.rs")],
     );
 }
 

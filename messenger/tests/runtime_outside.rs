@@ -3,12 +3,19 @@
 
 mod support;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use futures_core::Stream;
 use messenger::bus::{ClaimError, Start, SubscriberStats, WaitStrategy};
 use messenger::{
-    Graph, Handle, Handler, Message, Outbox, PublishError, Result, SubscribeError, messenger,
+    Graph, Handle, Handler, Message, Outbox, PublishError, Result, Running, SubscribeError,
+    Subscription, messenger,
 };
 use serde::{Deserialize, Serialize};
 use support::{bus, until};
@@ -134,6 +141,342 @@ fn what_is_sent_while_a_stop_is_drained_is_read_outside() {
         read += 1;
     }
     assert_eq!((read, app.join().unwrap().messages()), (200, 200));
+}
+
+#[test]
+fn one_is_received_now_or_in_time_or_not() {
+    let app = Temple::builder(bus(4096)).run().unwrap();
+    let mut client = app.publisher::<Client>().unwrap();
+    for answers in ANSWERS {
+        let mut answers = answers(&app);
+        let begun = Instant::now();
+        let timeout = Duration::from_millis(20);
+        assert!(answers.try_receive().unwrap().is_none());
+        assert!(answers.receive_timeout(timeout).unwrap().is_none());
+        assert!(begun.elapsed() >= timeout);
+        client.send(&Ask(1)).unwrap();
+        let in_time = answers.receive_timeout(Duration::from_secs(60)).unwrap();
+        assert_eq!(in_time.unwrap().0, 2);
+        client.send(&Ask(2)).unwrap();
+        let mut now = None;
+        until(|| {
+            now = answers.try_receive().unwrap();
+            now.is_some()
+        });
+        assert_eq!(now.unwrap().0, 4);
+    }
+    // An answer that is none.
+    let mut answers = app.subscribe::<(Answer,)>().unwrap();
+    let tag = messenger::bus::Tag::new(
+        messenger::bus::SourceId::new(2),
+        messenger::bus::MessageId::new(2),
+    );
+    app.bus().publisher().unwrap().send(tag, b"no").unwrap();
+    let refused = answers.try_receive();
+    assert!(
+        matches!(refused, Err(SubscribeError::Undecodable(_))),
+        "{refused:?}"
+    );
+    assert!(answers.try_receive().unwrap().is_none());
+}
+
+type Subscribe = fn(&Running<Temple>) -> Subscription<(Answer,)>;
+
+/// A subscription that holds nobody back, and one that does.
+const ANSWERS: [Subscribe; 2] = [
+    |app| app.subscribe().unwrap(),
+    |app| app.subscribe_gating(Start::Newest).unwrap(),
+];
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Runs a future on this thread, which sleeps until it is woken.
+fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let (mut future, begun) = (pin!(future), Instant::now());
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        thread::park_timeout(Duration::from_secs(60));
+        assert!(begun.elapsed().as_secs() < 60, "the task was never woken");
+    }
+}
+
+/// A task that goes from thread to thread.
+fn spawn<F: Future<Output: Send> + Send + 'static>(task: F) -> thread::JoinHandle<F::Output> {
+    thread::spawn(move || block_on(task))
+}
+
+#[test]
+fn a_task_outside_awaits_what_is_sent_and_the_end() {
+    let app = Temple::builder(bus(4096)).run().unwrap();
+    let mut client = app.publisher::<Client>().unwrap();
+    let tasks = ANSWERS.map(|answers| {
+        let mut answers = answers(&app);
+        spawn(async move {
+            let received = answers.next_async().await.unwrap().unwrap();
+            assert_eq!((received.source().get(), received.message().get()), (2, 2));
+            let first = received.get::<Answer>().unwrap().unwrap().0;
+            let second = answers.receive_async().await.unwrap().unwrap().0;
+            let end = answers.next_async().await.unwrap().is_none();
+            // And each time it is asked again.
+            let still = answers.receive_async().await.unwrap().is_none();
+            (first, second, end, still)
+        })
+    });
+    for n in [21, 22] {
+        thread::sleep(Duration::from_millis(20));
+        client.send(&Ask(n)).unwrap();
+    }
+    thread::sleep(Duration::from_millis(20));
+    app.stop().unwrap();
+    for task in tasks {
+        assert_eq!(task.join().unwrap(), (42, 44, true, true));
+    }
+}
+
+/// It comes while they look for the last time, announce themselves, or sleep.
+#[test]
+fn the_end_is_not_missed_by_who_goes_to_sleep() {
+    for round in 0..if cfg!(miri) { 8 } else { 400 } {
+        let app = Temple::builder(bus(4096)).run().unwrap();
+        let mut answers = ANSWERS[round % 2](&app);
+        app.stopper().stop();
+        // The workers take some time to end.
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_micros(round as u64 / 2) {}
+        assert!(block_on(answers.next_async()).unwrap().is_none());
+    }
+}
+
+#[test]
+fn a_stream_of_messages_ends_behind_the_last() {
+    let app = Temple::builder(bus(1 << 16)).run().unwrap();
+    let mut client = app.publisher::<Client>().unwrap();
+    let tasks = ANSWERS.map(|answers| {
+        let mut stream = answers(&app).into_stream();
+        spawn(async move {
+            let mut all = Vec::new();
+            while let Some(answer) = poll_fn(|task| Pin::new(&mut stream).poll_next(task)).await {
+                all.push(answer.unwrap().0);
+            }
+            assert!(stream.into_inner().try_next().unwrap().is_none());
+            all
+        })
+    });
+    for n in 0..200 {
+        client.send(&Ask(n)).unwrap();
+    }
+    app.stopper().stop();
+    for task in tasks {
+        assert!(task.join().unwrap().into_iter().eq((0..200).map(|n| 2 * n)));
+    }
+    app.join().unwrap();
+}
+
+#[test]
+fn a_stream_says_what_is_wrong_and_goes_on() {
+    let app = Temple::builder(bus(4096)).run().unwrap();
+    let mut client = app.publisher::<Client>().unwrap();
+    let answers = app.subscribe_from::<(Answer,)>(Start::Oldest).unwrap();
+    let mut stream = answers.into_stream();
+    for n in 0..200 {
+        client.send(&Ask(n)).unwrap();
+    }
+    until(|| app.counters()[1].passed == 600);
+    app.stop().unwrap();
+    let mut task = Context::from_waker(Waker::noop());
+    let mut item = || Pin::new(&mut stream).poll_next(&mut task);
+    let lagged = item();
+    assert!(
+        matches!(
+            lagged,
+            Poll::Ready(Some(Err(SubscribeError::Lagged { skipped: 1.. })))
+        ),
+        "{lagged:?}"
+    );
+    let mut last = 0;
+    while let Poll::Ready(Some(answer)) = item() {
+        last = answer.unwrap().0;
+    }
+    assert_eq!(last, 398);
+    assert!(matches!(item(), Poll::Ready(None)));
+}
+
+#[test]
+fn a_task_that_passes_others_messages_lets_other_tasks_run() {
+    let app = Temple::builder(bus(1 << 20)).run().unwrap();
+    let mut client = app.publisher::<Client>().unwrap();
+    let subscriptions = ANSWERS.map(|answers| answers(&app));
+    let tag = messenger::bus::Tag::new(
+        messenger::bus::SourceId::new(900),
+        messenger::bus::MessageId::new(900),
+    );
+    let mut raw = app.bus().publisher().unwrap();
+    for _ in 0..1000 {
+        raw.send(tag, &[]).unwrap();
+    }
+    client.send(&Ask(1)).unwrap();
+    until(|| app.counters()[0].messages == 1);
+    for mut answers in subscriptions {
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(Arc::clone(&count));
+        let mut task = Context::from_waker(&waker);
+        let mut turns = 0;
+        while answers.poll_next(&mut task).unwrap().is_pending() {
+            turns += 1;
+            assert_eq!(
+                count.0.load(Ordering::SeqCst),
+                turns,
+                "it asks for its turn"
+            );
+        }
+        assert!(turns >= 3, "{turns}");
+    }
+}
+
+#[test]
+fn a_task_that_is_dropped_leaves_nothing_and_loses_nothing() {
+    let app = Temple::builder(bus(4096)).run().unwrap();
+    let mut client = app.publisher::<Client>().unwrap();
+    for answers in ANSWERS {
+        let mut answers = answers(&app);
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(Arc::clone(&count));
+        let mut task = Context::from_waker(&waker);
+        assert!(pin!(answers.next_async()).poll(&mut task).is_pending());
+        client.send(&Ask(7)).unwrap();
+        until(|| count.0.load(Ordering::SeqCst) > 0);
+        assert_eq!(block_on(answers.receive_async()).unwrap().unwrap().0, 14);
+        assert!(answers.poll_next(&mut task).unwrap().is_pending());
+        drop(waker);
+        assert_eq!(Arc::strong_count(&count), 2, "kept by the bus");
+        drop(answers);
+        assert_eq!(Arc::strong_count(&count), 1, "and let go of");
+    }
+}
+
+/// A full bus has room for one when a task has read one.
+#[test]
+fn a_gating_task_may_send_when_it_has_read() {
+    let app = Temple::builder(bus(4096))
+        .only([Temple::IDLE])
+        .run()
+        .unwrap();
+    let mut client = app.publisher::<Client>().unwrap();
+    let mut asks = app.subscribe_gating::<(Ask,)>(Start::Newest).unwrap();
+    let mut sent = 0;
+    while client.try_send(&Ask(sent)).is_ok() {
+        sent += 1;
+    }
+    // The worker has nothing to do with it.
+    until(|| app.counters()[0].passed == sent);
+    let received = block_on(asks.next_async()).unwrap().unwrap();
+    assert_eq!(received.position(), 0);
+    until(|| client.try_send(&Ask(sent)).is_ok());
+}
+
+/// Messages that are built where they lie.
+#[cfg(feature = "zero_copy")]
+mod in_place {
+    use std::time::{Duration, Instant};
+
+    use messenger::bus::{ClaimError, Start, WaitStrategy};
+    use messenger::{Handler, Message, PublishError, messenger};
+
+    use super::{Pillar, block_on, bus};
+
+    /// A point.
+    #[derive(Message, Debug)]
+    #[message(id = 4, codec = zero_copy)]
+    #[repr(C)]
+    pub(crate) struct Point {
+        x: u32,
+        y: u32,
+    }
+
+    /// Draws.
+    #[derive(Debug, Handler)]
+    #[handler(id = 4, sends(Point))]
+    pub(crate) struct Pen;
+
+    messenger! {
+        pub(crate) Paper;
+        outside: [ Pen ]
+        Idle:
+            handlers: [ idle: Pillar = Pillar ]
+            routes: []
+        drop: [ Pen, Point ]
+    }
+
+    #[test]
+    fn they_are_built_now_or_in_time_or_not() {
+        let app = Paper::builder(bus(4096)).run().unwrap();
+        let mut pen = app.publisher::<Pen>().unwrap();
+        let mut points = app.subscribe_gating::<(Point,)>(Start::Newest).unwrap();
+        let mut built = 0;
+        let draw = |x: &mut u32| {
+            *x += 1;
+            *x - 1
+        };
+        let full = loop {
+            let now = pen.try_build(|point: &mut Point| point.x = draw(&mut built));
+            if let Err(error) = now {
+                break error;
+            }
+        };
+        assert!(
+            matches!(full, PublishError::Claim(ClaimError::Full { .. })),
+            "{full}"
+        );
+        assert_eq!(built, 128, "none was begun in vain");
+        for wait in [
+            WaitStrategy::Spin,
+            WaitStrategy::Yield,
+            WaitStrategy::Block,
+            WaitStrategy::BlockNow,
+        ] {
+            pen.set_wait(wait);
+            let (begun, timeout) = (Instant::now(), Duration::from_millis(5));
+            let late = pen.build_timeout(timeout, |point: &mut Point| point.x = draw(&mut built));
+            let late = late.unwrap_err();
+            assert!(
+                matches!(late, PublishError::Claim(ClaimError::Timeout { .. })),
+                "{late}"
+            );
+            assert!(begun.elapsed() >= timeout);
+        }
+        assert_eq!(built, 128, "none was begun in vain");
+        for x in 0..128 {
+            // In place, also for a task.
+            let point = if x % 2 == 0 {
+                points.receive().unwrap().unwrap()
+            } else {
+                block_on(points.receive_async()).unwrap().unwrap()
+            };
+            assert_eq!((point.x, point.y), (x, 0));
+        }
+        assert!(points.try_receive().unwrap().is_none());
+        let in_time = Duration::from_secs(60);
+        pen.build_timeout(in_time, |point: &mut Point| point.y = 9)
+            .unwrap();
+        assert_eq!(points.receive().unwrap().unwrap().y, 9);
+    }
 }
 
 #[test]

@@ -72,7 +72,7 @@ pub use outbox::{Outbox, Seat};
 pub use publish::{PublishError, SourcePublisher};
 pub use running::{Running, Stopper};
 pub use start_error::StartError;
-pub use subscribe::{MessageSet, Received, SubscribeError, Subscription};
+pub use subscribe::{MessageSet, MessageStream, Received, SubscribeError, Subscription};
 pub use table::{RouteTable, route_buckets, route_slots};
 #[cfg(feature = "tokio")]
 pub use tasks::{AsyncHandler, AsyncOutbox, HandleAsync, MAILBOX, Mailbox, TaskPublisher};

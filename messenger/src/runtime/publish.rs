@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::control::Control;
 use super::handler::{Handler, SentBy};
-use crate::bus::{Claim, ClaimError, CommitError, Publisher, Tag};
+use crate::bus::{Claim, ClaimError, CommitError, Publisher, Tag, WaitStrategy};
 use crate::message::{EncodeError, ExtendedMessage};
 #[cfg(feature = "zero_copy")]
 use crate::message::{ZeroCopyMessage, zero_copy};
@@ -34,6 +34,11 @@ impl<S: Handler> SourcePublisher<S> {
             control,
             source: PhantomData,
         }
+    }
+
+    /// How to wait for room when the bus is full; [`WaitStrategy::Block`] unless told.
+    pub fn set_wait(&mut self, wait: WaitStrategy) {
+        self.publisher.set_wait(wait);
     }
 
     /// Sends a message; waits for room if need be. Gives the record's position.
@@ -84,7 +89,43 @@ impl<S: Handler> SourcePublisher<S> {
         &mut self,
         fill: impl FnOnce(&mut M),
     ) -> Result<u64, PublishError> {
-        let mut claim = self.claim::<M>(size_of::<M>(), Wait::Until(None))?;
+        self.build_within(fill, Wait::Until(None))
+    }
+
+    /// As [`build`](Self::build), if there is room now; `fill` is called only then.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError`]; [`ClaimError::Full`] in it if there is no room.
+    #[cfg(feature = "zero_copy")]
+    pub fn try_build<M: SentBy<S> + ZeroCopyMessage>(
+        &mut self,
+        fill: impl FnOnce(&mut M),
+    ) -> Result<u64, PublishError> {
+        self.build_within(fill, Wait::No)
+    }
+
+    /// As [`build`](Self::build), for `timeout` at the most; `fill` is called only if there is room in time.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError`]; [`ClaimError::Timeout`] in it if there was no room in time.
+    #[cfg(feature = "zero_copy")]
+    pub fn build_timeout<M: SentBy<S> + ZeroCopyMessage>(
+        &mut self,
+        timeout: Duration,
+        fill: impl FnOnce(&mut M),
+    ) -> Result<u64, PublishError> {
+        self.build_within(fill, Wait::Until(Instant::now().checked_add(timeout)))
+    }
+
+    #[cfg(feature = "zero_copy")]
+    fn build_within<M: SentBy<S> + ZeroCopyMessage>(
+        &mut self,
+        fill: impl FnOnce(&mut M),
+        wait: Wait,
+    ) -> Result<u64, PublishError> {
+        let mut claim = self.claim::<M>(size_of::<M>(), wait)?;
         fill(zero_copy::build(claim.zeroed())?);
         Ok(claim.commit()?)
     }
