@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
 
 use messenger::bus::{Start, Tag};
 use messenger::journal::{
@@ -155,21 +156,35 @@ fn a_live_journal_is_verified_from_outside() {
 #[test]
 fn a_writer_that_comes_while_it_is_verified_damages_nothing() {
     let (dir, _) = written("comes");
-    let (mut journal, mut open) = (None, None);
-    let verified = verify(&dir, |progress| {
-        journal.get_or_insert_with(|| {
+    let (tell, told) = channel();
+    let (did, done) = channel();
+    let verified = std::thread::scope(|scope| {
+        let dir = &dir;
+        scope.spawn(move || {
+            told.recv().unwrap();
             let journal = dir.open(small());
-            // Has a place, and something stands after it.
-            let publisher = Box::leak(Box::new(journal.bus().publisher().unwrap()));
-            open = Some(publisher.claim(tag(1), 100).unwrap());
-            let mut other = journal.bus().publisher().unwrap();
-            other.send(tag(2), b"after it").unwrap();
-            journal
+            let mut slow = journal.bus().publisher().unwrap();
+            let claim = slow.claim(tag(1), 100).unwrap();
+            let mut quick = journal.bus().publisher().unwrap();
+            quick.send(tag(2), b"after it").unwrap();
+            did.send(()).unwrap();
+            told.recv().unwrap();
+            drop(claim);
+            did.send(()).unwrap();
+            // Until all has been looked at.
+            assert!(told.recv().is_err());
         });
-        if progress.done == progress.total {
-            // Finished, once it has been looked at.
-            drop(open.take());
-        }
+        let mut steps = 0;
+        let verified = verify(dir, |progress| {
+            // The claim is finished once it has been looked at.
+            if steps == 0 || (steps == 1 && progress.done == progress.total) {
+                steps += 1;
+                tell.send(()).unwrap();
+                done.recv().unwrap();
+            }
+        });
+        drop(tell);
+        verified
     });
     let verified = verified.unwrap();
     assert_eq!((verified.damage, verified.live), (vec![], true));
