@@ -59,6 +59,9 @@ pub(crate) struct Link {
     /// Something waits that nobody will wake the worker for.
     #[cfg(feature = "tokio")]
     pub(crate) restless: bool,
+    /// A mailbox may be full: nothing is read before that has been looked at.
+    #[cfg(feature = "tokio")]
+    pub(crate) mailbox_full: bool,
     /// What is kept of each async handler.
     #[cfg(feature = "tokio")]
     pub(super) places: Vec<super::tasks::Place>,
@@ -119,6 +122,8 @@ impl Link {
             #[cfg(feature = "tokio")]
             restless: false,
             #[cfg(feature = "tokio")]
+            mailbox_full: false,
+            #[cfg(feature = "tokio")]
             places: Vec::new(),
         }
     }
@@ -158,6 +163,21 @@ impl Link {
         }
         #[cfg(not(feature = "tokio"))]
         !self.spill.is_empty()
+    }
+
+    /// Whether a mailbox may have no place for another message: then none is read.
+    #[inline]
+    pub(crate) fn has_full_mailbox(&self) -> bool {
+        #[cfg(feature = "tokio")]
+        return self.mailbox_full;
+        #[cfg(not(feature = "tokio"))]
+        false
+    }
+
+    /// Whether a batch goes on: nothing waits for room, neither what was sent nor what is to be handled.
+    #[inline]
+    pub(crate) fn reads_on(&self) -> bool {
+        self.spill.is_empty() && !self.has_full_mailbox()
     }
 
     /// Handlers are called for `call` from now on.

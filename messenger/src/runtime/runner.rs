@@ -196,6 +196,9 @@ impl<W: Worker> Runner<W> {
     /// Takes what is there, up to a batch.
     #[inline]
     fn poll(&mut self) -> Result<usize, FailureKind> {
+        if self.link.has_full_mailbox() {
+            return Ok(0);
+        }
         #[cfg(all(feature = "shared", target_os = "linux"))]
         if W::INFO.options.pool {
             if let Some(super::kept::Mark::Pool(_)) = &self.mark {
@@ -239,7 +242,7 @@ impl<W: Worker> Runner<W> {
                     take(worker, link, clock, route, position, payload);
                 }
             }
-            position < end && link.spill.is_empty()
+            position < end && link.reads_on()
         })?;
         if *passed > 0 {
             link.tally.passed.add(*passed);
@@ -313,8 +316,16 @@ impl<W: Worker> Runner<W> {
         }
     }
 
-    /// Waits for a record in the worker's own way. `false`: there is no point in waiting any longer.
+    /// Waits for a place in a mailbox that is full, or for a record in the worker's own way. `false`: there is no point in waiting any longer.
     fn rest(&mut self, cut_off: u64) -> bool {
+        #[cfg(feature = "tokio")]
+        if self.link.has_full_mailbox() {
+            // Not for long: who waits for room, or for a stop, may be what its task waits for.
+            let hold = Instant::now() + HOLD;
+            let deadline = self.link.timers.next().map_or(hold, |next| next.min(hold));
+            self.link.wait_for_places(deadline);
+            return true;
+        }
         let options = &W::INFO.options;
         let restless = self.link.is_restless();
         let link = &self.link;

@@ -57,7 +57,7 @@ impl<W: Worker> Runner<W> {
                 }
                 _ => passed += 1,
             }
-            link.spill.is_empty()
+            link.reads_on()
         });
         link.tally.passed.add(passed);
         let polled = polled.map_err(FailureKind::Read)?;

@@ -5,12 +5,12 @@ use core::future::Future;
 use core::pin::Pin;
 use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 
-use tokio::sync::oneshot;
 use tokio::task::JoinError;
 
 use super::place::{Ended, Place, Task};
-use super::queue::{Queue, Waiting};
+use super::queue::{Next, Queue, Waiting};
 use super::task::{AsyncOutbox, Outlet, TaskPublisher, TaskShared};
 use crate::bus::SourceId;
 use crate::message::{Message, MessageInfo};
@@ -19,6 +19,7 @@ use crate::runtime::error::{HandlerError, Result};
 use crate::runtime::handler::{Handle, Handler, Lifecycle, Makes};
 use crate::runtime::link::{Call, Link};
 use crate::runtime::outbox::{Outbox, Seat};
+use crate::runtime::runner::HOLD;
 
 /// How many messages a mailbox holds unless the table says so by `(mailbox = N)`.
 pub const MAILBOX: usize = 64;
@@ -113,10 +114,10 @@ impl<M: Message + Clone + Send + 'static> Mailable for M {}
 
 /// An async handler's place on its worker: copies its messages into a bounded queue that its task takes them from.
 ///
-/// A full queue holds the reading of this worker, and of no other. A panic in the task is the handler's panic, and
-/// the worker's policy decides about it, also while the queue is worked off before the stop; what is queued behind the message at
-/// fault is kept for the handler made again. If this handler panics on the worker's thread, as a message is cloned for it, the
-/// worker waits until the task is done with what it has in hand.
+/// While the queue is full this worker reads nothing, for whichever of its handlers; the other workers go on. A panic in the
+/// task is the handler's panic, and the worker's policy decides about it, also while the queue is worked off before the stop;
+/// what is queued behind the message at fault is kept for the handler made again. If this handler panics on the worker's
+/// thread, as a message is cloned for it, the worker waits until the task is done with what it has in hand.
 ///
 /// The task runs on the runtime given to [`Builder::tokio`](crate::runtime::Builder::tokio), or on the one in which
 /// [`Builder::run`](crate::runtime::Builder::run) is called. The worker's thread waits for the task when it starts and when it stops,
@@ -194,8 +195,10 @@ impl<H: AsyncHandler> Mailbox<H> {
         let (queue, outlet) = self.place(seat, link)?;
         let shared = Arc::new(TaskShared::new(link, outlet));
         let out = AsyncOutbox::new(TaskPublisher::new(Arc::clone(&shared), seat, link.info));
-        let (started, start) = oneshot::channel();
+        let (started, start) = mpsc::channel();
         queue.begin();
+        // The task before it may have left as much as there is room for.
+        link.mailbox_full = true;
         let life = Life {
             queue: Arc::clone(&queue),
             shared: Arc::clone(&shared),
@@ -208,10 +211,17 @@ impl<H: AsyncHandler> Mailbox<H> {
         if let Some(place) = link.place(seat.index) {
             place.task = Some(task);
         }
-        self.running = Some(Started { queue, shared });
-        match start.blocking_recv() {
-            Ok(started) => started,
-            Err(_) => self.end(seat, link),
+        self.running = Some(Started {
+            queue,
+            shared: Arc::clone(&shared),
+        });
+        loop {
+            match start.recv_timeout(HOLD) {
+                Ok(started) => return started,
+                Err(RecvTimeoutError::Disconnected) => return self.end(seat, link),
+                // It may wait for room, which only this thread finds, or is to be told that there has been a stop.
+                Err(RecvTimeoutError::Timeout) => shared.flush(link),
+            }
         }
     }
 
@@ -283,7 +293,7 @@ async fn run<H: AsyncHandler>(
     mut handler: H,
     life: Life<H>,
     mut out: AsyncOutbox<H>,
-    started: oneshot::Sender<Result>,
+    started: mpsc::Sender<Result>,
 ) {
     let Life { queue, shared } = &life;
     let start = AsyncHandler::on_start(&mut handler, &mut out).await;
@@ -367,9 +377,13 @@ where
             mail: Box::new(Letter(message.clone())),
         };
         match queue.post(posted) {
-            true => Ok(()),
+            Next::Place => Ok(()),
+            Next::Full => {
+                link.mailbox_full = true;
+                Ok(())
+            }
             // The task has ended, though nobody told it to.
-            false => self.end(seat, link),
+            Next::NoTask => self.end(seat, link),
         }
     }
 }

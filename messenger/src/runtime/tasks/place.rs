@@ -1,6 +1,7 @@
 //! What a worker keeps of an async handler while its tasks come and go.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::task::{JoinError, JoinHandle};
 
@@ -89,5 +90,12 @@ impl Link {
             self.tally.unsent.add(place.outlet.count());
             self.tally.orphaned.add(place.mail.count() as u64);
         }
+    }
+
+    /// Waits for a place in each mailbox that is full; looks whether one still is.
+    #[cold]
+    pub(crate) fn wait_for_places(&mut self, deadline: Instant) {
+        let has_place = |place: &Place| place.mail.has_place_by(deadline);
+        self.mailbox_full = !self.places.iter().all(has_place);
     }
 }

@@ -3,6 +3,7 @@
 use core::any::Any;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::Notify;
 
@@ -21,6 +22,17 @@ pub(super) struct Queue<T> {
 struct Inner<T> {
     waiting: VecDeque<T>,
     flow: Flow,
+}
+
+/// What a queue has for the next message, after one was appended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Next {
+    /// A place.
+    Place,
+    /// None, until the task takes one out.
+    Full,
+    /// No task that would take it.
+    NoTask,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,22 +77,25 @@ impl<T> Queue<T> {
         self.taken.notify_one();
     }
 
-    /// Appends a message, and waits for a place before. `false`: there is no task that would take it; it stands there all the same.
-    pub(super) fn post(&self, message: T) -> bool {
-        // The task never waits for this thread, so it comes to take something, or ends.
-        let mut inner = self
-            .taken
-            .wait_while(lock(&self.inner), |inner| {
-                inner.waiting.len() >= self.capacity && inner.flow == Flow::Open
-            })
-            .unwrap_or_else(PoisonError::into_inner);
+    /// Appends a message, and never waits: whoever posts it keeps back what comes next if there is no place for that.
+    pub(super) fn post(&self, message: T) -> Next {
+        let mut inner = lock(&self.inner);
         inner.waiting.push_back(message);
-        let (first, is_open) = (inner.waiting.len() == 1, inner.flow == Flow::Open);
+        let first = inner.waiting.len() == 1;
+        let next = match inner.flow {
+            Flow::Open if self.is_full(&inner) => Next::Full,
+            Flow::Open => Next::Place,
+            _ => Next::NoTask,
+        };
         drop(inner);
         if first {
             self.posted.notify_one();
         }
-        is_open
+        next
+    }
+
+    fn is_full(&self, inner: &Inner<T>) -> bool {
+        inner.waiting.len() >= self.capacity
     }
 
     /// The next message, for the only task. `None`: the task is to end.
@@ -100,7 +115,7 @@ impl<T> Queue<T> {
         if inner.flow == Flow::Halted {
             return Ok(None);
         }
-        let was_full = inner.waiting.len() >= self.capacity;
+        let was_full = self.is_full(&inner);
         let Some(message) = inner.waiting.pop_front() else {
             return match inner.flow {
                 Flow::Closed => Ok(None),
@@ -131,6 +146,9 @@ pub(super) trait Waiting: Send + Sync {
     /// The task ends when it is done with what it has in hand.
     fn halt(&self);
 
+    /// Waits until there is a place, or no task that would make one. `false`: there was neither by then.
+    fn has_place_by(&self, deadline: Instant) -> bool;
+
     /// How many messages wait.
     fn count(&self) -> usize;
 
@@ -145,6 +163,18 @@ impl<T: Send + 'static> Waiting for Queue<T> {
 
     fn halt(&self) {
         self.turn_to(Flow::Halted);
+    }
+
+    fn has_place_by(&self, deadline: Instant) -> bool {
+        let wait = deadline.saturating_duration_since(Instant::now());
+        let waited = self
+            .taken
+            .wait_timeout_while(lock(&self.inner), wait, |inner| {
+                self.is_full(inner) && inner.flow == Flow::Open
+            });
+        let (inner, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        drop(inner);
+        !waited.timed_out()
     }
 
     fn count(&self) -> usize {
@@ -171,13 +201,13 @@ mod tests {
     fn what_one_task_leaves_is_for_the_next() {
         let queue = Queue::new(2);
         queue.begin();
-        assert!(queue.post(1) && queue.post(2));
+        assert_eq!((queue.post(1), queue.post(2)), (Next::Place, Next::Full));
         assert_eq!(next(&queue), Poll::Ready(Some(1)));
         queue.halt();
         assert!(queue.is_halted());
         assert_eq!(next(&queue), Poll::Ready(None));
         queue.end();
-        assert!(!queue.post(3) && !queue.post(4), "nobody takes it");
+        assert_eq!((queue.post(3), queue.post(4)), (Next::NoTask, Next::NoTask));
         assert_eq!(queue.count(), 3);
         queue.begin();
         queue.close();
@@ -192,20 +222,20 @@ mod tests {
         let queue = Arc::new(Queue::new(1));
         queue.begin();
         assert_eq!(next(&queue), Poll::Pending);
-        assert!(queue.post(1));
-        let posting = |n| {
+        let soon = |ms| Instant::now() + core::time::Duration::from_millis(ms);
+        assert!(queue.has_place_by(soon(0)));
+        let waits = || {
+            assert_eq!(queue.post(1), Next::Full);
+            assert!(!queue.has_place_by(soon(20)));
             let queue = Arc::clone(&queue);
-            std::thread::spawn(move || queue.post(n))
+            std::thread::spawn(move || queue.has_place_by(soon(20_000)))
         };
-        let second = posting(2);
-        std::thread::sleep(core::time::Duration::from_millis(20));
-        assert_eq!(queue.count(), 1);
+        let waiting = waits();
         assert_eq!(next(&queue), Poll::Ready(Some(1)));
-        assert!(second.join().unwrap());
-        let third = posting(3);
-        std::thread::sleep(core::time::Duration::from_millis(20));
+        assert!(waiting.join().unwrap());
+        let waiting = waits();
         queue.end();
-        assert!(!third.join().unwrap());
-        assert_eq!(queue.count(), 2);
+        assert!(waiting.join().unwrap());
+        assert_eq!(queue.count(), 1);
     }
 }

@@ -284,8 +284,9 @@ impl<H> TaskPublisher<H> {
         }
     }
 
-    /// Sends a message; waits while the bus is full. Don't await it inside of `handle`, where
-    /// [`AsyncOutbox::send`] is the way that can't wait for itself.
+    /// Sends a message; waits while the bus is full. Don't await it inside of `on_start` or `handle`, nor there for a task that does: the worker
+    /// reads no further meanwhile, and its reading may be what would make the room. There, [`AsyncOutbox::send`] is the way that can't
+    /// wait for itself. Who waits is told of a stop all the same.
     ///
     /// # Errors
     ///
