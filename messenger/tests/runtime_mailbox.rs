@@ -80,7 +80,7 @@ pub(crate) struct Config {
     busy: Arc<AtomicBool>,
     /// `on_start` fails.
     refuses: Arc<AtomicBool>,
-    /// A task of the handler's own sends until it can't.
+    /// A task of the handler's own sends until it can't, and then lets all jobs through.
     sends: bool,
     /// `on_start` sends, and waits for room if need be.
     greets: bool,
@@ -132,6 +132,11 @@ impl AsyncHandler for Slow {
                 log.add("sender ended");
                 gate.add_permits(99);
             }));
+        }
+        if self.config.greets {
+            self.config.log.add("greets");
+            out.publisher().send(&Done(0)).await?;
+            self.config.log.add("has greeted");
         }
         Ok(())
     }
@@ -489,4 +494,24 @@ fn what_a_runtime_leaves_that_is_shut_down_is_counted() {
         "worker `Desk`, handler `slow`, message `Job` from `Boss` at position 0: the tokio runtime of this async handler has \
          been shut down"
     );
+}
+
+#[test]
+fn what_a_task_sent_goes_out_though_its_runtime_is_shut_down() {
+    let (runtime, config) = (Runtime::new(), Config::new());
+    let app = run!(Office, runtime, config, []);
+    let mut held = app.subscribe_gating::<(Done,)>(Start::Newest).unwrap();
+    post(&app, &[ANSWERED + 200]);
+    config.gate.add_permits(1);
+    until(|| config.handled().len() == 1);
+    drop(runtime);
+    until(|| app.counters()[0].errors == 1);
+    for n in 0..200 {
+        let got = held.next_timeout(Duration::from_secs(20)).unwrap();
+        let got = got.map(|received| received.get::<Done>().unwrap().unwrap().0);
+        assert_eq!(got, Some(ANSWERED + n));
+    }
+    let report = app.stop().unwrap();
+    let desk = &report.workers[0];
+    assert_eq!((desk.spilled, desk.unsent), (73, 0));
 }

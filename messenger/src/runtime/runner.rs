@@ -380,11 +380,18 @@ impl<W: Worker> Runner<W> {
     pub(crate) fn end(mut self, sending: Sending) {
         #[cfg(feature = "journal")]
         self.keep_end();
+        // Not once more if that has waited in vain.
+        #[cfg(feature = "journal")]
+        let waits = self.mark.is_some() && self.link.spill.is_empty();
         self.stop_handlers();
-        self.link.flush();
-        self.link.tally.unsent.add(self.link.spill.count());
         #[cfg(feature = "tokio")]
         self.link.end_tasks();
+        self.link.flush();
+        #[cfg(feature = "journal")]
+        if waits {
+            self.send_rest();
+        }
+        self.link.tally.unsent.add(self.link.spill.count());
         sending.end();
         self.count_late();
         trace::worker_ended(W::INFO.name);

@@ -107,6 +107,19 @@ impl Spill {
         filled
     }
 
+    /// Takes all that waits in `other`, behind what waits here, and lets so many bytes more wait.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn take_all(&mut self, other: &mut Self) {
+        let taken = &other.blocks[other.head..];
+        self.limit = self.limit.saturating_add(taken.len());
+        self.blocks.extend_from_slice(taken);
+        *other = Self {
+            blocks: Vec::new(),
+            head: 0,
+            limit: other.limit,
+        };
+    }
+
     /// Sends what waits, in order, as far as there is room.
     ///
     /// # Errors

@@ -17,6 +17,8 @@ use messenger::{
 use crate::kit::{Other, fresh, say, until, wait_for_a_byte};
 
 mod kept;
+#[cfg(feature = "tokio")]
+mod tasks;
 
 /// What is to be doubled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Message)]

@@ -95,7 +95,7 @@ impl<W: Worker> Runner<W> {
     }
 
     /// Waits for room for what is left in the spill: while that is not out, the worker can't say that it has handled what it answers to.
-    fn send_rest(&mut self) {
+    pub(in crate::runtime) fn send_rest(&mut self) {
         let control = Arc::clone(&self.link.control);
         let (begun, own) = (Instant::now(), self.subscriber.slot());
         // From there on this worker holds all itself, so it does not wait for who has come so far: the run's other workers end there, too.

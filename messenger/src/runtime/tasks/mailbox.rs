@@ -262,6 +262,10 @@ impl<H: AsyncHandler> Mailbox<H> {
                 resume_unwind(panic)
             }
             Err(Err(_)) => {
+                // No task of this handler sends any more.
+                if let Some(place) = link.place(seat.index) {
+                    Arc::clone(&place.outlet).hand_over(link);
+                }
                 let error =
                     HandlerError::new("the tokio runtime of this async handler has been shut down");
                 if in_hand.is_none() {

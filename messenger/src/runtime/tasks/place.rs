@@ -83,11 +83,10 @@ impl Link {
         }
     }
 
-    /// The worker ends: sends what its tasks have sent, as far as there is room, and counts what is left of them.
+    /// The worker ends, and so have its tasks: what they sent goes the worker's way, and what is left in mailboxes is counted.
     pub(crate) fn end_tasks(&mut self) {
-        for place in &self.places {
-            place.outlet.flush(self);
-            self.tally.unsent.add(place.outlet.count());
+        for place in core::mem::take(&mut self.places) {
+            place.outlet.hand_over(self);
             self.tally.orphaned.add(place.mail.count() as u64);
         }
     }

@@ -175,9 +175,11 @@ impl Outlet {
         left
     }
 
-    /// How many records wait for room.
-    pub(crate) fn count(&self) -> u64 {
-        lock(&self.0).overflow.count()
+    /// No task sends by it any more: what overflowed waits from now on with what the worker's own handlers have sent.
+    pub(crate) fn hand_over(&self, link: &mut Link) {
+        let mut out = lock(&self.0);
+        link.tally.spilled.add(core::mem::take(&mut out.spilled));
+        link.spill.take_all(&mut out.overflow);
     }
 }
 
