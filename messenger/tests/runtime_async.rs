@@ -11,6 +11,7 @@ mod support;
 use std::time::Duration;
 
 use log::Log;
+use messenger::bus::{Bus, BusConfig};
 use messenger::{
     AsyncHandler, AsyncOutbox, Handle, HandleAsync, Handler, HandlerError, Message, Outbox, Result,
     SendError, SendFault, StartError, TaskPublisher, messenger,
@@ -316,6 +317,24 @@ fn other_tasks_publish_until_the_stop() {
         error.to_string(),
         "handler `slow` of worker `Desk` could not send `Late`: the messenger has been stopped: nobody would get it"
     );
+}
+
+#[test]
+fn an_async_handler_takes_a_slot_of_the_bus() {
+    let runtime = Runtime::new();
+    let run = |members| {
+        let bus = Bus::new(BusConfig::bytes(4096).members(members)).unwrap();
+        Office::builder(bus, Config::new(&Log::default()))
+            .tokio(runtime.handle.clone())
+            .run()
+    };
+    let error = run(4).unwrap_err();
+    assert!(matches!(error, StartError::Join(_)), "{error}");
+    let text = error.to_string();
+    let why =
+        "a worker takes two slots of the bus, and one more for each async handler: all 4 member ";
+    assert!(text.starts_with(why), "{text}");
+    run(5).unwrap().stop().unwrap();
 }
 
 #[test]

@@ -726,7 +726,9 @@ fn a_full_bus_and_an_empty_choice_are_start_errors() {
     assert!(matches!(error, StartError::Join(_)), "{error}");
     let text = error.to_string();
     assert!(
-        text.starts_with("a worker takes two slots of the bus: all 3 "),
+        text.starts_with(
+            "a worker takes two slots of the bus, and one more for each async handler: all 3 "
+        ),
         "{text}"
     );
     let ahead = Stops::builder(bus(4096), Log::default()).start(Start::At(64));

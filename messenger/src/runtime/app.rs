@@ -274,20 +274,21 @@ impl<A: App> Builder<A> {
             #[cfg(not(feature = "journal"))]
             let (subscriber, way) = (control.bus.subscribe(self.start)?, ());
             let publisher = control.bus.publisher()?;
-            let rest = (worker, runs, publisher, Sending::new(&control));
-            seats.push((A::INFO.workers[worker], subscriber, way, rest));
+            let info = A::INFO.workers[worker];
+            let tally = Arc::new(Tally::new(info));
+            tallies.push(Arc::clone(&tally));
+            let link = Link::new(info, Arc::clone(&control), tally, publisher);
+            #[cfg(feature = "tokio")]
+            let link = link.with_tokio(tokio.clone())?;
+            let rest = (worker, runs, link, Sending::new(&control));
+            seats.push((info, subscriber, way, rest));
         }
         #[cfg(feature = "journal")]
         if let Some(plan) = &plan {
             plan.restore(A::INFO.name, &mut seats)?;
         }
         let mut failed = None;
-        for (info, subscriber, way, (worker, runs, publisher, sending)) in seats {
-            let tally = Arc::new(Tally::new(info));
-            tallies.push(Arc::clone(&tally));
-            let link = Link::new(info, Arc::clone(&control), tally, publisher);
-            #[cfg(feature = "tokio")]
-            let link = link.with_tokio(tokio.clone());
+        for (info, subscriber, way, (worker, runs, link, sending)) in seats {
             let mut spawner = Spawner {
                 start: Some(ThreadStart {
                     link,

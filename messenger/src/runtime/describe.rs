@@ -52,6 +52,8 @@ pub struct HandlerInfo {
     pub name: &'static str,
     /// Who it is as a sender.
     pub source: SourceInfo,
+    /// Whether it is async. Then it sends by a publisher of its own.
+    pub is_async: bool,
 }
 
 impl HandlerInfo {
@@ -61,6 +63,7 @@ impl HandlerInfo {
         Self {
             name,
             source: SourceInfo::of::<H>(),
+            is_async: H::IS_TASK,
         }
     }
 

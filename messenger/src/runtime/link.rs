@@ -14,6 +14,8 @@ use super::outbox::Seat;
 use super::spill::Spill;
 use super::timers::Timers;
 use super::told::Told;
+#[cfg(feature = "tokio")]
+use crate::bus::JoinError;
 use crate::bus::{ClaimError, CommitError, NotSynced, Publisher, Tag};
 use crate::message::{EncodeError, ExtendedMessage, Message, MessageInfo};
 #[cfg(feature = "zero_copy")]
@@ -53,6 +55,9 @@ pub(crate) struct Link {
     pub(crate) caught: Vec<Panic>,
     #[cfg(feature = "tokio")]
     pub(crate) tokio: Option<tokio::runtime::Handle>,
+    /// For each async handler that has not started yet, by what its tasks are to send.
+    #[cfg(feature = "tokio")]
+    pub(super) outlets: Vec<Publisher>,
     /// Set by tasks that want the worker's thread to look after them.
     #[cfg(feature = "tokio")]
     pub(crate) nudged: Arc<core::sync::atomic::AtomicBool>,
@@ -118,6 +123,8 @@ impl Link {
             #[cfg(feature = "tokio")]
             tokio: None,
             #[cfg(feature = "tokio")]
+            outlets: Vec::new(),
+            #[cfg(feature = "tokio")]
             nudged: Arc::default(),
             #[cfg(feature = "tokio")]
             restless: false,
@@ -128,10 +135,17 @@ impl Link {
         }
     }
 
+    /// The same with a runtime for the tasks of async handlers, and with what they send by.
     #[cfg(feature = "tokio")]
-    pub(crate) fn with_tokio(mut self, runtime: Option<tokio::runtime::Handle>) -> Self {
+    pub(crate) fn with_tokio(
+        mut self,
+        runtime: Option<tokio::runtime::Handle>,
+    ) -> Result<Self, JoinError> {
         self.tokio = runtime;
-        self
+        for _ in self.info.handlers.iter().filter(|handler| handler.is_async) {
+            self.outlets.push(self.control.bus.publisher()?);
+        }
+        Ok(self)
     }
 
     /// Whether something wants the worker to look around though no record has come.

@@ -10,7 +10,7 @@ use crate::words::in_words;
 /// A run did not start. Nothing of it runs any more.
 #[non_exhaustive]
 pub enum StartError {
-    /// The bus has no slot left for a worker, or not the position where the workers are to begin.
+    /// The bus has no slot left for a worker or for one of its async handlers, or not the position where the workers are to begin.
     Join(JoinError),
     /// Who is on the bus already gives an id another meaning.
     Conflict(crate::bus::NameConflict),
@@ -164,7 +164,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Join(error @ JoinError::NoFreeSlot { .. }) => {
-                write!(f, "a worker takes two slots of the bus: {error}")
+                write!(f, "a worker takes two slots of the bus, and one more for each async handler: {error}")
             }
             Self::Join(error) => error.fmt(f),
             Self::Conflict(error) => error.fmt(f),

@@ -15,10 +15,8 @@ use crate::journal::note::{self, NoteKind};
 use crate::journal::{Entry, Item, Reader};
 use crate::runtime::app::App;
 use crate::runtime::control::Sending;
-use crate::runtime::deliver::{Fire, Visitor};
-use crate::runtime::handler::Handler;
+use crate::runtime::deliver::Fire;
 use crate::runtime::link::{Call, Link};
-use crate::runtime::outbox::Seat;
 use crate::runtime::runner::{Clock, Runner, take};
 use crate::runtime::start_error::StartError;
 use crate::runtime::timers::{OUTSIDE, Timer};
@@ -206,12 +204,9 @@ impl<W: Worker> Runner<W> {
     }
 
     /// The name of an async handler of this worker.
-    pub(crate) fn async_handler(&mut self) -> Option<&'static str> {
-        let mut asked = IsAsync(false);
-        (0..W::INFO.handlers.len()).find_map(|index| {
-            self.worker.visit(index, &mut asked);
-            asked.0.then(|| W::INFO.handlers[index].name)
-        })
+    pub(crate) fn async_handler(&self) -> Option<&'static str> {
+        let is_async = W::INFO.handlers.iter().find(|handler| handler.is_async);
+        is_async.map(|handler| handler.name)
     }
 
     /// Ends what is only rehearsed: tells what was done and not found, and the handlers to stop.
@@ -366,13 +361,4 @@ fn unsent<W: Worker>(link: &mut Link, end: u64, (findings, from): (&Findings, u6
 #[inline]
 fn turn(clock: &mut Clock) {
     clock.turn(false);
-}
-
-/// Asks whether a handler is async.
-struct IsAsync(bool);
-
-impl Visitor for IsAsync {
-    fn visit<H: Handler>(&mut self, _: Seat, _: &mut H) {
-        self.0 = H::IS_TASK;
-    }
 }

@@ -144,7 +144,11 @@ mod tests {
     }
 
     const fn handler(name: &'static str, source: SourceInfo) -> HandlerInfo {
-        HandlerInfo { name, source }
+        HandlerInfo {
+            name,
+            source,
+            is_async: false,
+        }
     }
 
     const COURT: WorkerInfo = WorkerInfo {

@@ -234,7 +234,12 @@ impl<H: AsyncHandler> Mailbox<H> {
             }
         }
         let queue = Letters::new(Queue::new(self.capacity));
-        let outlet = Arc::new(Outlet::new(link)?);
+        let Some(publisher) = link.outlets.pop() else {
+            return Err(HandlerError::new(
+                "its `HandlerInfo` is not that of a `Mailbox`",
+            ));
+        };
+        let outlet = Arc::new(Outlet::new(publisher, link.info.options.spill));
         link.places.push(Place {
             seat,
             mail: Arc::clone(&queue) as _,

@@ -146,13 +146,14 @@ impl TaskShared {
 }
 
 impl Outlet {
-    pub(crate) fn new(link: &Link) -> Result<Self> {
-        Ok(Self(Mutex::new(Out {
-            publisher: link.control.bus.publisher()?,
-            overflow: Spill::new(link.info.options.spill),
+    /// One that keeps up to so many bytes.
+    pub(crate) fn new(publisher: Publisher, spill: usize) -> Self {
+        Self(Mutex::new(Out {
+            publisher,
+            overflow: Spill::new(spill),
             spilled: 0,
             refused: None,
-        })))
+        }))
     }
 
     /// On the worker's thread: sends what overflowed, as far as there is room. `true`: something is left.
