@@ -8,10 +8,14 @@ mod log;
 mod runtime;
 mod support;
 
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use log::Log;
-use messenger::bus::{Bus, BusConfig};
+use messenger::bus::{Bus, BusConfig, Start};
 use messenger::{
     AsyncHandler, AsyncOutbox, Handle, HandleAsync, Handler, HandlerError, Message, Outbox, Result,
     SendError, SendFault, StartError, TaskPublisher, messenger,
@@ -317,6 +321,40 @@ fn other_tasks_publish_until_the_stop() {
         error.to_string(),
         "handler `slow` of worker `Desk` could not send `Late`: the messenger has been stopped: nobody would get it"
     );
+}
+
+/// Panics where it is to wake somebody.
+struct Bang;
+
+impl Wake for Bang {
+    fn wake(self: Arc<Self>) {
+        panic!("on waking");
+    }
+}
+
+#[test]
+fn a_waker_that_panics_is_not_the_handlers_affair() {
+    let runtime = Runtime::new();
+    let (lend, mut lent) = mpsc::unbounded_channel();
+    let config = Config {
+        log: Log::default(),
+        lend: Some(lend),
+    };
+    let app = Office::builder(bus(4096), config)
+        .tokio(runtime.handle.clone())
+        .run()
+        .unwrap();
+    let publisher = lent.blocking_recv().unwrap();
+    let held = app.bus().subscribe(Start::Newest).unwrap();
+    while publisher.try_send(&Late(0)).is_ok() {}
+    let late = Late(1);
+    let mut sending = pin!(publisher.send(&late));
+    let waker = Waker::from(Arc::new(Bang));
+    let sent = sending.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(sent.is_pending());
+    let report = app.stop().unwrap();
+    assert!(report.failures.is_empty(), "{report}");
+    drop(held);
 }
 
 #[test]

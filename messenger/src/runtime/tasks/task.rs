@@ -3,6 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -93,7 +94,13 @@ impl TaskShared {
     /// From now on no publisher for other tasks sends, and nobody waits for room.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        self.room.notify_waiters();
+        self.tell_waiting();
+    }
+
+    /// Has those who wait for room look again.
+    fn tell_waiting(&self) {
+        // A waker is foreign code, and its panic is not the handler's affair.
+        let _ = catch_unwind(AssertUnwindSafe(|| self.room.notify_waiters()));
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -137,7 +144,7 @@ impl TaskShared {
     pub(crate) fn flush(&self, link: &mut Link) {
         let left = self.out.flush(link);
         if left || self.waiting.load(Ordering::Acquire) > 0 {
-            self.room.notify_waiters();
+            self.tell_waiting();
             // Look again soon, whether or not somebody says so.
             self.care.store(true, Ordering::Release);
             link.restless = true;
@@ -223,7 +230,8 @@ impl<H> AsyncOutbox<H> {
         sent.map_err(|fault| self.publisher.refused::<M>(fault))
     }
 
-    /// Builds a zero-copy message in place: `fill` gets it with all bytes zero.
+    /// Builds a zero-copy message in place: `fill` gets it with all bytes zero. It must send nothing by a [`publisher`](Self::publisher) of
+    /// this handler, whose turn comes after it.
     ///
     /// # Errors
     ///
