@@ -121,8 +121,17 @@ impl<M: Message + Clone + Send + 'static> Mailable for M {}
 ///
 /// The task runs on the runtime given to [`Builder::tokio`](crate::runtime::Builder::tokio), or on the one in which
 /// [`Builder::run`](crate::runtime::Builder::run) is called. The worker's thread waits for the task when it starts and when it stops,
-/// so that runtime must be driven by other threads than the one that calls `run`, `stop` and `join`: by a multi-threaded
+/// so that runtime must be driven by other threads than the one that calls `run`, `stop` and `join`, or drops the
+/// [`Running`](crate::runtime::Running): by a multi-threaded
 /// runtime, or through [`Builder::run_async`](crate::runtime::Builder::run_async) and [`Running::join_async`](crate::runtime::Running::join_async).
+/// The same holds for who waits there for what the task does: for room, in
+/// [`SourcePublisher::send`](crate::runtime::SourcePublisher::send), or for a message, in
+/// [`Subscription::next`](crate::runtime::Subscription::next).
+///
+/// Its tasks send by a publisher of their own: each async handler takes one of the bus's slots for members, besides the two of its
+/// worker.
+///
+/// What lies in its mailbox counts as handled where a worker says how far it has got: a kill loses it.
 pub struct Mailbox<H: AsyncHandler> {
     capacity: usize,
     /// Before the task has it.
