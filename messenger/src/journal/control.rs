@@ -4,15 +4,13 @@
 //! loss of power nothing in it is believed.
 
 use std::collections::hash_map::RandomState;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::hash::BuildHasher;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-#[cfg(all(feature = "shared", target_os = "linux"))]
-use super::files::open_plain;
+use super::dir::Dir;
 use super::files::{CONTROL, sync_dir, sync_file};
 use super::store::{Identity, now_nanos};
 use crate::bus::kept::{Intent, LastWords, Window, last_words, reset_words, words_len};
@@ -156,20 +154,15 @@ impl Control {
     /// Makes the file anew, for a bus from `floor` to `tail` of which so much is `known`, in place of what the last process left, where that is
     /// said first; up to `stays` the records are the same as before. Who finds the file finds all of that in it: somebody may be waiting for it.
     pub(super) fn create(
-        dir: &Path,
+        dir: &Dir,
         identity: &Identity,
         members: usize,
         (floor, tail): (u64, u64),
         stays: u64,
         known: &Self,
     ) -> io::Result<Self> {
-        let new = dir.join(format!("{CONTROL}.new"));
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&new)?;
+        let new = format!("{CONTROL}.new");
+        let file = dir.make(&new)?;
         // Written, not only made long: what is mapped later has its blocks.
         (&file).write_all(&vec![0; len(members)])?;
         let control = Self::over(Region::of_file(&file, len(members), true)?, members);
@@ -199,7 +192,7 @@ impl Control {
             control.word(at).store(word, Ordering::Relaxed);
         }
         control.set_finished(tail);
-        fs::rename(&new, dir.join(CONTROL))?;
+        fs::rename(dir.join(new), dir.join(CONTROL))?;
         fault!("control_named");
         // So that no page is found later which says that the journal is closed, though there has been a writer since.
         sync_dir(dir)?;
@@ -210,12 +203,12 @@ impl Control {
     /// `None`: there are no such.
     #[cfg(all(feature = "shared", target_os = "linux"))]
     pub(super) fn join(
-        dir: &Path,
+        dir: &Dir,
         identity: &Identity,
         members: usize,
         writable: bool,
     ) -> io::Result<Option<Self>> {
-        let file = open_plain(&dir.join(CONTROL), writable)?;
+        let file = dir.open(CONTROL, writable)?;
         if file.metadata()?.len() != len(members) as u64 {
             return Ok(None);
         }
@@ -276,12 +269,8 @@ impl Control {
     }
 
     /// What the last process left, if the power has not been lost since, and if it was this journal and this layout.
-    pub(super) fn left(dir: &Path, identity: &Identity) -> io::Result<Option<Left>> {
-        let file = match OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(dir.join(CONTROL))
-        {
+    pub(super) fn left(dir: &Dir, identity: &Identity) -> io::Result<Option<Left>> {
+        let file = match dir.open(CONTROL, true) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             file => file?,
         };
@@ -308,14 +297,14 @@ impl Control {
 
     /// Where the journal ended when it was closed, if its last writer has said so: also if the system has been started since.
     /// All before was flushed then, and nothing was written after.
-    pub(super) fn closed_at(dir: &Path, identity: &Identity) -> io::Result<Option<u64>> {
+    pub(super) fn closed_at(dir: &Dir, identity: &Identity) -> io::Result<Option<u64>> {
         let page = page_of(dir, identity)?;
         let page = page.filter(is_closed);
         Ok(page.map(|page| word_of(&page, FINISHED_AT)))
     }
 
     /// Where the oldest segment was to begin that had not been given up, by the words of this boot, or those of a journal that was closed.
-    pub(super) fn oldest_in(dir: &Path, identity: &Identity) -> io::Result<Option<u64>> {
+    pub(super) fn oldest_in(dir: &Dir, identity: &Identity) -> io::Result<Option<u64>> {
         let is_believed = |page: &[u8; WORDS_AT]| {
             let of_boot = [word_of(page, BOOT_AT), word_of(page, BOOT_AT + 8)];
             word_of(page, VERSION_AT) == VERSION
@@ -366,8 +355,8 @@ impl Control {
 }
 
 /// Says by the words in `dir` that all before `base` is given up.
-pub(super) fn begin_at(dir: &Path, base: u64) -> io::Result<()> {
-    let Some((mut file, _)) = words_in(dir)? else {
+pub(super) fn begin_at(dir: &Dir, base: u64) -> io::Result<()> {
+    let Some((mut file, _)) = words_in(dir, true)? else {
         return Ok(());
     };
     file.seek(SeekFrom::Start(OLDEST_AT))?;
@@ -376,15 +365,11 @@ pub(super) fn begin_at(dir: &Path, base: u64) -> io::Result<()> {
 }
 
 /// The page of the journal's last writers, if there is one: only to be read.
-fn page_of(dir: &Path, identity: &Identity) -> io::Result<Option<[u8; WORDS_AT]>> {
-    let bytes = match fs::read(dir.join(CONTROL)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        bytes => bytes?,
-    };
-    let page = bytes.first_chunk::<WORDS_AT>().copied();
+fn page_of(dir: &Dir, identity: &Identity) -> io::Result<Option<[u8; WORDS_AT]>> {
+    let page = words_in(dir, false)?.map(|(_, page)| page);
     Ok(page.filter(|page| {
         let word = |at| word_of(page, at);
-        word(MAGIC_AT) == MAGIC && [word(ID_AT), word(ID_AT + 8)] == words_of(identity.id)
+        [word(ID_AT), word(ID_AT + 8)] == words_of(identity.id)
     }))
 }
 
@@ -398,8 +383,8 @@ fn is_closed(page: &[u8; WORDS_AT]) -> bool {
 
 /// Tells those who look at the words in `dir` that others come in their place, and up to where the records stay. Before either is so: who dies in between has them
 /// look in vain. By builds without shared buses, too: who opens one after them finds only their words. Gives the history that the others are to have.
-fn supersede(dir: &Path, identity: &Identity, stays: u64) -> io::Result<History> {
-    let Some((mut file, page)) = words_in(dir)? else {
+fn supersede(dir: &Dir, identity: &Identity, stays: u64) -> io::Result<History> {
+    let Some((mut file, page)) = words_in(dir, true)? else {
         return Ok(History::new(0, 0));
     };
     // In place of what another has said before who gave these words no successor: nobody has published since, so if more is found to stay now, that
@@ -423,11 +408,11 @@ fn supersede(dir: &Path, identity: &Identity, stays: u64) -> io::Result<History>
 }
 
 /// Has nobody believe the words in `dir` any more, and tells those who look at them that records stay up to `stays`: before anything is cut.
-pub(super) fn disown(dir: &Path, identity: &Identity, stays: u64) -> io::Result<()> {
+pub(super) fn disown(dir: &Dir, identity: &Identity, stays: u64) -> io::Result<()> {
     // First, so that who is about to join them is told why he can't.
     supersede(dir, identity, stays)?;
     // What is none nobody believes.
-    let Some((mut file, _)) = words_in(dir)? else {
+    let Some((mut file, _)) = words_in(dir, true)? else {
         return Ok(());
     };
     // Of no boot, and not closed.
@@ -437,12 +422,8 @@ pub(super) fn disown(dir: &Path, identity: &Identity, stays: u64) -> io::Result<
 }
 
 /// The file in `dir`, and its page, if it is one: what is none is not written to, nor made longer.
-fn words_in(dir: &Path) -> io::Result<Option<(File, [u8; WORDS_AT])>> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(dir.join(CONTROL));
-    let mut file = match file {
+fn words_in(dir: &Dir, writable: bool) -> io::Result<Option<(File, [u8; WORDS_AT])>> {
+    let mut file = match dir.open(CONTROL, writable) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file?,
     };
@@ -497,7 +478,8 @@ mod tests {
 
     #[test]
     fn words_that_cannot_be_read_are_not_taken_for_none() {
-        let dir = TempDir::new();
+        let temp = TempDir::new();
+        let dir = Dir::of(&temp);
         let identity = Identity {
             id: [7; 16],
             segment_bytes: 4096,
@@ -508,8 +490,7 @@ mod tests {
         fs::write(dir.join(CONTROL), "short").unwrap();
         assert!(told().is_ok());
         fs::remove_file(dir.join(CONTROL)).unwrap();
-        // Nothing is mapped at its beginning: EIO.
-        std::os::unix::fs::symlink("/proc/self/mem", dir.join(CONTROL)).unwrap();
+        fs::create_dir(dir.join(CONTROL)).unwrap();
         assert!(told().is_err());
     }
 }

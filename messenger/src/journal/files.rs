@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use fs4::FileExt;
 
+use super::dir::Dir;
 use crate::memory::Region;
 
 /// Ids, names and tables; see `schema.rs`.
@@ -25,17 +26,28 @@ pub(crate) const CURSORS: &str = "cursors";
 const SEGMENT: &str = ".segment";
 const DIGITS: usize = 20;
 
-/// Opens a file to read it, and perhaps to write it. What is no plain file is refused: it could keep waiting who opens it, or have no end.
+/// Opens a file to read it, and perhaps to write it. What is no plain file is refused: it could keep waiting who opens it, have no end, or
+/// lead elsewhere.
 pub(crate) fn open_plain(path: &Path, writable: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(writable);
-    #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
-    let file = options.open(path)?;
-    if file.metadata()?.is_file() {
-        return Ok(file);
+    #[cfg(all(target_os = "linux", not(miri)))]
+    {
+        use rustix::fs::OFlags;
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags);
     }
-    let text = format!("{} is no regular file", path.display());
+    match options.open(path) {
+        Ok(file) if file.metadata()?.is_file() => return Ok(file),
+        #[cfg(target_os = "linux")]
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {}
+        Err(error) => return Err(error),
+        Ok(_) => {}
+    }
+    let text = format!(
+        "{} is no regular file, and links are not followed",
+        path.display()
+    );
     Err(io::Error::new(io::ErrorKind::InvalidData, text))
 }
 
@@ -105,9 +117,10 @@ pub(crate) fn list_segments(dir: &Path, segment_bytes: u64) -> io::Result<Listin
 
 /// Writes `bytes` as the file `name` of `dir`, in place of one that may be there: after a power loss it is the old file or
 /// the new one, never a part. The caller is the only one who does so for this name.
-pub(crate) fn replace(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let new = dir.join(format!(".{name}.new"));
-    let mut file = File::create(&new)?;
+pub(crate) fn replace(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let new = format!(".{name}.new");
+    let mut file = dir.make(&new)?;
+    let new = dir.join(new);
     file.write_all(bytes)?;
     sync_file(&file, &new)?;
     drop(file);
@@ -163,8 +176,8 @@ pub(crate) fn name_new(new: &Path, name: &Path) -> io::Result<bool> {
 }
 
 /// Says that a journal is about to be created in `dir`.
-pub(crate) fn begin_creating(dir: &Path) -> io::Result<()> {
-    File::create(dir.join(first_segment_new()))?;
+pub(crate) fn begin_creating(dir: &Dir) -> io::Result<()> {
+    dir.make(&first_segment_new())?;
     sync_dir(dir)
 }
 
@@ -181,7 +194,7 @@ pub(crate) fn remove_new(dir: &Path, spared: Option<&str>) -> io::Result<()> {
         if spared.is_some_and(|spared| entry.file_name() == *spared) {
             continue;
         }
-        if entry.file_name().as_encoded_bytes().ends_with(b".new") && entry.file_type()?.is_file() {
+        if entry.file_name().as_encoded_bytes().ends_with(b".new") && !entry.file_type()?.is_dir() {
             fs::remove_file(entry.path())?;
         }
     }
@@ -326,7 +339,7 @@ mod tests {
         // Left by one that was killed between writing and renaming.
         fs::write(dir.join(".schema.new"), "a longer text than the next").unwrap();
         for text in ["one", "another"] {
-            replace(&dir, SCHEMA, text.as_bytes()).unwrap();
+            replace(&Dir::of(&dir), SCHEMA, text.as_bytes()).unwrap();
             assert_eq!(fs::read_to_string(dir.join(SCHEMA)).unwrap(), text);
         }
         assert_eq!(fs::read_dir(&*dir).unwrap().count(), 1);

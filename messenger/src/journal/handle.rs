@@ -2,7 +2,7 @@
 
 use core::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::config::JournalConfig;
 use super::cursor::{self, Cursor, CursorError, CursorInfo};
+use super::dir::Dir;
 use super::error::{JournalError, OpenError};
 use super::files::Locked;
 use super::keeper;
@@ -38,7 +39,7 @@ pub(super) struct Inner {
     pub(super) core: Core,
     pub(super) store: Arc<Store>,
     pub(super) held: Held,
-    pub(super) dir: Option<PathBuf>,
+    pub(super) dir: Option<Dir>,
     pub(super) manifest: Mutex<Manifest>,
     pub(super) recovery: Recovery,
 }

@@ -4,14 +4,14 @@
 //! then gives it the segment's name, unless that is taken: then the one that is there is the segment. So that not all of them make the
 //! same one, each takes a turn first; one that is stopped in its turn is waited for as long as the work takes, and no longer.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, IoSlice, Seek, SeekFrom, Write};
-use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use fs4::FileExt;
 
+use super::dir::Dir;
 use super::files::{name_new, new_segment_name, segment_name, sync_dir, sync_file};
 use super::header::HEADER_BYTES;
 use super::state::Turn;
@@ -104,14 +104,15 @@ impl Store {
             let region = Region::new(bytes, options).map_err(io::Error::other)?;
             return Ok(Arc::new(region));
         };
-        let new = dir.join(new_segment_name(base, self.owner));
+        let new = new_segment_name(base, self.owner);
         let path = dir.join(segment_name(base));
         // There is one if who made it has died since, or is slow to say so.
         let region = if self.owner != 0 && path.try_exists()? {
             None
         } else {
-            let made = self.make_file(&new, base, synced).and_then(|region| {
+            let made = self.make_file(dir, &new, base, synced).and_then(|region| {
                 fault!("segment_made");
+                let new = dir.join(&new);
                 let named = match self.owner {
                     // Nobody else names one. What may be there was never whole, nor flushed.
                     0 => fs::rename(&new, &path).map(|()| true),
@@ -124,8 +125,8 @@ impl Store {
                 // Gives back the blocks that were had; a failure leaves a file that the next try writes over.
                 let _ = match base {
                     // Its name says that the journal is still being created.
-                    0 => File::create(&new).map(drop),
-                    _ => fs::remove_file(&new),
+                    0 => dir.open(&new, true).and_then(|file| file.set_len(0)),
+                    _ => fs::remove_file(dir.join(new)),
                 };
             }
             made?
@@ -169,13 +170,12 @@ impl Store {
         Ok(())
     }
 
-    fn make_file(&self, path: &Path, base: u64, synced: u64) -> io::Result<Arc<Region>> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(path)?;
+    fn make_file(&self, dir: &Dir, new: &str, base: u64, synced: u64) -> io::Result<Arc<Region>> {
+        let mut file = match self.owner {
+            // The first one of all stands there since the journal was begun: without it there would be none for a moment.
+            0 if base == 0 => dir.open(new, true)?,
+            _ => dir.make(new)?,
+        };
         match file.allocate(self.file_bytes()) {
             // Some file systems have no such call: there, writing the zeros reserves the blocks.
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
@@ -192,7 +192,7 @@ impl Store {
         if flush {
             // Then pages are not found for writing: that would make all of them dirty once more, and the next flush write
             // the whole segment; after which they would have to be found again anyway.
-            sync_file(&file, path)?;
+            sync_file(&file, &dir.join(new))?;
         } else {
             region.find_pages();
         }
@@ -236,7 +236,7 @@ mod tests {
             segment_bytes: 4096,
             salt: 1,
         };
-        let store = Store::new(Some((&dir, true)), identity, 1 << 20, 1, false).unwrap();
+        let store = Store::new(Some((&Dir::of(&dir), true)), identity, 1 << 20, 1, false).unwrap();
         let late = (0..200).map(|number| dir.join(segment_name(number * 4096)));
         late.for_each(|path| fs::write(path, b"").unwrap());
         store.set_oldest(1 << 20);

@@ -15,6 +15,7 @@ mod bell;
 mod config;
 mod control;
 mod cursor;
+mod dir;
 mod durability;
 mod error;
 mod files;
@@ -28,6 +29,8 @@ mod reader;
 mod reader_state;
 mod recover;
 mod repair;
+#[cfg(all(feature = "shared", target_os = "linux"))]
+mod rights;
 mod schema;
 mod seek;
 #[cfg(all(feature = "shared", target_os = "linux"))]
@@ -57,6 +60,8 @@ pub use verify::{Damage, DamageKind, Progress, Verified, verify};
 
 #[cfg(all(feature = "shared", target_os = "linux"))]
 pub(crate) use handle::Sharing;
+#[cfg(all(feature = "shared", target_os = "linux"))]
+pub(crate) use rights::Rights;
 #[cfg(test)]
 pub(crate) use schema::Manifest;
 #[cfg(all(feature = "shared", target_os = "linux"))]

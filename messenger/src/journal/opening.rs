@@ -4,10 +4,10 @@
 //! first that comes does so, and those who come after it use what is there.
 
 use std::collections::hash_map::RandomState;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::hash::BuildHasher;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -18,6 +18,7 @@ use fs4::FileExt;
 use super::config::{JournalConfig, SyncPolicy};
 use super::control::{self, Control, Left, WORDS_AT};
 use super::cursor;
+use super::dir::Dir;
 use super::error::OpenFault;
 use super::files::{self, LOCK, Locked, SCHEMA};
 use super::handle::{Held, Inner, Journal, Life};
@@ -143,7 +144,7 @@ fn new_manifest(config: &JournalConfig) -> Manifest {
 }
 
 pub(super) fn store_of(
-    dir: Option<&Path>,
+    dir: Option<&Dir>,
     manifest: &Manifest,
     config: &JournalConfig,
 ) -> Result<Store, OpenFault> {
@@ -184,21 +185,21 @@ pub(super) fn open(
     config: JournalConfig,
     create: Create,
 ) -> Result<Journal, OpenFault> {
+    let dir = Dir::of(path);
     // The keeper is a member, too.
     let Settled {
         store,
         lock,
         manifest,
         recovery,
-    } = settled(path, &config, config.members + 1, create)?;
-    let dir = Some(path.to_owned());
-    start(store, Some(lock), dir, manifest, recovery, config)
+    } = settled(&dir, &config, config.members + 1, create)?;
+    start(store, Some(lock), Some(dir), manifest, recovery, config)
 }
 
 /// Locks the journal in the directory `path`, or a new one, and settles what its last writers left: there is a bus of `members` then, with
 /// nobody on it.
 pub(super) fn settled(
-    path: &Path,
+    path: &Dir,
     config: &JournalConfig,
     members: usize,
     create: Create,
@@ -214,6 +215,7 @@ pub(super) fn settled(
     if !found {
         create_dir(path).map_err(system("create the directory"))?;
     }
+    path.check().map_err(system("look at the directory"))?;
     let lock = lock(path)?;
     // Again, now that nobody else changes it.
     let (manifest, fresh) = match manifest_of(path) {
@@ -297,34 +299,27 @@ fn prepare(store: &Store) -> Result<(), OpenFault> {
     })
 }
 
-/// Creates the directory, so that it survives a loss of power.
-fn create_dir(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
+/// Creates the directory, and those above it that are not there, so that it survives a loss of power.
+fn create_dir(dir: &Dir) -> io::Result<()> {
+    if dir.is_dir() {
         return Ok(());
     }
-    let parent = match path.parent() {
+    let parent = match dir.parent() {
         Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
         Some(parent) => parent,
         None => return Ok(()),
     };
-    create_dir(parent)?;
-    match fs::create_dir(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        made => made.and_then(|()| files::sync_dir(parent)),
-    }
+    create_dir(&Dir::of(parent))?;
+    dir.make_itself()?;
+    files::sync_dir(parent)
 }
 
 /// How often it is tried once more to lock a journal.
 const LOCK_TRIES: u32 = 5;
 
-/// Locks the journal in `path` for who writes it.
-pub(super) fn lock(path: &Path) -> Result<Locked, OpenFault> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path.join(LOCK));
+/// Locks the journal in `dir` for who writes it.
+pub(super) fn lock(dir: &Dir) -> Result<Locked, OpenFault> {
+    let file = dir.open_or_make(LOCK);
     let file = file.map_err(OpenFault::tried("open the lock"))?;
     lock_by(&file, FileExt::try_lock)?;
     Ok(Locked::over(file))
@@ -359,7 +354,7 @@ pub(super) fn lock_by(
 fn start(
     store: Store,
     lock: Option<Locked>,
-    dir: Option<PathBuf>,
+    dir: Option<Dir>,
     manifest: Manifest,
     recovery: Recovery,
     config: JournalConfig,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::control::Control;
+use super::dir::Dir;
 use super::error::{JournalError, OpenError, OpenFault};
 use super::files::{list_segments, segment_name};
 use super::note;
@@ -128,19 +129,20 @@ impl Reader {
 
     fn open_in(path: &Path) -> Result<Self, OpenFault> {
         let manifest = super::opening::manifest_of(path)?;
+        let dir = Dir::of(path);
         let identity = Identity {
             id: manifest.id,
             segment_bytes: manifest.segment_bytes,
             salt: manifest.salt,
         };
-        let store = Store::new(Some((path, false)), identity, u64::MAX, 0, false)
+        let store = Store::new(Some((&dir, false)), identity, u64::MAX, 0, false)
             .map_err(OpenFault::tried("get memory"))?;
         let listing = list_segments(path, identity.segment_bytes)
             .map_err(OpenFault::tried("list the segments"))?;
         let oldest = listing.bases.first().copied().unwrap_or(0);
         let synced = synced_in(&store, path, newest_of(&listing.bases));
         let synced = synced.map_err(OpenFault::tried("read the newest segments"))?;
-        let closed_at = Control::closed_at(path, &identity);
+        let closed_at = Control::closed_at(&dir, &identity);
         let closed_at = closed_at.map_err(OpenFault::tried("read what the last writer left"))?;
         Ok(Self {
             synced: synced.max(closed_at.unwrap_or(0)),

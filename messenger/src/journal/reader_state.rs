@@ -3,6 +3,7 @@
 use std::io;
 
 use super::cursor::{self, Cursor, CursorError, CursorInfo};
+use super::dir::Dir;
 use super::error::JournalError;
 use super::reader::{Reader, newest_of};
 use super::recover::synced_in;
@@ -80,7 +81,7 @@ impl Reader {
             what: "open",
             error: io::Error::other(error),
         })?;
-        Cursor::open(self.path(), self.manifest.id, name, oldest)
+        Cursor::open(&Dir::of(self.path()), self.manifest.id, name, oldest)
     }
 
     /// All cursors, by name, whether somebody holds them or not.
@@ -98,6 +99,6 @@ impl Reader {
     ///
     /// [`CursorError`]: there is none, or somebody holds it.
     pub fn remove_cursor(&self, name: &str) -> Result<(), CursorError> {
-        cursor::remove(self.path(), name)
+        cursor::remove(&Dir::of(self.path()), name)
     }
 }

@@ -6,14 +6,15 @@
 //! long as their checksums say that they are whole, and what comes after is given up.
 
 use core::fmt;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use super::control::{self, Control, Left};
+use super::dir::Dir;
 use super::error::OpenFault;
-use super::files::{list_segments, segment_name, sync_dir, sync_file};
+use super::files::{list_segments, open_plain, segment_name, sync_dir, sync_file};
 use super::header::{HEADER_BYTES, HeaderError, SegmentHeader, synced_of};
 use super::store::Store;
 use super::walker::Walker;
@@ -107,7 +108,7 @@ struct Files {
 /// all segments there are.
 pub(super) fn recover(
     store: &Store,
-    dir: &Path,
+    dir: &Dir,
     left: Option<&Left>,
     closed_at: Option<u64>,
     fresh: bool,
@@ -321,7 +322,7 @@ pub(super) fn synced_in(store: &Store, dir: &Path, bases: &[u64]) -> io::Result<
 /// What the header of a segment says of how far the journal was synced, also if else it is broken; and why the file cannot be
 /// used, if so.
 fn examine(store: &Store, dir: &Path, base: u64) -> io::Result<(u64, Result<(), OpenFault>)> {
-    let mut file = File::open(dir.join(segment_name(base)))?;
+    let mut file = open_plain(&dir.join(segment_name(base)), false)?;
     let (len, expected) = (file.metadata()?.len(), store.file_bytes());
     let mut page = vec![0; HEADER_BYTES.min(usize::try_from(len).unwrap_or(HEADER_BYTES))];
     file.read_exact(&mut page)?;
@@ -508,7 +509,7 @@ fn clear(
             }
             fault!("cleared");
             let path = dir.join(segment_name(base));
-            let file = fs::OpenOptions::new().read(true).write(true).open(&path);
+            let file = open_plain(&path, true);
             let synced = file.and_then(|file| sync_file(&file, &path));
             synced.map_err(system("flush a segment that was cleared"))?;
         }

@@ -1,14 +1,15 @@
 //! Giving up what is damaged in a journal, so that it opens again.
 
 use core::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::control::{self, Control};
 use super::cursor;
+use super::dir::Dir;
 use super::error::{OpenError, OpenFault};
-use super::files::{SCHEMA, is_being_created, remove_new, segment_name, sync_dir};
+use super::files::{SCHEMA, is_being_created, open_plain, remove_new, segment_name, sync_dir};
 use super::header::{HEADER_BYTES, SYNCED_AT, SegmentHeader, encode_synced, synced_of};
 use super::opening::lock;
 use super::schema::Manifest;
@@ -146,6 +147,7 @@ pub fn repair(
 fn repair_in(path: &Path, progress: impl FnMut(Progress)) -> Result<Repaired, OpenFault> {
     // First, so that the lock's file is made in no directory that holds no journal.
     survey::known(path)?;
+    let path = &Dir::of(path);
     let _lock = lock(path)?;
     let plan = Plan::make(path, progress)?;
     plan.carry_out(path)
@@ -174,7 +176,9 @@ impl Plan {
             used_to,
         } = survey.run(&mut progress)?;
         let store = Survey::new(path, &known, false)?.store;
-        let left = Control::left(path, &store.identity).ok().flatten();
+        let left = Control::left(&Dir::of(path), &store.identity)
+            .ok()
+            .flatten();
         // Whoever opens the journal next believes that all is well up to there.
         let finished = left.as_ref().and_then(|left| left.finished).unwrap_or(0);
         if !bases.is_empty() && found.damage.is_empty() && finished > found.newest {
@@ -278,7 +282,7 @@ impl Plan {
     }
 
     /// Each step leaves a journal that is repaired the same way again.
-    fn carry_out(&self, dir: &Path) -> io::Result<()> {
+    fn carry_out(&self, dir: &Dir) -> io::Result<()> {
         if self.repaired.is_nothing() {
             return Ok(());
         }
@@ -331,10 +335,10 @@ impl Plan {
     }
 
     /// Makes a segment that holds nothing, in place of one that is set aside.
-    fn make_segment(&self, dir: &Path, base: u64) -> io::Result<()> {
+    fn make_segment(&self, dir: &Dir, base: u64) -> io::Result<()> {
         let name = dir.join(segment_name(base));
-        let new = dir.join(format!("{}.new", segment_name(base)));
-        let mut file = open_new(&new)?;
+        let new = format!("{}.new", segment_name(base));
+        let mut file = dir.make(&new)?;
         self.write_header(&mut file, base, base)?;
         self.fill(&mut file, HEADER_BYTES as u64)?;
         if self.repaired.set_aside.contains(&base) {
@@ -342,7 +346,7 @@ impl Plan {
             let aside = set_aside(dir, base);
             fs::hard_link(&name, &aside).or_else(|_| fs::rename(&name, &aside))?;
         }
-        fs::rename(&new, name)?;
+        fs::rename(dir.join(new), name)?;
         sync_dir(dir)
     }
 
@@ -428,14 +432,7 @@ fn set_aside(dir: &Path, base: u64) -> PathBuf {
 }
 
 fn open(dir: &Path, base: u64) -> io::Result<File> {
-    let path = dir.join(segment_name(base));
-    OpenOptions::new().read(true).write(true).open(path)
-}
-
-fn open_new(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(true);
-    options.open(path)
+    open_plain(&dir.join(segment_name(base)), true)
 }
 
 /// The first page of a file, or what there is of it.

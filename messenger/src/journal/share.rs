@@ -4,7 +4,6 @@
 //! by which it is known that it is written. The first one that comes, when nobody is there, opens it alone before, and settles what was left; the last one
 //! closes it. Who comes or leaves keeps the others from doing so meanwhile: that is the bus's affair (`shared/presence.rs`).
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,12 +15,14 @@ use fs4::FileExt;
 
 use super::config::JournalConfig;
 use super::control::{Control, WORDS_AT};
+use super::dir::Dir;
 use super::error::{OpenError, OpenFault};
 use super::files::{CONTROL, LOCK, Locked, remove_new};
 use super::handle::{Held, Inner, Journal, Sharing};
 use super::keeper;
 use super::opening::{Create, Settled, capacity, core_of, keep, lock_by, settled, store_of};
 use super::recover::{LeftBy, Recovery};
+use super::rights::Rights;
 use super::schema::{Manifest, Schema};
 use super::store::Store;
 use crate::bus::kept::Core;
@@ -32,7 +33,7 @@ const DYING: Duration = Duration::from_millis(500);
 
 /// The part of this process in a journal that processes share.
 pub(crate) struct Share {
-    dir: PathBuf,
+    dir: Dir,
     config: JournalConfig,
     store: Arc<Store>,
     manifest: Manifest,
@@ -54,20 +55,28 @@ pub(crate) struct Home {
 
 impl Share {
     /// Opens the journal in `dir`, or creates it, for a bus that is about to be made with so many `members`, as the process with the
-    /// number `owner`.
+    /// number `owner`. Its files get the `rights` of the bus's.
     pub(crate) fn create(
         dir: &Path,
+        rights: Rights,
         config: JournalConfig,
         members: usize,
         owner: u32,
     ) -> Result<Self, OpenError> {
-        let first = Self::first_in(dir, config, (members, owner), Create::May);
+        let of_bus = Dir::shared(dir, rights);
+        let first = Self::first_in(&of_bus, rights, config, (members, owner), Create::May);
         first.map_err(|fault| OpenError::new(dir, fault))
     }
 
     /// Opens the journal of a bus that nobody uses any more, likewise.
-    pub(crate) fn first(home: &Home, members: usize, owner: u32) -> Result<Self, OpenError> {
-        let first = Self::first_in(&home.dir, home.config, (members, owner), Create::No);
+    pub(crate) fn first(
+        home: &Home,
+        rights: Rights,
+        members: usize,
+        owner: u32,
+    ) -> Result<Self, OpenError> {
+        let dir = Dir::shared(&home.dir, rights);
+        let first = Self::first_in(&dir, rights, home.config, (members, owner), Create::No);
         let first = first.and_then(|share| match share.store.identity.id == home.id {
             true => Ok(share),
             false => Err(another()),
@@ -76,7 +85,8 @@ impl Share {
     }
 
     fn first_in(
-        dir: &Path,
+        dir: &Dir,
+        rights: Rights,
         config: JournalConfig,
         (members, owner): (usize, u32),
         create: Create,
@@ -85,8 +95,12 @@ impl Share {
         let begun = Instant::now();
         let ready = loop {
             let ready = settled(dir, &config, members, create).and_then(|settled| {
+                // One who had it alone made files as his process makes them, and a bus before may have let in others.
+                let given = dir.give_rights();
+                given.map_err(system("set the permissions of the files"))?;
                 // So that it can be found from any other directory.
                 let dir = dir.canonicalize().map_err(system("find the directory"))?;
+                let dir = Dir::shared(&dir, rights);
                 let page = lock_page(&dir)?;
                 FileExt::unlock(settled.lock.file()).map_err(system("unlock the journal"))?;
                 share_lock(&settled.lock, &page)?;
@@ -120,24 +134,32 @@ impl Share {
     }
 
     /// Comes to a journal that other processes use, as the one with the number `owner`.
-    pub(crate) fn join(home: &Home, members: usize, owner: u32) -> Result<Self, OpenError> {
-        Self::join_in(home, members, owner).map_err(|fault| OpenError::new(&home.dir, fault))
+    pub(crate) fn join(
+        home: &Home,
+        rights: Rights,
+        members: usize,
+        owner: u32,
+    ) -> Result<Self, OpenError> {
+        Self::join_in(home, rights, members, owner)
+            .map_err(|fault| OpenError::new(&home.dir, fault))
     }
 
-    fn join_in(home: &Home, members: usize, owner: u32) -> Result<Self, OpenFault> {
+    fn join_in(home: &Home, rights: Rights, members: usize, owner: u32) -> Result<Self, OpenFault> {
         let system = OpenFault::tried;
         let Home { dir, config, id } = home;
-        let lock = File::open(dir.join(LOCK)).map_err(system("open the lock"))?;
+        let dir = Dir::shared(dir, rights);
+        dir.check().map_err(system("look at the directory"))?;
+        let lock = dir.open(LOCK, false).map_err(system("open the lock"))?;
         lock_by(&lock, FileExt::try_lock_shared)?;
         let lock = Locked::over(lock);
-        let manifest = Manifest::read(dir)?;
+        let manifest = Manifest::read(&dir)?;
         if manifest.id != *id {
             return Err(another());
         }
-        let page = lock_page(dir)?;
-        let mut store = store_of(Some(dir), &manifest, config)?;
+        let page = lock_page(&dir)?;
+        let mut store = store_of(Some(&dir), &manifest, config)?;
         let syncs = store.control.syncs();
-        let control = control_of(dir, &store, members)?;
+        let control = control_of(&dir, &store, members)?;
         store.join(control, owner);
         if syncs {
             store
@@ -152,7 +174,7 @@ impl Share {
             dropped: None,
         };
         Ok(Self {
-            dir: dir.clone(),
+            dir,
             config: *config,
             store: Arc::new(store),
             manifest,
@@ -171,7 +193,7 @@ impl Share {
     /// What other processes are to know of it.
     pub(crate) fn home(&self) -> Home {
         Home {
-            dir: self.dir.clone(),
+            dir: self.dir.to_path_buf(),
             config: self.config,
             id: self.store.identity.id,
         }
@@ -283,9 +305,16 @@ impl Onlooker {
 }
 
 /// The bus over a journal that processes share, for one who only looks: nothing of it can be written.
-pub(crate) fn look_at(home: &Home, members: usize) -> Result<(Core, Onlooker), OpenError> {
+pub(crate) fn look_at(
+    home: &Home,
+    rights: Rights,
+    members: usize,
+) -> Result<(Core, Onlooker), OpenError> {
     let looked = || {
         let Home { dir, config, id } = home;
+        let dir = &Dir::shared(dir, rights);
+        dir.check()
+            .map_err(OpenFault::tried("look at the directory"))?;
         let manifest = Manifest::read(dir)?;
         if manifest.id != *id {
             return Err(another());
@@ -318,8 +347,10 @@ pub(crate) fn schema_of(dir: &Path) -> Result<Schema, OpenError> {
     }
 }
 
-fn lock_page(dir: &Path) -> Result<Locked, OpenFault> {
-    let page = File::open(dir.join(CONTROL)).map_err(OpenFault::tried("open the shared words"))?;
+fn lock_page(dir: &Dir) -> Result<Locked, OpenFault> {
+    let page = dir
+        .open(CONTROL, false)
+        .map_err(OpenFault::tried("open the shared words"))?;
     lock_by(&page, FileExt::try_lock_shared)?;
     Ok(Locked::over(page))
 }
@@ -337,7 +368,7 @@ fn share_lock(lock: &Locked, page: &Locked) -> Result<(), OpenFault> {
     }
 }
 
-fn control_of(dir: &Path, store: &Store, members: usize) -> Result<Control, OpenFault> {
+fn control_of(dir: &Dir, store: &Store, members: usize) -> Result<Control, OpenFault> {
     let control = Control::join(dir, &store.identity, members, true);
     let control = control.map_err(OpenFault::tried("map the shared words"))?;
     control.ok_or_else(stale)
@@ -373,7 +404,9 @@ mod tests {
 
     #[test]
     fn one_who_was_overtaken_between_the_locks_has_no_part_in_it() {
-        let dir = TempDir::new();
+        let temp = TempDir::new();
+        let rights = Rights::of(&temp.metadata().unwrap(), false);
+        let dir = Dir::shared(&temp, rights);
         let config = JournalConfig::new().segment_bytes(4096);
         let settle = || {
             let settled = settled(&dir, &config, 4, Create::May).unwrap();
@@ -385,12 +418,12 @@ mod tests {
             matches!(share_lock(&settled.lock, page), Err(OpenFault::InUse))
         };
         let overtaken = settle();
-        let other = Share::create(&dir, config, 4, 1).unwrap();
+        let other = Share::create(&dir, rights, config, 4, 1).unwrap();
         assert!(is_in_use(&overtaken));
         drop((overtaken, other));
         // Also by one who has left again, and by a repair.
         let overtaken = settle();
-        drop(Share::create(&dir, config, 4, 1).unwrap());
+        drop(Share::create(&dir, rights, config, 4, 1).unwrap());
         assert!(is_in_use(&overtaken));
         drop(overtaken);
         let overtaken = settle();

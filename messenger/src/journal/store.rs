@@ -4,15 +4,16 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::bell::Bell;
 use super::control::Control;
+use super::dir::Dir;
 use super::durability::Durability;
-use super::files::{list_segments, open_dir, open_plain, segment_name, sync_dir, sync_region};
+use super::files::{list_segments, open_dir, segment_name, sync_dir, sync_region};
 use super::header::{
     HEADER_BYTES, HeaderError, SYNCED_AT, SYNCED_CHECK_AT, SegmentHeader, synced_check,
 };
@@ -35,7 +36,7 @@ pub(crate) struct Identity {
 #[derive(Debug)]
 pub(super) enum Place {
     Files {
-        dir: PathBuf,
+        dir: Dir,
         writable: bool,
     },
     /// All in memory, for tests and for programs that want a journal that is gone with them.
@@ -85,7 +86,7 @@ struct Segments {
 impl Store {
     /// One whose words are its own.
     pub(super) fn new(
-        dir: Option<(&Path, bool)>,
+        dir: Option<(&Dir, bool)>,
         identity: Identity,
         whole: u64,
         ahead: u64,
@@ -97,7 +98,7 @@ impl Store {
         };
         let place = match dir {
             Some((dir, writable)) => Place::Files {
-                dir: dir.to_owned(),
+                dir: dir.clone(),
                 writable,
             },
             None => Place::Heap,
@@ -157,7 +158,7 @@ impl Store {
     }
 
     /// Where the directory is, and whether it may be written to.
-    pub(super) fn dir(&self) -> Option<&Path> {
+    pub(super) fn dir(&self) -> Option<&Dir> {
         match &self.place {
             Place::Files { dir, .. } => Some(dir),
             Place::Heap => None,
@@ -188,12 +189,15 @@ impl Store {
         let Place::Files { dir, writable } = &self.place else {
             return Err(io::ErrorKind::NotFound.into());
         };
-        let path = dir.join(segment_name(base));
-        let mut file = open_plain(&path, *writable)?;
+        let name = segment_name(base);
+        let mut file = dir.open(&name, *writable)?;
         let expected = self.file_bytes();
         let len = file.metadata()?.len();
         if len < expected {
-            let text = format!("{} has {len} bytes in place of {expected}", path.display());
+            let text = format!(
+                "{} has {len} bytes in place of {expected}",
+                dir.join(name).display()
+            );
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
         }
         self.check_header(&mut file, base)
@@ -500,7 +504,7 @@ impl Store {
         let Place::Files { dir, .. } = &self.place else {
             return Ok(0);
         };
-        let mut file = File::open(dir.join(segment_name(base)))?;
+        let mut file = dir.open(&segment_name(base), false)?;
         let header = self.check_header(&mut file, base);
         Ok(header.map_err(io::Error::other)?.created_nanos)
     }
@@ -581,7 +585,7 @@ mod tests {
             salt: 1,
         };
         let gone = dir.join("gone");
-        let store = Store::new(Some((&gone, true)), identity, 1 << 20, 1, false).unwrap();
+        let store = Store::new(Some((&Dir::of(&gone), true)), identity, 1 << 20, 1, false).unwrap();
         // Who has begun, and died there, or was refused, has not done it.
         for _ in 0..2 {
             assert!(store.begin_syncing().is_err());

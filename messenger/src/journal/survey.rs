@@ -9,8 +9,9 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::control::{Control, Left};
+use super::dir::Dir;
 use super::error::OpenFault;
-use super::files::{list_segments, segment_name};
+use super::files::{list_segments, open_plain, segment_name};
 use super::header::{HEADER_BYTES, HeaderError, SegmentHeader, synced_of};
 use super::note;
 use super::schema::{Manifest, ManifestError};
@@ -65,7 +66,7 @@ fn salvaged(path: &Path) -> io::Result<Option<Manifest>> {
     let mut votes = HashMap::new();
     for base in list_segments(path, 1)?.bases {
         let mut page = Vec::new();
-        let file = File::open(path.join(segment_name(base)))?;
+        let file = open_plain(&path.join(segment_name(base)), false)?;
         file.take(HEADER_BYTES as u64).read_to_end(&mut page)?;
         let Ok(header) = SegmentHeader::parse(&page) else {
             continue;
@@ -124,7 +125,7 @@ impl<'a> Survey<'a> {
             segment_bytes: manifest.segment_bytes,
             salt: manifest.salt,
         };
-        let store = Store::new(Some((dir, false)), identity, u64::MAX, 0, false)
+        let store = Store::new(Some((&Dir::of(dir), false)), identity, u64::MAX, 0, false)
             .map_err(OpenFault::tried("get memory"))?;
         let bases = list(dir, &store)?;
         let oldest = bases.first().copied().unwrap_or(0);
@@ -217,7 +218,7 @@ impl<'a> Survey<'a> {
     /// before the file goes.
     fn look_before(&mut self) {
         let to = self.at.verified.oldest;
-        if let Ok(Some(oldest)) = Control::oldest_in(self.dir, &self.store.identity) {
+        if let Ok(Some(oldest)) = Control::oldest_in(&Dir::of(self.dir), &self.store.identity) {
             if oldest < to {
                 self.damaged(oldest, DamageKind::Missing { to });
             }
@@ -227,7 +228,7 @@ impl<'a> Survey<'a> {
     /// Up to where all has been synced, by what the headers say, and the last writer when it closed the journal.
     fn look_for_synced(&mut self) -> Result<(), OpenFault> {
         // If it was closed, all before was flushed.
-        if let Ok(Some(closed_at)) = Control::closed_at(self.dir, &self.store.identity) {
+        if let Ok(Some(closed_at)) = Control::closed_at(&Dir::of(self.dir), &self.store.identity) {
             self.at.verified.synced = closed_at.max(self.at.verified.synced);
         }
         for &base in &self.bases {
@@ -245,7 +246,7 @@ impl<'a> Survey<'a> {
     }
 
     fn open(&self, base: u64) -> Result<Option<File>, OpenFault> {
-        match File::open(self.dir.join(segment_name(base))) {
+        match open_plain(&self.dir.join(segment_name(base)), false) {
             Ok(file) => Ok(Some(file)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(OpenFault::tried("open a segment")(error)),

@@ -1,15 +1,15 @@
 //! Checking all of a journal, and saying what is damaged.
 
 use core::fmt;
-use std::fs::File;
 use std::path::Path;
 use std::time::SystemTime;
 
 use fs4::{FileExt, TryLockError};
 
 use super::control::Control;
+use super::dir::Dir;
 use super::error::{OpenError, OpenFault};
-use super::files::{CONTROL, LOCK, Locked};
+use super::files::{CONTROL, LOCK, Locked, open_plain};
 use super::header::HeaderError;
 use super::opening::lock_by;
 use super::survey::{self, Survey, Surveyed};
@@ -184,7 +184,7 @@ fn verify_in(path: &Path, mut progress: impl FnMut(Progress)) -> Result<Verified
                 continue;
             }
             // If it can't be read, or is of before a loss of power, all is told.
-            if let Ok(Some(left)) = Control::left(path, &identity) {
+            if let Ok(Some(left)) = Control::left(&Dir::of(path), &identity) {
                 Surveyed::excuse(&mut verified, &left);
             }
         }
@@ -203,7 +203,7 @@ fn is_written(path: &Path) -> Result<bool, OpenFault> {
 
 /// The writer's lock, if there is one, without making anything in the directory.
 pub(super) fn try_lock(path: &Path) -> Result<Option<Locked>, OpenFault> {
-    let file = match File::open(path.join(LOCK)) {
+    let file = match open_plain(&path.join(LOCK), false) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         file => file.map_err(OpenFault::tried("open the lock"))?,
     };
@@ -222,7 +222,7 @@ pub(super) fn try_lock(path: &Path) -> Result<Option<Locked>, OpenFault> {
 /// Whether processes share the journal as their bus: they have its lock as those have it who only look, and that of the control
 /// page, too.
 fn is_shared(path: &Path) -> Result<bool, OpenFault> {
-    let file = match File::open(path.join(CONTROL)) {
+    let file = match open_plain(&path.join(CONTROL), false) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
         file => file.map_err(OpenFault::tried("look at the lock"))?,
     };

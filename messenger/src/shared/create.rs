@@ -21,7 +21,7 @@ use super::lock;
 use super::options::SharedOptions;
 use super::presence::{Presence, core_of, map, users};
 use crate::bus::processes;
-use crate::journal::{Home, Share};
+use crate::journal::{Home, Rights, Share};
 use crate::memory::Region;
 
 /// Makes the bus whose file is to be at `path`.
@@ -31,16 +31,21 @@ pub(super) fn create(options: &SharedOptions, path: &Path) -> Result<Arc<Presenc
             // First: those who use it have the journal.
             make_way(options, path)?;
         }
+        let sizes = options.sizes()?;
+        let file = make(options, path)?;
         let mut journal = match &options.journal {
             Some((dir, config)) => {
+                let meta = file.metadata();
+                let meta = meta.map_err(|e| SharedError::system(path, "looking at its file", e))?;
+                let rights = Rights::of(&meta, options.trusts_others);
                 // The same for all who share it, and this process has the first place.
-                let members = options.sizes()?.members;
-                let share = Share::create(dir, *config, members, Place::new(0).owner());
+                let owner = Place::new(0).owner();
+                let share = Share::create(dir, rights, *config, sizes.members, owner);
                 Some(share.map_err(|e| SharedError::new(path, SharedFault::Journal(e)))?)
             }
             None => None,
         };
-        let made = make(options, path, journal.as_ref().map(Share::home))?;
+        let made = fill(options, path, file, journal.as_ref().map(Share::home))?;
         let link = |file: &File| link(file, path);
         if let Some(presence) = Presence::create(options, path, made, &mut journal, link)? {
             return Ok(presence);
@@ -71,9 +76,25 @@ fn make_way(options: &SharedOptions, path: &Path) -> Result<(), SharedError> {
 }
 
 /// A file without a name: whatever happens before it has one, nothing is left of it.
-fn make(
+fn make(options: &SharedOptions, path: &Path) -> Result<File, SharedError> {
+    let system = |tried| move |e: Errno| SharedError::system(path, tried, e);
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let mode = Mode::from_raw_mode(options.mode);
+    let file = openat(CWD, &options.directory, flags, mode)
+        .map_err(system("making a file in its directory"))?;
+    // As asked, whatever the process's mask.
+    fchmod(&file, mode).map_err(system("setting its permissions"))?;
+    if let Some(group) = options.group {
+        fchown(&file, None, Some(Gid::from_raw(group))).map_err(system("setting its group"))?;
+    }
+    Ok(File::from(file))
+}
+
+/// Makes it that of a bus.
+fn fill(
     options: &SharedOptions,
     path: &Path,
+    file: File,
     journal: Option<Home>,
 ) -> Result<(File, Words, Header), SharedError> {
     let system = |tried| move |e: Errno| SharedError::system(path, tried, e);
@@ -88,20 +109,10 @@ fn make(
         }
     }
     let parts = Parts::new(sizes);
-    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    let mode = Mode::from_raw_mode(options.mode);
-    let file = openat(CWD, &options.directory, flags, mode)
-        .map_err(system("making a file in its directory"))?;
-    // As asked, whatever the process's mask.
-    fchmod(&file, mode).map_err(system("setting its permissions"))?;
-    if let Some(group) = options.group {
-        fchown(&file, None, Some(Gid::from_raw(group))).map_err(system("setting its group"))?;
-    }
     let len = parts.len as u64;
     ftruncate(&file, len).map_err(system("setting its length"))?;
     // All of it, now: a file system that is full later would end the process that touches the next page.
     fallocate(&file, FallocateFlags::empty(), 0, len).map_err(system("taking its memory"))?;
-    let file = File::from(file);
     let region = Region::of_file(&file, parts.len, true)
         .map_err(|e| SharedError::system(path, "mapping its file", e))?;
     region.keep_from_children();

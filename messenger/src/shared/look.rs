@@ -18,7 +18,7 @@ use super::process::Process;
 use super::workers::{LookedWorker, workers};
 use crate::bus::Stats;
 use crate::bus::processes::{Core, Gate, holders, onlooker, sample, stats};
-use crate::journal::{self, Onlooker, Schema};
+use crate::journal::{self, Onlooker, Rights, Schema};
 use crate::sync::load_acquire;
 
 /// Of how many records the lengths are looked at.
@@ -185,7 +185,7 @@ impl SharedBus {
         let look = match looked {
             // No more of it under the lock of the house, which keeps all of this process from coming and leaving.
             Ok(Looked::There((header, words, seen, meta))) => own_journal(&path, &header, &meta)
-                .and_then(|()| look_on(&path, &words, &header, seen)),
+                .and_then(|()| look_on(&path, &words, &header, Rights::of(&meta, false), seen)),
             Ok(Looked::Here(presence)) => {
                 in_use = true;
                 let desk = presence.desk();
@@ -193,8 +193,9 @@ impl SharedBus {
                 let header = desk.words.header(desk.parts.len as u64);
                 let header = header.map_err(|fault| SharedError::new(&path, fault));
                 header.and_then(|header| {
+                    let rights = own_rights(&path, &desk.file)?;
                     let seen = processes(&desk.words, &header, &lives);
-                    look_on(&path, &desk.words, &header, seen)
+                    look_on(&path, &desk.words, &header, rights, seen)
                 })
             }
             Err(error) if matches!(error.fault(), SharedFault::Absent) => return Err(error),
@@ -227,10 +228,11 @@ pub(super) fn core_to_look_at(
     path: &Path,
     words: &Words,
     header: &Header,
+    rights: Rights,
 ) -> Result<(Core, Option<Onlooker>), SharedError> {
     let (parts, sizes) = (Parts::new(header.sizes), header.sizes);
     match &header.journal {
-        Some(home) => match journal::look_at(home, sizes.members) {
+        Some(home) => match journal::look_at(home, rights, sizes.members) {
             Ok((core, onlooker)) => Ok((core, Some(onlooker))),
             Err(error) => Err(SharedError::new(path, SharedFault::Journal(error))),
         },
@@ -244,6 +246,13 @@ pub(super) fn core_to_look_at(
             Ok((core, None))
         }
     }
+}
+
+/// By what this process looks at the journal of a bus that it uses itself: whom it trusts there it has said before.
+pub(super) fn own_rights(path: &Path, file: &File) -> Result<Rights, SharedError> {
+    let meta = file.metadata();
+    let meta = meta.map_err(|e| SharedError::system(path, "looking at its file", e))?;
+    Ok(Rights::of(&meta, true))
 }
 
 /// The journal of another user's bus is not looked at: who can write the bus's file has it name any directory.
@@ -285,11 +294,12 @@ fn look_on(
     path: &Path,
     words: &Words,
     header: &Header,
+    rights: Rights,
     (processes, died): (Vec<Process>, Vec<Process>),
 ) -> Result<Look, SharedError> {
     let parts = &Parts::new(header.sizes);
     let sizes = header.sizes;
-    let (core, _) = core_to_look_at(path, words, header)?;
+    let (core, _) = core_to_look_at(path, words, header, rights)?;
     check(&core, path)?;
     let runs = |owner| {
         let place = u32::try_from(owner).ok().and_then(Place::of)?;

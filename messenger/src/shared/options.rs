@@ -88,6 +88,9 @@ impl SharedOptions {
     /// [`schema_bytes`](Self::schema_bytes) have no meaning then. While processes use the bus nobody else can open the journal for writing.
     /// When the last one leaves the journal is closed; [`create`](Self::create) goes on with one that is there.
     ///
+    /// [`mode`](Self::mode) and [`group`](Self::group) are those of its files, too. No link is followed, nor may `directory` be one itself; and neither
+    /// it nor any file may belong to another user, unless [trusted](Self::trust_others), or let write by the mode.
+    ///
     /// ```
     /// # if cfg!(miri) { return Ok(()); } // It has no such files.
     /// use messenger::bus::{MessageId, SourceId, Start, Tag};
@@ -150,13 +153,13 @@ impl SharedOptions {
     }
 
     /// The permissions of the file; `0o600` unless told: this user's processes, and nobody else. Whoever may write it is trusted
-    /// by all who use it; who may only read it can [`read`](Self::read) the bus, and do it no harm.
+    /// by all who use it; who may only read it can [`read`](Self::read) the bus, and do it no harm. The files of its [`journal`](Self::journal) have them, too.
     pub fn mode(mut self, mode: u32) -> Self {
         self.mode = mode & 0o777;
         self
     }
 
-    /// The group of the file, by number; the process's own unless told.
+    /// The group of the file, by number; the process's own unless told. That of the journal's files, too.
     pub fn group(mut self, group: u32) -> Self {
         self.group = Some(group);
         self
@@ -181,7 +184,7 @@ impl SharedOptions {
         self
     }
 
-    /// Opens also a bus that belongs to another user. He, and whoever else may write its file, can then write anything there, also what
+    /// Opens also a bus that belongs to another user, or whose journal does. He, and whoever else may write its file, can then write anything there, also what
     /// makes this process misbehave: it trusts them.
     pub fn trust_others(mut self, trust: bool) -> Self {
         self.trusts_others = trust;

@@ -19,7 +19,7 @@ use super::process::Process;
 use super::seat::NONE;
 use super::watcher::Watcher;
 use crate::bus::processes::{self, Core};
-use crate::journal::{Home, Share, Sharing};
+use crate::journal::{Home, Rights, Share, Sharing};
 use crate::memory::Region;
 use crate::sync::AtomicU64;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
@@ -154,10 +154,11 @@ impl Presence {
         };
         let journal = header.journal.as_ref().map(|home| {
             let (members, owner) = (parts.sizes.members, place.owner());
+            let rights = Rights::of(&meta, options.trusts_others);
             let share = if is_stale {
-                Share::first(home, members, owner)
+                Share::first(home, rights, members, owner)
             } else {
-                Share::join(home, members, owner)
+                Share::join(home, rights, members, owner)
             };
             share.map_err(|e| error(SharedFault::Journal(e)))
         });

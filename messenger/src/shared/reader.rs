@@ -10,7 +10,7 @@ use super::error::{SharedError, SharedFault};
 use super::handle::SharedBus;
 use super::house::{Access, Looked, look_at};
 use super::layout::{Header, Words};
-use super::look::core_to_look_at;
+use super::look::{core_to_look_at, own_rights};
 use super::name::path_of;
 use super::options::SharedOptions;
 use super::presence::{check, map};
@@ -18,7 +18,7 @@ use crate::bus::kept::Naps;
 use crate::bus::processes::{Core, Found, Memory, Missed, Window, start_of};
 use crate::bus::{ObserveError, Observed, Start, WaitStrategy, record_len};
 use crate::checksum::crc32c_of;
-use crate::journal::Onlooker;
+use crate::journal::{Onlooker, Rights};
 
 /// Reads copies of the records of a shared bus, and can't do anything to it: its memory is mapped for reading only, and a user that may
 /// read the file but not write it can have one. It takes no place, no slot and no lock on the bus; nobody waits for it, or hears of it.
@@ -35,6 +35,8 @@ pub struct Reader {
     onlooker: Option<Onlooker>,
     header: Header,
     words: Words,
+    /// By which it opens the journal anew.
+    rights: Rights,
     window: Window,
     position: u64,
     /// Records before this one are stepped over.
@@ -89,17 +91,20 @@ impl SharedOptions {
                 let fault = SharedFault::Foreign { owner, user, mode };
                 return Err(SharedError::new(&path, fault));
             }
-            map_to_read(file, meta.len(), &path)
+            let (header, words) = map_to_read(file, meta.len(), &path)?;
+            Ok((header, words, Rights::of(&meta, self.trusts_others)))
         })?;
-        let (header, words) = match mapped {
+        let (header, words, rights) = match mapped {
             Looked::There(mapped) => mapped,
             // By the descriptor that is open: if another one were closed, the locks of this process would go.
             Looked::Here(presence) => {
                 let desk = presence.desk();
-                map_to_read(&desk.file, desk.parts.len as u64, &path)?
+                let (header, words) = map_to_read(&desk.file, desk.parts.len as u64, &path)?;
+                let rights = own_rights(&path, &desk.file)?;
+                (header, words, rights)
             }
         };
-        Reader::new(path, header, words, start)
+        Reader::new(path, (header, words, rights), start)
     }
 }
 
@@ -108,8 +113,12 @@ fn map_to_read(file: &File, len: u64, path: &Path) -> Result<(Header, Words), Sh
 }
 
 impl Reader {
-    fn new(path: PathBuf, header: Header, words: Words, start: Start) -> Result<Self, SharedError> {
-        let (core, onlooker) = core_to_look_at(&path, &words, &header)?;
+    fn new(
+        path: PathBuf,
+        (header, words, rights): (Header, Words, Rights),
+        start: Start,
+    ) -> Result<Self, SharedError> {
+        let (core, onlooker) = core_to_look_at(&path, &words, &header, rights)?;
         check(&core, &path)?;
         let (floor, tail) = core.glance_at_ends();
         let start = start_of(start, floor, tail);
@@ -121,6 +130,7 @@ impl Reader {
             onlooker,
             header,
             words,
+            rights,
             // The tail is a record boundary; of another place it is not known.
             position: if start == tail { tail } else { floor },
             start,
@@ -218,7 +228,7 @@ impl Reader {
             return false;
         }
         // They may be on their way, or the journal be had by one who writes it alone: then it is looked for them again.
-        let looked = core_to_look_at(&self.path, &self.words, &self.header);
+        let looked = core_to_look_at(&self.path, &self.words, &self.header, self.rights);
         let Ok((core, Some(onlooker))) = looked else {
             return false;
         };

@@ -20,6 +20,7 @@ use crate::kit::{Other, TAG, forever, fresh, say, until};
 use crate::reader::number_of;
 
 mod read;
+mod rights;
 
 /// As short as they can be, so that there are many.
 const SEGMENT: u64 = 4096;
@@ -98,6 +99,13 @@ pub(crate) fn child_process(role: &str, name: &str) -> bool {
         repair(Dir::path(name), |_| ()).unwrap();
         say("done");
         return true;
+    }
+    if role == "joins" {
+        rights::joins(name);
+        return true;
+    }
+    if role == "fills-as-nobody" {
+        rights::fills_as_nobody(name);
     }
     let bus = SharedBus::open(name).unwrap();
     let journal = bus.journal().unwrap();

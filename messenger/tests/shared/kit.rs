@@ -12,6 +12,9 @@ use messenger::bus::{MessageId, SourceId, Tag};
 /// By which a child is told what to do: `role name`.
 const ROLE: &str = "MESSENGER_SHARED_ROLE";
 
+/// A user who has nothing, and his group.
+pub(crate) const NOBODY: u32 = 65534;
+
 pub(crate) const TAG: Tag = Tag::new(SourceId::new(1), MessageId::new(2));
 
 /// The name of a bus that no other test has, nor had one that failed: numbers of processes come again, and what such a test has left, as a pipe
@@ -119,6 +122,15 @@ impl Drop for Other {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// This process's user becomes nobody.
+pub(crate) fn become_nobody() {
+    use rustix::fs::{Gid, Uid};
+
+    rustix::thread::set_thread_groups(&[]).unwrap();
+    rustix::thread::set_thread_gid(Gid::from_raw(NOBODY)).unwrap();
+    rustix::thread::set_thread_uid(Uid::from_raw(NOBODY)).unwrap();
 }
 
 /// Says something to the parent.

@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 
 use messenger::bus::{JoinError, ObserveError, Start, WaitStrategy};
 use messenger::shared::{Reader, SharedBus, SharedFault};
-use rustix::fs::{Gid, Uid};
 
-use crate::kit::{Other, TAG, fresh, say, until};
+use crate::kit::{NOBODY, Other, TAG, become_nobody, fresh, say, until};
 
 /// What a child does for these tests, if `role` is one of theirs.
 pub(crate) fn child_process(role: &str, name: &str) -> bool {
@@ -151,10 +150,7 @@ fn a_claim_of_a_dead_process_is_passed_when_another_has_settled_it() {
 
 /// This process's user becomes nobody, who may read the file, or not.
 fn as_nobody(name: &str) {
-    let nobody = 65534;
-    rustix::thread::set_thread_groups(&[]).unwrap();
-    rustix::thread::set_thread_gid(Gid::from_raw(nobody)).unwrap();
-    rustix::thread::set_thread_uid(Uid::from_raw(nobody)).unwrap();
+    become_nobody();
     let fault = |error: messenger::shared::SharedError| match error.fault() {
         SharedFault::Foreign { .. } => "foreign".to_owned(),
         SharedFault::Refused { to_write, .. } => {
@@ -183,11 +179,11 @@ fn first_of(mut reader: Reader) -> String {
 #[test]
 fn the_right_to_read_the_file_is_enough() {
     let root = rustix::process::geteuid().is_root();
-    let (denied, nobody) = ("permission denied", 65534);
+    let denied = "permission denied";
     for (mode, group, read) in [
-        (0o600, nobody, denied),
+        (0o600, NOBODY, denied),
         (0o640, 0, denied),
-        (0o640, nobody, "hello"),
+        (0o640, NOBODY, "hello"),
         (0o644, 0, "hello"),
     ] {
         if !root {

@@ -22,6 +22,7 @@ use fs4::{FileExt, TryLockError};
 pub use error::CursorError;
 use slot::{FILE_BYTES, Fault, Found, SLOT_STEP, Slot, VERSION};
 
+use super::dir::Dir;
 use super::files::{self, CURSORS, Locked};
 
 /// The longest name of a cursor, in bytes.
@@ -90,7 +91,7 @@ pub struct CursorInfo {
 impl Cursor {
     /// Opens the cursor `name` of the journal `id` in `dir`. If there is none yet, it is made, and says `first`.
     pub(crate) fn open(
-        dir: &Path,
+        dir: &Dir,
         id: [u8; 16],
         name: &str,
         first: u64,
@@ -101,11 +102,12 @@ impl Cursor {
             what: "open",
             error,
         };
-        let cursors = dir.join(CURSORS);
+        let cursors = dir.cursors();
         if !cursors.is_dir() {
-            fs::create_dir_all(&cursors).map_err(failed)?;
+            cursors.make_itself().map_err(failed)?;
             files::sync_dir(dir).map_err(failed)?;
         }
+        cursors.check().map_err(failed)?;
         let lock = lock(&cursors, name, "open")?;
         if !cursors.join(name).try_exists().map_err(failed)? {
             check_position(name, first)?;
@@ -117,11 +119,7 @@ impl Cursor {
             };
             files::replace(&cursors, name, &slot::fresh(slot)).map_err(failed)?;
         }
-        let mut file = File::options()
-            .read(true)
-            .write(true)
-            .open(cursors.join(name))
-            .map_err(failed)?;
+        let mut file = cursors.open(name, true).map_err(failed)?;
         let found = read(&mut file, name)?;
         if found.slot.id != id {
             return Err(CursorError::OtherJournal { name: name.into() });
@@ -259,7 +257,8 @@ pub(crate) fn info(dir: &Path, name: &str) -> Result<CursorInfo, CursorError> {
     check(name)?;
     let mut tries = 0;
     let found = loop {
-        let mut file = File::open(path(dir, name)).map_err(|error| missing(name, "read", error))?;
+        let file = files::open_plain(&path(dir, name), false);
+        let mut file = file.map_err(|error| missing(name, "read", error))?;
         let found = read(&mut file, name);
         tries += 1;
         // A store may be under way: then the next look finds it done.
@@ -276,7 +275,7 @@ pub(crate) fn info(dir: &Path, name: &str) -> Result<CursorInfo, CursorError> {
 
 /// Has no cursor of the journal `id` in `dir` say more than `tail`, where that ends: what it would say is handled is not there any more, and is
 /// to be another record's place. But for those that can't be read, which is told to who opens them, and those that somebody holds.
-pub(super) fn set_back(dir: &Path, id: [u8; 16], tail: u64) -> Result<(), CursorError> {
+pub(super) fn set_back(dir: &Dir, id: [u8; 16], tail: u64) -> Result<(), CursorError> {
     for name in names(dir)? {
         if !info(dir, &name).is_ok_and(|cursor| cursor.position > tail) {
             continue;
@@ -294,10 +293,12 @@ pub(super) fn set_back(dir: &Path, id: [u8; 16], tail: u64) -> Result<(), Cursor
 }
 
 /// Removes the cursor `name` of the journal in `dir`, which nobody holds. It may be damaged.
-pub(crate) fn remove(dir: &Path, name: &str) -> Result<(), CursorError> {
+pub(crate) fn remove(dir: &Dir, name: &str) -> Result<(), CursorError> {
     check(name)?;
-    fs::metadata(path(dir, name)).map_err(|error| missing(name, "remove", error))?;
-    let cursors = dir.join(CURSORS);
+    path(dir, name)
+        .symlink_metadata()
+        .map_err(|error| missing(name, "remove", error))?;
+    let cursors = dir.cursors();
     let lock = lock(&cursors, name, "remove")?;
     let removed = fs::remove_file(cursors.join(name)).and_then(|()| files::sync_dir(&cursors));
     drop(lock);
@@ -337,18 +338,13 @@ fn check_position(name: &str, position: u64) -> Result<(), CursorError> {
 }
 
 /// Locks the cursor, until the file is dropped.
-fn lock(cursors: &Path, name: &str, what: &'static str) -> Result<Locked, CursorError> {
+fn lock(cursors: &Dir, name: &str, what: &'static str) -> Result<Locked, CursorError> {
     let failed = |error| CursorError::Io {
         name: name.into(),
         what,
         error,
     };
-    let file = File::options()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(cursors.join(format!(".{name}.lock")))
-        .map_err(failed)?;
+    let file = { cursors.open_or_make(&format!(".{name}.lock")) }.map_err(failed)?;
     match FileExt::try_lock(&file) {
         Ok(()) => Ok(Locked::over(file)),
         Err(TryLockError::WouldBlock) => Err(CursorError::Held { name: name.into() }),

@@ -10,7 +10,7 @@ use crate::journal::testing::{TempDir, config};
 const ID: [u8; 16] = [7; 16];
 
 fn open(dir: &Path) -> Result<Cursor, CursorError> {
-    Cursor::open(dir, ID, "desk", 160)
+    Cursor::open(&Dir::of(dir), ID, "desk", 160)
 }
 
 fn bytes(dir: &Path) -> Vec<u8> {
@@ -37,19 +37,19 @@ fn keeps_what_was_stored() {
 fn one_holds_it_at_a_time() {
     let dir = TempDir::new();
     let cursor = open(&dir).unwrap();
-    let other = Cursor::open(&dir, ID, "other", 0).unwrap();
+    let other = Cursor::open(&Dir::of(&dir), ID, "other", 0).unwrap();
     assert!(matches!(open(&dir), Err(CursorError::Held { name }) if name == "desk"));
     assert!(matches!(
-        remove(&dir, "desk"),
+        remove(&Dir::of(&dir), "desk"),
         Err(CursorError::Held { .. })
     ));
     // Those who look need not hold it.
     assert_eq!(info(&dir, "desk").unwrap().position, 160);
     drop((cursor, other));
     open(&dir).unwrap();
-    remove(&dir, "desk").unwrap();
+    remove(&Dir::of(&dir), "desk").unwrap();
     assert!(matches!(
-        remove(&dir, "desk"),
+        remove(&Dir::of(&dir), "desk"),
         Err(CursorError::Missing { .. })
     ));
     assert!(matches!(
@@ -63,8 +63,8 @@ fn one_holds_it_at_a_time() {
 fn lists_cursors_and_nothing_else() {
     let dir = TempDir::new();
     assert_eq!(list(&dir).unwrap(), []);
-    let mut held = Cursor::open(&dir, ID, "b", 16).unwrap();
-    drop(Cursor::open(&dir, ID, "a.1", 0).unwrap());
+    let mut held = Cursor::open(&Dir::of(&dir), ID, "b", 16).unwrap();
+    drop(Cursor::open(&Dir::of(&dir), ID, "a.1", 0).unwrap());
     held.store(48).unwrap();
     fs::write(path(&dir, "not a cursor"), "").unwrap();
     let cursors = list(&dir).unwrap();
@@ -77,7 +77,7 @@ fn lists_cursors_and_nothing_else() {
     fs::write(path(&dir, "broken"), "x").unwrap();
     assert!(matches!(list(&dir), Err(CursorError::Damaged { name }) if name == "broken"));
     assert_eq!(names(&dir).unwrap(), ["a.1", "b", "broken"]);
-    remove(&dir, "broken").unwrap();
+    remove(&Dir::of(&dir), "broken").unwrap();
     assert_eq!(list(&dir).unwrap().len(), 2);
 }
 
@@ -86,7 +86,7 @@ fn refuses_what_is_no_name_or_position() {
     let dir = TempDir::new();
     let long = "x".repeat(129);
     for name in ["", ".", "..", ".hidden", "a/b", "a b", "ä", "a\0", &long] {
-        let error = Cursor::open(&dir, ID, name, 0).unwrap_err();
+        let error = Cursor::open(&Dir::of(&dir), ID, name, 0).unwrap_err();
         assert!(matches!(&error, CursorError::Name { name: n } if n == name));
         assert!(
             error
@@ -96,9 +96,9 @@ fn refuses_what_is_no_name_or_position() {
     }
     assert_eq!(fs::read_dir(&*dir).unwrap().count(), 0);
     for name in ["a", "A-1_b.c", "-", &long[1..]] {
-        Cursor::open(&dir, ID, name, 0).unwrap();
+        Cursor::open(&Dir::of(&dir), ID, name, 0).unwrap();
     }
-    let odd = Cursor::open(&dir, ID, "odd", 8).unwrap_err();
+    let odd = Cursor::open(&Dir::of(&dir), ID, "odd", 8).unwrap_err();
     assert!(matches!(odd, CursorError::Position { position: 8, .. }));
     let mut cursor = open(&dir).unwrap();
     assert_eq!(
@@ -108,7 +108,7 @@ fn refuses_what_is_no_name_or_position() {
     );
     assert_eq!(cursor.position(), 160);
     drop(cursor);
-    let other = Cursor::open(&dir, [8; 16], "desk", 0).unwrap_err();
+    let other = Cursor::open(&Dir::of(&dir), [8; 16], "desk", 0).unwrap_err();
     assert!(matches!(other, CursorError::OtherJournal { .. }));
 }
 
@@ -134,7 +134,7 @@ fn what_is_damaged_heals_with_the_next_store() {
 
     fs::write(path(&dir, "desk"), [0; FILE_BYTES]).unwrap();
     assert!(matches!(open(&dir), Err(CursorError::Damaged { .. })));
-    remove(&dir, "desk").unwrap();
+    remove(&Dir::of(&dir), "desk").unwrap();
     assert_eq!(open(&dir).unwrap().position(), 160);
 }
 

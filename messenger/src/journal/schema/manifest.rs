@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use super::Schema;
 use super::lines::{self, Fields, Lines};
 use crate::checksum::crc32c;
+use crate::journal::dir::Dir;
 use crate::journal::files;
 use crate::journal::header::{MAX_SEGMENT_BYTES, MIN_SEGMENT_BYTES, is_segment_bytes};
 use crate::words::in_words;
@@ -119,7 +120,7 @@ impl Manifest {
 
     /// Writes the file into the journal's directory `dir`: after a power loss it is the old one or this. Only the process
     /// that holds the journal's lock may.
-    pub(crate) fn write(&self, dir: &Path) -> io::Result<()> {
+    pub(crate) fn write(&self, dir: &Dir) -> io::Result<()> {
         files::replace(dir, files::SCHEMA, self.encode().as_bytes())
     }
 
@@ -388,7 +389,7 @@ mod tests {
         );
         for salt in [1, 2] {
             let manifest = Manifest::new([7; 16], 65536, salt, 5);
-            manifest.write(&dir).unwrap();
+            manifest.write(&Dir::of(&dir)).unwrap();
             assert_eq!(Manifest::read(&dir).unwrap(), manifest);
         }
         fs::remove_file(dir.join(files::SCHEMA)).unwrap();
