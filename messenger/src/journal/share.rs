@@ -190,6 +190,11 @@ impl Share {
         self.recovery.tail
     }
 
+    /// Whether the system has been started since it was written last, or what the last writer left is not to be used.
+    pub(crate) fn lost_power(&self) -> bool {
+        self.recovery.left == LeftBy::PowerLoss
+    }
+
     /// What other processes are to know of it.
     pub(crate) fn home(&self) -> Home {
         Home {

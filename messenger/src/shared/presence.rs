@@ -164,7 +164,10 @@ impl Presence {
         });
         let journal = journal.transpose()?;
         if let Some(journal) = journal.as_ref().filter(|_| is_stale) {
-            set_back_workers(&words, &parts, journal.opened_at());
+            match journal.lost_power() {
+                true => forget_workers(&words, &parts),
+                false => set_back_workers(&words, &parts, journal.opened_at()),
+            }
         }
         drop(door);
         let core = match &journal {
@@ -280,6 +283,15 @@ fn attach(core: &Core, journal: Option<&Share>, path: &Path) -> Result<Option<us
         }
     }
     Ok(Some(own))
+}
+
+/// Forgets all workers, as if the file had gone with the power: it may say that something is handled whose answers are lost. Of those that run alone
+/// the journal has cursors. Nobody uses the bus, and the caller holds the door.
+fn forget_workers(words: &Words, parts: &Parts) {
+    for index in 0..parts.sizes.workers {
+        let state = Kind::Free.state();
+        words.worker(parts, index).state().store(state, Release);
+    }
 }
 
 /// Has no worker be further than `tail`, where the journal ends: it may have been repaired, or have lost what was not synced, since the words

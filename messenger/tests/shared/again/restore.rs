@@ -1,7 +1,7 @@
 //! Restoring: a process goes on where the one before was killed, while the others live.
 
 use messenger::StartError;
-use messenger::journal::{Journal, Retention};
+use messenger::journal::{Journal, LeftBy, Retention};
 
 use super::*;
 
@@ -201,4 +201,87 @@ fn what_the_workers_have_passed_goes_though_nobody_asks_for_a_sync() {
         place.bus.journal().unwrap().oldest() > 0
     });
     stop(counting);
+}
+
+/// A loss of power, simulated: of the journal the disk has all but the last answer, and the bus's file was on it, too. What a worker's seat says
+/// there of what was handled is not to be believed: the answer is gone.
+#[test]
+fn after_a_loss_of_power_seats_in_a_file_are_not_believed() {
+    let mut place = Place::new();
+    let name = place.bus.name().to_owned();
+    let file = place.bus.path().to_owned();
+    let mut counting = place.run("Counting", "run");
+    let mut crew = place.run("Crew", "run");
+    place.send(1..=5).join().unwrap();
+    until("all is handled", || {
+        let tail = place.bus.bus().tail();
+        let numbers = all::<Number>(&place.dir, 1);
+        let last = numbers.last().map_or(tail, |it| it.0);
+        let workers = place.bus.workers();
+        all::<Answer>(&place.dir, 2).len() == 5
+            && workers.len() == 2
+            && workers
+                .iter()
+                .all(|worker| worker.position.is_some_and(|at| at > last))
+    });
+    let kept = place.dir.with_extension("kept");
+    let kept_file = place.dir.with_extension("bus");
+    let copy = |from: &Path, to: &Path| {
+        let mut copy = std::process::Command::new("cp");
+        assert!(copy.arg("-pr").args([from, to]).status().unwrap().success());
+    };
+    copy(&place.dir, &kept);
+    copy(&file, &kept_file);
+    // The journal's segments are longer than what was written here.
+    let cut = all::<Answer>(&kept, 2).last().unwrap().0 as usize;
+    let segment = kept.join("00000000000000000000.segment");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    bytes[4096 + cut..].fill(0);
+    std::fs::write(&segment, bytes).unwrap();
+    // Another boot.
+    let control = kept.join("control");
+    let mut bytes = std::fs::read(&control).unwrap();
+    bytes[32..48].fill(7);
+    std::fs::write(&control, bytes).unwrap();
+    counting.kill();
+    crew.kill();
+    place.running = None;
+    let other = SharedBus::create(&fresh(), 4096).unwrap();
+    drop(std::mem::replace(&mut place.bus, other));
+    std::fs::remove_dir_all(&place.dir).unwrap();
+    std::fs::rename(&kept, &place.dir).unwrap();
+    std::fs::rename(&kept_file, &file)
+        .or_else(|_| {
+            copy(&kept_file, &file);
+            std::fs::remove_file(&kept_file)
+        })
+        .unwrap();
+
+    let bus = SharedBus::open(&name).unwrap();
+    let left = bus.journal().unwrap().recovery().left;
+    assert_eq!(left, LeftBy::PowerLoss);
+    assert!(bus.workers().is_empty(), "{:?}", bus.workers());
+    let last = || {
+        let answers = all::<Answer>(&place.dir, 2);
+        answers.last().map(|it| it.1.n)
+    };
+    assert_eq!(last(), Some(4));
+    // By its cursor, and not by its start.
+    let running = Again::builder(&bus, USUAL).only([Again::COUNTING]);
+    let running = running.run().unwrap();
+    until("the answer that was lost", || last() == Some(5));
+    running.stop().unwrap();
+    // Of what a pool has done nothing is known without the file: as one that has never run.
+    let running = Again::builder(&bus, USUAL).only([Again::CREW]);
+    let running = running.start(Start::Oldest).run().unwrap();
+    let of_crew = || {
+        all::<Sum>(&place.dir, 4)
+            .iter()
+            .map(|it| it.1.sum)
+            .collect::<Vec<_>>()
+    };
+    until("the numbers, again", || {
+        of_crew().ends_with(&[1, 2, 3, 4, 5])
+    });
+    running.stop().unwrap();
 }
