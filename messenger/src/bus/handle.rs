@@ -235,6 +235,12 @@ impl<K: PublisherKind> Bus<K> {
         }
     }
 
+    /// Whether processes share it.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub(crate) fn is_shared(&self) -> bool {
+        self.core.owner != 0
+    }
+
     /// How many bytes may lie between the oldest record that is retained and the end of the newest: the ring's length.
     #[must_use]
     pub fn capacity(&self) -> usize {

@@ -99,7 +99,7 @@ pub struct Builder<A: App> {
 }
 
 impl<A: App> Builder<A> {
-    /// A run on `ground`, a bus or a `&Journal`, with `config` for the handlers' constructors.
+    /// A run on `ground`, a bus, a `&Journal` or a `&SharedBus`, with `config` for the handlers' constructors.
     #[must_use]
     pub fn new(ground: impl Into<Ground>, config: A::Config) -> Self {
         Self {
@@ -353,6 +353,11 @@ impl<A: App> Builder<A> {
     fn bus(&self) -> Result<Bus, StartError> {
         match &self.ground.0 {
             On::Bus(bus) => {
+                // Its workers have their seats in its file.
+                #[cfg(all(feature = "shared", target_os = "linux"))]
+                if bus.is_shared() {
+                    return Err(StartError::NotAlone);
+                }
                 #[cfg(feature = "journal")]
                 match self.beginning {
                     Beginning::Anew => {}

@@ -48,7 +48,7 @@ pub enum StartError {
         /// What was to be done with it.
         what: &'static str,
     },
-    /// What it is to run on is a journal that processes share as their bus.
+    /// What it is to run on is the bus, or the journal, that a `SharedBus` has: processes share it.
     #[cfg(all(feature = "shared", target_os = "linux"))]
     NotAlone,
     /// It is to run on what can only be read.
@@ -198,7 +198,7 @@ impl fmt::Display for StartError {
             ),
             #[cfg(all(feature = "shared", target_os = "linux"))]
             Self::NotAlone => f.write_str(
-                "a table can't be run on the journal of a bus that processes share: give `builder` the `&SharedBus`",
+                "processes share that bus, and which of them runs a worker stands elsewhere: give `builder` the `&SharedBus`, and not its `bus()` or `journal()`",
             ),
             #[cfg(feature = "journal")]
             Self::ReadOnly { path } => write!(

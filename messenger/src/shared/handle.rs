@@ -172,7 +172,7 @@ impl SharedBus {
         })
     }
 
-    /// The bus.
+    /// The bus, for publishers, subscribers and observers. A table's `builder` is given the `SharedBus` itself.
     #[must_use]
     pub fn bus(&self) -> &Bus {
         &self.bus

@@ -203,6 +203,27 @@ fn what_the_workers_have_passed_goes_though_nobody_asks_for_a_sync() {
     stop(counting);
 }
 
+/// The bus's own members are for what is no worker: there are no seats, so the same one would run twice.
+#[test]
+fn a_table_runs_on_the_shared_bus_and_not_on_its_bus() {
+    let place = Place::new();
+    let one = Again::builder(&place.bus, USUAL).only([Again::COUNTING]);
+    let one = one.start(Start::Oldest).run().unwrap();
+    let on_bus = Again::builder(place.bus.bus(), USUAL).only([Again::COUNTING]);
+    let on_clone = Again::builder(place.bus.bus().clone(), USUAL).outside();
+    let on_journal = Again::builder(place.bus.journal().unwrap(), USUAL);
+    let on_its_bus = Again::builder(place.bus.journal().unwrap().bus(), USUAL);
+    for builder in [on_bus, on_clone, on_journal, on_its_bus] {
+        let error = builder.start(Start::Oldest).run().unwrap_err();
+        assert!(matches!(error, StartError::NotAlone), "{error}");
+        assert!(error.to_string().contains("`&SharedBus`"), "{error}");
+    }
+    let ring = SharedBus::create(&fresh(), 4096).unwrap();
+    let error = Again::builder(ring.bus(), USUAL).run().unwrap_err();
+    assert!(matches!(error, StartError::NotAlone), "{error}");
+    drop(one);
+}
+
 /// A loss of power, simulated: of the journal the disk has all but the last answer, and the bus's file was on it, too. What a worker's seat says
 /// there of what was handled is not to be believed: the answer is gone.
 #[test]
