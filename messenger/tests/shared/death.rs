@@ -31,6 +31,7 @@ fn child_process() {
         crate::lapped::child_process,
         crate::look::child_process,
         crate::meanwhile::child_process,
+        crate::names::child_process,
         crate::reader::child_process,
     ];
     if others.iter().any(|does| does(&role, &name)) {
@@ -84,6 +85,20 @@ fn child_process() {
                 .filter(|m| matches!(m.change, Change::Died { .. }))
                 .count());
         }
+        // Has a child of its own that never becomes another program, and is left with a claim when this one is killed.
+        "forks" => {
+            let mut claim = publisher.claim(TAG, 100).unwrap();
+            claim.writer().put(&[1; 50]).unwrap();
+            let mut command = std::process::Command::new("true");
+            let stays = || -> std::io::Result<()> {
+                say(std::process::id());
+                forever()
+            };
+            // SAFETY: no other thread of this process writes to its output, or allocates, so no lock is held for good in the child; it uses nothing
+            // of the bus.
+            unsafe { std::os::unix::process::CommandExt::pre_exec(&mut command, stays) };
+            let _ = command.status();
+        }
         "leaves" => std::io::stdin().read_exact(&mut [0]).unwrap(),
         // Takes all slots that are free when it is told to.
         "fills" => {
@@ -94,6 +109,40 @@ fn child_process() {
             forever();
         }
         other => panic!("no role {other}"),
+    }
+}
+
+/// A forked child has all descriptors of its parent, and none of its places.
+#[test]
+fn a_child_that_was_forked_does_not_keep_its_dead_parent_alive() {
+    let name = fresh();
+    for beside in [true, false] {
+        let bus = SharedBus::create(&name, 1 << 12).unwrap();
+        let membership = bus.membership();
+        let mut other = Other::start("forks", &name);
+        let child = other.line();
+        // With one who sees the death, or nobody.
+        let here = beside.then_some(bus);
+        other.kill();
+        let bus = match here {
+            Some(bus) => {
+                until("the death", || {
+                    let mut told = membership.try_iter();
+                    told.any(|told| matches!(told.change, Change::Died { .. }))
+                });
+                bus
+            }
+            None => SharedBus::open(&name).unwrap(),
+        };
+        assert_eq!(bus.processes().len(), 1);
+        bus.bus().publisher().unwrap().send(TAG, b"behind").unwrap();
+        let mut subscriber = bus.bus().subscribe(Start::Oldest).unwrap();
+        let record = subscriber.try_next().unwrap().unwrap();
+        assert_eq!(record.payload(), b"behind");
+        let state = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap();
+        assert!(!state.contains(") Z "), "the child lives: {state}");
+        let mut kill = std::process::Command::new("kill");
+        assert!(kill.args(["-KILL", &child]).status().unwrap().success());
     }
 }
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use messenger::bus::Start;
 use messenger::shared::{SharedBus, SharedFault};
 
-use crate::kit::{TAG, fresh};
+use crate::kit::{Other, TAG, become_nobody, fresh, say};
 
 #[test]
 fn who_opens_it_gets_what_others_send() {
@@ -102,10 +102,75 @@ fn what_is_no_bus_is_refused_and_left_alone() {
         assert!(matches!(error.fault(), SharedFault::NotABus), "{error}");
     }
     std::fs::remove_file(&path).unwrap();
-    std::os::unix::fs::symlink("/dev/null", &path).unwrap();
-    let error = SharedBus::open(&name).unwrap_err();
+}
+
+/// Though it leads to a bus that this user may open, and has made.
+#[test]
+fn a_link_is_not_followed() {
+    let bus = SharedBus::options().keep(true).create(&fresh()).unwrap();
+    let (name, path) = (bus.name().to_owned(), bus.path().to_owned());
+    drop(bus);
+    let before = std::fs::read(&path).unwrap();
+    let linked = fresh();
+    let link = path.with_file_name(format!("messenger.{linked}"));
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let directory = path.parent().unwrap();
+    for error in [
+        SharedBus::open(&linked).unwrap_err(),
+        SharedBus::open_or_create(&linked, 1 << 12).unwrap_err(),
+        SharedBus::create(&linked, 1 << 12).unwrap_err(),
+        SharedBus::read(&linked, Start::Oldest).unwrap_err(),
+        SharedBus::remove(&linked).unwrap_err(),
+    ] {
+        assert!(matches!(error.fault(), SharedFault::NotAFile), "{error}");
+    }
+    let look = SharedBus::look(directory, &linked).unwrap().look;
+    let error = look.unwrap_err();
     assert!(matches!(error.fault(), SharedFault::NotAFile), "{error}");
-    std::fs::remove_file(&path).unwrap();
+    assert!(link.symlink_metadata().unwrap().is_symlink());
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    std::fs::remove_file(link).unwrap();
+    // By its own name it is one.
+    drop(SharedBus::open(&name).unwrap());
+    SharedBus::remove(&name).unwrap();
+}
+
+/// What a child does who becomes another user, and may write the file.
+pub(crate) fn child_process(role: &str, name: &str) -> bool {
+    if role != "opens-as-nobody" {
+        return false;
+    }
+    become_nobody();
+    let error = SharedBus::open(name).unwrap_err();
+    say(error.fault());
+    let error = SharedBus::options().create(name).unwrap_err();
+    say(error.fault());
+    let options = SharedBus::options().trust_others(true);
+    let bus = options.open(name).unwrap();
+    bus.bus().publisher().unwrap().send(TAG, b"mine").unwrap();
+    say("sent");
+    true
+}
+
+#[test]
+fn one_of_another_user_is_opened_only_by_who_trusts_him() {
+    if !rustix::process::geteuid().is_root() {
+        // Past the test harness, which would keep it to itself.
+        use std::io::Write;
+        let _ = writeln!(std::io::stderr(), "SKIPPED: this user can't become another");
+        return;
+    }
+    let name = fresh();
+    let bus = SharedBus::options().mode(0o666).create(&name).unwrap();
+    let mut subscriber = bus.bus().subscribe(Start::Oldest).unwrap();
+    let mut other = Other::start("opens-as-nobody", &name);
+    for _ in ["opened", "replaced"] {
+        let text = other.line();
+        let foreign = "it belongs to the user 0 with the permissions 666";
+        assert!(text.starts_with(foreign), "{text}");
+    }
+    assert_eq!(other.line(), "sent");
+    assert_eq!(subscriber.try_next().unwrap().unwrap().payload(), b"mine");
 }
 
 #[test]
