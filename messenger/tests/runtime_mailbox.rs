@@ -497,6 +497,40 @@ fn what_a_runtime_leaves_that_is_shut_down_is_counted() {
 }
 
 #[test]
+fn a_worker_that_stops_alone_holds_nobody_up() {
+    let (runtime, config) = (Runtime::new(), Config::new());
+    let app = run!(Alone, runtime, config, [1]);
+    let mut boss = app.publisher::<Boss>().unwrap();
+    boss.send(&Fuse).unwrap();
+    // The first job is in hand for as long as this takes.
+    for n in 0..1000 {
+        boss.send_timeout(&Job(n), Duration::from_secs(20)).unwrap();
+    }
+    config.gate.add_permits(1);
+    until(|| config.has("stopped"));
+    assert_eq!(config.handled(), lines([1]));
+    app.stop().unwrap();
+}
+
+#[test]
+fn what_a_task_of_a_worker_that_stops_alone_has_sent_still_goes_out() {
+    let (runtime, config) = (Runtime::new(), Config::new());
+    let app = run!(Alone, runtime, config, [ANSWERED + 200]);
+    let mut held = app.subscribe_gating::<(Done,)>(Start::Newest).unwrap();
+    app.publisher::<Boss>().unwrap().send(&Fuse).unwrap();
+    until(|| app.counters()[0].panics == 1);
+    config.gate.add_permits(1);
+    until(|| config.has("stopped"));
+    for want in (0..200).map(|n| ANSWERED + n) {
+        let got = held.next_timeout(Duration::from_secs(20)).unwrap();
+        let got = got.map(|received| received.get::<Done>().unwrap().unwrap().0);
+        assert_eq!(got, Some(want));
+    }
+    let report = app.stop().unwrap();
+    assert_eq!(report.workers[0].unsent, 0, "{report}");
+}
+
+#[test]
 fn what_a_task_sent_goes_out_though_its_runtime_is_shut_down() {
     let (runtime, config) = (Runtime::new(), Config::new());
     let app = run!(Office, runtime, config, []);

@@ -341,3 +341,60 @@ fn a_stop_does_not_wait_for_room_that_never_comes() {
     assert!(report.workers[0].unsent > 0, "{report:?}");
     drop(reader);
 }
+
+/// A worker that stops alone over what it has answered.
+mod leaving {
+    use super::*;
+
+    /// Panics.
+    #[derive(Debug, Handler)]
+    #[handler(id = 21)]
+    pub(crate) struct Bomb;
+
+    impl Handle<Go> for Bomb {
+        fn handle(&mut self, _: &Go, _: &mut Outbox<'_, Self>) -> Result {
+            panic!("after the answers")
+        }
+    }
+
+    messenger! {
+        pub(crate) Leaving(log: Log);
+        outside: [ Boss ]
+        One (on_panic = stop_worker):
+            handlers: [
+                burst: Burst = Burst { next: 0 },
+                bomb: Bomb = Bomb,
+            ]
+            routes: [ Boss, Go: [burst, bomb] ]
+        Two:
+            handlers: [ order: Order = Order { next: 0, log: log.clone() } ]
+            routes: [ Burst, Item: [order] ]
+        drop: [ Order, Copy ]
+    }
+}
+
+#[test]
+fn what_a_worker_that_stops_alone_has_sent_still_goes_out() {
+    let log = Log::default();
+    let builder = leaving::Leaving::builder(bus(4096), log.clone());
+    let app = builder.run().unwrap();
+    let mut boss = app.publisher::<Boss>().unwrap();
+    boss.send(&Go(ONE_BURST)).unwrap();
+    until(|| app.counters()[1].messages == ONE_BURST);
+    let report = app.stop().unwrap();
+    assert!(report.workers[0].spilled > 0, "{report}");
+    assert_eq!(report.workers[0].unsent, 0, "{report}");
+    assert_eq!(log.lines(), [format!("{ONE_BURST} in order")]);
+}
+
+#[test]
+fn a_worker_that_stops_alone_does_not_wait_for_ever() {
+    let builder = leaving::Leaving::builder(bus(4096), Log::default());
+    let app = builder.patience(Duration::from_millis(30)).run().unwrap();
+    let reader = app.subscribe_gating::<(Copy,)>(Start::Newest).unwrap();
+    let mut boss = app.publisher::<Boss>().unwrap();
+    boss.send(&Go(ONE_BURST)).unwrap();
+    until(|| app.counters()[0].unsent > 0);
+    drop(reader);
+    app.stop().unwrap();
+}

@@ -227,6 +227,21 @@ fn a_worker_can_stop_alone() {
 }
 
 #[test]
+fn who_sends_to_workers_that_have_all_stopped_is_told() {
+    let builder = StopsWorker::builder(bus(4096), Log::default());
+    let app = builder.only([StopsWorker::HERE]).run().unwrap();
+    let mut boss = app.publisher::<Boss>().unwrap();
+    boss.send(&Job(13)).unwrap();
+    until(|| match boss.send(&Job(1)) {
+        Ok(_) => false,
+        Err(messenger::PublishError::Stopped) => true,
+        Err(error) => panic!("{error}"),
+    });
+    assert!(!app.is_stopping());
+    assert_eq!(app.join().unwrap().cut_off, None);
+}
+
+#[test]
 fn a_handler_is_made_again_and_misses_only_the_message_at_fault() {
     let log = Log::default();
     let app = Restarts::builder(bus(4096), log.clone()).run().unwrap();
@@ -600,6 +615,221 @@ fn what_does_not_decode_is_reported_and_skipped() {
     );
     let record = report.failures[0].record.unwrap();
     assert_eq!((record.source.get(), record.message.get()), (4, 1));
+}
+
+/// A handler that sets a timer, and then can't be started again.
+mod failing {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[derive(Debug, Handler)]
+    #[handler(id = 23, lifecycle)]
+    pub(crate) struct Failing {
+        log: Log,
+        again: Arc<AtomicBool>,
+        panics: bool,
+    }
+
+    impl Lifecycle for Failing {
+        fn on_start(&mut self, out: &mut Outbox<'_, Self>) -> Result {
+            out.timer(Duration::ZERO);
+            match (self.again.swap(true, Ordering::Relaxed), self.panics) {
+                (false, _) => Ok(()),
+                (true, false) => Err(HandlerError::new("not again")),
+                (true, true) => panic!("not again"),
+            }
+        }
+
+        fn on_timer(&mut self, _: Timer, _: &mut Outbox<'_, Self>) -> Result {
+            self.log.add("fired");
+            Ok(())
+        }
+    }
+
+    impl Handle<Job> for Failing {
+        fn handle(&mut self, _: &Job, _: &mut Outbox<'_, Self>) -> Result {
+            panic!("over a job")
+        }
+    }
+
+    messenger! {
+        pub(crate) Once(config: (Log, Arc<AtomicBool>, bool));
+        outside: [ Boss ]
+        Here (on_panic = restart(9, per = Duration::from_secs(3600))):
+            handlers: [
+                failing: Failing = Failing { log: config.0.clone(), again: config.1.clone(), panics: config.2 },
+            ]
+            routes: [ Boss, Job: [failing] ]
+    }
+
+    #[test]
+    fn no_timer_fires_of_a_handler_that_could_not_be_started_again() {
+        for panics in [false, true] {
+            let log = Log::default();
+            let config = (log.clone(), Arc::default(), panics);
+            let app = Once::builder(bus(4096), config).run().unwrap();
+            until(|| log.lines().len() == 1);
+            app.publisher::<Boss>().unwrap().send(&Job(1)).unwrap();
+            let failed = app.join().unwrap_err();
+            assert!(failed.to_string().contains("not again"), "{failed}");
+            assert_eq!(log.lines(), ["fired"]);
+        }
+    }
+}
+
+/// Messages whose own code panics over some bytes.
+mod undecodable {
+    use super::*;
+
+    /// A number, but not 13.
+    #[derive(Message, Serialize, Clone, Debug)]
+    #[message(id = 3, codec = bincode)]
+    pub(crate) struct Lucky(u64);
+
+    impl<'de> Deserialize<'de> for Lucky {
+        fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            let n = u64::deserialize(from)?;
+            assert!(n != 13, "thirteen is no number");
+            Ok(Self(n))
+        }
+    }
+
+    /// The test.
+    #[derive(Debug, Handler)]
+    #[handler(id = 24, sends(Lucky, Job))]
+    pub(crate) struct Chief;
+
+    impl Handle<Lucky> for Witness {
+        fn handle(&mut self, m: &Lucky, _: &mut Outbox<'_, Self>) -> Result {
+            self.0.add(format!("lucky {}", m.0));
+            Ok(())
+        }
+    }
+
+    macro_rules! lottery {
+        ($app:ident, $receivers:tt) => {
+            messenger! {
+                pub(crate) $app(log: Log);
+                outside: [ Chief ]
+                Here:
+                    handlers: [
+                        one: Witness = Witness(log.clone()),
+                        two: Witness as 31 = Witness(log.clone()),
+                        other: Witness as 32 = Witness(log.clone()),
+                    ]
+                    routes: [
+                        Chief, Lucky: $receivers,
+                        Chief, Job: [other],
+                    ]
+            }
+        };
+    }
+
+    lottery!(Sole, [one]);
+    lottery!(Several, [one, two]);
+
+    macro_rules! plays {
+        ($app:ident, $receivers:expr) => {{
+            let log = Log::default();
+            let app = $app::builder(bus(4096), log.clone()).run().unwrap();
+            let mut chief = app.publisher::<Chief>().unwrap();
+            chief.send(&Job(1)).unwrap();
+            chief.send(&Lucky(13)).unwrap();
+            chief.send(&Lucky(7)).unwrap();
+            until(|| log.lines().len() == 1 + $receivers);
+            let report = app.stop().unwrap();
+            let here = &report.workers[0];
+            assert_eq!((here.undecodable, here.panics), (1, 0));
+            assert_eq!(
+                report.failures[0].to_string(),
+                "worker `Here`, message `Lucky` from `Chief` at position 32: does not decode: decoding panicked: \
+                 thirteen is no number"
+            );
+            let stopped = log.lines().iter().filter(|line| *line == "witness stopped").count();
+            assert_eq!(stopped, 3);
+        }};
+    }
+
+    #[test]
+    fn a_panic_in_decoding_is_no_handlers() {
+        plays!(Sole, 1);
+        plays!(Several, 2);
+    }
+}
+
+/// Wakers that panic as a run is stopped.
+mod rude {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::{Context, Wake, Waker};
+
+    use messenger::bus::{Bus, Subscriber};
+
+    use super::*;
+
+    struct Rude;
+
+    impl Wake for Rude {
+        fn wake(self: Arc<Self>) {
+            panic!("on waking");
+        }
+    }
+
+    /// Sleeps on the bus, and panics when it is woken.
+    fn sleeper(bus: &Bus) -> Subscriber {
+        let mut sleeper = bus.subscribe(Start::Newest).unwrap();
+        let waker = Waker::from(Arc::new(Rude));
+        let polled = sleeper.poll_next(&mut Context::from_waker(&waker));
+        assert!(polled.unwrap().is_pending());
+        sleeper
+    }
+
+    /// Panics over a job, when it may.
+    #[derive(Debug, Handler)]
+    #[handler(id = 25)]
+    pub(crate) struct Fused(Arc<AtomicBool>);
+
+    impl Handle<Job> for Fused {
+        fn handle(&mut self, _: &Job, _: &mut Outbox<'_, Self>) -> Result {
+            until(|| self.0.load(Ordering::Relaxed));
+            panic!("over a job")
+        }
+    }
+
+    messenger! {
+        pub(crate) Club(config: (Log, Arc<AtomicBool>));
+        outside: [ Boss ]
+        Here:
+            handlers: [
+                witness: Witness = Witness(config.0.clone()),
+                fused: Fused = Fused(Arc::clone(&config.1)),
+            ]
+            routes: [ Boss, Job: [fused] ]
+    }
+
+    #[test]
+    fn a_waker_that_panics_does_not_undo_a_stop() {
+        for fails in [true, false] {
+            let (bus, log, fuse) = (bus(4096), Log::default(), Arc::default());
+            let config = (log.clone(), Arc::clone(&fuse));
+            let app = Club::builder(&bus, config).run().unwrap();
+            if fails {
+                app.publisher::<Boss>().unwrap().send(&Job(1)).unwrap();
+            }
+            let sleeper = sleeper(&bus);
+            fuse.store(true, Ordering::Relaxed);
+            if fails {
+                let failed = app.join().unwrap_err();
+                assert_eq!(failed.report().failures.len(), 1, "{}", failed.report());
+            } else {
+                drop(app);
+            }
+            assert_eq!(log.lines(), ["witness stopped"]);
+            drop(sleeper);
+        }
+    }
 }
 
 /// Handlers that cannot be made or started.

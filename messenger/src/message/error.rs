@@ -144,6 +144,11 @@ pub enum DecodeError {
         /// The type's name.
         what: &'static str,
     },
+    /// The message's own code panicked over them, on a worker.
+    Panicked {
+        /// The panic's text.
+        text: String,
+    },
 }
 
 impl fmt::Display for DecodeError {
@@ -184,6 +189,7 @@ impl fmt::Display for DecodeError {
                 f,
                 "the bits are no value of {what}: a bool, char or enum in it holds a number that means nothing"
             ),
+            Self::Panicked { text } => write!(f, "decoding panicked: {text}"),
         }
     }
 }

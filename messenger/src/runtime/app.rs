@@ -84,6 +84,46 @@ impl<A> fmt::Debug for WorkerId<A> {
 }
 
 /// A run of the table `A` in preparation.
+///
+#[cfg_attr(feature = "bincode", doc = "```")]
+#[cfg_attr(not(feature = "bincode"), doc = "```text")]
+/// # use messenger::bus::{Bus, BusConfig};
+/// # use messenger::{Handle, Handler, HandlerError, Message, Outbox, Result, messenger};
+/// # #[derive(Message, serde::Serialize, serde::Deserialize)]
+/// # #[message(id = 1, codec = bincode)]
+/// # struct Sale { cents: u64 }
+/// # #[derive(Handler)]
+/// # #[handler(id = 1, sends(Sale))]
+/// # struct Main;
+/// # #[derive(Handler)]
+/// # #[handler(id = 2)]
+/// # struct Book { most: u64 }
+/// # impl Handle<Sale> for Book {
+/// #     fn handle(&mut self, sale: &Sale, _: &mut Outbox<'_, Self>) -> Result {
+/// #         match sale.cents > self.most {
+/// #             true => Err(HandlerError::new("too much")),
+/// #             false => Ok(()),
+/// #         }
+/// #     }
+/// # }
+/// # messenger! {
+/// #     Till(most: u64);
+/// #     outside: [ Main ]
+/// #     Office:
+/// #         handlers: [ book: Book = Book { most: *most } ]
+/// #         routes: [ Main, Sale: [book] ]
+/// # }
+/// use std::time::Duration;
+///
+/// let bus = Bus::new(BusConfig::bytes(1 << 16))?;
+/// let till = Till::builder(bus, 10_000)
+///     .only([Till::OFFICE])
+///     .on_failure(|failure| eprintln!("{failure}"))
+///     .patience(Duration::from_secs(1))
+///     .run()?;
+/// till.stop()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Builder<A: App> {
     pub(super) ground: Ground,
     pub(super) config: A::Config,
@@ -161,7 +201,7 @@ impl<A: App> Builder<A> {
     }
 
     /// How long a stop waits for a claim that was made before it and is neither committed nor aborted, and a worker that keeps its
-    /// position for the next process, for readers that leave no room for what it has sent; ten seconds each unless told.
+    /// position for the next process, or stops alone, for readers that leave no room for what it has sent; ten seconds each unless told.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;

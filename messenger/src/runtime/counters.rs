@@ -133,7 +133,8 @@ pub struct WorkerCounters {
     /// The records for this worker that stand on the bus after the stop, and were not delivered.
     pub late: u64,
     /// The messages for a handler that had panicked and was not made again, those in its mailbox included; and what was in the mailbox of
-    /// an async handler whose tokio runtime was shut down.
+    /// an async handler whose tokio runtime was shut down. Only what its worker has read: what comes after one has stopped alone
+    /// ([`OnPanic::StopWorker`](crate::OnPanic::StopWorker)) is counted by nobody.
     pub orphaned: u64,
     /// The records that were in the spill, or waited in that of an async handler, when the worker ended, and never found room.
     pub unsent: u64,

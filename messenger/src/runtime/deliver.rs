@@ -7,11 +7,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use super::error::HandlerError;
 use super::failure::{Failure, FailureKind};
 use super::handler::{Handle, Handler};
-use super::link::Link;
+use super::link::{Link, NOBODY};
 use super::options::OnError;
 use super::outbox::{Outbox, Seat};
 use super::timers::Timer;
-use crate::message::{DecodeError, Receive};
+use crate::message::Receive;
 
 /// Decodes a record and calls its receivers.
 #[derive(Debug)]
@@ -37,10 +37,10 @@ impl<'a> Delivery<'a> {
         handler: &mut H,
         payload: &'m [u8],
     ) {
-        self.link.seat = seat.index;
+        self.link.seat = NOBODY;
         match M::receive(payload) {
             Ok(held) => self.call(seat, handler, held.borrow()),
-            Err(error) => self.undecodable(error),
+            Err(error) => self.link.undecodable(error),
         }
     }
 
@@ -51,9 +51,10 @@ impl<'a> Delivery<'a> {
         payload: &'m [u8],
         each: impl FnOnce(&mut Self, &M),
     ) {
+        self.link.seat = NOBODY;
         match M::receive(payload) {
             Ok(held) => each(&mut self, held.borrow()),
-            Err(error) => self.undecodable(error),
+            Err(error) => self.link.undecodable(error),
         }
         if !self.link.caught.is_empty() {
             resume_unwind(Box::new(Caught));
@@ -101,20 +102,6 @@ impl<'a> Delivery<'a> {
     fn caught(&mut self, seat: Seat, panic: Box<dyn Any + Send>) {
         let panic = self.link.panic(seat.index, panic);
         self.link.caught.push(panic);
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn undecodable(&mut self, error: DecodeError) {
-        let link = &mut *self.link;
-        link.tally.undecodable.add(1);
-        link.tally.routes[link.route].errors.add(1);
-        link.control.report(Failure {
-            worker: link.info.name,
-            handler: None,
-            record: link.record(),
-            kind: FailureKind::Undecodable(error),
-        });
     }
 }
 

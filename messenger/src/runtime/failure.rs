@@ -175,6 +175,46 @@ impl std::error::Error for Failure {
 }
 
 /// The end of a run.
+///
+#[cfg_attr(feature = "bincode", doc = "```")]
+#[cfg_attr(not(feature = "bincode"), doc = "```text")]
+/// # use messenger::bus::{Bus, BusConfig};
+/// # use messenger::{Handle, Handler, HandlerError, Message, Outbox, Result, messenger};
+/// # #[derive(Message, serde::Serialize, serde::Deserialize)]
+/// # #[message(id = 1, codec = bincode)]
+/// # struct Sale { cents: u64 }
+/// # #[derive(Handler)]
+/// # #[handler(id = 1, sends(Sale))]
+/// # struct Main;
+/// # #[derive(Handler)]
+/// # #[handler(id = 2)]
+/// # struct Book { most: u64 }
+/// # impl Handle<Sale> for Book {
+/// #     fn handle(&mut self, sale: &Sale, _: &mut Outbox<'_, Self>) -> Result {
+/// #         match sale.cents > self.most {
+/// #             true => Err(HandlerError::new("too much")),
+/// #             false => Ok(()),
+/// #         }
+/// #     }
+/// # }
+/// # messenger! {
+/// #     Till(most: u64);
+/// #     outside: [ Main ]
+/// #     Office:
+/// #         handlers: [ book: Book = Book { most: *most } ]
+/// #         routes: [ Main, Sale: [book] ]
+/// # }
+/// # let till = Till::builder(Bus::new(BusConfig::bytes(1 << 16))?, 10_000).run()?;
+/// till.publisher::<Main>()?.send(&Sale { cents: 890_000 })?;
+/// let report = till.stop()?;
+/// print!("{report}");
+/// assert_eq!((report.messages(), report.late()), (1, 0));
+/// assert_eq!(
+///     report.failures[0].to_string(),
+///     "worker `Office`, handler `book`, message `Sale` from `Main` at position 0: too much"
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Report {

@@ -17,10 +17,13 @@ use super::told::Told;
 #[cfg(feature = "tokio")]
 use crate::bus::JoinError;
 use crate::bus::{ClaimError, CommitError, NotSynced, Publisher, Tag};
-use crate::message::{EncodeError, ExtendedMessage, Message, MessageInfo};
+use crate::message::{DecodeError, EncodeError, ExtendedMessage, Message, MessageInfo};
 #[cfg(feature = "zero_copy")]
 use crate::message::{ZeroCopyMessage, zero_copy};
 use crate::words::in_words;
+
+/// The seat of none: what panics then is not a handler's.
+pub(crate) const NOBODY: u16 = u16::MAX;
 
 /// What a worker has besides its handlers and its place in the bus.
 pub(crate) struct Link {
@@ -45,7 +48,7 @@ pub(crate) struct Link {
     /// The record in hand, or the last one.
     pub(crate) position: u64,
     pub(crate) route: usize,
-    /// The handler that is called, or was last, and for what.
+    /// The handler that is called, or was last, and for what. [`NOBODY`] while a record is decoded.
     pub(crate) seat: u16,
     pub(crate) call: Call,
     /// Handlers that panicked and were not made again; one of them at least if `any_dead`.
@@ -369,19 +372,54 @@ impl Link {
         deadline: Instant,
         stop: impl Fn(&Control) -> bool,
     ) {
+        self.send_front(Some(deadline), |control| {
+            stop(control) || !control.bus.has_reader_before(position, own)
+        });
+    }
+
+    /// What is still in the spill goes nowhere any more.
+    pub(crate) fn count_unsent(&self) {
+        self.tally.unsent.add(self.spill.count());
+    }
+
+    /// Sends what was spilled as others make room, for as long as the run goes on and has patience: of a worker that has left the bus.
+    pub(crate) fn send_rest(&mut self) {
+        let deadline = Instant::now().checked_add(self.control.patience);
+        while self.send_front(deadline, Control::is_stopping) {}
+    }
+
+    /// Waits for room for the oldest of what was spilled, until `deadline`, or until `stop` says so. `false`: there was none, or nothing waits.
+    fn send_front(&mut self, deadline: Option<Instant>, stop: impl Fn(&Control) -> bool) -> bool {
         let Some((tag, payload)) = self.spill.front() else {
-            return;
+            return false;
         };
         let control = &self.control;
         let claim = self
             .publisher
-            .claim_until(tag, payload.len(), Some(deadline), || {
-                stop(control) || !control.bus.has_reader_before(position, own)
-            });
-        let sent = claim.map(|claim| self.spill.send_front(claim));
-        if let Ok(Err(error)) = sent {
-            self.not_synced(error);
+            .claim_until(tag, payload.len(), deadline, || stop(control));
+        match claim.map(|claim| self.spill.send_front(claim)) {
+            Ok(Ok(())) => true,
+            // It is out all the same.
+            Ok(Err(error)) => {
+                self.not_synced(error);
+                true
+            }
+            Err(_) => false,
         }
+    }
+
+    /// The record in hand does not decode.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn undecodable(&mut self, error: DecodeError) {
+        self.tally.undecodable.add(1);
+        self.tally.routes[self.route].errors.add(1);
+        self.control.report(Failure {
+            worker: self.info.name,
+            handler: None,
+            record: self.record(),
+            kind: FailureKind::Undecodable(error),
+        });
     }
 
     /// A panic of the handler in `seat` over the record in hand.

@@ -33,7 +33,9 @@ pub enum OnPanic {
     /// The whole messenger stops in good order, and `join` returns the failure. The default.
     #[default]
     Stop,
-    /// The worker of that handler stops and leaves the bus; the others go on.
+    /// The worker of that handler stops and leaves the bus; the others go on. They don't wait for what it has still to do: its other
+    /// handlers' `on_stop`, and what is in the mailboxes of its async ones. What its handlers have sent and found no room waits for that
+    /// for as long as [`Builder::patience`](crate::Builder::patience) says.
     StopWorker,
     /// The handler is made again by its constructor, at most `times` times in any span of `per`;
     /// the panic after that stops the messenger.

@@ -13,7 +13,50 @@ use crate::message::{EncodeError, ExtendedMessage};
 use crate::message::{ZeroCopyMessage, zero_copy};
 use crate::words::in_words;
 
-/// Publishes as `S`, a source outside of the table's workers, until the run is stopped.
+/// Publishes as `S`, a source outside of the table's workers, until the run is stopped, or all its workers have ended.
+///
+#[cfg_attr(feature = "bincode", doc = "```")]
+#[cfg_attr(not(feature = "bincode"), doc = "```text")]
+/// # use messenger::bus::{Bus, BusConfig};
+/// # use messenger::{Handle, Handler, HandlerError, Message, Outbox, Result, messenger};
+/// # #[derive(Message, serde::Serialize, serde::Deserialize)]
+/// # #[message(id = 1, codec = bincode)]
+/// # struct Sale { cents: u64 }
+/// # #[derive(Handler)]
+/// # #[handler(id = 1, sends(Sale))]
+/// # struct Main;
+/// # #[derive(Handler)]
+/// # #[handler(id = 2)]
+/// # struct Book { most: u64 }
+/// # impl Handle<Sale> for Book {
+/// #     fn handle(&mut self, sale: &Sale, _: &mut Outbox<'_, Self>) -> Result {
+/// #         match sale.cents > self.most {
+/// #             true => Err(HandlerError::new("too much")),
+/// #             false => Ok(()),
+/// #         }
+/// #     }
+/// # }
+/// # messenger! {
+/// #     Till(most: u64);
+/// #     outside: [ Main ]
+/// #     Office:
+/// #         handlers: [ book: Book = Book { most: *most } ]
+/// #         routes: [ Main, Sale: [book] ]
+/// # }
+/// # let till = Till::builder(Bus::new(BusConfig::bytes(1 << 16))?, 10_000).run()?;
+/// use messenger::PublishError;
+/// use std::time::Duration;
+///
+/// let mut sales = till.publisher::<Main>()?;
+/// sales.send(&Sale { cents: 450 })?;
+/// // While the ring is full it waits, but not longer than this.
+/// sales.send_timeout(&Sale { cents: 320 }, Duration::from_secs(1))?;
+///
+/// assert_eq!(till.stop()?.messages(), 2);
+/// let late = sales.send(&Sale { cents: 1 });
+/// assert!(matches!(late, Err(PublishError::Stopped)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct SourcePublisher<S> {
     publisher: Publisher,
     control: Arc<Control>,
@@ -142,15 +185,14 @@ impl<S: Handler> SourcePublisher<S> {
 
     fn claim<M: SentBy<S>>(&mut self, len: usize, wait: Wait) -> Result<Claim<'_>, PublishError> {
         let control = &self.control;
-        if control.is_stopping() {
+        let is_over = || control.is_stopping() || control.has_ended();
+        if is_over() {
             return Err(PublishError::Stopped);
         }
         let tag = Tag::new(S::ID, M::ID);
         let claim = match wait {
             Wait::No => self.publisher.try_claim(tag, len),
-            Wait::Until(deadline) => self
-                .publisher
-                .claim_until(tag, len, deadline, || control.is_stopping()),
+            Wait::Until(deadline) => self.publisher.claim_until(tag, len, deadline, is_over),
         };
         claim.map_err(|error| match error {
             ClaimError::Interrupted => PublishError::Stopped,
@@ -170,7 +212,7 @@ impl<S> fmt::Debug for SourcePublisher<S> {
 /// A message was not published.
 #[non_exhaustive]
 pub enum PublishError {
-    /// The run has been stopped: no handler would get it.
+    /// The run has been stopped, or all its workers have ended by themselves: no handler of it would get the message.
     Stopped,
     /// It does not encode.
     Encode(EncodeError),
@@ -196,7 +238,7 @@ impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stopped => {
-                f.write_str("the messenger has been stopped: nobody would get the message")
+                f.write_str("the messenger has been stopped, or all its workers have ended: nobody would get the message")
             }
             Self::Encode(error) => error.fmt(f),
             Self::Claim(error) => error.fmt(f),

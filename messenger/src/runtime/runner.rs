@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use super::app::App;
 use super::control::{Control, Sending};
-use super::deliver::{Begin, Delivery, Fire, Stop, Turn};
+use super::deliver::{Delivery, Fire, Turn};
 use super::error::Result;
-use super::failure::{AfterPanic, Failure, FailureKind};
+use super::failure::{Failure, FailureKind};
 use super::link::{Call, Link};
+use super::supervise::{Crew, failure};
 use super::trace;
-use super::worker::{Worker, text_of};
+use super::worker::Worker;
 use crate::bus::{ReadError, Subscriber, WaitStrategy};
 
 /// How many turns of the loop one reading of the clock serves.
@@ -101,27 +102,13 @@ impl<W: Worker> Runner<W> {
     /// Calls `on_start` on each handler, until one fails: then only those before it get `on_stop`.
     pub(crate) fn begin(&mut self) -> Option<Failure> {
         for index in 0..W::INFO.handlers.len() {
-            if let Some(kind) = self.begin_one(index, Call::Start) {
+            if let Some(kind) = self.crew().begin_one(index, Call::Start) {
                 self.link.any_dead = true;
                 self.link.dead[index..].fill(true);
-                return Some(self.failure(index, kind));
+                return Some(failure::<W>(index, kind));
             }
         }
         None
-    }
-
-    /// Calls `on_start` on the handler at `index`, as a part of `call`.
-    pub(super) fn begin_one(&mut self, index: usize, call: Call) -> Option<FailureKind> {
-        self.link.turn_to(call);
-        let mut begin = Begin(&mut self.link, None);
-        let worker = &mut self.worker;
-        match catch_unwind(AssertUnwindSafe(|| worker.visit(index, &mut begin))) {
-            Ok(()) => begin.1.map(FailureKind::Started),
-            Err(panic) => Some(FailureKind::Panicked {
-                text: text_of(&*panic),
-                then: AfterPanic::Stopped,
-            }),
-        }
     }
 
     /// Runs until the stop has been drained, or the worker is to stop.
@@ -136,7 +123,7 @@ impl<W: Worker> Runner<W> {
             // A turn that panics does not come to its end, where it is asked whether it was the last. Each handler may do that once more,
             // so that the others still have theirs if it is not called again.
             let is_last = drained > W::INFO.handlers.len();
-            if !self.panicked(panic) || is_last || self.waits_in_vain() {
+            if !self.crew().panicked(panic) || is_last || self.waits_in_vain() {
                 return;
             }
         }
@@ -337,7 +324,9 @@ impl<W: Worker> Runner<W> {
             let there = self
                 .subscriber
                 .wait_until(WaitStrategy::Block, deadline, || false);
-            if matches!(there, Ok(false)) && self.position() < cut_off {
+            // One that holds what it reads also returns where it has stepped over something.
+            let is_over = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            if matches!(there, Ok(false)) && is_over && self.position() < cut_off {
                 let failure = Failure {
                     worker: W::INFO.name,
                     handler: None,
@@ -380,50 +369,50 @@ impl<W: Worker> Runner<W> {
     pub(crate) fn end(mut self, sending: Sending) {
         #[cfg(feature = "journal")]
         self.keep_end();
-        // Not once more if that has waited in vain.
-        #[cfg(feature = "journal")]
-        let waits = self.mark.is_some() && self.link.spill.is_empty();
-        self.stop_handlers();
-        #[cfg(feature = "tokio")]
-        self.link.end_tasks();
-        self.link.flush();
-        #[cfg(feature = "journal")]
-        if waits {
-            self.send_rest();
+        if self.link.control.is_stopping() {
+            // Not once more if that has waited in vain.
+            #[cfg(feature = "journal")]
+            let waits = self.mark.is_some() && self.link.spill.is_empty();
+            self.crew().end();
+            #[cfg(feature = "journal")]
+            if waits {
+                self.send_rest();
+            }
+            self.link.count_unsent();
+            sending.end();
+            self.count_late();
+        } else {
+            // It stops alone, and leaves the bus before it waits for anything: those who go on make the room that it waits for, and none
+            // of them waits for this worker.
+            #[cfg(feature = "journal")]
+            {
+                self.mark = self.mark.take().and_then(super::kept::Mark::rise);
+            }
+            drop(self.subscriber);
+            let mut crew = Crew {
+                worker: &mut self.worker,
+                link: &mut self.link,
+                config: &self.config,
+                clock: &mut self.clock,
+                restarts: &mut self.restarts,
+            };
+            crew.link.send_rest();
+            crew.end();
+            self.link.count_unsent();
+            sending.end();
         }
-        self.link.tally.unsent.add(self.link.spill.count());
-        sending.end();
-        self.count_late();
         trace::worker_ended(W::INFO.name);
     }
 
-    /// Calls `on_stop` on each handler that has not panicked.
-    pub(super) fn stop_handlers(&mut self) {
-        for index in 0..W::INFO.handlers.len() {
-            // An async handler works off its mailbox before. One that is made again over a message there goes on with what is left.
-            while !self.link.dead[index] && self.stop_handler(index) {}
+    /// The handlers, and what it takes to call them.
+    pub(super) fn crew(&mut self) -> Crew<'_, W> {
+        Crew {
+            worker: &mut self.worker,
+            link: &mut self.link,
+            config: &self.config,
+            clock: &mut self.clock,
+            restarts: &mut self.restarts,
         }
-    }
-
-    /// Calls `on_stop` on the handler at `index`. `true`: there is another now, to be stopped too.
-    fn stop_handler(&mut self, index: usize) -> bool {
-        self.link.turn_to(Call::Stop);
-        let (worker, link) = (&mut self.worker, &mut self.link);
-        let stopped = catch_unwind(AssertUnwindSafe(|| worker.visit(index, &mut Stop(link))));
-        let Err(panic) = stopped else {
-            return false;
-        };
-        if self.link.call == Call::Handle {
-            self.panicked(panic);
-            return true;
-        }
-        self.link.tally.panics.add(1);
-        let kind = FailureKind::Panicked {
-            text: text_of(&*panic),
-            then: AfterPanic::Stopped,
-        };
-        self.link.control.fail(self.failure(index, kind));
-        false
     }
 
     /// Counts what stands on the bus after the stop and would have been for this worker.

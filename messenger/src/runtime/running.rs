@@ -19,6 +19,45 @@ use crate::bus::{Bus, JoinError, Registration, Start};
 /// The run of a table. Dropped, it stops and joins its workers.
 ///
 /// It holds the bus, and so do the publishers and subscriptions that are had from it, also after its end; a [`Stopper`] does not.
+///
+#[cfg_attr(feature = "bincode", doc = "```")]
+#[cfg_attr(not(feature = "bincode"), doc = "```text")]
+/// # use messenger::bus::{Bus, BusConfig};
+/// # use messenger::{Handle, Handler, HandlerError, Message, Outbox, Result, messenger};
+/// # #[derive(Message, serde::Serialize, serde::Deserialize)]
+/// # #[message(id = 1, codec = bincode)]
+/// # struct Sale { cents: u64 }
+/// # #[derive(Handler)]
+/// # #[handler(id = 1, sends(Sale))]
+/// # struct Main;
+/// # #[derive(Handler)]
+/// # #[handler(id = 2)]
+/// # struct Book { most: u64 }
+/// # impl Handle<Sale> for Book {
+/// #     fn handle(&mut self, sale: &Sale, _: &mut Outbox<'_, Self>) -> Result {
+/// #         match sale.cents > self.most {
+/// #             true => Err(HandlerError::new("too much")),
+/// #             false => Ok(()),
+/// #         }
+/// #     }
+/// # }
+/// # messenger! {
+/// #     Till(most: u64);
+/// #     outside: [ Main ]
+/// #     Office:
+/// #         handlers: [ book: Book = Book { most: *most } ]
+/// #         routes: [ Main, Sale: [book] ]
+/// # }
+/// # let till = Till::builder(Bus::new(BusConfig::bytes(1 << 16))?, 10_000).run()?;
+/// let mut sales = till.publisher::<Main>()?;
+/// for cents in [450, 320] {
+///     sales.send(&Sale { cents })?;
+/// }
+/// print!("so far: {}", till.counters()[0]);
+/// let report = till.stop()?;
+/// assert_eq!(report.messages(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Running<A: App> {
     control: Arc<Control>,
     /// By which stoppers reach the run, until it is over.
@@ -99,7 +138,8 @@ impl<A: App> Running<A> {
     ///
     /// # Errors
     ///
-    /// [`JoinError`] if the bus has no slot left.
+    /// [`JoinError`] if the bus has no slot left; with [`Start::At`] also if what stands there is not retained any more
+    /// ([`Gone`](JoinError::Gone)), or the bus has not come so far ([`Ahead`](JoinError::Ahead)).
     pub fn subscribe_from<S: MessageSet>(
         &self,
         start: Start,
@@ -113,7 +153,7 @@ impl<A: App> Running<A> {
     ///
     /// # Errors
     ///
-    /// [`JoinError`] if the bus has no slot left.
+    /// As for [`subscribe_from`](Self::subscribe_from).
     pub fn subscribe_gating<S: MessageSet>(
         &self,
         start: Start,

@@ -66,7 +66,11 @@ const fn has(ids: &[MessageId], id: MessageId) -> bool {
 /// use std::time::Duration;
 ///
 /// let mut quotes = app.subscribe::<(Quote,)>()?;
-/// while let Some(received) = quotes.next_timeout(Duration::from_secs(1))? {
+/// while !app.is_stopping() {
+///     let Some(received) = quotes.next_timeout(Duration::from_secs(1))? else {
+///         println!("a quiet second");
+///         continue;
+///     };
 ///     if let Some(quote) = received.get::<Quote>() {
 ///         let quote = quote?;
 ///         // ..
@@ -204,7 +208,7 @@ impl<S: MessageSet> Subscription<S> {
     }
 
     /// The next message of these types; looks and waits for it, for `timeout` at the most: where many of other types stand before it, the
-    /// next call goes on behind those that this one has passed.
+    /// next call goes on behind those that this one has passed. `None`: none came in time, or all workers have ended, and all is read.
     ///
     /// # Errors
     ///
@@ -533,7 +537,7 @@ pub enum SubscribeError {
         /// The bytes missed.
         skipped: u64,
     },
-    /// Something wrote over the bus's memory.
+    /// The record could not be read: something wrote over the bus's memory, or the journal has lost it.
     Read(ReadError),
     /// The record's bytes are not a message of its type.
     Undecodable(DecodeError),

@@ -1,23 +1,91 @@
-//! What becomes of a handler that panicked: the worker's policy.
+//! A worker's handlers from start to stop; what becomes of one that panicked: the worker's policy.
 
 use core::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use super::deliver::Caught;
+use super::app::App;
+use super::deliver::{Begin, Caught, Stop};
 use super::failure::{AfterPanic, Failure, FailureKind};
-use super::link::Call;
+use super::link::{Call, Link, NOBODY};
 use super::options::OnPanic;
-use super::runner::Runner;
+use super::runner::Clock;
 use super::trace;
 use super::worker::{Worker, text_of};
+use crate::message::DecodeError;
 
-impl<W: Worker> Runner<W> {
+/// A worker's handlers, and what it takes to call them and to make them again: also when the worker has left the bus.
+pub(super) struct Crew<'a, W: Worker> {
+    pub(super) worker: &'a mut W,
+    pub(super) link: &'a mut Link,
+    pub(super) config: &'a <W::App as App>::Config,
+    pub(super) clock: &'a mut Clock,
+    /// When which handlers were made again.
+    pub(super) restarts: &'a mut Vec<(u16, Instant)>,
+}
+
+impl<W: Worker> Crew<'_, W> {
+    /// Calls `on_start` on the handler at `index`, as a part of `call`.
+    pub(super) fn begin_one(&mut self, index: usize, call: Call) -> Option<FailureKind> {
+        self.link.turn_to(call);
+        let mut begin = Begin(self.link, None);
+        let worker = &mut *self.worker;
+        match catch_unwind(AssertUnwindSafe(|| worker.visit(index, &mut begin))) {
+            Ok(()) => begin.1.map(FailureKind::Started),
+            Err(panic) => Some(FailureKind::Panicked {
+                text: text_of(&*panic),
+                then: AfterPanic::Stopped,
+            }),
+        }
+    }
+
+    /// The handlers have had their last message: stops them, and sends what is left, as far as there is room.
+    pub(super) fn end(&mut self) {
+        self.stop_handlers();
+        #[cfg(feature = "tokio")]
+        self.link.end_tasks();
+        self.link.send_rest();
+        self.link.flush();
+    }
+
+    /// Calls `on_stop` on each handler that has not panicked.
+    pub(super) fn stop_handlers(&mut self) {
+        for index in 0..W::INFO.handlers.len() {
+            // An async handler works off its mailbox before. One that is made again over a message there goes on with what is left.
+            while !self.link.dead[index] && self.stop_handler(index) {}
+        }
+    }
+
+    /// Calls `on_stop` on the handler at `index`. `true`: there is another now, to be stopped too.
+    fn stop_handler(&mut self, index: usize) -> bool {
+        self.link.turn_to(Call::Stop);
+        let (worker, link) = (&mut *self.worker, &mut *self.link);
+        let stopped = catch_unwind(AssertUnwindSafe(|| worker.visit(index, &mut Stop(link))));
+        let Err(panic) = stopped else {
+            return false;
+        };
+        if self.link.call == Call::Handle {
+            self.panicked(panic);
+            return true;
+        }
+        self.link.tally.panics.add(1);
+        let kind = FailureKind::Panicked {
+            text: text_of(&*panic),
+            then: AfterPanic::Stopped,
+        };
+        self.link.control.fail(failure::<W>(index, kind));
+        false
+    }
+
     /// Does what the policy says about a panic. `false`: the worker stops.
     #[cold]
     pub(super) fn panicked(&mut self, panic: Box<dyn Any + Send>) -> bool {
         let mut panics = core::mem::take(&mut self.link.caught);
-        if !panic.is::<Caught>() {
+        if self.link.seat == NOBODY {
+            self.link.undecodable(DecodeError::Panicked {
+                text: text_of(&*panic),
+            });
+        } else if !panic.is::<Caught>() {
             panics.push(self.link.panic(self.link.seat, panic));
         }
         let call = self.link.call;
@@ -50,7 +118,7 @@ impl<W: Worker> Runner<W> {
         let dead = then != AfterPanic::Restarted;
         self.link.dead[usize::from(index)] = dead;
         self.link.any_dead |= dead;
-        let mut failure = self.failure(
+        let mut failure = failure::<W>(
             usize::from(index),
             FailureKind::Panicked {
                 text: text.to_owned(),
@@ -112,7 +180,7 @@ impl<W: Worker> Runner<W> {
     /// Makes the handler again and starts it; a failure in this stops the messenger.
     fn restart(&mut self, index: u16) {
         let index = usize::from(index);
-        let (worker, config) = (&mut self.worker, &*self.config);
+        let (worker, config) = (&mut *self.worker, self.config);
         // What a panic in `on_loop` has caused has no cause on the bus either.
         let call = match self.link.call {
             Call::Loop => Call::Loop,
@@ -136,17 +204,20 @@ impl<W: Worker> Runner<W> {
                 self.link.note_given_up(index as u16, 0);
                 self.link.dead[index] = true;
                 self.link.any_dead = true;
-                self.link.control.fail(self.failure(index, kind));
+                // `on_start` may have set some before it failed.
+                self.link.timers.cancel_all(index as u16);
+                self.link.control.fail(failure::<W>(index, kind));
             }
         }
     }
+}
 
-    pub(super) fn failure(&self, index: usize, kind: FailureKind) -> Failure {
-        Failure {
-            worker: W::INFO.name,
-            handler: Some(W::INFO.handlers[index].name),
-            record: None,
-            kind,
-        }
+/// A failure of the handler at `index`, about no record.
+pub(super) fn failure<W: Worker>(index: usize, kind: FailureKind) -> Failure {
+    Failure {
+        worker: W::INFO.name,
+        handler: Some(W::INFO.handlers[index].name),
+        record: None,
+        kind,
     }
 }

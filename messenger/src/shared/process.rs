@@ -46,6 +46,24 @@ impl fmt::Display for Process {
 }
 
 /// Somebody has come or gone.
+///
+/// ```
+/// # if cfg!(miri) { return Ok(()); } // It has no such files.
+/// use messenger::shared::{Change, SharedBus};
+///
+/// let name = format!("membership-{}", std::process::id());
+/// let shared = SharedBus::create(&name, 1 << 16)?;
+/// let changes = shared.membership();
+/// // Later, and again and again.
+/// for change in changes.try_iter() {
+///     match change.change {
+///         Change::Died { .. } => println!("{change}, and is to be started again"),
+///         _ => println!("{change}"),
+///     }
+/// }
+/// assert_eq!(shared.processes().len(), 1, "nobody else has come");
+/// # Ok::<(), messenger::shared::SharedError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Membership {

@@ -97,6 +97,13 @@ impl Seat {
         Ok(())
     }
 
+    /// Says that the worker has no slot any more: what its subscriber holds until it goes is not held for it.
+    pub(crate) fn rise(&mut self) {
+        let desk = self.presence.desk();
+        let entry = desk.words.worker(&desk.parts, self.index);
+        entry.slot().store(0, Relaxed);
+    }
+
     /// Says that the worker has handled everything before `position`.
     #[inline]
     pub(crate) fn store(&mut self, position: u64) {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use messenger::bus::Start;
+use messenger::bus::{Start, Tag};
 use messenger::journal::{Journal, JournalConfig};
 use messenger::shared::{SharedBus, SharedFault, SharedOptions};
 use messenger::{
@@ -806,4 +806,94 @@ fn a_bus_is_left_at_the_runs_end_whoever_has_a_stopper() {
     run.stop().unwrap();
     assert!(!path.exists());
     stopper.stop();
+}
+
+#[test]
+fn a_stop_waits_for_a_claim_that_stands_behind_an_aborted_one() {
+    let place = Place::new(1 << 12, Duration::ZERO);
+    let builder = Split::builder(&place.bus, place.config.clone());
+    let first = builder.only([Split::FIRST]).run().unwrap();
+    let tag = Tag::new(<Boss as Handler>::ID, <Single as Message>::ID);
+    let publisher = || place.bus.bus().publisher().unwrap();
+    let (mut one, mut other) = (publisher(), publisher());
+    let aborted = one.claim(tag, 8).unwrap();
+    let mut late = other.claim(tag, 8).unwrap();
+    late.writer().put(&7_u64.to_le_bytes()).unwrap();
+    let stopping = thread::spawn(move || first.stop().unwrap());
+    let a_moment = || thread::sleep(Duration::from_millis(100));
+    a_moment();
+    drop(aborted);
+    a_moment();
+    late.commit().unwrap();
+    let report = ended(stopping);
+    assert!(report.failures.is_empty(), "{report}");
+    assert_eq!(place.log("first"), [7]);
+}
+
+/// A worker that stops alone, and takes its time.
+mod leaving {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    /// Ends when it may.
+    #[derive(Handler)]
+    #[handler(id = 4, lifecycle)]
+    struct Slow(Arc<AtomicBool>);
+
+    impl Lifecycle for Slow {
+        fn on_stop(&mut self, _: &mut Outbox<'_, Self>) -> Result {
+            until("the end", || self.0.load(Ordering::Relaxed));
+            Ok(())
+        }
+    }
+
+    #[derive(Handler)]
+    #[handler(id = 5)]
+    struct Bomb;
+
+    impl Handle<Single> for Bomb {
+        fn handle(&mut self, _: &Single, _: &mut Outbox<'_, Self>) -> Result {
+            panic!("over a number")
+        }
+    }
+
+    messenger! {
+        Leaving(ends: Arc<AtomicBool>);
+        outside: [ Boss ]
+        Only (on_panic = stop_worker):
+            handlers: [
+                bomb: Bomb = Bomb,
+                slow: Slow = Slow(Arc::clone(ends)),
+            ]
+            routes: [ Boss, Single: [bomb] ]
+    }
+
+    #[test]
+    fn who_stops_alone_holds_nobody_up_and_runs_until_it_has_ended() {
+        for place in [Place::new(1 << 12, Duration::ZERO), Place::on_a_journal()] {
+            let ends = Arc::new(AtomicBool::new(false));
+            let run = || Leaving::builder(&place.bus, Arc::clone(&ends)).run();
+            let app = run().unwrap();
+            let mut boss = app.publisher::<Boss>().unwrap();
+            for n in 0..1000 {
+                boss.send_timeout(&Single { n }, Duration::from_secs(20))
+                    .unwrap();
+            }
+            let Err(StartError::Shared(error)) = run() else {
+                panic!("it runs twice");
+            };
+            assert!(matches!(error.fault(), SharedFault::WorkerRuns { .. }));
+            ends.store(true, Ordering::Relaxed);
+            let report = app.join().unwrap();
+            assert_eq!(report.messages(), 1, "{report}");
+            // On the ring it has missed something since.
+            match run() {
+                Ok(next) => drop(next),
+                Err(StartError::Missed { position, .. }) => assert_eq!(position, 32),
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
 }

@@ -39,6 +39,23 @@ pub(crate) struct Both {
     next: (u64, u64),
 }
 
+impl Mark {
+    /// The worker's subscriber goes, though the worker is still there. Until this goes, too, nobody else runs it, but for a pool, whose others
+    /// don't wait for this member.
+    pub(in crate::runtime) fn rise(mut self) -> Option<Self> {
+        match &mut self {
+            Self::Cursor(_) => {}
+            #[cfg(all(feature = "shared", target_os = "linux"))]
+            Self::Seat(seat) => seat.rise(),
+            #[cfg(all(feature = "shared", target_os = "linux"))]
+            Self::Both(both) => both.seat.rise(),
+            #[cfg(all(feature = "shared", target_os = "linux"))]
+            Self::Pool(_) => return None,
+        }
+        Some(self)
+    }
+}
+
 /// How long a worker that ends waits until what it has sent is synced: another's claim may stand before that, and not be finished.
 #[cfg(all(feature = "shared", target_os = "linux"))]
 const PATIENCE: Duration = Duration::from_millis(500);

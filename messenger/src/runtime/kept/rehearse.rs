@@ -85,7 +85,7 @@ impl<W: Worker> Runner<W> {
             match gone {
                 Ok(done) => return done.map(|()| !course.stopped),
                 // What it did before is still to be found.
-                Err(panic) => course.stopped |= !self.panicked(panic),
+                Err(panic) => course.stopped |= !self.crew().panicked(panic),
             }
         }
     }
@@ -214,7 +214,7 @@ impl<W: Worker> Runner<W> {
         if let Some(rehearsal) = &self.link.kept.rehearsal {
             tell(rehearsal);
         }
-        self.stop_handlers();
+        self.crew().stop_handlers();
     }
 
     /// Ends a worker that is not to be live, since the start has failed. Handlers that have not been started are not stopped.

@@ -14,9 +14,9 @@ use crate::words::in_words;
 #[non_exhaustive]
 #[must_use]
 pub struct Replayed {
-    /// The range: the first position, and that where it ended.
+    /// Where the range begins that was replayed: its first position.
     pub from: u64,
-    /// Where it ended.
+    /// Where it ends: the position behind its last record.
     pub to: u64,
     /// What each worker has done, in the order of the table.
     pub workers: Vec<WorkerCounters>,
