@@ -2,6 +2,7 @@
 
 #[path = "pages/guide.rs"]
 mod guide;
+#[cfg(target_os = "linux")]
 #[path = "pages/shared.rs"]
 mod shared;
 /// Its test is shown, too, and is run here.

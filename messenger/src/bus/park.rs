@@ -174,8 +174,16 @@ pub(crate) enum Barrier {
     /// There is no such thing: every publisher pays for a fence of its own.
     None,
     /// For the threads of this process.
+    #[cfg_attr(
+        any(miri, not(target_os = "linux")),
+        expect(dead_code, reason = "only Linux has it")
+    )]
     Process,
     /// For the threads of all processes that ask for this one.
+    #[cfg_attr(
+        any(loom, miri, not(target_os = "linux")),
+        expect(dead_code, reason = "only Linux has it")
+    )]
     Processes,
     /// For models: a lock stands in for the kernel's call. Between two light halves it orders more than there is, so
     /// only one thread may pass them.

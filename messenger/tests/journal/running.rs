@@ -5,10 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use messenger::bus::{ClaimError, MessageId, SourceId, Start, Tag};
-use messenger::journal::{Journal, JournalConfig, SyncPolicy, verify};
-use messenger::{
-    FailureKind, Handle, Handler, Message, Outbox, Report, Result, SendError, SendFault, messenger,
-};
+use messenger::journal::{Journal, SyncPolicy, verify};
+use messenger::{FailureKind, Handle, Handler, Message, Outbox, Result, messenger};
 use serde::{Deserialize, Serialize};
 
 use crate::kit::{Dir, small};
@@ -305,9 +303,9 @@ fn a_segment_that_is_not_ready_is_no_fault_of_the_readers() {
 }
 
 /// In a directory on a small disk: the handler's error says that the disk is full; its worker goes on when there is space again.
+#[cfg(target_os = "linux")]
 pub(crate) fn on_a_full_disk(dir: &std::path::Path, make_space: impl FnOnce(&Journal)) {
-    let config = JournalConfig::new().segment_bytes(1 << 16);
-    let journal = Journal::open(dir, config).unwrap();
+    let journal = Journal::open(dir, small().segment_bytes(1 << 16)).unwrap();
     let shared = Shared::new(journal.clone());
     let seen = shared.seen.clone();
     let bus = journal.bus().clone();
@@ -332,7 +330,10 @@ pub(crate) fn on_a_full_disk(dir: &std::path::Path, make_space: impl FnOnce(&Jou
     journal.close().unwrap();
 }
 
-fn says_that_the_disk_is_full(report: &Report) {
+#[cfg(target_os = "linux")]
+fn says_that_the_disk_is_full(report: &messenger::Report) {
+    use messenger::{SendError, SendFault};
+
     let [failure] = &report.failures[..] else {
         panic!("one failure: {report:?}");
     };
