@@ -22,8 +22,7 @@ pub(crate) fn on_small_disk(test: &str, part: &str) {
     let output = match child::command_under(&by, test, part, &dir).output() {
         Ok(output) => output,
         Err(error) => {
-            println!("SKIPPED: no `unshare` here: {error}");
-            return;
+            return child::skipped(&format!("no `unshare` here: {error}"));
         }
     };
     let (out, err) = (
@@ -31,8 +30,7 @@ pub(crate) fn on_small_disk(test: &str, part: &str) {
         String::from_utf8_lossy(&output.stderr),
     );
     if err.contains("unshare failed") || output.status.code() == Some(77) {
-        println!("SKIPPED: no mount namespace, or no tmpfs, here: {err}");
-        return;
+        return child::skipped(&format!("no mount namespace, or no tmpfs, here: {err}"));
     }
     assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
     assert!(out.contains("1 passed"), "{out}");

@@ -368,14 +368,13 @@ fn without_permission() {
         Ok(output) => {
             let err = String::from_utf8_lossy(&output.stderr);
             if err.contains("setpriv: ") {
-                println!("SKIPPED: another user can't run this here: {err}");
-                return;
+                return child::skipped(&format!("another user can't run this here: {err}"));
             }
             let out = String::from_utf8_lossy(&output.stdout);
             assert!(output.status.success(), "{out}\n{err}");
             assert!(out.contains("1 passed"), "{out}");
         }
-        Err(error) => println!("SKIPPED: no `setpriv` here: {error}"),
+        Err(error) => child::skipped(&format!("no `setpriv` here: {error}")),
     }
 }
 
