@@ -1,8 +1,12 @@
-//! A journal of version 1, in `data/journal-v1`, is read by this version, and by all that come: each byte of it.
+//! Journals of version 1, in `data`, are read by this version, and by all that come: each byte of them. `journal-v1` has each
+//! state of a record, and a cursor; `journal-v1-ran` is that of a table that ran (`ran.rs`).
 //!
-//! `MESSENGER_GOLDEN=DIRECTORY cargo test --features journal --test journal_golden` writes such a journal anew into a directory
-//! that is not there yet, with what stands in it as `expected.txt`. What is checked in changes with the format's version only.
+//! `MESSENGER_GOLDEN=DIRECTORY cargo test --features journal --test journal_golden` writes such journals anew into a directory
+//! that is not there yet, with what stands in each as `expected.txt`. What is checked in changes with the format's version only.
 #![cfg(all(feature = "journal", feature = "bincode", not(miri)))]
+
+#[cfg(feature = "zero_copy")]
+mod ran;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -56,8 +60,22 @@ messenger! {
         routes: [ Seller, Trade: [adds] ]
 }
 
-fn golden() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/journal-v1")
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data")
+        .join(name)
+}
+
+/// Where a journal is written anew, and whether to stay there.
+fn anew(name: &str) -> (PathBuf, bool) {
+    match std::env::var_os("MESSENGER_GOLDEN") {
+        Some(asked) => (Path::new(&asked).join(name), true),
+        None => (scratch(name), false),
+    }
+}
+
+fn scratch(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("messenger-golden-{name}-{}", std::process::id()))
 }
 
 fn config() -> JournalConfig {
@@ -178,20 +196,42 @@ fn segment_name(base: u64) -> String {
     format!("{base:020}.segment")
 }
 
+/// All that stands in the segments of `dir`, decoded by none of the library's code, and how many segments there are.
+fn decoded_all(dir: &Path) -> (String, u64) {
+    let mut text = String::new();
+    let mut segments = 0;
+    while let Ok(segment) = fs::read(dir.join(segment_name(segments * SEGMENT))) {
+        text += &decoded(&segment, segments * SEGMENT);
+        segments += 1;
+    }
+    (text, segments)
+}
+
+/// The schema's text, with the right sum in its last line.
+fn schema_of(dir: &Path) -> String {
+    let schema = fs::read_to_string(dir.join("schema")).unwrap();
+    assert!(schema.starts_with(&begin()), "{schema}");
+    let (body, last) = schema.split_at(schema.rfind("crc\t").unwrap());
+    assert_eq!(last, format!("crc\t{:08x}\n", crc(body.as_bytes())));
+    schema
+}
+
+/// How each schema begins.
+fn begin() -> String {
+    format!(
+        "messenger journal\t1\nid\t{ID}\nsegment\t{SEGMENT}\nsalt\t{SALT_TEXT}\ncreated\t{CREATED}\n"
+    )
+}
+
 #[test]
 fn each_byte_of_version_1_is_read() {
-    let golden = golden();
+    let golden = golden("journal-v1");
     let expected = fs::read_to_string(golden.join("expected.txt")).unwrap();
     for kind in ["record", "note", "aborted", "padding"] {
         assert!(expected.contains(kind), "{kind}");
     }
     assert_eq!(items(&golden), expected);
-    let mut text = String::new();
-    let mut segments = 0;
-    while let Ok(segment) = fs::read(golden.join(segment_name(segments * SEGMENT))) {
-        text += &decoded(&segment, segments * SEGMENT);
-        segments += 1;
-    }
+    let (text, segments) = decoded_all(&golden);
     assert!(segments >= 3);
     assert_eq!(text, expected);
 
@@ -207,19 +247,13 @@ fn each_byte_of_version_1_is_read() {
         positions.push((word(at + 32), word(at + 40)));
     }
     positions.sort_unstable();
-    let schema = fs::read_to_string(golden.join("schema")).unwrap();
-    let begin = format!(
-        "messenger journal\t1\nid\t{ID}\nsegment\t4096\nsalt\t{SALT_TEXT}\ncreated\t{CREATED}\n"
-    );
-    assert!(schema.starts_with(&begin), "{schema}");
-    let (body, last) = schema.split_at(schema.rfind("crc\t").unwrap());
-    assert_eq!(last, format!("crc\t{:08x}\n", crc(body.as_bytes())));
+    schema_of(&golden);
     let reader = Reader::open(&golden).unwrap();
     assert_eq!(reader.schema(), &Schema::from(Sums::INFO));
     assert_eq!(reader.created(), UNIX_EPOCH + Duration::from_nanos(CREATED));
 
     // It is gone on with, in a copy.
-    let copy = std::env::temp_dir().join(format!("messenger-golden-{}", std::process::id()));
+    let copy = scratch("copy");
     copy_dir(&golden, &copy);
     let journal = Journal::open_existing(&copy, config()).unwrap();
     let recovery = journal.recovery().clone();
@@ -254,8 +288,8 @@ fn each_byte_of_version_1_is_read() {
 /// Padding has no checksum, so one that fits is forged with ease: it must not hide what is written after it.
 #[test]
 fn a_forged_padding_hides_nothing() {
-    let copy = std::env::temp_dir().join(format!("messenger-forged-{}", std::process::id()));
-    copy_dir(&golden(), &copy);
+    let copy = scratch("forged");
+    copy_dir(&golden("journal-v1"), &copy);
     let last = fs::read_to_string(copy.join("expected.txt")).unwrap();
     let position = last.lines().rev().find(|line| line.contains(" record "));
     let position: u64 = position
@@ -301,50 +335,49 @@ fn copy_dir(from: &Path, to: &Path) {
 /// What is written by this version is what the test above takes for version 1: as long as it is, nothing has changed.
 #[test]
 fn what_is_written_now_is_of_version_1() {
-    let asked = std::env::var_os("MESSENGER_GOLDEN").map(PathBuf::from);
-    let scratch = std::env::temp_dir().join(format!("messenger-golden-new-{}", std::process::id()));
-    let dir = asked.clone().unwrap_or_else(|| scratch.clone());
+    let (dir, stays) = anew("journal-v1");
     write(&dir);
     let written = items(&dir);
-    let mut text = String::new();
-    let mut base = 0;
-    while let Ok(segment) = fs::read(dir.join(segment_name(base))) {
-        text += &decoded(&segment, base);
-        base += SEGMENT;
-    }
-    assert_eq!(text, written);
+    assert_eq!(decoded_all(&dir).0, written);
     // The times in notes, and where they stand, differ.
     let records = |text: &str| {
         let records = text.lines().filter(|line| line.contains(" record "));
         let records = records.map(|line| line.split_once(' ').unwrap().1.to_owned());
         records.collect::<Vec<_>>()
     };
-    let expected = fs::read_to_string(golden().join("expected.txt"));
-    if asked.is_none() {
-        assert_eq!(records(&written), records(&expected.unwrap()));
-        let schema = |dir: &Path| fs::read_to_string(dir.join("schema")).unwrap();
-        assert_eq!(schema(&dir), schema(&golden()));
-        fs::remove_dir_all(scratch).unwrap();
+    if stays {
+        keep(&dir, &written);
+        fs::remove_file(dir.join("cursors/.reader.lock")).unwrap();
     } else {
-        fs::write(dir.join("expected.txt"), written).unwrap();
-        for none in ["control", "lock", "cursors/.reader.lock"] {
-            fs::remove_file(dir.join(none)).unwrap();
-        }
+        let golden = golden("journal-v1");
+        let expected = fs::read_to_string(golden.join("expected.txt")).unwrap();
+        assert_eq!(records(&written), records(&expected));
+        assert_eq!(schema_of(&dir), schema_of(&golden));
+        fs::remove_dir_all(dir).unwrap();
     }
 }
 
-/// Writes a journal with a known id, salt and time.
-fn write(dir: &Path) {
+/// Makes the journal in `dir` one to be checked in: with what stands in it, and without what is no part of the format.
+fn keep(dir: &Path, written: &str) {
+    fs::write(dir.join("expected.txt"), written).unwrap();
+    for none in ["control", "lock"] {
+        fs::remove_file(dir.join(none)).unwrap();
+    }
+}
+
+/// Begins a journal with a known id, salt and time.
+fn begun(dir: &Path) -> Journal {
     fs::create_dir_all(dir).unwrap();
     // As one leaves it who begins to create a journal and does not get on.
-    let body = format!(
-        "messenger journal\t1\nid\t{ID}\nsegment\t{SEGMENT}\nsalt\t{SALT_TEXT}\ncreated\t{CREATED}\n"
-    );
+    let body = begin();
     let last = format!("crc\t{:08x}\n", crc(body.as_bytes()));
     fs::write(dir.join("schema"), body + &last).unwrap();
     fs::write(dir.join(segment_name(0) + ".new"), "").unwrap();
+    Journal::open_existing(dir, config()).unwrap()
+}
 
-    let journal = Journal::open_existing(dir, config()).unwrap();
+fn write(dir: &Path) {
+    let journal = begun(dir);
     journal.admit(&Schema::from(Sums::INFO)).unwrap();
     let mut publisher = journal.bus().publisher().unwrap();
     let mut cursor = journal.cursor("reader").unwrap();
