@@ -10,6 +10,8 @@ mod table;
 
 mod exact;
 #[cfg(all(feature = "fault", target_os = "linux"))]
+mod kept;
+#[cfg(all(feature = "fault", target_os = "linux"))]
 mod kill;
 mod policy;
 mod renamed;
