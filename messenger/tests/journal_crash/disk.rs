@@ -13,8 +13,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::kit::Rng;
 
 const SECTOR: usize = 512;
+const CURSORS: &str = "cursors";
 
-/// The files of one directory.
+/// The files of one directory, and of the one for cursors in it.
 pub(crate) struct Disk {
     dir: PathBuf,
     state: Mutex<State>,
@@ -81,14 +82,15 @@ impl Disk {
     /// The names there are now.
     fn look(&self, state: &mut State) -> BTreeMap<String, u64> {
         let mut names = BTreeMap::new();
-        for entry in fs::read_dir(&self.dir).into_iter().flatten().flatten() {
+        let of = |dir: &Path| fs::read_dir(dir).into_iter().flatten().flatten();
+        for entry in of(&self.dir).chain(of(&self.dir.join(CURSORS))) {
             // It may be renamed meanwhile.
             let Ok(file) = File::open(entry.path()) else {
                 continue;
             };
             let metadata = file.metadata().unwrap();
+            names.insert(self.name(&entry.path()), metadata.ino());
             if metadata.is_file() {
-                names.insert(entry.file_name().into_string().unwrap(), metadata.ino());
                 state.files.entry(metadata.ino()).or_insert(Kept {
                     file,
                     flushed: None,
@@ -116,14 +118,24 @@ impl Disk {
             let crash = state.crash.take().unwrap();
             (crash.happens)(snapshot);
         }
-        if path == self.dir {
-            state.names = names;
+        if path.is_dir() {
+            let dir = self.name(path);
+            let elsewhere = |name: &str| split(name).0 != dir;
+            state.names.retain(|name, _| elsewhere(name));
+            let flushed = names.into_iter().filter(|(name, _)| !elsewhere(name));
+            state.names.extend(flushed);
         } else if let Ok(metadata) = fs::metadata(path) {
             if let Some(kept) = state.files.get_mut(&metadata.ino()) {
                 kept.flushed = Some(read(&kept.file));
                 kept.between = None;
             }
         }
+    }
+
+    /// What the file or directory at `path` is called here; nothing if it is all of this.
+    fn name(&self, path: &Path) -> String {
+        let name = path.strip_prefix(&self.dir).unwrap();
+        name.to_str().unwrap().to_owned()
     }
 
     /// Has the power go just before the flush that is `flushes` from now.
@@ -180,19 +192,31 @@ impl Snapshot {
         let mut which = BTreeMap::new();
         for (name, inodes) in &self.names {
             // A file is renamed as a whole: `x` and `x.new` change together.
-            let renamed = name.trim_start_matches('.').trim_end_matches(".new");
-            let which = *which.entry(renamed).or_insert_with(|| match whim {
-                0 => 0,
-                1 => 1,
-                _ => rng.below(2),
-            });
-            if let Some(inode) = inodes[which as usize] {
-                let mut bytes = self.contents[&inode].whim(rng);
+            let (within, renamed) = split(name);
+            let renamed = renamed.trim_start_matches('.').trim_end_matches(".new");
+            let which = *which
+                .entry((within, renamed))
+                .or_insert_with(|| match whim {
+                    0 => 0,
+                    1 => 1,
+                    _ => rng.below(2),
+                });
+            let Some(inode) = inodes[which as usize] else {
+                continue;
+            };
+            let to = dir.join(name);
+            let Some(contents) = self.contents.get(&inode) else {
+                fs::create_dir(to).unwrap();
+                continue;
+            };
+            // With its directory's name it is lost, too.
+            if dir.join(within).is_dir() {
+                let mut bytes = contents.whim(rng);
                 if name == "control" && bytes.len() >= 48 {
                     // The system has been started since.
                     bytes[32..48].copy_from_slice(&[0xB0; 16]);
                 }
-                fs::write(dir.join(name), bytes).unwrap();
+                fs::write(to, bytes).unwrap();
             }
         }
     }
@@ -248,6 +272,11 @@ impl Contents {
         }
         bytes
     }
+}
+
+/// The directory that a name is in, and the rest of it.
+fn split(name: &str) -> (&str, &str) {
+    name.rsplit_once('/').unwrap_or(("", name))
 }
 
 fn read(file: &File) -> Vec<u8> {

@@ -17,6 +17,7 @@ const SEGMENT: u64 = 4096;
 const LONGEST: usize = 1000;
 /// How often the power goes in the life of one journal.
 const CRASHES: u16 = 4;
+const CURSOR: &str = "reader";
 
 /// Which disk each test's files are on: the hook is one for all.
 static DISKS: Mutex<Vec<Arc<Disk>>> = Mutex::new(Vec::new());
@@ -59,6 +60,8 @@ struct Life {
     committed: Vec<Committed>,
     /// What was acknowledged as synced.
     synced: Arc<AtomicU64>,
+    /// What the cursor may say: what it said when it was last synced, and all that was stored since. Nothing: it need not be there.
+    marks: Arc<Mutex<Vec<u64>>>,
     /// The oldest position that may have been given up.
     trimmed: u64,
 }
@@ -73,6 +76,15 @@ struct Sum {
     lost: u64,
     dropped: u64,
     synced: u64,
+    marks: u64,
+    set_back: u64,
+}
+
+/// What was promised when the power went, and what the disk may hold.
+struct Gone {
+    synced: u64,
+    marks: Vec<u64>,
+    disk: Snapshot,
 }
 
 impl Life {
@@ -96,6 +108,7 @@ impl Life {
             epoch: 0,
             committed: Vec::new(),
             synced: Arc::default(),
+            marks: Arc::default(),
             trimmed: 0,
         }
     }
@@ -122,9 +135,14 @@ impl Life {
         let at_flush = self.rng.one_in(2);
         if at_flush {
             let (gone, synced) = (Arc::clone(&gone), Arc::clone(&self.synced));
+            let marks = Arc::clone(&self.marks);
             // Some of the first are those of opening.
-            disk.crash_at(1 + self.rng.below(20), move |snapshot| {
-                *gone.lock().unwrap() = Some((synced.load(Ordering::Relaxed), snapshot));
+            disk.crash_at(1 + self.rng.below(20), move |disk| {
+                *gone.lock().unwrap() = Some(Gone {
+                    synced: synced.load(Ordering::Relaxed),
+                    marks: marks.lock().unwrap().clone(),
+                    disk,
+                });
             });
         }
         let journal = Journal::open(&dir, self.config()).unwrap();
@@ -139,20 +157,32 @@ impl Life {
         }
         drop(journal);
         unwatch(&disk);
-        let (synced, snapshot) = gone.lock().unwrap().take().unwrap();
+        let gone = gone.lock().unwrap().take().unwrap();
         sum.crashes += 1;
         sum.while_opening += u64::from(early);
         self.epoch += 1;
         let dir = self.dir(self.epoch);
-        snapshot.restore(&dir, &mut self.rng);
-        self.look(&dir, synced, sum);
+        gone.disk.restore(&dir, &mut self.rng);
+        self.look(&dir, &gone, sum);
     }
 
     fn publisher_id(&self, n: u16) -> u16 {
         self.epoch * 2 + n
     }
 
-    fn write(&mut self, journal: &Journal, disk: &Disk, gone: &Mutex<Option<(u64, Snapshot)>>) {
+    /// The power goes now, if it has not gone.
+    fn crash(&self, synced: u64, disk: &Disk, gone: &Mutex<Option<Gone>>) {
+        let (marks, disk) = (self.marks.lock().unwrap().clone(), disk.snapshot());
+        gone.lock().unwrap().get_or_insert(Gone {
+            synced,
+            marks,
+            disk,
+        });
+    }
+
+    fn write(&mut self, journal: &Journal, disk: &Disk, gone: &Mutex<Option<Gone>>) {
+        let mut cursor = journal.cursor(CURSOR).unwrap();
+        *self.marks.lock().unwrap() = vec![cursor.position()];
         let mut publishers = [0, 1].map(|_| journal.bus().publisher().unwrap());
         let mut next = [0; 2];
         let lazy = self.lazy && !self.rng.one_in(8);
@@ -161,8 +191,7 @@ impl Life {
             let synced = journal.synced();
             self.synced.fetch_max(synced, Ordering::Relaxed);
             if ops == 0 {
-                *gone.lock().unwrap() = Some((synced, disk.snapshot()));
-                return;
+                return self.crash(synced, disk, gone);
             }
             ops -= 1;
             let which = self.rng.below(2) as usize;
@@ -186,6 +215,16 @@ impl Life {
                 }
                 5 | 6 if self.policy != SyncPolicy::EachRecord => {
                     ops = ops.min(self.held(journal, disk, gone, &mut publishers, &mut next, ops));
+                }
+                7 if !self.committed.is_empty() => {
+                    let at = self.rng.below(self.committed.len() as u64) as usize;
+                    let position = self.committed[at].position;
+                    self.marks.lock().unwrap().push(position);
+                    cursor.store(position).unwrap();
+                    if self.rng.one_in(2) {
+                        cursor.sync().unwrap();
+                        *self.marks.lock().unwrap() = vec![position];
+                    }
                 }
                 _ => self.send(which, &mut publishers[which], &mut next),
             }
@@ -215,7 +254,7 @@ impl Life {
         &mut self,
         journal: &Journal,
         disk: &Disk,
-        gone: &Mutex<Option<(u64, Snapshot)>>,
+        gone: &Mutex<Option<Gone>>,
         publishers: &mut [Publisher; 2],
         next: &mut [u64; 2],
         ops: u64,
@@ -233,7 +272,7 @@ impl Life {
             }
         }
         if ops < 5 && gone.lock().unwrap().is_none() {
-            *gone.lock().unwrap() = Some((journal.synced(), disk.snapshot()));
+            self.crash(journal.synced(), disk, gone);
         }
         if self.rng.one_in(4) {
             drop(claim);
@@ -246,7 +285,8 @@ impl Life {
     }
 
     /// Opens what the disk has kept.
-    fn look(&mut self, dir: &Path, synced: u64, sum: &mut Sum) {
+    fn look(&mut self, dir: &Path, gone: &Gone, sum: &mut Sum) {
+        let synced = gone.synced;
         let [copy, before] = ["copy", "before"].map(|name| self.root.join(name));
         let _ = std::fs::remove_dir_all(&copy);
         let _ = std::fs::remove_dir_all(&before);
@@ -281,6 +321,21 @@ impl Life {
             sum.dropped += 1;
         }
         let found = self.read(&journal);
+        *self.marks.lock().unwrap() = Vec::new();
+        if copy.join("cursors").join(CURSOR).exists() {
+            let said = journal.cursor(CURSOR).unwrap().position();
+            let may_say = |mark: &u64| *mark.min(&recovery.tail) == said;
+            assert!(
+                gone.marks.is_empty() || gone.marks.iter().any(may_say),
+                "{said}, and not one of {:?}; {recovery:?}",
+                gone.marks
+            );
+            sum.marks += 1;
+            sum.set_back += u64::from(!gone.marks.contains(&said));
+            *self.marks.lock().unwrap() = vec![said];
+        } else {
+            assert!(gone.marks.is_empty(), "there is no cursor: {recovery:?}");
+        }
         drop(journal);
         let mut found_again = Vec::new();
         let mut reader = Reader::open(&copy).unwrap();
@@ -414,7 +469,7 @@ pub(crate) fn copy_dir(from: &Path, to: &Path) {
 
 #[test]
 fn what_was_synced_survives_a_loss_of_power() {
-    let lives = cases("MESSENGER_POWER_SEEDS", 3000) / u64::from(CRASHES);
+    let lives = cases("MESSENGER_POWER_SEEDS", 8000) / u64::from(CRASHES);
     let begun = Instant::now();
     let mut sum = Sum::default();
     for seed in first_seed()..first_seed() + lives {
@@ -440,6 +495,8 @@ fn what_was_synced_survives_a_loss_of_power() {
                 && sum.lost > 0
                 && sum.dropped > 0
                 && sum.synced > 0
+                && sum.marks > 0
+                && sum.set_back > 0
         );
     }
 }

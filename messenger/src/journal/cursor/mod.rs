@@ -64,6 +64,7 @@ const LONGEST_NAME: usize = 128;
 pub struct Cursor {
     name: String,
     file: File,
+    path: PathBuf,
     /// What it says now.
     now: Slot,
     /// The slot that the next store writes. The other one was synced, and is the newest that was.
@@ -120,15 +121,17 @@ impl Cursor {
             files::replace(&cursors, name, &slot::fresh(slot)).map_err(failed)?;
         }
         let mut file = cursors.open(name, true).map_err(failed)?;
+        let path = cursors.join(name);
         let found = read(&mut file, name)?;
         if found.slot.id != id {
             return Err(CursorError::OtherJournal { name: name.into() });
         }
         // Who held it before may not have synced what it says, and the next store writes over the other slot.
-        file.sync_data().map_err(failed)?;
+        files::sync_file(&file, &path).map_err(failed)?;
         Ok(Self {
             name: name.into(),
             file,
+            path,
             now: found.slot,
             next: 1 - found.at,
             unsynced: false,
@@ -188,7 +191,7 @@ impl Cursor {
             // After a failure the system may say that all is flushed, though it is not, until it is written again.
             self.store(self.now.position)?;
         }
-        if let Err(error) = self.file.sync_data() {
+        if let Err(error) = files::sync_file(&self.file, &self.path) {
             self.failed = true;
             return Err(self.io("sync", error));
         }
