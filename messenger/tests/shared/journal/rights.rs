@@ -22,14 +22,15 @@ fn is_root() -> bool {
     root
 }
 
-/// Everything in `dir`, itself too.
+/// Everything in `dir`, itself too, but what a keeper is about to name.
 fn all_in(dir: &Path) -> Vec<PathBuf> {
     let mut all = vec![dir.to_owned()];
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
-        match path.is_dir() {
-            true => all.extend(all_in(&path)),
-            false => all.push(path),
+        match path.extension() {
+            Some(extension) if extension == "new" => {}
+            _ if path.is_dir() => all.extend(all_in(&path)),
+            _ => all.push(path),
         }
     }
     all
