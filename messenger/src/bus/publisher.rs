@@ -16,6 +16,13 @@ use super::{ClaimError, Tag, WaitStrategy, record_len};
 ///
 /// A publisher has one claim at a time: it borrows the publisher. A claim that was forgotten
 /// (`mem::forget`) is aborted by the publisher's next claim, or by its drop.
+///
+/// # Errors on a journal
+///
+/// A bus in memory lacks room, or has it. On a journal all that claims and sends may also give [`ClaimError::StorageFull`], when the disk is
+/// full, and [`ClaimError::Lost`], when a file can't be reached; then nothing was sent. What sends or commits may give `NotSynced`
+/// ([`ClaimError::NotSynced`], [`CommitError::NotSynced`](super::CommitError::NotSynced)) where each record is to be synced: that record *is* sent,
+/// and readers have it. Who sends it again sends it twice.
 pub struct Publisher<K: PublisherKind = Multi> {
     open: Open,
     wait: WaitStrategy,

@@ -216,9 +216,10 @@ pub enum PublishError {
     Stopped,
     /// It does not encode.
     Encode(EncodeError),
-    /// It is longer than a record may be, or there is no room.
+    /// It is longer than a record may be, or there is no room. On a journal also what [`Publisher`] says of errors there: after
+    /// [`ClaimError::NotSynced`] it *is* sent, and is not to be sent again.
     Claim(ClaimError),
-    /// It encoded to another length than announced.
+    /// It encoded to another length than announced; or, on a journal, [`CommitError::NotSynced`]: then it *is* sent, and is not to be sent again.
     Commit(CommitError),
 }
 

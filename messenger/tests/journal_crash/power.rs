@@ -172,7 +172,9 @@ impl Life {
 
     /// The power goes now, if it has not gone.
     fn crash(&self, synced: u64, disk: &Disk, gone: &Mutex<Option<Gone>>) {
-        let (marks, disk) = (self.marks.lock().unwrap().clone(), disk.snapshot());
+        // Not under one lock: a flush has the disk's when it asks for the marks.
+        let marks = self.marks.lock().unwrap().clone();
+        let disk = disk.snapshot();
         gone.lock().unwrap().get_or_insert(Gone {
             synced,
             marks,
