@@ -106,9 +106,10 @@ impl Keeper {
     fn walk(&self) {
         let mut before = self.store.finished();
         // A damaged header stops the walk; whoever reads there is told.
-        while let Ok(finished) = self.store.walk(STRETCH)
-            && finished > before
-        {
+        while let Ok(finished) = self.store.walk(STRETCH) {
+            if finished == before {
+                return;
+            }
             let tail = self.tail();
             if self.store.wants_more(tail) && tail.saturating_sub(finished) < PUT_OFF {
                 self.store.bell.ring();
