@@ -130,8 +130,6 @@ fn expand_struct(
     let fits = quote_spanned!(span=> const _: () = #fits(););
     let count = members.len();
 
-    // The impl is sound because the items beside it don't compile unless every field is plain and all bytes of the
-    // struct belong to a field.
     quote! {
         const _: () = {
             #[allow(unused_imports)]
@@ -143,6 +141,7 @@ fn expand_struct(
             #(#paddings)*
             #fits
 
+            // SAFETY: the items beside it don't compile unless every field is plain and all bytes of the struct belong to a field.
             unsafe impl #krate::__macro::Plain for #ident {
                 const LAYOUT: ::core::primitive::u64 = #layout.fingerprint();
 
@@ -189,7 +188,7 @@ fn expand_enum(
         quote_spanned!(span=> const _: () = #check::<#ident, ::core::primitive::#integer>(#name););
     quote! {
         #check
-        // Sound because the bits are an integer of the enum's own `repr`, and only those of a variant are let through.
+        // SAFETY: the bits are an integer of the enum's own `repr`, and only those of a variant are let through.
         unsafe impl #krate::__macro::Plain for #ident {
             const LAYOUT: ::core::primitive::u64 =
                 #krate::__macro::enum_layout::<#ident>(&[#((#names, #ident::#variants as ::core::primitive::i128)),*]);

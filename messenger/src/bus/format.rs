@@ -219,6 +219,26 @@ mod tests {
         }
     }
 
+    /// What `SPREAD` was chosen for: so its multiples by laps stay apart.
+    #[test]
+    fn no_partial_quotient_is_large() {
+        for bits in 8..=40_u32 {
+            let most = 1_u128 << 24.min(60 - bits);
+            // The continued fraction of a fraction, and the denominators of its convergents.
+            let (mut over, mut under) = (1 << 64, u128::from(SPREAD << bits));
+            let (mut before, mut denominator) = (0, 1);
+            while under != 0 {
+                let quotient = over / under;
+                (over, under) = (under, over % under);
+                (before, denominator) = (denominator, quotient * denominator + before);
+                if denominator > most {
+                    break;
+                }
+                assert!(quotient <= 37, "{quotient} with 2^{bits}");
+            }
+        }
+    }
+
     /// Nobody has written there; on a journal only the lower half is compared.
     #[cfg(feature = "journal")]
     #[test]
