@@ -138,8 +138,8 @@ impl Store {
             sync_dir(dir)?;
             return Err(io::ErrorKind::NotFound.into());
         }
-        if self.control.syncs() {
-            // Whoever named it: what is claimed there is synced by others, who do not ask for its name.
+        if base == 0 || self.control.syncs() {
+            // Whoever named it: what is claimed there is synced by others, who do not ask for its name. And there is always the first.
             sync_dir(dir)?;
         }
         match region {
@@ -185,15 +185,16 @@ impl Store {
         file.write_all(&self.header(base, now_nanos()).encode(synced))?;
         // Through the page cache in long runs, which is faster than a page fault for each page later. But a byte that is written
         // through the mapping makes all of its page dirty: where it is flushed often, the pages shall be small.
-        let flush = self.control.syncs();
-        let run = if flush { FLUSHED_RUN } else { RUN };
+        let often = self.control.syncs();
+        let run = if often { FLUSHED_RUN } else { RUN };
         write_zeros(&mut file, HEADER_BYTES as u64, self.file_bytes(), run)?;
         let region = self.region_of(&file, true)?;
-        if flush {
-            // Then pages are not found for writing: that would make all of them dirty once more, and the next flush write
-            // the whole segment; after which they would have to be found again anyway.
+        if often || base == 0 {
             sync_file(&file, &dir.join(new))?;
-        } else {
+        }
+        // Not where it is flushed often: that would make all of them dirty once more, and the next flush write the whole segment;
+        // after which they would have to be found again anyway.
+        if !often {
             region.find_pages();
         }
         Ok(region)

@@ -262,12 +262,7 @@ pub(super) fn settled(
     store.control = control.map_err(system("make the file of shared words"))?;
     if fresh {
         // So that there is always a segment from now on.
-        let soon = store.control.set_syncs(true);
         prepare(&store)?;
-        store.control.set_syncs(soon);
-        if !soon {
-            store.find_pages();
-        }
     }
     begin(&store, &recovery)?;
     Ok(Settled {

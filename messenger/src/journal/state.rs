@@ -130,10 +130,10 @@ impl Control {
         self.word(control::SYNCS_AT).load(SeqCst) != 0
     }
 
-    /// Says whether it is, where nobody else uses the words yet: from the start, or not at all. Gives what was said before.
-    pub(super) fn set_syncs(&self, syncs: bool) -> bool {
+    /// Says whether it is, where nobody else uses the words yet: from the start, or not at all.
+    pub(super) fn set_syncs(&self, syncs: bool) {
         let said = if syncs { NAMES_FLUSHED } else { 0 };
-        self.word(control::SYNCS_AT).swap(said, SeqCst) != 0
+        self.word(control::SYNCS_AT).store(said, SeqCst);
     }
 
     /// From now on it is.

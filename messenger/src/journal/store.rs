@@ -256,13 +256,6 @@ impl Store {
         }
     }
 
-    /// Finds the pages of the segments that are held, for what is not flushed soon.
-    pub(super) fn find_pages(&self) {
-        for region in self.segments().held.values() {
-            region.find_pages();
-        }
-    }
-
     fn find_pages_of(&self, base: u64) {
         let region = self.segments().held.get(&base).map(Arc::clone);
         // Not under the lock.
