@@ -13,7 +13,7 @@ use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use log::Log;
-use messenger::bus::{Bus, Start};
+use messenger::bus::{Bus, MessageId, SourceId, Start, Tag};
 use messenger::{
     FailureKind, Handle, Handler, Lifecycle, Message, Outbox, PublishError, Result, Running,
     StartError, Timer, messenger,
@@ -85,6 +85,25 @@ pub(crate) struct Pong(u64);
 pub(crate) struct Clock {
     log: Log,
     cancelled: Option<Timer>,
+}
+
+/// Sends once more when it is stopped, as soon as it may.
+#[derive(Debug, Handler)]
+#[handler(id = 6, sends(Tick), lifecycle)]
+pub(crate) struct Parting(Arc<Farewell>);
+
+#[derive(Debug, Default)]
+pub(crate) struct Farewell {
+    asked: AtomicBool,
+    may: AtomicBool,
+}
+
+impl Lifecycle for Parting {
+    fn on_stop(&mut self, out: &mut Outbox<'_, Self>) -> Result {
+        self.0.asked.store(true, Ordering::SeqCst);
+        until(|| self.0.may.load(Ordering::SeqCst));
+        out.send(&Tick(7))
+    }
 }
 
 impl Lifecycle for Diary {
@@ -162,6 +181,14 @@ messenger! {
         handlers: [ clock: Clock = Clock { log: log.clone(), cancelled: None } ]
         routes: []
     drop: [ Boss, Tick; Clock, Tick ]
+}
+
+messenger! {
+    pub(crate) Leaving(farewell: Arc<Farewell>);
+    Door:
+        handlers: [ parting: Parting = Parting(farewell.clone()) ]
+        routes: []
+    drop: [ Parting, Tick ]
 }
 
 messenger! {
@@ -262,6 +289,9 @@ fn timers_fire_while_the_worker_sleeps() {
     assert_eq!(report.messages(), 0);
 }
 
+/// What is for nobody.
+const FOREIGN: Tag = Tag::new(SourceId::new(900), MessageId::new(900));
+
 #[test]
 fn a_stop_delivers_what_was_committed_before() {
     let log = Log::default();
@@ -311,11 +341,7 @@ fn a_claim_left_open_does_not_hang_a_stop_for_ever() {
         .run()
         .unwrap();
     let mut raw = app.bus().publisher().unwrap();
-    let tag = messenger::bus::Tag::new(
-        messenger::bus::SourceId::new(900),
-        messenger::bus::MessageId::new(900),
-    );
-    let claim = raw.claim(tag, 8).unwrap();
+    let claim = raw.claim(FOREIGN, 8).unwrap();
     app.publisher::<Boss>().unwrap().send(&Ball(1)).unwrap();
     let report = app.stop().unwrap();
     drop(claim);
@@ -325,6 +351,50 @@ fn a_claim_left_open_does_not_hang_a_stop_for_ever() {
         "worker `Home`: a claim at position 0 was neither committed nor aborted in time, so nothing from there to \
          the stop at 64 was delivered: does a publisher hold a claim?"
     );
+}
+
+#[test]
+fn a_claim_that_is_aborted_does_not_hold_up_a_stop() {
+    let app = Quiet::builder(bus(4096), Log::default())
+        .only([Quiet::HOME])
+        .patience(Duration::MAX)
+        .run()
+        .unwrap();
+    let mut raw = app.bus().publisher().unwrap();
+    let claim = raw.claim(FOREIGN, 8).unwrap();
+    app.stopper().stop();
+    let joined = thread::spawn(|| app.join().unwrap());
+    // So that the worker sleeps.
+    thread::sleep(Duration::from_millis(30));
+    drop(claim);
+    until(|| joined.is_finished());
+    assert!(joined.join().unwrap().failures.is_empty());
+}
+
+#[test]
+fn what_stands_behind_a_claim_is_read_before_the_end() {
+    for gates in [true, false] {
+        let farewell = Arc::new(Farewell::default());
+        let app = Leaving::builder(bus(4096), farewell.clone()).run().unwrap();
+        let mut ticks = match gates {
+            true => app.subscribe_gating::<(Tick,)>(Start::Newest).unwrap(),
+            false => app.subscribe::<(Tick,)>().unwrap(),
+        };
+        let mut raw = app.bus().publisher().unwrap();
+        app.stopper().stop();
+        until(|| farewell.asked.load(Ordering::SeqCst));
+        let claim = raw.claim(FOREIGN, 8).unwrap();
+        farewell.may.store(true, Ordering::SeqCst);
+        let reading = thread::spawn(move || {
+            let last = ticks.receive().unwrap().map(|tick| tick.0);
+            (last, ticks.receive().unwrap().is_none())
+        });
+        // So that the worker has sent, and waits.
+        thread::sleep(Duration::from_millis(30));
+        drop(claim);
+        assert_eq!(reading.join().unwrap(), (Some(7), true), "gates: {gates}");
+        app.join().unwrap();
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod log;
 mod support;
 
+use std::thread;
 use std::time::Duration;
 
 use log::Log;
@@ -77,6 +78,8 @@ impl Lifecycle for Flaky {
 
 impl Lifecycle for Witness {
     fn on_stop(&mut self, _: &mut Outbox<'_, Self>) -> Result {
+        let seen = self.0.lines().contains(&"witnessed 66".to_owned());
+        assert!(!seen, "has seen too much");
         self.0.add("witness stopped");
         Ok(())
     }
@@ -224,6 +227,25 @@ fn a_worker_can_stop_alone() {
         lines.contains(&"witnessed 13".to_owned()) && lines.contains(&"far stopped".to_owned())
     );
     assert!(!lines.contains(&"flaky stopped".to_owned()));
+}
+
+#[test]
+fn a_worker_that_stops_alone_stops_nobody_by_its_last_call_either() {
+    let log = Log::default();
+    let app = StopsWorker::builder(bus(4096), log).run().unwrap();
+    let mut boss = app.publisher::<Boss>().unwrap();
+    for n in [66, 13] {
+        boss.send(&Job(n)).unwrap();
+    }
+    until(|| app.counters()[0].panics == 2);
+    thread::sleep(Duration::from_millis(5));
+    assert!(!app.is_stopping());
+    boss.send(&Job(1)).unwrap();
+    let report = app.stop().unwrap();
+    assert_eq!(
+        report.failures[1].to_string(),
+        "worker `Here`, handler `witness`: panicked: has seen too much (the worker stopped)"
+    );
 }
 
 #[test]

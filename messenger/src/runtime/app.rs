@@ -200,8 +200,9 @@ impl<A: App> Builder<A> {
         self
     }
 
-    /// How long a stop waits for a claim that was made before it and is neither committed nor aborted, and a worker that keeps its
-    /// position for the next process, or stops alone, for readers that leave no room for what it has sent; ten seconds each unless told.
+    /// How long a stop waits for a claim that was made before it, or before the last of what the handlers send, and is neither committed nor
+    /// aborted; and a worker that keeps its position for the next process, or stops alone, for readers that leave no room for what it has
+    /// sent; ten seconds each unless told.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;

@@ -321,12 +321,8 @@ impl<W: Worker> Runner<W> {
             // What stands before the stop is claimed and not finished.
             let begun = *self.draining.get_or_insert_with(Instant::now);
             let deadline = begun.checked_add(control.patience);
-            let there = self
-                .subscriber
-                .wait_until(WaitStrategy::Block, deadline, || false);
-            // One that holds what it reads also returns where it has stepped over something.
-            let is_over = deadline.is_some_and(|deadline| Instant::now() >= deadline);
-            if matches!(there, Ok(false)) && is_over && self.position() < cut_off {
+            let (there, is_over) = self.wait_within(deadline);
+            if !there && is_over && self.position() < cut_off {
                 let failure = Failure {
                     worker: W::INFO.name,
                     handler: None,
@@ -336,7 +332,7 @@ impl<W: Worker> Runner<W> {
                         cut_off,
                     },
                 };
-                control.report(failure);
+                self.link.control.report(failure);
                 return false;
             }
             return true;
@@ -365,6 +361,18 @@ impl<W: Worker> Runner<W> {
         true
     }
 
+    /// Waits for a record while the stop is drained, until `deadline` at the most; not for long, as one that is stepped over wakes nobody, and
+    /// timers go on. Gives whether one is there (or an error, which the next look finds again), and whether the time is over.
+    fn wait_within(&mut self, deadline: Option<Instant>) -> (bool, bool) {
+        let hold = Instant::now() + HOLD;
+        let until = deadline.map_or(hold, |deadline| deadline.min(hold));
+        let waited = self
+            .subscriber
+            .wait_until(WaitStrategy::Block, Some(until), || false);
+        let is_over = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        (!matches!(waited, Ok(false)), is_over)
+    }
+
     /// Ends the worker: `on_stop` on each handler that has not panicked, and the last counts.
     pub(crate) fn end(mut self, sending: Sending) {
         #[cfg(feature = "journal")]
@@ -379,8 +387,12 @@ impl<W: Worker> Runner<W> {
                 self.send_rest();
             }
             self.link.count_unsent();
+            // Before the run has ended: who reads it to its end reads also what this worker has sent last, behind a claim that
+            // somebody else finishes later.
+            let deadline = Instant::now().checked_add(self.link.control.patience);
+            self.count_late(deadline);
             sending.end();
-            self.count_late();
+            self.count_late(deadline);
         } else {
             // It stops alone, and leaves the bus before it waits for anything: those who go on make the room that it waits for, and none
             // of them waits for this worker.
@@ -415,25 +427,29 @@ impl<W: Worker> Runner<W> {
         }
     }
 
-    /// Counts what stands on the bus after the stop and would have been for this worker.
-    fn count_late(&mut self) {
+    /// Counts what stands on the bus after the stop and would have been for this worker. Waits until `deadline` for what is claimed there.
+    fn count_late(&mut self, deadline: Option<Instant>) {
         // What stands there is for the other members of a pool.
         #[cfg(all(feature = "shared", target_os = "linux"))]
         if self.own_end() != u64::MAX {
             return;
         }
-        let Self {
-            link, subscriber, ..
-        } = self;
-        let (cut_off, tail) = (link.control.cut_off(), link.control.bus.tail());
-        while (cut_off..tail).contains(&subscriber.position()) {
-            let polled = subscriber.poll(W::INFO.options.batch, |record| {
-                link.tally
-                    .late
-                    .add(u64::from(W::find(record.tag()).is_some()));
+        let control = &self.link.control;
+        let (cut_off, tail) = (control.cut_off(), control.bus.tail());
+        while (cut_off..tail).contains(&self.subscriber.position()) {
+            let late = &self.link.tally.late;
+            let polled = self.subscriber.poll(W::INFO.options.batch, |record| {
+                late.add(u64::from(W::find(record.tag()).is_some()));
             });
-            if !matches!(polled, Ok(1..)) {
-                return;
+            match polled {
+                Ok(1..) => {}
+                Ok(0) => {
+                    let (there, is_over) = self.wait_within(deadline);
+                    if !there && is_over {
+                        return;
+                    }
+                }
+                Err(_) => return,
             }
         }
     }

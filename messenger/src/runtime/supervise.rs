@@ -69,11 +69,16 @@ impl<W: Worker> Crew<'_, W> {
             return true;
         }
         self.link.tally.panics.add(1);
-        let kind = FailureKind::Panicked {
-            text: text_of(&*panic),
-            then: AfterPanic::Stopped,
-        };
-        self.link.control.fail(failure::<W>(index, kind));
+        let control = &self.link.control;
+        let stops_alone = W::INFO.options.on_panic == OnPanic::StopWorker && !control.is_stopping();
+        let text = text_of(&*panic);
+        if stops_alone {
+            let then = AfterPanic::WorkerStopped;
+            control.report(failure::<W>(index, FailureKind::Panicked { text, then }));
+        } else {
+            let then = AfterPanic::Stopped;
+            control.fail(failure::<W>(index, FailureKind::Panicked { text, then }));
+        }
         false
     }
 
