@@ -5,6 +5,8 @@ mod guide;
 #[cfg(target_os = "linux")]
 #[path = "pages/shared.rs"]
 mod shared;
+#[path = "pages/tuning.rs"]
+mod tuning;
 /// Its test is shown, too, and is run here.
 #[path = "../till.rs"]
 #[expect(dead_code, reason = "its `main` is run as an example")]
@@ -57,5 +59,13 @@ fn the_page_on_shared_buses_shows_what_compiles() {
             include_str!("pages/shared.rs"),
             include_str!("../processes/market.rs"),
         ],
+    );
+}
+
+#[test]
+fn the_page_on_tuning_shows_what_runs() {
+    shows(
+        include_str!("../../docs/tuning.md"),
+        &[include_str!("pages/tuning.rs")],
     );
 }
