@@ -5,12 +5,12 @@ mod guide;
 #[cfg(target_os = "linux")]
 #[path = "pages/shared.rs"]
 mod shared;
-#[path = "pages/tuning.rs"]
-mod tuning;
 /// Its test is shown, too, and is run here.
 #[path = "../till.rs"]
 #[expect(dead_code, reason = "its `main` is run as an example")]
 mod till;
+#[path = "pages/tuning.rs"]
+mod tuning;
 
 fn shows(page: &str, sources: &[&str]) {
     let blocks: Vec<_> = page.split("```rust\n").skip(1).collect();

@@ -123,7 +123,8 @@ impl<W: Worker> Runner<W> {
             // A turn that panics does not come to its end, where it is asked whether it was the last. Each handler may do that once more,
             // so that the others still have theirs if it is not called again.
             let is_last = drained > W::INFO.handlers.len();
-            if !self.crew().panicked(panic) || is_last || self.waits_in_vain() {
+            let goes_on = self.crew().panicked(panic) && !self.stops_short();
+            if !goes_on || is_last || self.waits_in_vain() {
                 return;
             }
         }
@@ -163,6 +164,16 @@ impl<W: Worker> Runner<W> {
                 return;
             }
         }
+    }
+
+    /// Whether one that keeps its position has lost a handler. It reads nothing more, also not to drain the stop: what that handler
+    /// would have got is for whoever runs the worker next.
+    fn stops_short(&self) -> bool {
+        #[cfg(feature = "journal")]
+        let keeps = self.mark.is_some();
+        #[cfg(not(feature = "journal"))]
+        let keeps = false;
+        keeps && self.link.any_dead
     }
 
     /// Whether the stop is being drained, and what stands before it is not finished in time.
@@ -377,7 +388,7 @@ impl<W: Worker> Runner<W> {
     pub(crate) fn end(mut self, sending: Sending) {
         #[cfg(feature = "journal")]
         self.keep_end();
-        if self.link.control.is_stopping() {
+        if self.link.control.is_stopping() && !self.stops_short() {
             // Not once more if that has waited in vain.
             #[cfg(feature = "journal")]
             let waits = self.mark.is_some() && self.link.spill.is_empty();
@@ -394,8 +405,8 @@ impl<W: Worker> Runner<W> {
             sending.end();
             self.count_late(deadline);
         } else {
-            // It stops alone, and leaves the bus before it waits for anything: those who go on make the room that it waits for, and none
-            // of them waits for this worker.
+            // It stops alone, or before the others, and leaves the bus before it waits for anything: those who go on make the room that it
+            // waits for, and none of them waits for this worker.
             #[cfg(feature = "journal")]
             {
                 self.mark = self.mark.take().and_then(super::kept::Mark::rise);

@@ -121,6 +121,11 @@ impl<W: Worker> Crew<'_, W> {
             self.link.note_given_up(index, 0);
         }
         let dead = then != AfterPanic::Restarted;
+        // As where `on_loop` gives an error: what it was to keep there is not kept.
+        #[cfg(feature = "journal")]
+        {
+            self.link.unkept |= dead && self.link.call == Call::Loop;
+        }
         self.link.dead[usize::from(index)] = dead;
         self.link.any_dead |= dead;
         let mut failure = failure::<W>(

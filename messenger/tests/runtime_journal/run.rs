@@ -173,6 +173,50 @@ fn a_resumed_run_handles_each_record_once_after_a_stop() {
 }
 
 #[test]
+fn what_stands_behind_a_record_over_which_a_run_stopped_is_for_the_next() {
+    let dir = Dir::new("stopped-short");
+    let journal = dir.open(JournalConfig::new().segment_bytes(1 << 16));
+    let tag = Tag::new(SourceId::new(1), MessageId::new(1));
+    let mut main = journal.bus().publisher().unwrap();
+    for number in 1..=100_u64 {
+        main.send(tag, &number.to_le_bytes()).unwrap();
+    }
+    let run = |panics| {
+        let config = Config {
+            panics,
+            ..Config::default()
+        };
+        let app = sums(&journal, &config).only([Sums::SQUARING]);
+        app.start(Start::Oldest).resume().run().unwrap()
+    };
+    let failed = run(Some(5)).join().unwrap_err();
+    assert_eq!(failed.report().workers[0].orphaned, 0);
+    run(None).stop().unwrap();
+    let squares = all::<Square>(&dir, 2).into_iter().map(|it| it.1.0);
+    let expected = (1..=100).filter(|&n| n != 5).map(|n| n * n);
+    assert!(squares.filter(|&square| square > 0).eq(expected));
+}
+
+#[test]
+fn a_cursor_that_was_never_stored_says_where_the_worker_began() {
+    let dir = Dir::new("never-stored");
+    let journal = dir.open(small());
+    let tag = Tag::new(SourceId::new(1), MessageId::new(1));
+    let mut main = journal.bus().publisher().unwrap();
+    for number in 1..=10_u64 {
+        main.send(tag, &number.to_le_bytes()).unwrap();
+    }
+    let tail = journal.bus().tail();
+    let app = sums(&journal, &Config::default()).only([Sums::SQUARING]);
+    let app = app.resume().run().unwrap();
+    let file = std::fs::read(dir.join("cursors/Sums.Squaring")).unwrap();
+    app.stop().unwrap();
+    // What has been flushed when it was made, whatever else a loss of power leaves: the first slot, at 40 its position.
+    let first = u64::from_le_bytes(file[40..48].try_into().unwrap());
+    assert_eq!(first, tail);
+}
+
+#[test]
 fn without_a_cursor_a_resumed_worker_begins_where_it_is_told() {
     let dir = Dir::new("first-resumed");
     let journal = dir.open(JournalConfig::new().segment_bytes(1 << 16));

@@ -93,6 +93,20 @@ mod alone {
     }
 }
 
+/// The same, whose panics stop all of a process.
+mod stopping {
+    use super::{BATCH, Boss, Config, Done, Hand, Job};
+
+    messenger::messenger! {
+        pub(super) Works(config: Config);
+        Crew (pool = true, batch = BATCH):
+            handlers: [ hand: Hand = config.hand() ]
+            routes: [ Boss, Job: [hand] ]
+        drop: [ Hand, Done ]
+        outside: [ Boss ]
+    }
+}
+
 /// Which of the members it is, and how it behaves.
 #[derive(Clone)]
 pub(crate) struct Config {
@@ -515,6 +529,28 @@ fn a_worker_runs_together_or_alone() {
 }
 
 /// Threads are members, too; and a bus of one process has a pool of one.
+#[test]
+fn a_member_whose_panic_stops_its_process_takes_nothing_more() {
+    let place = Place::new(1 << 16, Duration::ZERO);
+    place.send(1..=100).join().unwrap();
+    let run = |number, panics_at| {
+        let config = Config {
+            number,
+            panics_at,
+            ..place.config.clone()
+        };
+        let builder = stopping::Works::builder(&place.bus, config);
+        builder.start(Start::Oldest).run().unwrap()
+    };
+    run(1, 9).join().unwrap_err();
+    let other = run(2, u64::MAX);
+    let by = place.wait(99);
+    other.stop().unwrap();
+    let counts: Vec<_> = by.iter().map(|(n, who)| (*n, who.len())).collect();
+    let expected: Vec<_> = (1..=100).filter(|&n| n != 9).map(|n| (n, 1)).collect();
+    assert_eq!(counts, expected);
+}
+
 #[test]
 fn one_process_may_have_several_members() {
     let place = Place::new(1 << 12, Duration::ZERO);

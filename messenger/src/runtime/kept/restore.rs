@@ -127,31 +127,25 @@ impl Plan {
         app: &str,
         worker: &WorkerInfo,
     ) -> Result<(Subscriber, Way), StartError> {
-        let mut start = self.start;
-        let mut mark = None;
-        let mut is_new = false;
-        match self.beginning {
-            Beginning::Anew => {}
-            Beginning::Resumed => {
-                let name = name_of(app, worker.name);
-                let known = self.journal.cursors().map_err(StartError::Cursor)?;
-                let known = known.iter().any(|cursor| cursor.name == name);
-                let opened = self.journal.cursor(&name).map_err(StartError::Cursor)?;
-                if known {
-                    // After a loss of power the journal may end before what had been handled.
-                    start = Start::At(opened.position().min(self.journal.bus().tail()));
-                }
-                is_new = !known;
-                mark = Some(Mark::Cursor(Box::new((opened, self.journal.clone()))));
-            }
-            Beginning::Restored => start = Start::Newest,
+        let (bus, restores) = (self.journal.bus(), None);
+        if self.beginning != Beginning::Resumed {
+            let start = match self.beginning {
+                Beginning::Restored => Start::Newest,
+                _ => self.start,
+            };
+            let (subscriber, mark) = (bus.subscribe(start)?, None);
+            return Ok((subscriber, Way::Journal { mark, restores }));
         }
-        let subscriber = self.journal.bus().subscribe(start)?;
-        if let (true, Some(mark)) = (is_new, &mut mark) {
-            // Else, if this start failed, the next one would begin where the oldest record stands.
-            { mark.store(subscriber.start()) }.map_err(StartError::Cursor)?;
-        }
-        let restores = None;
+        let name = name_of(app, worker.name);
+        let known = self.journal.cursors().map_err(StartError::Cursor)?;
+        let known = known.iter().find(|cursor| cursor.name == name);
+        // After a loss of power the journal may end before what had been handled.
+        let start = known.map(|cursor| Start::At(cursor.position.min(bus.tail())));
+        let subscriber = bus.subscribe(start.unwrap_or(self.start))?;
+        // One that is made says from the first where the worker begins: the next one to start goes by it.
+        let cursor = self.journal.cursor_from(&name, subscriber.start());
+        let cursor = Box::new((cursor.map_err(StartError::Cursor)?, self.journal.clone()));
+        let mark = Some(Mark::Cursor(cursor));
         Ok((subscriber, Way::Journal { mark, restores }))
     }
 
