@@ -185,13 +185,15 @@ impl Reader {
                 is_kept.then(|| crc32c_of([&meta.to_le_bytes(), payload]))
             };
             let found = self.core.glance(&mut self.window, position, copy);
-            let found = match &self.onlooker {
+            // Asked after it, since others may have written there for as long as the words have been superseded.
+            let superseded = self.onlooker.as_ref().is_some_and(Onlooker::is_superseded);
+            let found = match superseded.then(|| self.follow()) {
+                Some(Ok(())) => continue,
                 // The journal was cut before it: what stands there now is not what this one reads.
-                Some(onlooker) if onlooker.stays() <= position => Ok(Found::Nothing),
+                Some(Err(stays)) if stays <= position => Ok(Found::Nothing),
                 _ => found,
             };
             match found {
-                Ok(Found::Nothing) if self.follow() => {}
                 Ok(Found::Nothing) => break,
                 Ok(Found::Skip { next }) => self.position = next,
                 Ok(Found::Record { tag, next, .. }) => {
@@ -209,40 +211,41 @@ impl Reader {
                         return Err(ObserveError::Lagged { skipped });
                     }
                 }
-                Err(Missed::Read(_)) if self.follow() => {}
                 Err(Missed::Read(error)) => return Err(error.into()),
             }
         }
         Ok(None)
     }
 
-    /// Where all have died on the bus, or left it, and others have opened it since, its journal has other words: goes on by these, and says so.
+    /// Where all have died on the bus, or left it, and others open it, or have since, its journal has other words: goes on by these. `Err`: it
+    /// can't yet, or never will; up to where the records are those that this one reads.
     #[cold]
-    fn follow(&mut self) -> bool {
-        let old = self.onlooker.as_ref();
-        let Some(old) = old.filter(|old| old.is_superseded()) else {
-            return false;
+    fn follow(&mut self) -> Result<(), u64> {
+        let Some(old) = &self.onlooker else {
+            return Err(u64::MAX);
         };
-        // Who has the journal after that is another bus's.
+        let stays = old.stays();
+        // Who has the journal after that is another bus's, and writes behind what this one had.
+        let own = stays.min(self.core.glance_at_ends().1);
         if self.is_removed() {
-            return false;
+            return Err(own);
         }
-        // They may be on their way, or the journal be had by one who writes it alone: then it is looked for them again.
+        // The words may be on their way, or the journal be had by one who writes it alone: then it is looked for them again.
         let looked = core_to_look_at(&self.path, &self.words, &self.header, self.rights);
         let Ok((core, Some(onlooker))) = looked else {
-            return false;
+            return Err(own);
         };
+        let same = onlooker.same_as(old);
         if onlooker.is_superseded() || check(&core, &self.path).is_err() {
-            return false;
+            return Err(stays.min(same.unwrap_or(0)));
         }
         // From there on other records stand there, and this one has had none of them. If that is not known, so does it from the oldest on.
-        let same = onlooker.same_as(old);
         let same = same.unwrap_or_else(|| core.glance_at_ends().0);
         self.position = self.position.min(same);
         self.start = self.start.min(same);
         self.window = core.memory.window();
         (self.core, self.onlooker) = (core, Some(onlooker));
-        true
+        Ok(())
     }
 
     /// Copies the next record as [`try_next`](Self::try_next) does; waits for it until `deadline`, or until `stop` says so (then

@@ -159,8 +159,8 @@ fn flip(dir: &Dir, position: u64) {
 
 #[test]
 fn a_reader_goes_on_where_the_journal_was_cut() {
-    // How often the bus is opened and left before the readers look.
-    for visits in 0..3 {
+    // How often the bus is opened and left before the cut, and after it before the readers look.
+    for (before, visits) in [(0, 0), (0, 1), (0, 2), (1, 0), (2, 1)] {
         let name = fresh();
         let dir = Dir::new(&name);
         let config = config().time_resolution(Duration::ZERO);
@@ -183,6 +183,9 @@ fn a_reader_goes_on_where_the_journal_was_cut() {
             // By it nothing is given up that is still there.
             assert!(repair(&dir.0, |_| ()).unwrap().is_nothing());
         };
+        for _ in 0..before {
+            drop(options.open(&name).unwrap());
+        }
         cut(sent[60]);
         assert_eq!(there(&mut at_end), []);
         let mut next = 100;
@@ -201,9 +204,9 @@ fn a_reader_goes_on_where_the_journal_was_cut() {
             (&mut newest, &new),
             (&mut midway, &rest),
         ] {
-            assert_eq!(there(reader), *is_new, "after {visits}");
+            assert_eq!(there(reader), *is_new, "{before}, {visits}");
             // Once.
-            assert_eq!(there(reader), [], "after {visits}");
+            assert_eq!(there(reader), [], "{before}, {visits}");
         }
         drop(bus);
         // Where it was cut twice it is not known where the first time: all is given that is there.
