@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use messenger::bus::{ClaimError, CommitError, Overflow, PayloadWriter, Start};
 
-use crate::kit::{Kind, Setup, drain, payload, rounds, tag, take};
+use crate::kit::{Kind, Setup, Writer, drain, payload, rounds, tag, take};
 
 pub(crate) fn a_dropped_claim_is_stepped_over<K: Kind>(setup: Setup) {
     let (bus, mut publisher, mut subscriber) = setup.trio::<K>(1024);
@@ -156,7 +156,10 @@ pub(crate) fn a_writer_swapped_away_commits_nothing<K: Kind>(setup: Setup) {
     }
     let mut claim = publisher.claim(tag(1), 8).unwrap();
     let mut writer = claim.writer();
-    drop(replace(&mut writer, PayloadWriter::over(&mut [])));
+    drop(replace(
+        &mut writer,
+        Writer::Here(PayloadWriter::over(&mut [])),
+    ));
     assert_eq!(writer.remaining(), 0);
     assert_eq!(
         claim.commit(),

@@ -6,11 +6,11 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use futures_core::Stream;
-use messenger::bus::{
-    Bus, ClaimError, Evictable, Publisher, ReadError, Start, Subscriber, SubscriberState,
-};
+use messenger::bus::{Bus, ClaimError, Evictable, ReadError, Start, Subscriber, SubscriberState};
 
-use crate::kit::{Kind, LONG, SHORT, Setup, block_on, fill, payload, rounds, soon, spawn, tag};
+use crate::kit::{
+    Kind, LONG, Publisher, SHORT, Setup, block_on, fill, payload, rounds, soon, spawn, tag,
+};
 
 /// Its records are of 64 bytes.
 const BYTES: usize = 1024;

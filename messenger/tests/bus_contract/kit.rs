@@ -1,20 +1,24 @@
 //! What the tests of the contract share.
 
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
-use std::{pin::pin, sync::Arc};
+use std::{cell::RefCell, pin::pin};
 
 use messenger::bus::{
-    Bus, BusConfig, JoinError, MessageId, Multi, Observer, OwnedRecord, Publisher, PublisherKind,
-    Single, SourceId, Start, Subscriber, Tag, WaitStrategy,
+    Bus, BusConfig, JoinError, MessageId, Multi, Observer, OwnedRecord, PublisherKind, Single,
+    SourceId, Start, Subscriber, Tag, WaitStrategy,
 };
 #[cfg(feature = "journal")]
 use messenger::journal::{Journal, JournalConfig};
 use messenger::memory::MemoryKind;
 #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
 use messenger::shared::SharedBus;
+
+pub(crate) use crate::publisher::{Process, Publisher, Writer};
 
 /// Where a bus has its bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,13 +30,25 @@ pub(crate) enum Place {
     /// The same in files, which are of 4 KiB at least, so that there are many laps of the bound in each.
     #[cfg(all(feature = "journal", not(miri)))]
     Files,
-    /// In a file that processes share. The first publisher, and all readers, look at it through mappings of their own, as two
-    /// processes do.
+    /// In a file that processes share, or, `kept`, the files of a journal, as `Files`. The first publisher is in another process, if
+    /// `split`; else it looks at them through a mapping of its own, as if it were.
     #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
-    Shared,
-    /// The same in the files of a journal, as `Files`.
-    #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
-    SharedFiles,
+    Shared {
+        kept: bool,
+        split: bool,
+    },
+}
+
+#[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
+impl Place {
+    pub(crate) const SHARED: Self = Self::shared(false, false);
+    pub(crate) const SHARED_FILES: Self = Self::shared(true, false);
+    pub(crate) const SPLIT: Self = Self::shared(false, true);
+    pub(crate) const SPLIT_FILES: Self = Self::shared(true, true);
+
+    const fn shared(kept: bool, split: bool) -> Self {
+        Self::Shared { kept, split }
+    }
 }
 
 /// What a test runs on.
@@ -57,11 +73,11 @@ impl Setup {
 
     /// How many members a bus has that nobody has attached: the keeper of a journal is one.
     pub(crate) fn own_members(self) -> usize {
-        // So is a process on a bus that it shares.
+        // So is each process on a bus that it shares.
         match self.place {
             Place::Ring(_) => 0,
             #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
-            Place::SharedFiles => 2,
+            Place::Shared { kept, split } => (1 + usize::from(kept)) * (1 + usize::from(split)),
             #[cfg(feature = "journal")]
             _ => 1,
         }
@@ -73,13 +89,13 @@ impl Setup {
             #[cfg(all(feature = "journal", not(miri)))]
             Place::Files => capacity.max(4096),
             #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
-            Place::SharedFiles => capacity.max(4096),
+            Place::Shared { kept: true, .. } => capacity.max(4096),
             _ => capacity,
         }
     }
 
-    fn any_number(self, bytes: usize, members: usize) -> Bus {
-        match self.place {
+    fn any_number(self, bytes: usize, members: usize) -> (Bus, Publisher) {
+        let bus = match self.place {
             Place::Ring(memory) => {
                 let config = BusConfig::bytes(bytes).memory(memory).members(members);
                 Bus::new(config).unwrap()
@@ -91,15 +107,14 @@ impl Setup {
             }
             #[cfg(all(feature = "journal", not(miri)))]
             Place::Files => {
-                let dir = Dir::new();
-                let journal = Journal::create(&dir.0, self.journal(bytes, members));
-                let bus = journal.unwrap().bus().clone();
-                DIRS.with_borrow_mut(|dirs| dirs.push(dir));
-                bus
+                let journal = Journal::create(dir(), self.journal(bytes, members));
+                journal.unwrap().bus().clone()
             }
             #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
-            Place::Shared | Place::SharedFiles => self.shared(bytes, members).0,
-        }
+            Place::Shared { kept, split } => return self.shared(bytes, members, kept, split),
+        };
+        let publisher = bus.publisher().unwrap();
+        (bus, Publisher::Here(publisher))
     }
 
     /// A journal that is a ring in segments. It notes no times, which would take places of their own.
@@ -129,7 +144,7 @@ impl Setup {
     /// Whether tasks are woken by a thread of their own process, a little after the publisher's call: the publisher is another process.
     pub(crate) fn wakes_late(self) -> bool {
         #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
-        return matches!(self.place, Place::Shared | Place::SharedFiles);
+        return matches!(self.place, Place::Shared { .. });
         #[cfg(not(all(feature = "shared", target_os = "linux", not(miri))))]
         false
     }
@@ -143,9 +158,9 @@ impl Setup {
         assert!(there(), "whoever waited was not woken, or too often");
     }
 
-    /// A bus that processes share, and a publisher that has another mapping of it.
+    /// A bus that processes share, and a publisher that has another mapping of it, or is in another process.
     #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
-    fn shared(self, bytes: usize, members: usize) -> (Bus, Publisher<Multi>) {
+    fn shared(self, bytes: usize, members: usize, kept: bool, split: bool) -> (Bus, Publisher) {
         use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
         static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -157,14 +172,16 @@ impl Setup {
         let mut options = SharedBus::options()
             .bytes(bytes)
             .members(members + self.own_members());
-        if self.place == Place::SharedFiles {
-            let dir = Dir::new();
-            options = options.journal(&dir.0, self.journal(bytes, members));
-            DIRS.with_borrow_mut(|dirs| dirs.push(dir));
+        if kept {
+            options = options.journal(dir(), self.journal(bytes, members));
         }
         let here = options.create(&name).unwrap();
-        let there = options.open(&name).unwrap();
-        let publisher = there.bus().publisher().unwrap();
+        let publisher = if split {
+            Publisher::elsewhere(&name)
+        } else {
+            let there = options.open(&name).unwrap();
+            Publisher::Here(there.bus().publisher().unwrap())
+        };
         (here.bus().clone(), publisher)
     }
 
@@ -180,7 +197,7 @@ pub(crate) trait Kind: PublisherKind + Send + Sync {
     where
         Self: Sized;
 
-    /// Another publisher, on a bus that can have one.
+    /// Another publisher, in this process, on a bus that can have one.
     fn another(bus: &Bus<Self>) -> Option<Result<Publisher<Self>, JoinError>>
     where
         Self: Sized;
@@ -188,17 +205,11 @@ pub(crate) trait Kind: PublisherKind + Send + Sync {
 
 impl Kind for Multi {
     fn make(setup: Setup, bytes: usize, members: usize) -> (Bus<Self>, Publisher<Self>) {
-        #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
-        if setup.wakes_late() {
-            return setup.shared(bytes, members);
-        }
-        let bus = setup.any_number(bytes, members);
-        let publisher = bus.publisher().unwrap();
-        (bus, publisher)
+        setup.any_number(bytes, members)
     }
 
     fn another(bus: &Bus<Self>) -> Option<Result<Publisher<Self>, JoinError>> {
-        Some(bus.publisher())
+        Some(bus.publisher().map(Publisher::Here))
     }
 }
 
@@ -207,7 +218,8 @@ impl Kind for Single {
         match setup.place {
             Place::Ring(memory) => {
                 let config = BusConfig::bytes(bytes).memory(memory).members(members);
-                Bus::single(config).unwrap()
+                let (bus, publisher) = Bus::single(config).unwrap();
+                (bus, Publisher::Here(publisher))
             }
             #[cfg(feature = "journal")]
             _ => panic!("a journal has any number of publishers: its keeper is one"),
@@ -221,21 +233,7 @@ impl Kind for Single {
 
 /// A journal's directory, removed when dropped.
 #[cfg(all(feature = "journal", not(miri)))]
-struct Dir(std::path::PathBuf);
-
-#[cfg(all(feature = "journal", not(miri)))]
-impl Dir {
-    fn new() -> Self {
-        use std::sync::atomic::{AtomicU32, Ordering};
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("messenger-contract-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        // One of a process that had this number before, and was killed.
-        let _ = std::fs::remove_dir_all(&path);
-        Self(path)
-    }
-}
+struct Dir(PathBuf);
 
 #[cfg(all(feature = "journal", not(miri)))]
 impl Drop for Dir {
@@ -244,19 +242,50 @@ impl Drop for Dir {
     }
 }
 
+/// A directory for a journal of this thread's test.
+#[cfg(all(feature = "journal", not(miri)))]
+fn dir() -> PathBuf {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("messenger-contract-{}-{number}", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    // One of a process that had this number before, and was killed.
+    let _ = std::fs::remove_dir_all(&path);
+    LEFT.with_borrow_mut(|left| left.dirs.push(Dir(path.clone())));
+    path
+}
+
 /// Names the thread, so that the message of a test that hangs or panics says in which setup.
 pub(crate) fn named(setup: &str) {
     SETUP.set(Some(setup.to_owned()));
+    // Of the test before on this thread, if there was one.
+    LEFT.take();
 }
 
-#[cfg(all(feature = "journal", not(miri)))]
-thread_local! {
-    /// The directories of the journals of this thread's test, whose buses are dropped before its end.
-    static DIRS: std::cell::RefCell<Vec<Dir>> = const { std::cell::RefCell::new(Vec::new()) };
+/// What stays when a test has dropped its buses; it goes in this order.
+#[derive(Default)]
+struct Left {
+    processes: Vec<Arc<Mutex<Process>>>,
+    #[cfg(all(feature = "journal", not(miri)))]
+    dirs: Vec<Dir>,
+}
+
+/// Keeps a process for as long as this thread's test lasts.
+pub(crate) fn stays(process: &Arc<Mutex<Process>>) {
+    LEFT.with_borrow_mut(|left| left.processes.push(Arc::clone(process)));
 }
 
 thread_local! {
     static SETUP: std::cell::Cell<Option<String>> = const { std::cell::Cell::new(None) };
+    static LEFT: RefCell<Left> = RefCell::default();
+    /// Where the kernel tells of the thread that does this one's work, if it does: this one, or that of another process which it has asked last.
+    static TASK: Arc<Mutex<Option<PathBuf>>> = Arc::default();
+}
+
+/// From now on another task does this thread's work.
+pub(crate) fn waits_for(task: &Path) {
+    TASK.with(|own| *own.lock().unwrap() = Some(Path::new("/proc").join(task)));
 }
 
 pub(crate) fn tag(n: u16) -> Tag {
@@ -322,8 +351,8 @@ pub(crate) struct Work<T> {
     result: Receiver<T>,
     handle: thread::JoinHandle<()>,
     setup: String,
-    /// Where the kernel tells of the thread, if it does.
-    task: Option<std::path::PathBuf>,
+    /// Its `TASK`.
+    task: Arc<Mutex<Option<PathBuf>>>,
 }
 
 pub(crate) fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Work<T> {
@@ -332,12 +361,10 @@ pub(crate) fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static
     let setup = SETUP.take().unwrap_or_default();
     SETUP.set(Some(setup.clone()));
     let handle = thread::spawn(move || {
-        let task = if cfg!(all(target_os = "linux", not(miri))) {
-            std::fs::read_link("/proc/thread-self").ok()
-        } else {
-            None
-        };
-        let _ = tell.send(task.map(|t| std::path::Path::new("/proc").join(t)));
+        if cfg!(all(target_os = "linux", not(miri))) {
+            let _ = std::fs::read_link("/proc/thread-self").map(|task| waits_for(&task));
+        }
+        let _ = tell.send(TASK.with(Arc::clone));
         let _ = send.send(work());
     });
     let task = task.recv().unwrap_or_default();
@@ -375,8 +402,13 @@ impl<T> Work<T> {
     /// Says nothing where the kernel does not tell.
     #[track_caller]
     pub(crate) fn assert_sleeps(&self) {
-        let Some(task) = &self.task else { return };
-        let stat = |name| std::fs::read_to_string(task.join(name)).unwrap();
+        if self.task.lock().unwrap().is_none() {
+            return;
+        }
+        let stat = |name| {
+            let task = self.task.lock().unwrap().clone().unwrap();
+            std::fs::read_to_string(task.join(name)).unwrap()
+        };
         // What stands behind the name, which may hold spaces, in parentheses.
         let asleep = || {
             stat("stat")

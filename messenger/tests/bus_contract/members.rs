@@ -2,7 +2,7 @@
 
 use messenger::bus::{JoinError, Start};
 
-use crate::kit::{Kind, LONG, Setup, drain, fill, payload, rounds, spawn, tag, take};
+use crate::kit::{Kind, LONG, Publisher, Setup, drain, fill, payload, rounds, spawn, tag, take};
 
 pub(crate) fn the_oldest_is_what_is_retained<K: Kind>(setup: Setup) {
     let (bus, mut publisher) = setup.bus::<K>(512);
@@ -79,7 +79,7 @@ pub(crate) fn a_joiner_holds_back_from_its_start<K: Kind>(setup: Setup) {
     }
 }
 
-fn fill_a_lap<K: Kind>(publisher: &mut messenger::bus::Publisher<K>) {
+fn fill_a_lap<K: Kind>(publisher: &mut Publisher<K>) {
     for _ in 0..20 {
         publisher.send_timeout(tag(1), &[1; 16], LONG).unwrap();
     }

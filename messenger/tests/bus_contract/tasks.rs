@@ -9,11 +9,11 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use futures_core::Stream;
 use messenger::bus::{
-    Bus, ObserveError, Observed, Observer, OwnedRecord, Publisher, RecordStream, Start, Subscriber,
+    Bus, ObserveError, Observed, Observer, OwnedRecord, RecordStream, Start, Subscriber,
     WaitStrategy,
 };
 
-use crate::kit::{Kind, Setup, block_on, rounds, spawn, tag};
+use crate::kit::{Kind, Publisher, Setup, block_on, rounds, spawn, tag};
 
 /// The tests of one kind of reader: those that it shares with the other, and one of its own.
 macro_rules! of {
