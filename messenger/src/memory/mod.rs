@@ -18,7 +18,7 @@ use crate::words::in_words;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum MemoryKind {
-    /// A private anonymous mapping: the default (the heap under Miri, which has no mappings).
+    /// A private anonymous mapping: the default (but under Miri, to which it is a block of the heap).
     Mapped,
     /// A zeroed block of the heap.
     Heap,
