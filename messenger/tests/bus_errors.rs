@@ -3,6 +3,8 @@
 //! (A `Corrupt` needs somebody who writes over the memory: its tests are in the bus itself.)
 
 use std::error::Error;
+#[cfg(all(target_os = "linux", not(miri)))]
+use std::io::Write;
 use std::time::Duration;
 
 use messenger::bus::{
@@ -297,8 +299,34 @@ fn prefaulted_pages_are_there() {
             after.saturating_sub(between) > pages / 2,
             "{between}, {after}"
         );
+        let there = huge_pages(ahead.memory_len());
+        assert_eq!(there.is_some(), ahead.huge_pages());
+        if huge && there.unwrap_or(0) == 0 {
+            let why = "the system has no huge pages, or none is free";
+            let _ = writeln!(std::io::stderr(), "SKIPPED huge pages: {why}");
+        }
         drop((lazy, ahead));
     }
+}
+
+/// Of the mapping of `len` bytes for which huge pages were asked for: how many KiB of it lie in some.
+#[cfg(all(target_os = "linux", not(miri)))]
+fn huge_pages(len: usize) -> Option<usize> {
+    let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+    let (mut size, mut huge) = (0, 0);
+    for line in smaps.lines() {
+        let (name, value) = line.split_once(':').unwrap_or_default();
+        let kib = || value.trim_end_matches("kB").trim().parse().unwrap();
+        match name {
+            "Size" => size = kib(),
+            "AnonHugePages" => huge = kib(),
+            "VmFlags" if size == len.div_ceil(1024) && value.split(' ').any(|f| f == "hg") => {
+                return Some(huge);
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 /// How many 4 KiB a page of this machine has, by what one megabyte takes.

@@ -111,7 +111,7 @@ impl Gate {
             (Some(failure), _) => Err(failure),
             (None, false) => Ok(()),
             (None, true) => Err(StartError::Thread(std::io::Error::other(
-                "the thread of a worker panicked while it started, perhaps in the drop of a handler",
+                "it panicked on the way, perhaps where a handler was dropped",
             ))),
         }
     }

@@ -14,7 +14,7 @@ pub enum StartError {
     Join(JoinError),
     /// Who is on the bus already gives an id another meaning.
     Conflict(crate::bus::NameConflict),
-    /// The system gives no thread, or one panicked outside of what handlers do.
+    /// The system gives a worker no thread, or it panicked outside of what handlers do.
     Thread(std::io::Error),
     /// No worker was chosen, or one that the table hasn't got.
     NoWorkers {
@@ -168,7 +168,7 @@ impl fmt::Display for StartError {
             }
             Self::Join(error) => error.fmt(f),
             Self::Conflict(error) => error.fmt(f),
-            Self::Thread(error) => write!(f, "a worker has no thread: {error}"),
+            Self::Thread(error) => write!(f, "the thread of a worker did not start: {error}"),
             Self::NoWorkers { app, workers } => {
                 let workers = workers.join(", ");
                 write!(
