@@ -347,3 +347,21 @@ macro_rules! suite {
 
 suite!(bincode);
 suite!(postcard);
+
+/// bincode writes a sequence's length before its items.
+#[test]
+fn a_sequence_that_does_not_know_its_length_is_an_error() {
+    struct Endless;
+
+    impl Serialize for Endless {
+        fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+            serde::ser::SerializeSeq::end(to.serialize_seq(None)?)
+        }
+    }
+
+    let error = messenger::message::bincode::encoded_len(&Endless).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "bincode can't encode this value: a sequence or map in it does not know its length beforehand"
+    );
+}

@@ -25,7 +25,7 @@ pub fn encoded_len<T: Serialize + ?Sized>(value: &T) -> Result<usize, EncodeErro
     let mut size = SizeWriter::default();
     match ::bincode::serde::encode_into_writer(value, &mut size, CONFIG) {
         Ok(()) => Ok(size.bytes_written),
-        Err(error) => Err(refused(&error)),
+        Err(error) => Err(refused(error)),
     }
 }
 
@@ -44,7 +44,7 @@ pub fn write<T: Serialize + ?Sized>(
         Ok(()) => Ok(()),
         Err(error) => Err(match sink.overflow {
             Some(overflow) => EncodeError::Overflow(overflow),
-            None => refused(&error),
+            None => refused(error),
         }),
     }
 }
@@ -71,10 +71,15 @@ pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError>
 }
 
 #[cold]
-fn refused(error: &::bincode::error::EncodeError) -> EncodeError {
+fn refused(error: ::bincode::error::EncodeError) -> EncodeError {
+    use ::bincode::error::EncodeError as E;
     EncodeError::Codec {
         codec: "bincode",
-        reason: error.to_string(),
+        reason: match error {
+            E::OtherString(reason) => reason,
+            E::Serde(_) => "a sequence or map in it does not know its length beforehand".to_owned(),
+            error => error.to_string(),
+        },
     }
 }
 
