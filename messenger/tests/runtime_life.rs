@@ -346,6 +346,10 @@ fn a_claim_left_open_does_not_hang_a_stop_for_ever() {
     let report = app.stop().unwrap();
     drop(claim);
     assert_eq!(report.messages(), 0);
+    assert!(matches!(
+        report.failures[0].kind,
+        FailureKind::Unfinished { .. }
+    ));
     assert_eq!(
         report.failures[0].to_string(),
         "worker `Home`: a claim at position 0 was neither committed nor aborted in time, so nothing from there to \
@@ -612,6 +616,7 @@ fn two_tables_with_conflicting_ids_do_not_share_a_bus() {
     let bus = bus(4096);
     let app = Endless::builder(bus.clone()).run().unwrap();
     let error = stranger::Stranger::builder(bus.clone()).run().unwrap_err();
+    assert!(matches!(error, StartError::Conflict(_)));
     assert_eq!(
         error.to_string(),
         "the source id 1 is `Intruder` in `Stranger`, and `Boss` in `Endless`, which is on this bus already: \

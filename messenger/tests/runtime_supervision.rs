@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use log::Log;
 use messenger::bus::Start;
+use messenger::message::DecodeError;
 use messenger::{
     AfterPanic, FailureKind, Handle, Handler, HandlerError, Lifecycle, Message, Outbox, Result,
     StartError, Timer, messenger,
@@ -288,6 +289,12 @@ fn a_handler_is_made_again_and_misses_only_the_message_at_fault() {
         .map(ToString::to_string)
         .collect();
     assert_eq!(texts.len(), 3, "{texts:?}");
+    let then = |at: usize| match failed.report().failures[at].kind {
+        FailureKind::Panicked { then, .. } => then,
+        ref kind => panic!("{kind:?}"),
+    };
+    let too_many = AfterPanic::TooManyRestarts { times: 2 };
+    assert_eq!((then(0), then(2)), (AfterPanic::Restarted, too_many));
     assert!(texts[0].contains("thirteen, after 1 others (the handler was made again)"));
     assert!(texts[1].contains("thirteen, after 1 others (the handler was made again)"));
     let lines = log.lines();
@@ -764,6 +771,11 @@ mod undecodable {
             let report = app.stop().unwrap();
             let here = &report.workers[0];
             assert_eq!((here.undecodable, here.panics), (1, 0));
+            let kind = &report.failures[0].kind;
+            assert!(matches!(
+                kind,
+                FailureKind::Undecodable(DecodeError::Panicked { .. })
+            ));
             assert_eq!(
                 report.failures[0].to_string(),
                 "worker `Here`, message `Lucky` from `Chief` at position 32: does not decode: decoding panicked: \
@@ -939,8 +951,16 @@ fn run_returns_the_first_failure_of_a_start() {
         let error = Clinic::builder(bus.clone(), (how, log.clone()))
             .run()
             .unwrap_err();
-        assert!(matches!(error, StartError::Failed(_)));
         assert_eq!(error.to_string(), text);
+        let StartError::Failed(failure) = error else {
+            panic!("{error}");
+        };
+        assert!(match (how, failure.kind) {
+            (How::Constructor, FailureKind::Made(_)) | (How::Start, FailureKind::Started(_)) =>
+                true,
+            (_, FailureKind::Panicked { then, .. }) => then == AfterPanic::Stopped,
+            _ => false,
+        });
         // All threads have ended: nobody is left on the bus.
         assert_eq!(bus.stats().members, 0);
         assert_eq!(log.lines(), stopped, "{how:?}");
@@ -968,6 +988,10 @@ fn a_core_that_is_not_there_is_a_start_failure() {
     };
     let text = format!("worker `Off`: cannot run on core 100000: {why}");
     assert!(error.to_string().starts_with(&text), "{error}");
+    assert!(matches!(
+        error,
+        StartError::Failed(failure) if matches!(failure.kind, FailureKind::Pin { core: 100_000, .. })
+    ));
 }
 
 #[test]

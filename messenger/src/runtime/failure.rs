@@ -302,3 +302,43 @@ impl std::error::Error for Failed {
         self.failure().source()
     }
 }
+
+#[cfg(all(test, not(loom), feature = "shared", target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::journal::CursorError;
+    use crate::shared::SharedBus;
+
+    /// What only a disk that fails in place, forged words, or a death at the worst moment bring about.
+    #[test]
+    fn says_what_seldom_comes() {
+        let pool = SharedBus::open("no/name").unwrap_err();
+        let name = "Table.Crew".to_owned();
+        let cursor = CursorError::Position { name, position: 7 };
+        let kinds = [
+            (FailureKind::Pool(pool), "`no/name` is no name of a bus"),
+            (
+                FailureKind::Cursor(cursor),
+                "the cursor `Table.Crew` was to be stored at 7, where no record can stand",
+            ),
+            (
+                FailureKind::Missed {
+                    position: 64,
+                    oldest: 4096,
+                },
+                "worker `Crew`: a member of the pool died and owed what begins at position 64, and the bus retains only what begins at 4096: \
+                 that is lost. Make the ring longer",
+            ),
+        ];
+        for (kind, text) in kinds {
+            let failure = Failure {
+                worker: "Crew",
+                handler: None,
+                record: None,
+                kind,
+            };
+            let said = failure.to_string();
+            assert!(said.contains(text), "{said}");
+        }
+    }
+}

@@ -484,11 +484,11 @@ pub struct SendError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SendFault {
-    /// It does not encode.
+    /// It does not encode, or to another length than announced.
     Encode(EncodeError),
     /// It is longer than a record may be, or the journal can't grow.
     Claim(ClaimError),
-    /// It encoded to another length than announced; or it was sent, but could not be synced.
+    /// On a journal, [`CommitError::NotSynced`]: it *is* sent, and is not to be sent again.
     Commit(CommitError),
     /// The messenger has been stopped: nobody would get it.
     Stopped,

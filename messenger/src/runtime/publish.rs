@@ -214,12 +214,12 @@ impl<S> fmt::Debug for SourcePublisher<S> {
 pub enum PublishError {
     /// The run has been stopped, or all its workers have ended by themselves: no handler of it would get the message.
     Stopped,
-    /// It does not encode.
+    /// It does not encode, or to another length than announced.
     Encode(EncodeError),
     /// It is longer than a record may be, or there is no room. On a journal also what [`Publisher`] says of errors there: after
     /// [`ClaimError::NotSynced`] it *is* sent, and is not to be sent again.
     Claim(ClaimError),
-    /// It encoded to another length than announced; or, on a journal, [`CommitError::NotSynced`]: then it *is* sent, and is not to be sent again.
+    /// On a journal, [`CommitError::NotSynced`]: it *is* sent, and is not to be sent again.
     Commit(CommitError),
 }
 

@@ -190,6 +190,7 @@ fn a_journal_of_a_newer_version() {
         messenger::journal::repair(&dir, |_| {}).unwrap_err(),
     ];
     for error in errors {
+        assert!(matches!(error.fault(), OpenFault::Manifest(_)));
         assert_eq!(
             text(&error),
             "the journal is of version 7, and this program knows versions up to 1: use a newer one"
@@ -212,6 +213,10 @@ fn a_journal_of_a_newer_version() {
         messenger::journal::repair(&dir, |_| {}).unwrap_err(),
     ];
     for error in errors {
+        assert!(matches!(
+            error.fault(),
+            OpenFault::Header { base: 4096, .. }
+        ));
         assert_eq!(text(&error), expected);
     }
     assert!(fs::read(&segment).unwrap() == newer, "left as it was");
@@ -290,13 +295,17 @@ fn what_was_damaged_says_what_to_do() {
     let segment = dir.join(format!("{:020}.segment", 4096));
     let whole = fs::read(&segment).unwrap();
     fs::write(&segment, &whole[..5000]).unwrap();
+    let error = refused(&dir);
+    assert!(matches!(error.fault(), OpenFault::Cut { len: 5000, .. }));
     assert_eq!(
-        text(&refused(&dir)),
+        text(&error),
         "segment 4096 has 5000 bytes in place of 8192, and records in it were synced: bring the file back, or have the journal repaired (`repair`, or `messenger repair DIR`), \
          which gives up what it lacks and all after it"
     );
     fs::remove_file(&segment).unwrap();
-    let error = text(&refused(&dir));
+    let error = refused(&dir);
+    assert!(matches!(error.fault(), OpenFault::Missing { .. }));
+    let error = text(&error);
     assert!(
         error.starts_with(
             "the segment with position 4096 is missing, and the journal was synced up to "
@@ -328,6 +337,7 @@ fn without_permission() {
             assert_eq!(text, expected);
         }
         let error = refused(&open);
+        assert!(matches!(error.fault(), OpenFault::System { .. }));
         assert_eq!(
             text(&error),
             "could not open the lock: Permission denied (os error 13)"

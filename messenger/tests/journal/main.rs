@@ -15,6 +15,8 @@ mod disk;
 #[cfg(not(miri))]
 mod durability;
 #[cfg(not(miri))]
+mod errors;
+#[cfg(not(miri))]
 mod faults;
 #[cfg(not(miri))]
 mod flushes;

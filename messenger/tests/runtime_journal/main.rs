@@ -8,6 +8,7 @@ mod kit;
 mod log;
 mod table;
 
+mod errors;
 mod exact;
 #[cfg(all(feature = "fault", target_os = "linux"))]
 mod kept;

@@ -1,6 +1,6 @@
 //! Workers and tables whose names have changed: they do not begin anew as if they had never run.
 
-use messenger::{Handle, Handler, Outbox, Result, messenger};
+use messenger::{Handle, Handler, Outbox, Result, StartError, messenger};
 
 use super::kit::{Dir, small};
 use super::surplus::Word;
@@ -80,8 +80,9 @@ fn a_worker_that_only_listened_does_not_begin_anew_under_another_name() {
              had then: give it that name, or, if it is new, begin with `run()` (`only` chooses it)"
         )
     };
-    let refused = Post::builder(&journal).restore().run();
-    assert_eq!(refused.unwrap_err().to_string(), expected("Listening"));
+    let refused = Post::builder(&journal).restore().run().unwrap_err();
+    assert!(matches!(refused, StartError::Renamed { .. }));
+    assert_eq!(refused.to_string(), expected("Listening"));
     // However often it is tried: the journal knows the new name from the first time on.
     for _ in 0..2 {
         let refused = Watch::builder(&journal).restore().run();

@@ -217,7 +217,14 @@ fn recorded_speed_takes_its_time() {
     assert!(four < recorded && fast < recorded, "{four:?}, {fast:?}");
     for wrong in [0.0, -1.0, f64::NAN] {
         let refused = Sums::builder(&journal, Config::default()).replay(Replay::all().speed(wrong));
-        assert!(matches!(refused, Err(ReplayError::Speed(_))), "{refused:?}");
+        let refused = refused.unwrap_err();
+        assert!(matches!(refused, ReplayError::Speed(_)), "{refused}");
+        assert_eq!(
+            refused.to_string(),
+            format!(
+                "{wrong} is no speed: 1.0 is that of then, 10.0 ten times that; leave it out to go as fast as it goes"
+            )
+        );
     }
 }
 

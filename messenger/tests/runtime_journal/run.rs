@@ -110,7 +110,15 @@ fn what_has_no_journal_is_neither_resumed_nor_restored_nor_replayed() {
     drop(dir.open(small()));
     let reader = Reader::open(&dir).unwrap();
     let refused = Sums::builder(&reader, Config::default()).run();
-    assert!(matches!(refused, Err(StartError::ReadOnly { .. })));
+    let refused = refused.unwrap_err();
+    assert!(matches!(refused, StartError::ReadOnly { .. }));
+    assert_eq!(
+        refused.to_string(),
+        format!(
+            "nothing runs on a reader of the journal in {}: open it as a `Journal`, or replay it",
+            dir.display()
+        )
+    );
 }
 
 #[test]

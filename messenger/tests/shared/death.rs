@@ -26,6 +26,7 @@ fn child_process() {
         return;
     }
     let others = [
+        crate::errors::child_process,
         crate::evict::child_process,
         crate::journal::child_process,
         crate::lapped::child_process,

@@ -322,6 +322,13 @@ fn a_bus_lies_where_it_was_made() {
         matches!(error.fault(), SharedFault::Storage { journal: Some(it) } if *it == dir.0),
         "{error}"
     );
+    assert_eq!(
+        error.fault().to_string(),
+        format!(
+            "its records lie in the journal in {}, and not where they were asked for: open it without saying where",
+            dir.0.display()
+        )
+    );
     assert_eq!(bus.journal().unwrap().path(), Some(&*dir.0));
     drop(dir.options().open(&name).unwrap());
     drop(bus);
@@ -331,6 +338,10 @@ fn a_bus_lies_where_it_was_made() {
     assert!(
         matches!(error.fault(), SharedFault::Storage { journal: None }),
         "{error}"
+    );
+    assert_eq!(
+        error.fault().to_string(),
+        "its records lie in a ring, and not in a journal: open it without saying where, or create another one"
     );
 }
 

@@ -6,6 +6,7 @@ mod kit;
 #[cfg(feature = "zero_copy")]
 mod again;
 mod death;
+mod errors;
 mod evict;
 mod journal;
 mod lapped;

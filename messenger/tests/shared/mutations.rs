@@ -424,6 +424,12 @@ fn no_position_can_lie_in_the_future_unseen() {
                 panic!("{error}");
             };
             assert_eq!(*said, what, "{position}: {found}");
+            assert_eq!(
+                error.fault().to_string(),
+                format!(
+                    "its {what} can't be {found}: something wrote over it; `create` replaces it once nobody uses it"
+                )
+            );
         }
     }
     std::fs::remove_dir_all(&dir).unwrap();

@@ -31,7 +31,10 @@ fn there_is_one_of_a_name() {
     );
     let nowhere = SharedBus::options().directory("/dev/shm/nowhere");
     let error = nowhere.create(&name).unwrap_err().to_string();
-    assert!(error.contains("`SharedOptions::directory`"), "{error}");
+    assert!(
+        error.ends_with("; is its directory there? `SharedOptions::directory` names another one"),
+        "{error}"
+    );
     let bus = SharedBus::open_or_create(&name, 1 << 12).unwrap();
     let error = SharedBus::create(&name, 1 << 12).unwrap_err();
     let SharedFault::Exists { processes } = error.fault() else {
@@ -100,6 +103,10 @@ fn what_is_no_bus_is_refused_and_left_alone() {
         SharedBus::remove(&name).unwrap_err(),
     ] {
         assert!(matches!(error.fault(), SharedFault::NotABus), "{error}");
+        assert_eq!(
+            error.fault().to_string(),
+            "what lies there is no bus: it does not begin as one does; remove it, or take another name or directory"
+        );
     }
     std::fs::remove_file(&path).unwrap();
 }
@@ -189,6 +196,10 @@ fn one_of_another_version_is_not_opened_and_may_be_replaced() {
         let fault = error.fault();
         let is_told = matches!(fault, SharedFault::Version { found: 2, known: 4 });
         assert!(is_told, "{error}");
+        assert_eq!(
+            fault.to_string(),
+            "it is written in version 2, and this build knows 4: use the same version of the library in all processes"
+        );
     }
     SharedBus::create(&name, 1 << 12).unwrap();
     assert!(!path.exists());

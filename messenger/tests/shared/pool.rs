@@ -516,7 +516,11 @@ fn a_worker_runs_together_or_alone() {
         matches!(error.fault(), SharedFault::WorkerIsPool { .. }),
         "{error}"
     );
-    assert!(error.to_string().contains("`pool = true`"), "{error}");
+    assert_eq!(
+        error.fault().to_string(),
+        "the worker `Works.Crew` was a pool when it ran here before, and what its members owed may be open: declare it so, \
+         `pool = true`, or have it begin anew by `forget_worker`"
+    );
     // Forgotten, it begins anew, the one way or the other.
     assert!(place.bus.forget_worker("Works.Crew").unwrap());
     assert_eq!(place.crew().position, None);

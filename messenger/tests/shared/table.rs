@@ -343,6 +343,12 @@ fn a_worker_runs_in_one_process_only() {
         (worker.as_str(), process.pid),
         ("Split.First", first.child.id())
     );
+    assert_eq!(
+        error.fault().to_string(),
+        format!(
+            "the worker `Split.First` runs already, in {process}: run it in one process only, or stop it there first"
+        )
+    );
     // Nothing is left of the attempt.
     let _second = place.run("Second");
     stop(first);

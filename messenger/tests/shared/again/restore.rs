@@ -216,7 +216,11 @@ fn a_table_runs_on_the_shared_bus_and_not_on_its_bus() {
     for builder in [on_bus, on_clone, on_journal, on_its_bus] {
         let error = builder.start(Start::Oldest).run().unwrap_err();
         assert!(matches!(error, StartError::NotAlone), "{error}");
-        assert!(error.to_string().contains("`&SharedBus`"), "{error}");
+        assert_eq!(
+            error.to_string(),
+            "processes share that bus, and which of them runs a worker stands elsewhere: give `builder` the `&SharedBus`, and not its \
+             `bus()` or `journal()`"
+        );
     }
     let ring = SharedBus::create(&fresh(), 4096).unwrap();
     let error = Again::builder(ring.bus(), USUAL).run().unwrap_err();
