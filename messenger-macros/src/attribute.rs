@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
-use syn::{Expr, ExprCast, Ident, Token};
+use syn::{Expr, ExprCast, ExprLit, Ident, Lit, Token};
 
 /// One `name = value`.
 pub(crate) struct Given {
@@ -46,6 +46,21 @@ pub(crate) fn options(tokens: TokenStream) -> Vec<TokenStream> {
     }
     options.retain(|option| !option.is_empty());
     options
+}
+
+/// An id as its author wrote it. What is no number at first sight is told here: the compiler would speak of casts.
+pub(crate) fn id(id: Expr) -> syn::Result<Expr> {
+    match &id {
+        Expr::Lit(ExprLit { lit, .. })
+            if !matches!(lit, Lit::Int(_) | Lit::Byte(_) | Lit::Char(_)) =>
+        {
+            Err(syn::Error::new_spanned(
+                lit,
+                "an id is a number from 0 to 65535, or a variant of a `messenger_id_enum!`",
+            ))
+        }
+        _ => Ok(id),
+    }
 }
 
 /// An id as a number at `at`, whatever it is made of: where it needs parentheses before `as`, they come by themselves.

@@ -8,7 +8,7 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Attribute, DeriveInput, Expr, Ident, LitStr, Meta, Path, Token, Type};
 
-use crate::attribute::{Given, number, options};
+use crate::attribute::{self, Given, number, options};
 use crate::report::{Errors, list_of, located, nearest};
 
 /// The options of `#[handler(..)]`.
@@ -142,7 +142,7 @@ impl Attrs {
             text => {
                 let Given { value, .. } = syn::parse2(option)?;
                 match text {
-                    "id" => self.id = Some(syn::parse2(value)?),
+                    "id" => self.id = Some(attribute::id(syn::parse2(value)?)?),
                     "crate" => self.krate = Path::parse_mod_style.parse2(value)?,
                     _ => {
                         self.name = syn::parse2(value.clone()).map_err(|_| {
@@ -178,8 +178,9 @@ fn expand(input: &DeriveInput, attrs: &Attrs, errors: Errors) -> TokenStream {
         .as_ref()
         .map_or_else(|| ident.span(), Spanned::span)
         .resolved_at(Span::call_site());
+    let is_known = attrs.id.is_some() && errors.0.is_empty();
     let id = match &attrs.id {
-        Some(id) if errors.0.is_empty() => {
+        Some(id) if is_known => {
             let checked = located(quote!(#krate::__macro::source_id), id_span);
             let id = number(id, id_span);
             quote_spanned!(id_span=> #checked(#id))
@@ -190,10 +191,10 @@ fn expand(input: &DeriveInput, attrs: &Attrs, errors: Errors) -> TokenStream {
             quote!({ #errors })
         }
     };
-    let free = !attrs.lifecycle && input.generics.params.is_empty();
-    let checked_id = (attrs.id.is_some() && free).then(|| {
+    let is_free = is_known && input.generics.params.is_empty();
+    let checked_id = is_free.then(|| {
         // The free constant is there for its errors: those of an associated one show where it is first used.
-        quote_spanned!(id_span=> const _: #krate::__macro::SourceId = <#ident as #krate::__macro::Handler>::ID;)
+        quote_spanned!(id_span=> const _: #krate::__macro::SourceId = #id;)
     });
     let lifecycle = (!attrs.lifecycle).then(|| {
         quote! {

@@ -17,8 +17,8 @@
 //! * Routes of the same message to the same receivers share an arm of `dispatch`, whoever their sources.
 //! * Checks that no trait bound can make: `Faults::find` looks over the whole table once, then each place asks for its own
 //!   fault, spanned at its token, so that the caret stands there.
-//! * A second instance `ping2: Ping as Hid::Ping2 = ..` takes `Seat::with_id(n, ID)` and
-//!   `HandlerInfo::of::<Ping>("ping2").with_id(ID)`; a route from it is `Route::of::<Ping, Ball>(..).sent_by(ID, "ping2")`.
+//! * A second instance `ping2: Ping as Hid::Ping2 = ..` takes `<Ping as Hosted>::INFO.named("ping2").with_id(ID)`; a route from it is
+//!   `Route::of::<Ping, Ball>(..).sent_by(ID, "ping2")`.
 //! * An async handler `client: async Client (mailbox = 64) = ..` is a field `Mailbox<Client>` made by
 //!   `Mailbox::made(64, ..)` in place of `made(..)`.
 //! * `on_panic = restart(..)` adds `const _: () = restart_needs_unwinding(cfg!(panic = "unwind"));`.
@@ -301,9 +301,9 @@ impl Game {
 
 const _: () = {
     use messenger::__macro::{
-        App, AppInfo, Delivery, Dropped, Faults, HandlerInfo, Making, OnPanic, Route, RouteTable,
-        Seat, SourceInfo, Spawner, Tag, Visitor, WaitStrategy, Worker, WorkerInfo, WorkerOptions,
-        made, restart_needs_unwinding, route_buckets, route_slots, sends,
+        App, AppInfo, Delivery, Dropped, Faults, Hosted, Making, OnPanic, Route, RouteTable, Seat,
+        SourceInfo, Spawner, Tag, Visitor, WaitStrategy, Worker, WorkerInfo, WorkerOptions, made,
+        restart_needs_unwinding, route_buckets, route_slots, sends,
     };
 
     struct CourtWorker {
@@ -312,8 +312,8 @@ const _: () = {
     }
 
     impl CourtWorker {
-        const PING: Seat = Seat::of::<Ping>(0);
-        const PONG: Seat = Seat::of::<Pong>(1);
+        const PING: Seat = <Self as Worker>::INFO.seat(0);
+        const PONG: Seat = <Self as Worker>::INFO.seat(1);
 
         const ROUTES: &'static [Route] = &[
             Route::of::<Ping, Ball>(&[1]),
@@ -343,8 +343,8 @@ const _: () = {
                 .wait(WaitStrategy::Block)
                 .on_panic(OnPanic::Stop),
             handlers: &[
-                HandlerInfo::of::<Ping>("ping"),
-                HandlerInfo::of::<Pong>("pong"),
+                <Ping as Hosted>::INFO.named("ping"),
+                <Pong as Hosted>::INFO.named("pong"),
             ],
             routes: Self::ROUTES,
         };
@@ -380,15 +380,15 @@ const _: () = {
 
         fn visit<V: Visitor>(&mut self, handler: usize, visitor: &mut V) {
             match handler {
-                0 => visitor.visit(Self::PING, &mut self.ping),
-                _ => visitor.visit(Self::PONG, &mut self.pong),
+                0 => <Ping as Hosted>::visited(&mut self.ping, Self::PING, visitor),
+                _ => <Pong as Hosted>::visited(&mut self.pong, Self::PONG, visitor),
             }
         }
 
         #[inline]
         fn each<V: Visitor>(&mut self, visitor: &mut V) {
-            visitor.visit(Self::PING, &mut self.ping);
-            visitor.visit(Self::PONG, &mut self.pong);
+            <Ping as Hosted>::visited(&mut self.ping, Self::PING, visitor);
+            <Pong as Hosted>::visited(&mut self.pong, Self::PONG, visitor);
         }
     }
 
@@ -398,8 +398,8 @@ const _: () = {
     }
 
     impl StandWorker {
-        const TAP: Seat = Seat::of::<Tap>(0);
-        const LOG: Seat = Seat::of::<Log>(1);
+        const TAP: Seat = <Self as Worker>::INFO.seat(0);
+        const LOG: Seat = <Self as Worker>::INFO.seat(1);
 
         const ROUTES: &'static [Route] = &[
             Route::of::<Pong, Back>(&[0, 1]),
@@ -429,7 +429,10 @@ const _: () = {
                 times: 3,
                 per: Duration::from_secs(1),
             }),
-            handlers: &[HandlerInfo::of::<Tap>("tap"), HandlerInfo::of::<Log>("log")],
+            handlers: &[
+                <Tap as Hosted>::INFO.named("tap"),
+                <Log as Hosted>::INFO.named("log"),
+            ],
             routes: Self::ROUTES,
         };
 
@@ -468,15 +471,15 @@ const _: () = {
 
         fn visit<V: Visitor>(&mut self, handler: usize, visitor: &mut V) {
             match handler {
-                0 => visitor.visit(Self::TAP, &mut self.tap),
-                _ => visitor.visit(Self::LOG, &mut self.log),
+                0 => <Tap as Hosted>::visited(&mut self.tap, Self::TAP, visitor),
+                _ => <Log as Hosted>::visited(&mut self.log, Self::LOG, visitor),
             }
         }
 
         #[inline]
         fn each<V: Visitor>(&mut self, visitor: &mut V) {
-            visitor.visit(Self::TAP, &mut self.tap);
-            visitor.visit(Self::LOG, &mut self.log);
+            <Tap as Hosted>::visited(&mut self.tap, Self::TAP, visitor);
+            <Log as Hosted>::visited(&mut self.log, Self::LOG, visitor);
         }
     }
 

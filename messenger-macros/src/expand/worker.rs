@@ -63,15 +63,9 @@ fn own_items(worker: &Worker, scope: &Scope<'_>) -> TokenStream {
     let Scope { lib, .. } = scope;
     let seats = worker.handlers.iter().enumerate().map(|(number, handler)| {
         let (seat, number) = (seat(handler, here()), literal(number));
-        let ty = field_type(handler, scope);
-        let value = match &handler.id {
-            None => quote_spanned!(here()=> of::<#ty>(#number)),
-            Some(_) => {
-                let id = scope.instance_id(&handler.name);
-                quote_spanned!(here()=> with_id(#number, #id))
-            }
-        };
-        quote_spanned!(here()=> const #seat: #lib::Seat = #lib::Seat::#value;)
+        quote_spanned! {here()=>
+            const #seat: #lib::Seat = <Self as #lib::Worker>::INFO.seat(#number);
+        }
     });
     let (routes, table) = (scope.fresh("ROUTES"), scope.fresh("TABLE"));
     let count = literal(worker.routes.len());
@@ -143,7 +137,7 @@ fn impl_worker(worker: &Worker, scope: &Scope<'_>, name: &Ident, app: &Ident) ->
             let id = scope.instance_id(&handler.name);
             quote_spanned!(here()=> .with_id(#id))
         });
-        quote_spanned!(here()=> #lib::HandlerInfo::of::<#ty>(#text) #id)
+        quote_spanned!(here()=> <#ty as #lib::Hosted>::INFO.named(#text) #id)
     });
     // Whether these are handlers at all is told at their types.
     let makes = worker.handlers.iter().zip(&seats).map(|(handler, seat)| {
@@ -155,9 +149,8 @@ fn impl_worker(worker: &Worker, scope: &Scope<'_>, name: &Ident, app: &Ident) ->
         .iter()
         .zip(&seats)
         .map(|(handler, seat)| {
-            let at = handler.ty.span().resolved_at(here());
-            let name = named(&handler.name, at);
-            quote_spanned!(at=> visitor.visit(Self::#seat, &mut self.#name))
+            let (name, ty) = (&handler.name, field_type(handler, scope));
+            quote_spanned!(here()=> <#ty as #lib::Hosted>::visited(&mut self.#name, Self::#seat, visitor))
         })
         .collect();
     let arms: Vec<TokenStream> = alike(&worker.routes)

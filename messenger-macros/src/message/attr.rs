@@ -7,7 +7,7 @@ use syn::parse::Parser;
 use syn::spanned::Spanned;
 use syn::{Attribute, DeriveInput, Expr, Ident, LitStr, Meta, Path};
 
-use crate::attribute::{Given, number, options};
+use crate::attribute::{self, Given, number, options};
 use crate::report::{Errors, list_of, located, nearest};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -150,7 +150,7 @@ impl Attrs {
 
     fn set(&mut self, name: &str, value: TokenStream) -> syn::Result<()> {
         match name {
-            "id" => self.id = Some(syn::parse2(value)?),
+            "id" => self.id = Some(attribute::id(syn::parse2(value)?)?),
             "name" => {
                 self.name = Some(syn::parse2(value.clone()).map_err(|_| {
                     syn::Error::new_spanned(value, "a name is a text in quotes: `name = \"Ball\"`")

@@ -8,7 +8,7 @@ use super::tokens::{
     type_tokens, up_to_value,
 };
 use super::{Dropped, Handler, Route, Worker, next_token};
-use crate::attribute::Given;
+use crate::attribute::{self, Given};
 use crate::report::{Errors, text_of};
 
 /// Reads handlers; `false` if one is not fully known.
@@ -97,7 +97,7 @@ fn type_and_id(input: ParseStream<'_>, handler: &mut Handler) -> syn::Result<()>
             return Err(syn::Error::new(keyword.span, WRONG));
         }
         let id = syn::parse2(id).map_err(|error| syn::Error::new(error.span(), WRONG))?;
-        handler.id = Some(id);
+        handler.id = Some(attribute::id(id)?);
     }
     Ok(())
 }

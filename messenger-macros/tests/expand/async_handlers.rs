@@ -28,8 +28,8 @@ const _: () = {
         server: lib::Mailbox<Server>,
     }
     impl NetWorker {
-        const CLIENT: lib::Seat = lib::Seat::of::<lib::Mailbox<Client>>(0);
-        const SERVER: lib::Seat = lib::Seat::with_id(1, SERVER_ID);
+        const CLIENT: lib::Seat = <Self as lib::Worker>::INFO.seat(0);
+        const SERVER: lib::Seat = <Self as lib::Worker>::INFO.seat(1);
         const ROUTES: &'static [lib::Route] = &[
             lib::Route::of::<Client, Question>(&[1]),
             lib::Route::of::<Server, Answer>(&[0]).sent_by(SERVER_ID, "server"),
@@ -53,8 +53,10 @@ const _: () = {
             name: "Net",
             options: lib::WorkerOptions::new(),
             handlers: &[
-                lib::HandlerInfo::of::<lib::Mailbox<Client>>("client"),
-                lib::HandlerInfo::of::<lib::Mailbox<Server>>("server").with_id(SERVER_ID),
+                <lib::Mailbox<Client> as lib::Hosted>::INFO.named("client"),
+                <lib::Mailbox<Server> as lib::Hosted>::INFO
+                    .named("server")
+                    .with_id(SERVER_ID),
             ],
             routes: Self::ROUTES,
         };
@@ -101,14 +103,26 @@ const _: () = {
             visitor: &mut V,
         ) {
             match handler {
-                0 => visitor.visit(Self::CLIENT, &mut self.client),
-                _ => visitor.visit(Self::SERVER, &mut self.server),
+                0 => {
+                    <lib::Mailbox<
+                        Client,
+                    > as lib::Hosted>::visited(&mut self.client, Self::CLIENT, visitor)
+                }
+                _ => {
+                    <lib::Mailbox<
+                        Server,
+                    > as lib::Hosted>::visited(&mut self.server, Self::SERVER, visitor)
+                }
             }
         }
         #[inline]
         fn each<V: lib::Visitor>(&mut self, visitor: &mut V) {
-            visitor.visit(Self::CLIENT, &mut self.client);
-            visitor.visit(Self::SERVER, &mut self.server);
+            <lib::Mailbox<
+                Client,
+            > as lib::Hosted>::visited(&mut self.client, Self::CLIENT, visitor);
+            <lib::Mailbox<
+                Server,
+            > as lib::Hosted>::visited(&mut self.server, Self::SERVER, visitor);
         }
     }
     impl lib::App for Web {

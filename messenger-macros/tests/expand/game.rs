@@ -27,8 +27,8 @@ const _: () = {
         pong: Pong,
     }
     impl CourtWorker {
-        const PING: lib::Seat = lib::Seat::of::<Ping>(0);
-        const PONG: lib::Seat = lib::Seat::of::<Pong>(1);
+        const PING: lib::Seat = <Self as lib::Worker>::INFO.seat(0);
+        const PONG: lib::Seat = <Self as lib::Worker>::INFO.seat(1);
         const ROUTES: &'static [lib::Route] = &[
             lib::Route::of::<Ping, Ball>(&[1]),
             lib::Route::of::<Pong, Back>(&[0]),
@@ -55,8 +55,8 @@ const _: () = {
                 .wait(lib::WaitStrategy::Block)
                 .on_panic(lib::OnPanic::Stop),
             handlers: &[
-                lib::HandlerInfo::of::<Ping>("ping"),
-                lib::HandlerInfo::of::<Pong>("pong"),
+                <Ping as lib::Hosted>::INFO.named("ping"),
+                <Pong as lib::Hosted>::INFO.named("pong"),
             ],
             routes: Self::ROUTES,
         };
@@ -103,14 +103,14 @@ const _: () = {
             visitor: &mut V,
         ) {
             match handler {
-                0 => visitor.visit(Self::PING, &mut self.ping),
-                _ => visitor.visit(Self::PONG, &mut self.pong),
+                0 => <Ping as lib::Hosted>::visited(&mut self.ping, Self::PING, visitor),
+                _ => <Pong as lib::Hosted>::visited(&mut self.pong, Self::PONG, visitor),
             }
         }
         #[inline]
         fn each<V: lib::Visitor>(&mut self, visitor: &mut V) {
-            visitor.visit(Self::PING, &mut self.ping);
-            visitor.visit(Self::PONG, &mut self.pong);
+            <Ping as lib::Hosted>::visited(&mut self.ping, Self::PING, visitor);
+            <Pong as lib::Hosted>::visited(&mut self.pong, Self::PONG, visitor);
         }
     }
     struct StandWorker {
@@ -118,8 +118,8 @@ const _: () = {
         log: Log,
     }
     impl StandWorker {
-        const TAP: lib::Seat = lib::Seat::of::<Tap>(0);
-        const LOG: lib::Seat = lib::Seat::of::<Log>(1);
+        const TAP: lib::Seat = <Self as lib::Worker>::INFO.seat(0);
+        const LOG: lib::Seat = <Self as lib::Worker>::INFO.seat(1);
         const ROUTES: &'static [lib::Route] = &[
             lib::Route::of::<Pong, Back>(&[0, 1]),
             lib::Route::of::<Ping, Quote>(&[0]),
@@ -148,8 +148,8 @@ const _: () = {
                     per: Duration::from_secs(1),
                 }),
             handlers: &[
-                lib::HandlerInfo::of::<Tap>("tap"),
-                lib::HandlerInfo::of::<Log>("log"),
+                <Tap as lib::Hosted>::INFO.named("tap"),
+                <Log as lib::Hosted>::INFO.named("log"),
             ],
             routes: Self::ROUTES,
         };
@@ -207,14 +207,14 @@ const _: () = {
             visitor: &mut V,
         ) {
             match handler {
-                0 => visitor.visit(Self::TAP, &mut self.tap),
-                _ => visitor.visit(Self::LOG, &mut self.log),
+                0 => <Tap as lib::Hosted>::visited(&mut self.tap, Self::TAP, visitor),
+                _ => <Log as lib::Hosted>::visited(&mut self.log, Self::LOG, visitor),
             }
         }
         #[inline]
         fn each<V: lib::Visitor>(&mut self, visitor: &mut V) {
-            visitor.visit(Self::TAP, &mut self.tap);
-            visitor.visit(Self::LOG, &mut self.log);
+            <Tap as lib::Hosted>::visited(&mut self.tap, Self::TAP, visitor);
+            <Log as lib::Hosted>::visited(&mut self.log, Self::LOG, visitor);
         }
     }
     impl lib::App for Game {

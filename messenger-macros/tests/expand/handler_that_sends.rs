@@ -11,4 +11,6 @@ impl ::messenger::__macro::Handler for Ping {
 impl ::messenger::__macro::SentBy<Ping> for Ball {}
 impl ::messenger::__macro::SentBy<Ping> for words::Note<'_> {}
 impl ::messenger::__macro::Lifecycle for Ping {}
-const _: ::messenger::__macro::SourceId = <Ping as ::messenger::__macro::Handler>::ID;
+const _: ::messenger::__macro::SourceId = ::messenger::__macro::source_id(
+    Hid::Ping as ::core::primitive::i128,
+);

@@ -30,10 +30,10 @@ const _: () = {
         r#loop: Mapper<fn(u8) -> u8>,
     }
     impl ReadersWorker {
-        const FIRST: lib::Seat = lib::Seat::of::<Reader>(0);
-        const SECOND: lib::Seat = lib::Seat::with_id(1, SECOND_ID);
-        const PRINTER: lib::Seat = lib::Seat::of::<Printer>(2);
-        const LOOP: lib::Seat = lib::Seat::of::<Mapper<fn(u8) -> u8>>(3);
+        const FIRST: lib::Seat = <Self as lib::Worker>::INFO.seat(0);
+        const SECOND: lib::Seat = <Self as lib::Worker>::INFO.seat(1);
+        const PRINTER: lib::Seat = <Self as lib::Worker>::INFO.seat(2);
+        const LOOP: lib::Seat = <Self as lib::Worker>::INFO.seat(3);
         const ROUTES: &'static [lib::Route] = &[
             lib::Route::of::<Reader, Line>(&[2]),
             lib::Route::of::<Reader, Line>(&[2]).sent_by(SECOND_ID, "second"),
@@ -72,10 +72,10 @@ const _: () = {
                 .batch(32)
                 .pool(true),
             handlers: &[
-                lib::HandlerInfo::of::<Reader>("first"),
-                lib::HandlerInfo::of::<Reader>("second").with_id(SECOND_ID),
-                lib::HandlerInfo::of::<Printer>("printer"),
-                lib::HandlerInfo::of::<Mapper<fn(u8) -> u8>>("loop"),
+                <Reader as lib::Hosted>::INFO.named("first"),
+                <Reader as lib::Hosted>::INFO.named("second").with_id(SECOND_ID),
+                <Printer as lib::Hosted>::INFO.named("printer"),
+                <Mapper<fn(u8) -> u8> as lib::Hosted>::INFO.named("loop"),
             ],
             routes: Self::ROUTES,
         };
@@ -139,18 +139,42 @@ const _: () = {
             visitor: &mut V,
         ) {
             match handler {
-                0 => visitor.visit(Self::FIRST, &mut self.first),
-                1 => visitor.visit(Self::SECOND, &mut self.second),
-                2 => visitor.visit(Self::PRINTER, &mut self.printer),
-                _ => visitor.visit(Self::LOOP, &mut self.r#loop),
+                0 => {
+                    <Reader as lib::Hosted>::visited(
+                        &mut self.first,
+                        Self::FIRST,
+                        visitor,
+                    )
+                }
+                1 => {
+                    <Reader as lib::Hosted>::visited(
+                        &mut self.second,
+                        Self::SECOND,
+                        visitor,
+                    )
+                }
+                2 => {
+                    <Printer as lib::Hosted>::visited(
+                        &mut self.printer,
+                        Self::PRINTER,
+                        visitor,
+                    )
+                }
+                _ => {
+                    <Mapper<
+                        fn(u8) -> u8,
+                    > as lib::Hosted>::visited(&mut self.r#loop, Self::LOOP, visitor)
+                }
             }
         }
         #[inline]
         fn each<V: lib::Visitor>(&mut self, visitor: &mut V) {
-            visitor.visit(Self::FIRST, &mut self.first);
-            visitor.visit(Self::SECOND, &mut self.second);
-            visitor.visit(Self::PRINTER, &mut self.printer);
-            visitor.visit(Self::LOOP, &mut self.r#loop);
+            <Reader as lib::Hosted>::visited(&mut self.first, Self::FIRST, visitor);
+            <Reader as lib::Hosted>::visited(&mut self.second, Self::SECOND, visitor);
+            <Printer as lib::Hosted>::visited(&mut self.printer, Self::PRINTER, visitor);
+            <Mapper<
+                fn(u8) -> u8,
+            > as lib::Hosted>::visited(&mut self.r#loop, Self::LOOP, visitor);
         }
     }
     impl lib::App for Feeds {

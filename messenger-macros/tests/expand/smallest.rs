@@ -23,7 +23,7 @@ const _: () = {
         reader: Reader,
     }
     impl ReaderWorker {
-        const READER: lib::Seat = lib::Seat::of::<Reader>(0);
+        const READER: lib::Seat = <Self as lib::Worker>::INFO.seat(0);
         const ROUTES: &'static [lib::Route] = &[];
         const TABLE: &'static lib::RouteTable<
             { lib::route_slots(0) },
@@ -39,7 +39,7 @@ const _: () = {
         const INFO: lib::WorkerInfo = lib::WorkerInfo {
             name: "Reader",
             options: lib::WorkerOptions::new(),
-            handlers: &[lib::HandlerInfo::of::<Reader>("reader")],
+            handlers: &[<Reader as lib::Hosted>::INFO.named("reader")],
             routes: Self::ROUTES,
         };
         fn make(
@@ -78,11 +78,11 @@ const _: () = {
             visitor: &mut V,
         ) {
             let _ = handler;
-            visitor.visit(Self::READER, &mut self.reader);
+            <Reader as lib::Hosted>::visited(&mut self.reader, Self::READER, visitor);
         }
         #[inline]
         fn each<V: lib::Visitor>(&mut self, visitor: &mut V) {
-            visitor.visit(Self::READER, &mut self.reader);
+            <Reader as lib::Hosted>::visited(&mut self.reader, Self::READER, visitor);
         }
     }
     impl lib::App for Feeds {

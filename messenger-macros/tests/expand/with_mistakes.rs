@@ -36,8 +36,8 @@ const _: () = {
         pong: Pong,
     }
     impl CourtWorker {
-        const PING: lib::Seat = lib::Seat::of::<Ping>(0);
-        const PONG: lib::Seat = lib::Seat::of::<Pong>(1);
+        const PING: lib::Seat = <Self as lib::Worker>::INFO.seat(0);
+        const PONG: lib::Seat = <Self as lib::Worker>::INFO.seat(1);
         const ROUTES: &'static [lib::Route] = &[lib::Route::of::<Ping, Ball>(&[1])];
         const TABLE: &'static lib::RouteTable<
             { lib::route_slots(1) },
@@ -58,8 +58,8 @@ const _: () = {
             name: "Court",
             options: lib::WorkerOptions::new(),
             handlers: &[
-                lib::HandlerInfo::of::<Ping>("ping"),
-                lib::HandlerInfo::of::<Pong>("pong"),
+                <Ping as lib::Hosted>::INFO.named("ping"),
+                <Pong as lib::Hosted>::INFO.named("pong"),
             ],
             routes: Self::ROUTES,
         };
@@ -105,14 +105,14 @@ const _: () = {
             visitor: &mut V,
         ) {
             match handler {
-                0 => visitor.visit(Self::PING, &mut self.ping),
-                _ => visitor.visit(Self::PONG, &mut self.pong),
+                0 => <Ping as lib::Hosted>::visited(&mut self.ping, Self::PING, visitor),
+                _ => <Pong as lib::Hosted>::visited(&mut self.pong, Self::PONG, visitor),
             }
         }
         #[inline]
         fn each<V: lib::Visitor>(&mut self, visitor: &mut V) {
-            visitor.visit(Self::PING, &mut self.ping);
-            visitor.visit(Self::PONG, &mut self.pong);
+            <Ping as lib::Hosted>::visited(&mut self.ping, Self::PING, visitor);
+            <Pong as lib::Hosted>::visited(&mut self.pong, Self::PONG, visitor);
         }
     }
     impl lib::App for Game {

@@ -4,6 +4,7 @@ use core::any::Any;
 use core::borrow::Borrow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use super::describe::HandlerInfo;
 use super::error::HandlerError;
 use super::failure::{Failure, FailureKind};
 use super::handler::{Handle, Handler};
@@ -138,6 +139,30 @@ pub(crate) fn returned(link: &mut Link, seat: Seat, error: HandlerError) {
 pub trait Visitor {
     /// Does it with one of them.
     fn visit<H: Handler>(&mut self, seat: Seat, handler: &mut H);
+}
+
+/// How a table reaches its handlers. Both are in one trait that each handler has, so that the compiler says of a type which is none that it is
+/// none, once: two functions with a bound would have it say so of each.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a handler",
+    label = "not a handler",
+    note = "a handler has an id and a list of what it sends: `#[derive(Handler)] #[handler(id = .., sends(..))]`"
+)]
+pub trait Hosted {
+    /// What it is, but for its name in the table.
+    const INFO: HandlerInfo;
+
+    /// Has `visitor` visit it.
+    fn visited(&mut self, seat: Seat, visitor: &mut impl Visitor);
+}
+
+impl<H: Handler> Hosted for H {
+    const INFO: HandlerInfo = HandlerInfo::of::<H>();
+
+    #[inline]
+    fn visited(&mut self, seat: Seat, visitor: &mut impl Visitor) {
+        visitor.visit(seat, self);
+    }
 }
 
 /// Calls `on_loop`.

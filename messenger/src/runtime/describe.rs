@@ -2,6 +2,7 @@
 
 use super::handler::{Handler, SentBy};
 use super::options::WorkerOptions;
+use super::outbox::Seat;
 use crate::bus::{MessageId, SourceId, Tag};
 use crate::message::{Message, MessageInfo};
 
@@ -45,6 +46,14 @@ pub struct WorkerInfo {
     pub routes: &'static [Route],
 }
 
+impl WorkerInfo {
+    /// The seat of the handler with this number.
+    #[must_use]
+    pub const fn seat(&self, handler: u16) -> Seat {
+        Seat::new(handler, self.handlers[handler as usize].source.id)
+    }
+}
+
 /// A handler of a worker.
 #[derive(Clone, Copy, Debug)]
 pub struct HandlerInfo {
@@ -57,14 +66,21 @@ pub struct HandlerInfo {
 }
 
 impl HandlerInfo {
-    /// The handler `name`, an `H`.
+    /// An `H`, with the name of its type.
     #[must_use]
-    pub const fn of<H: Handler>(name: &'static str) -> Self {
+    pub(crate) const fn of<H: Handler>() -> Self {
         Self {
-            name,
+            name: H::NAME,
             source: SourceInfo::of::<H>(),
             is_async: H::IS_TASK,
         }
+    }
+
+    /// The same with its name in the table.
+    #[must_use]
+    pub const fn named(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
     }
 
     /// The same with an id of its own: one of several instances of a type.

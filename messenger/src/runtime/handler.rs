@@ -134,7 +134,7 @@ pub trait Outside<A>: Handler {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not make a handler `{H}`",
     label = "gives `{Self}`",
-    note = "the expression in the table gives a `{H}`, or a `Result<{H}, E>` whose `E` is an error; and `{H}` has `#[derive(Handler)]`"
+    note = "the expression in the table gives a `{H}`, or a `Result<{H}, E>` whose `E` is an error"
 )]
 pub trait Makes<H> {
     /// The handler, or why there is none.
@@ -145,13 +145,14 @@ pub trait Makes<H> {
     fn made(self) -> Result<H>;
 }
 
-impl<H: Handler> Makes<H> for H {
+// That it is a handler is told at its type, and only there.
+impl<H> Makes<H> for H {
     fn made(self) -> Result<H> {
         Ok(self)
     }
 }
 
-impl<H: Handler, E: Into<super::error::HandlerError>> Makes<H> for core::result::Result<H, E> {
+impl<H, E: Into<super::error::HandlerError>> Makes<H> for core::result::Result<H, E> {
     fn made(self) -> Result<H> {
         self.map_err(Into::into)
     }
@@ -162,6 +163,6 @@ impl<H: Handler, E: Into<super::error::HandlerError>> Makes<H> for core::result:
 /// # Errors
 ///
 /// The constructor's error.
-pub fn made<H: Handler>(expression: impl Makes<H>) -> Result<H> {
+pub fn made<H>(expression: impl Makes<H>) -> Result<H> {
     expression.made()
 }

@@ -95,17 +95,17 @@ pub struct Harness<H> {
 }
 
 /// As who the test sends.
-const TEST: Seat = Seat::with_id(1, SourceId::new(u16::MAX));
+const TEST: Seat = Seat::new(1, SourceId::new(u16::MAX));
 
 impl<H: Handler> Harness<H> {
-    const SEAT: Seat = Seat::of::<H>(0);
+    const SEAT: Seat = Seat::new(0, H::ID);
 
     const WORKER: WorkerInfo = WorkerInfo {
         name: "Harness",
         options: WorkerOptions::new(),
         handlers: &[
-            HandlerInfo::of::<H>(H::NAME),
-            HandlerInfo::of::<H>("test").with_id(TEST.source),
+            HandlerInfo::of::<H>(),
+            HandlerInfo::of::<H>().named("test").with_id(TEST.source),
         ],
         routes: &[],
     };

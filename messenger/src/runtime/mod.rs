@@ -57,7 +57,7 @@ mod worker;
 pub use app::{App, Builder, Spawner, WorkerId};
 pub use check::Faults;
 pub use counters::{RouteCounters, WorkerCounters};
-pub use deliver::{Delivery, Visitor};
+pub use deliver::{Delivery, Hosted, Visitor};
 pub use describe::{AppInfo, Dropped, HandlerInfo, Route, SourceInfo, WorkerInfo, sends};
 pub use error::{HandlerError, Result};
 pub use failure::{AfterPanic, Failed, FailedRecord, Failure, FailureKind, Report};

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::error::Result;
-use super::handler::{Handler, SentBy};
+use super::handler::SentBy;
 use super::link::{Call, Link};
 use super::timers::Timer;
 use crate::bus::SourceId;
@@ -28,15 +28,9 @@ pub struct Seat {
 }
 
 impl Seat {
-    /// The seat of an `H`, the worker's handler number `index`.
+    /// The seat of the worker's handler number `index`, which sends as `source`.
     #[must_use]
-    pub const fn of<H: Handler>(index: u16) -> Self {
-        Self::with_id(index, H::ID)
-    }
-
-    /// The same for an instance with an id of its own.
-    #[must_use]
-    pub const fn with_id(index: u16, source: SourceId) -> Self {
+    pub(crate) const fn new(index: u16, source: SourceId) -> Self {
         Self { index, source }
     }
 }

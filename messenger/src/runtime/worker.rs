@@ -8,7 +8,6 @@ use super::deliver::{Delivery, Visitor};
 use super::describe::WorkerInfo;
 use super::error::Result;
 use super::failure::{AfterPanic, Failure, FailureKind};
-use super::handler::Handler;
 use super::outbox::Seat;
 use crate::bus::Tag;
 
@@ -59,11 +58,7 @@ impl<'a> Making<'a> {
     }
 
     /// Makes one handler; `None` if its constructor fails or panics.
-    pub fn handler<H: Handler>(
-        &mut self,
-        seat: Seat,
-        constructor: impl FnOnce() -> Result<H>,
-    ) -> Option<H> {
+    pub fn handler<H>(&mut self, seat: Seat, constructor: impl FnOnce() -> Result<H>) -> Option<H> {
         let kind = match catch_unwind(AssertUnwindSafe(constructor)) {
             Ok(Ok(handler)) => return Some(handler),
             Ok(Err(error)) => FailureKind::Made(error),

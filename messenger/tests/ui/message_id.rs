@@ -9,12 +9,6 @@ messenger_id_enum! {
     }
 }
 
-messenger_id_enum! {
-    enum Large {
-        Ball = 70000,
-    }
-}
-
 #[derive(Message, Serialize, Deserialize)]
 #[message(id = "Ball", codec = bincode)]
 struct Text;

@@ -132,7 +132,7 @@ impl<M: Message + Clone + Send + 'static> Mailable for M {}
 /// worker.
 ///
 /// What lies in its mailbox counts as handled where a worker says how far it has got: a kill loses it.
-pub struct Mailbox<H: AsyncHandler> {
+pub struct Mailbox<H> {
     capacity: usize,
     /// Before the task has it.
     handler: Option<H>,
@@ -175,7 +175,7 @@ impl<H: HandleAsync<M>, M: Message + Send + 'static> Mail<H> for Letter<M> {
     }
 }
 
-impl<H: AsyncHandler> Mailbox<H> {
+impl<H> Mailbox<H> {
     /// A mailbox for at most `capacity` messages that wait (at least one).
     #[must_use]
     pub fn new(capacity: usize, handler: H) -> Self {
@@ -194,7 +194,9 @@ impl<H: AsyncHandler> Mailbox<H> {
     pub fn made(capacity: usize, expression: impl Makes<H>) -> Result<Self> {
         Ok(Self::new(capacity, expression.made()?))
     }
+}
 
+impl<H: AsyncHandler> Mailbox<H> {
     fn start(&mut self, handler: H, seat: Seat, link: &mut Link) -> Result {
         let Some(runtime) = link.tokio.clone() else {
             return Err(HandlerError::new(
