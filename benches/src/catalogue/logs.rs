@@ -66,7 +66,7 @@ field! { PUBLISHED, published = publish as Work:
 /// The payload sizes of appending, in bytes.
 pub(crate) const APPENDS: &[usize] = &[64, 1024, 65536];
 /// The payload sizes of replaying, in bytes.
-pub(crate) const REPLAYS: &[usize] = &[64, 1024];
+pub(crate) const REPLAYS: &[usize] = &[64, 1024, 65536];
 /// The numbers of publishers that wait for their record to be safe.
 pub(crate) const GROUPS: &[usize] = &[1, 4, 16];
 /// How many records share a sync, where one publisher has many.
@@ -98,6 +98,9 @@ pub(super) fn measure(cell: &Cell<'_>, on: Conditions) -> Option<Done<Metrics>> 
         ("append", 65536) => appended::<65536>(who).and_then(|work| work(on)),
         ("replay" | "replay-large", 64) => replayed::<64>(who).and_then(|work| work(large, on)),
         ("replay" | "replay-large", 1024) => replayed::<1024>(who).and_then(|work| work(large, on)),
+        ("replay" | "replay-large", 65536) => {
+            replayed::<65536>(who).and_then(|work| work(large, on))
+        }
         ("sync", 64) => sync::<64>(who).and_then(|work| work(1, BATCH, on)),
         ("group", publishers) => sync::<64>(who).and_then(|work| work(publishers, 1, on)),
         ("publish", 64) => published::<64>(who).and_then(|work| work(on)),

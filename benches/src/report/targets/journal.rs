@@ -75,6 +75,20 @@ pub(super) const TARGETS: &[Target] = &[
         AtLeast(1.8),
     ),
     m(
+        "replay, 64 KiB, verified",
+        ("replay", 65536),
+        VERIFIED,
+        READER,
+        Shown,
+    ),
+    m(
+        "replay, 64 KiB, trusting",
+        ("replay", 65536),
+        TRUSTING,
+        READER,
+        Shown,
+    ),
+    m(
         "append, 64 B, a sync each 1000 records",
         ("sync", 64),
         JOURNAL,
