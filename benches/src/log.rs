@@ -18,6 +18,11 @@ pub(crate) trait Log<const N: usize>: Sized {
     /// Appends `count` records with the sequence numbers from `first` on.
     fn append(&mut self, first: u64, count: u64) -> Done;
 
+    /// Whether the last [`Self::append`] has opened a new segment. Where there are none each counts.
+    fn has_rolled(&self) -> bool {
+        true
+    }
+
     /// Hands to `each` what was appended and won't be there later. No clock runs meanwhile.
     fn aside(&mut self, _each: impl FnMut(&[u8; N])) -> Done {
         Ok(())

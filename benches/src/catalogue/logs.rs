@@ -4,7 +4,7 @@ use super::Cell;
 use crate::log::Done;
 use crate::ours;
 use crate::rivals::*;
-use crate::work::{Conditions, Metrics, append, publish, replay, synced};
+use crate::work::{Conditions, Metrics, append, publish, replay, roll, synced};
 
 /// Work with one of a field.
 type Work = fn(Conditions) -> Done<Metrics>;
@@ -63,6 +63,11 @@ field! { PUBLISHED, published = publish as Work:
     "commitlog" => CommitLogs,
 }
 
+field! { ROLLED, rolled = roll as Work:
+    "messenger shared" => ours::RingLog,
+    "messenger journal" => ours::Journalled<true>,
+}
+
 /// The payload sizes of appending, in bytes.
 pub(crate) const APPENDS: &[usize] = &[64, 1024, 65536];
 /// The payload sizes of replaying, in bytes.
@@ -81,6 +86,7 @@ pub(super) fn all() -> impl Iterator<Item = Cell<'static>> {
         ("sync", &[64][..], SYNCED),
         ("group", GROUPS, SYNCED),
         ("publish", &[64][..], PUBLISHED),
+        ("roll", &[64][..], ROLLED),
     ];
     fields.into_iter().flat_map(|(work, sizes, field)| {
         let cells = move |&size| field.iter().map(move |&who| Cell { work, size, who });
@@ -104,6 +110,7 @@ pub(super) fn measure(cell: &Cell<'_>, on: Conditions) -> Option<Done<Metrics>> 
         ("sync", 64) => sync::<64>(who).and_then(|work| work(1, BATCH, on)),
         ("group", publishers) => sync::<64>(who).and_then(|work| work(publishers, 1, on)),
         ("publish", 64) => published::<64>(who).and_then(|work| work(on)),
+        ("roll", 64) => rolled::<64>(who).and_then(|work| work(on)),
         _ => return None,
     })
 }

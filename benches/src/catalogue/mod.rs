@@ -211,7 +211,7 @@ impl Cell<'_> {
             "ipc-spinning" | "ipc-asleep" | "ipc-death" => ("p50", false),
             "append" | "replay" | "replay-large" | "sync" => ("mps", true),
             "group" => ("kps", true),
-            "spinning" | "waiting" | "asleep" | "publish" => ("p50", false),
+            "spinning" | "waiting" | "asleep" | "publish" | "roll" => ("p50", false),
             "memory" => ("bytes", false),
             _ => ("ns", false),
         }

@@ -19,8 +19,9 @@ const NAME: &str = "journal";
 /// Segments of which many are used in a sample of the usual length.
 const SEGMENT: u64 = 16 << 20;
 
-/// Segments of which several are used at the rate of the work `publish`.
-const SHORT_SEGMENT: u64 = 256 << 10;
+/// Segments so short that at the rate of the work `publish` more than one record of a thousand opens one, and so long that the
+/// keeper has time to make the next.
+pub(crate) const SHORT_SEGMENT: u64 = 64 << 10;
 
 fn config(segment: u64) -> JournalConfig {
     JournalConfig::new().segment_bytes(segment)
@@ -43,18 +44,38 @@ fn read<const N: usize>(at: &Path, trusting: bool, mut each: impl FnMut(&[u8; N]
 }
 
 /// Appended to without a sync, in long segments or in short ones.
-pub(crate) struct Journalled<const SHORT: bool>(Publisher);
+pub(crate) struct Journalled<const SHORT: bool> {
+    publisher: Publisher,
+    /// Where the last record of the last call lies, and that of the one before.
+    last: u64,
+    before: u64,
+}
+
+impl<const SHORT: bool> Journalled<SHORT> {
+    const SEGMENT: u64 = if SHORT { SHORT_SEGMENT } else { SEGMENT };
+}
 
 impl<const N: usize, const SHORT: bool> Log<N> for Journalled<SHORT> {
     fn create(at: &Path, _: u64) -> Done<Self> {
-        let segment = if SHORT { SHORT_SEGMENT } else { SEGMENT };
-        let journal = open(at, config(segment))?;
-        journal.bus().publisher().map(Self).map_err(text)
+        let journal = open(at, config(Self::SEGMENT))?;
+        Ok(Self {
+            publisher: journal.bus().publisher().map_err(text)?,
+            last: 0,
+            before: 0,
+        })
     }
 
     #[inline(always)]
     fn append(&mut self, first: u64, count: u64) -> Done {
-        (first..first + count).try_for_each(|seq| put_waiting::<N>(&mut self.0, seq).map(|_| ()))
+        self.before = self.last;
+        for seq in first..first + count {
+            self.last = put_waiting::<N>(&mut self.publisher, seq)?;
+        }
+        Ok(())
+    }
+
+    fn has_rolled(&self) -> bool {
+        self.before / Self::SEGMENT != self.last / Self::SEGMENT
     }
 
     fn read_back(self, at: &Path, each: impl FnMut(&[u8; N])) -> Done {

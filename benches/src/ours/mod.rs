@@ -8,7 +8,9 @@ mod processes;
 pub(crate) use bus::{
     Alone, AloneBatches, AloneNext, Shared, SharedBatches, SharedNext, SharedWaits, mapped,
 };
-pub(crate) use journal::{JournalBus, JournalReplay, JournalSynced, Journalled, JournalledInRuns};
+pub(crate) use journal::{
+    JournalBus, JournalReplay, JournalSynced, Journalled, JournalledInRuns, SHORT_SEGMENT,
+};
 pub(crate) use log::RingLog;
 pub(crate) use processes::{
     Asleep, Batches, Between, Blocking, Gated, Mode, Observed, OneByOne, Singly,

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::Figures;
 use super::table::{by_size, percentiles};
 use crate::catalogue::{APPENDS, BATCH, Cell, GROUPS, REPLAYS};
+use crate::ours::SHORT_SEGMENT;
 use crate::work::CACHED;
 
 pub(super) fn section(text: &mut String, figures: &Figures<'_>, cells: &[Cell<'_>]) {
@@ -50,4 +51,12 @@ pub(super) fn section(text: &mut String, figures: &Figures<'_>, cells: &[Cell<'_
         is in the times of all that were due meanwhile. The reading of the clock is in it, and the first tenth of each sample \
         is dropped. Each record is read back before the next is due, or from the files in the end.\n\n";
     percentiles(text, figures, cells, "publish");
+    let _ = write!(
+        text,
+        "\nOf these the records of the journal that open a segment, of {} KiB here so that there are many: for each of them the longest \
+         of three times, its own and its neighbours'. Of the ring it is the longest of any three that follow each other. A sample is so long \
+         that more than a thousand segments are in it. What the machine does to whoever runs is in both.\n\n",
+        SHORT_SEGMENT >> 10
+    );
+    percentiles(text, figures, cells, "roll");
 }

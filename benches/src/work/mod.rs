@@ -25,7 +25,7 @@ pub(crate) use one_thread::{Count, EmptyPoll, OneThread, Phases};
 pub(crate) use processes::{OBSERVERS, STREAMED, SUBSCRIBERS, Sides};
 pub(crate) use processes::{ping_pong, read_by_many, streamed, survived, unread_by_many};
 pub(crate) use program::{WAYS, program};
-pub(crate) use publish::publish;
+pub(crate) use publish::{publish, roll};
 pub(crate) use replay::{CACHED, replay};
 pub(crate) use routing::{ROUTES, TRAFFIC, delivery, dispatch};
 pub(crate) use synced::synced;
