@@ -1,6 +1,6 @@
 //! Who takes part in the work that keeps records.
 
-use super::Cell;
+use super::{Cell, Field};
 use crate::log::Done;
 use crate::ours;
 use crate::rivals::*;
@@ -13,59 +13,45 @@ type ReplayWork = fn(bool, Conditions) -> Done<Metrics>;
 /// The same with so many publishers, who sync so many records at a time.
 type SyncedWork = fn(usize, u64, Conditions) -> Done<Metrics>;
 
-/// Makes the list of names of a field, and the function that finds the work with one of them.
-macro_rules! field {
-    ($list:ident, $pick:ident = $job:ident as $work:ty: $($name:literal => $log:ty,)*) => {
-        const $list: &[&str] = &[$($name),*];
-
-        fn $pick<const N: usize>(who: &str) -> Done<$work> {
-            match who {
-                $($name => Ok($job::<$log, N>),)*
-                _ => Err(format!("{who:?} is none of {:?}", $list)),
-            }
-        }
-    };
+jobs! { APPENDED, appended as Work:
+    "messenger shared" => append of ours::RingLog,
+    "messenger journal" => append of ours::Journalled<false, false>,
+    "messenger journal, batches" => append of ours::Journalled<false, true>,
+    "BufWriter" => append of Buffered<true>,
+    "BufWriter, payloads only" => append of Buffered<false>,
+    "commitlog" => append of CommitLogs,
+    "redb" => append of Redb,
+    "memcpy" => append of Mapping<false>,
+    "memcpy to a mapped file" => append of Mapping<true>,
 }
 
-field! { APPENDED, appended = append as Work:
-    "messenger shared" => ours::RingLog,
-    "messenger journal" => ours::Journalled<false>,
-    "messenger journal, batches" => ours::JournalledInRuns,
-    "BufWriter" => Buffered<true>,
-    "BufWriter, payloads only" => Buffered<false>,
-    "commitlog" => CommitLogs,
-    "redb" => Redb,
-    "memcpy" => Mapping<false>,
-    "memcpy to a mapped file" => Mapping<true>,
+jobs! { REPLAYED, replayed as ReplayWork:
+    "messenger journal, verified" => replay of ours::JournalReplay<false>,
+    "messenger journal, trusting" => replay of ours::JournalReplay<true>,
+    "BufReader" => replay of BufferedReplay<true>,
+    "BufReader, payloads only" => replay of BufferedReplay<false>,
+    "commitlog" => replay of CommitLogReplay,
+    "mapped file, no checks" => replay of MappedReplay,
 }
 
-field! { REPLAYED, replayed = replay as ReplayWork:
-    "messenger journal, verified" => ours::JournalReplay<false>,
-    "messenger journal, trusting" => ours::JournalReplay<true>,
-    "BufReader" => BufferedReplay<true>,
-    "BufReader, payloads only" => BufferedReplay<false>,
-    "commitlog" => CommitLogReplay,
-    "mapped file, no checks" => MappedReplay,
+jobs! { SYNCED, sync as SyncedWork:
+    "messenger journal" => synced of ours::JournalSynced,
+    "BufWriter + fdatasync" => synced of FlushAndSync<false>,
+    "BufWriter + fdatasync, written ahead" => synced of FlushAndSync<true>,
+    "okaywal" => synced of Okaywal,
 }
 
-field! { SYNCED, sync = synced as SyncedWork:
-    "messenger journal" => ours::JournalSynced,
-    "BufWriter + fdatasync" => FlushAndSync<false>,
-    "BufWriter + fdatasync, written ahead" => FlushAndSync<true>,
-    "okaywal" => Okaywal,
+jobs! { PUBLISHED, published as Work:
+    "messenger shared" => publish of ours::RingLog,
+    "messenger journal" => publish of ours::Journalled<true, false>,
+    "BufWriter" => publish of Buffered<true>,
+    "File" => publish of Unbuffered,
+    "commitlog" => publish of CommitLogs,
 }
 
-field! { PUBLISHED, published = publish as Work:
-    "messenger shared" => ours::RingLog,
-    "messenger journal" => ours::Journalled<true>,
-    "BufWriter" => Buffered<true>,
-    "File" => Unbuffered,
-    "commitlog" => CommitLogs,
-}
-
-field! { ROLLED, rolled = roll as Work:
-    "messenger shared" => ours::RingLog,
-    "messenger journal" => ours::Journalled<true>,
+jobs! { ROLLED, rolled as Work:
+    "messenger shared" => roll of ours::RingLog,
+    "messenger journal" => roll of ours::Journalled<true, false>,
 }
 
 /// The payload sizes of appending, in bytes.
@@ -78,21 +64,15 @@ pub(crate) const GROUPS: &[usize] = &[1, 4, 16];
 pub(crate) const BATCH: u64 = 1000;
 
 /// All of them.
-pub(super) fn all() -> impl Iterator<Item = Cell<'static>> {
-    let fields = [
-        ("append", APPENDS, APPENDED),
-        ("replay", REPLAYS, REPLAYED),
-        ("replay-large", REPLAYS, REPLAYED),
-        ("sync", &[64][..], SYNCED),
-        ("group", GROUPS, SYNCED),
-        ("publish", &[64][..], PUBLISHED),
-        ("roll", &[64][..], ROLLED),
-    ];
-    fields.into_iter().flat_map(|(work, sizes, field)| {
-        let cells = move |&size| field.iter().map(move |&who| Cell { work, size, who });
-        sizes.iter().flat_map(cells)
-    })
-}
+pub(super) const FIELDS: &[Field] = &[
+    ("append", APPENDS, APPENDED),
+    ("replay", REPLAYS, REPLAYED),
+    ("replay-large", REPLAYS, REPLAYED),
+    ("sync", &[64], SYNCED),
+    ("group", GROUPS, SYNCED),
+    ("publish", &[64], PUBLISHED),
+    ("roll", &[64], ROLLED),
+];
 
 /// Measures one of them; `None` if it is none.
 pub(super) fn measure(cell: &Cell<'_>, on: Conditions) -> Option<Done<Metrics>> {

@@ -1,8 +1,5 @@
 //! Who takes part in what.
 
-mod logs;
-mod processes;
-
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,6 +10,23 @@ use crate::work::{
     Conditions, Count, EmptyPoll, Job, LONG_RING, MEMORY_RING, Memory, Metrics, OneThread, Phases,
     PingPong, RINGS, ROUTES, TRAFFIC, Throughput, WAYS, delivery, dispatch, floor, program,
 };
+
+/// Makes the list of names of a field, and the function that finds the job with one of them.
+macro_rules! jobs {
+    ($list:ident, $pick:ident as $kind:ty: $($(#[$if:meta])* $name:literal => $job:ident of $with:ty,)*) => {
+        const $list: &[&str] = &[$($(#[$if])* $name),*];
+
+        fn $pick<const N: usize>(who: &str) -> Done<$kind> {
+            match who {
+                $($(#[$if])* $name => Ok($job::<$with, N>),)*
+                _ => Err(format!("{who:?} is none of {:?}", $list)),
+            }
+        }
+    };
+}
+
+mod logs;
+mod processes;
 
 pub(crate) use logs::{APPENDS, BATCH, GROUPS, REPLAYS};
 pub(crate) use processes::{LARGE_SIZES, SMALL_SIZES};
@@ -40,12 +54,12 @@ trait RunOn<const N: usize>: Job + Sized {
 impl<J: Job, const N: usize> RunOn<N> for J {}
 
 field! { PAIRS, pair:
-    "messenger shared" => ours::Shared,
-    "messenger shared, batches" => ours::SharedBatches,
-    "messenger shared, one by one" => ours::SharedNext,
-    "messenger single" => ours::Alone,
-    "messenger single, batches" => ours::AloneBatches,
-    "messenger single, one by one" => ours::AloneNext,
+    "messenger shared" => ours::Shared<ours::Singly>,
+    "messenger shared, batches" => ours::Shared<ours::Batches>,
+    "messenger shared, one by one" => ours::Shared<ours::OneByOne>,
+    "messenger single" => ours::Alone<ours::Singly>,
+    "messenger single, batches" => ours::Alone<ours::Batches>,
+    "messenger single, one by one" => ours::Alone<ours::OneByOne>,
     "messenger journal" => ours::JournalBus,
     "disruptor multi" => DisruptorMulti<false>,
     "disruptor multi, batches" => DisruptorMulti<true>,
@@ -64,9 +78,9 @@ field! { PAIRS, pair:
 }
 
 field! { MANY, many:
-    "messenger shared" => ours::Shared,
-    "messenger shared, batches" => ours::SharedBatches,
-    "messenger shared, blocking" => ours::SharedWaits<false>,
+    "messenger shared" => ours::Shared<ours::Singly>,
+    "messenger shared, batches" => ours::Shared<ours::Batches>,
+    "messenger shared, blocking" => ours::Shared<ours::Blocking<false>>,
     "disruptor multi" => DisruptorMulti<false>,
     "disruptor multi, batches" => DisruptorMulti<true>,
     "crossbeam-channel" => CrossbeamBlock,
@@ -80,10 +94,10 @@ field! { MANY, many:
 }
 
 field! { FANS, fan:
-    "messenger shared" => ours::Shared,
-    "messenger shared, batches" => ours::SharedBatches,
-    "messenger single" => ours::Alone,
-    "messenger single, batches" => ours::AloneBatches,
+    "messenger shared" => ours::Shared<ours::Singly>,
+    "messenger shared, batches" => ours::Shared<ours::Batches>,
+    "messenger single" => ours::Alone<ours::Singly>,
+    "messenger single, batches" => ours::Alone<ours::Batches>,
     "disruptor multi" => DisruptorMultiFan<false>,
     "disruptor multi, batches" => DisruptorMultiFan<true>,
     "disruptor single" => DisruptorSingleFan<false>,
@@ -93,8 +107,8 @@ field! { FANS, fan:
 
 // Those which can look without waiting, one thread being both ends.
 field! { ALONE, alone:
-    "messenger shared" => ours::SharedNext,
-    "messenger single" => ours::AloneNext,
+    "messenger shared" => ours::Shared<ours::OneByOne>,
+    "messenger single" => ours::Alone<ours::OneByOne>,
     "disruptor multi" => DisruptorMulti<false>,
     "disruptor single" => DisruptorSingle<false>,
     "rtrb" => RtrbOne,
@@ -103,8 +117,8 @@ field! { ALONE, alone:
 }
 
 field! { SPINNING, spinning:
-    "messenger shared" => ours::SharedNext,
-    "messenger single" => ours::AloneNext,
+    "messenger shared" => ours::Shared<ours::OneByOne>,
+    "messenger single" => ours::Alone<ours::OneByOne>,
     "disruptor multi" => DisruptorMulti<false>,
     "disruptor single" => DisruptorSingle<false>,
     "rtrb" => RtrbOne,
@@ -113,14 +127,14 @@ field! { SPINNING, spinning:
 }
 
 field! { WAITING, waiting:
-    "messenger shared" => ours::SharedWaits<false>,
+    "messenger shared" => ours::Shared<ours::Blocking<false>>,
     "crossbeam-channel" => CrossbeamBlock,
     "kanal" => KanalBlock,
     "std sync_channel" => StdBound,
 }
 
 field! { ASLEEP, asleep:
-    "messenger shared" => ours::SharedWaits<true>,
+    "messenger shared" => ours::Shared<ours::Blocking<true>>,
     "Mutex + Condvar" => MutexQueue,
 }
 
@@ -200,6 +214,13 @@ impl Cell<'_> {
             "1-1" | "2-1" | "1-2" | "ring" | "spinning" | "waiting" | "asleep"
         ) || self.has_two_processes() && self.work != "ipc-death"
             || self.work == "floor" && matches!(self.who, "cache-line hop" | "park and unpark")
+    }
+
+    /// Moving a payload is cheaper than allocating for it unless it is large. What a journal makes of other sizes is seen where records
+    /// are appended to it.
+    fn is_worth_it(&self) -> bool {
+        (self.size >= 1024 || !self.who.ends_with("boxed"))
+            && (self.work != "1-1" || self.size == 64 || self.who != "messenger journal")
     }
 
     /// What the main figure is: its key, and whether more is better.
@@ -309,65 +330,40 @@ impl Cell<'_> {
     }
 }
 
+/// A kind of work, the sizes in which it is done, and who takes part.
+type Field = (&'static str, &'static [usize], &'static [&'static str]);
+
+const FIELDS: &[Field] = &[
+    ("one-thread", &[64], ALONE),
+    ("empty-poll", &[64], ALONE),
+    ("phases", &[64], PHASED),
+    ("spinning", &[64], SPINNING),
+    ("waiting", &[64], WAITING),
+    ("memory", &[64], MEMORIES),
+    ("asleep", &[64], ASLEEP),
+    ("delivery", ROUTES, TRAFFIC),
+    ("dispatch", ROUTES, DISPATCHED),
+    ("program", &[0], WAYS),
+    ("1-1", SIZES, PAIRS),
+    ("2-1", SIZES, MANY),
+    ("1-2", SIZES, FANS),
+    ("ring", RINGS, RINGED),
+];
+
 /// Everything that is measured. Cells to be compared stand together.
 pub(crate) fn all() -> Vec<Cell<'static>> {
-    let mut cells: Vec<_> = crate::work::FLOORS
-        .iter()
-        .map(|&(who, size)| Cell {
-            work: "floor",
-            size,
-            who,
-        })
-        .collect();
-    for (work, field) in [
-        ("one-thread", ALONE),
-        ("empty-poll", ALONE),
-        ("phases", PHASED),
-        ("spinning", SPINNING),
-        ("waiting", WAITING),
-        ("memory", MEMORIES),
-        ("asleep", ASLEEP),
-    ] {
-        cells.extend(field.iter().map(|&who| Cell {
-            work,
-            size: 64,
-            who,
-        }));
-    }
-    for &size in ROUTES {
-        for (work, field) in [("delivery", TRAFFIC), ("dispatch", DISPATCHED)] {
-            cells.extend(field.iter().map(|&who| Cell { work, size, who }));
-        }
-    }
-    cells.extend(WAYS.iter().map(|&who| Cell {
-        work: "program",
-        size: 0,
+    let floors = crate::work::FLOORS.iter().map(|&(who, size)| Cell {
+        work: "floor",
+        size,
         who,
-    }));
-    for (work, field) in [("1-1", PAIRS), ("2-1", MANY), ("1-2", FANS)] {
-        for &size in SIZES {
-            // Moving a payload is cheaper than allocating for it unless it is large. What a journal makes of other
-            // sizes is seen where records are appended to it.
-            let fits = |who: &&&str| {
-                (size >= 1024 || !who.ends_with("boxed"))
-                    && (size == 64 || **who != "messenger journal")
-            };
-            cells.extend(
-                field
-                    .iter()
-                    .filter(fits)
-                    .map(|&who| Cell { work, size, who }),
-            );
-        }
-    }
-    for &size in RINGS {
-        cells.extend(RINGED.iter().map(|&who| Cell {
-            work: "ring",
-            size,
-            who,
-        }));
-    }
-    cells.extend(logs::all());
-    cells.extend(processes::all());
-    cells
+    });
+    let fields = [FIELDS, logs::FIELDS, processes::FIELDS];
+    let cells = fields
+        .into_iter()
+        .flatten()
+        .flat_map(|&(work, sizes, field)| {
+            let cells = move |&size| field.iter().map(move |&who| Cell { work, size, who });
+            sizes.iter().flat_map(cells)
+        });
+    floors.chain(cells.filter(Cell::is_worth_it)).collect()
 }

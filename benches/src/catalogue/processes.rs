@@ -1,6 +1,6 @@
 //! Who takes part in the work between two processes.
 
-use super::Cell;
+use super::{Cell, Field};
 use crate::log::Done;
 use crate::ours;
 use crate::rivals::*;
@@ -9,21 +9,10 @@ use crate::work::{
     unread_by_many,
 };
 
-/// Makes the list of names of a field, and the function that finds what the two processes do with one of them.
-macro_rules! field {
-    ($list:ident, $pick:ident: $($(#[$if:meta])* $name:literal => $job:ident of $between:ty,)*) => {
-        const $list: &[&str] = &[$($(#[$if])* $name),*];
+/// The function that says what the two processes do.
+type Work = fn() -> Sides;
 
-        fn $pick<const N: usize>(who: &str) -> Done<Sides> {
-            match who {
-                $($(#[$if])* $name => Ok($job::<$between, N>()),)*
-                _ => Err(format!("{who:?} is none of {:?}", $list)),
-            }
-        }
-    };
-}
-
-field! { SPINNING, spinning:
+jobs! { SPINNING, spinning as Work:
     "messenger shared" => ping_pong of ours::Between<ours::OneByOne>,
     "iceoryx2" => ping_pong of Iceoryx<false>,
     #[cfg(aeron)]
@@ -32,15 +21,15 @@ field! { SPINNING, spinning:
     "named pipe, spinning" => ping_pong of Calls<NamedPipe, false, true>,
 }
 
-field! { ASLEEP, asleep:
-    "messenger shared" => ping_pong of ours::Between<ours::Asleep>,
+jobs! { ASLEEP, asleep as Work:
+    "messenger shared" => ping_pong of ours::Between<ours::Blocking<true>>,
     "iceoryx2" => ping_pong of Iceoryx<true>,
     "named pipe" => ping_pong of Calls<NamedPipe, false, false>,
     "Unix stream socket" => ping_pong of Calls<UnixSocket<false>, false, false>,
     "Unix packet socket" => ping_pong of Calls<UnixSocket<true>, false, false>,
 }
 
-field! { SMALL, small:
+jobs! { SMALL, small as Work:
     "messenger shared" => streamed of ours::Between<ours::Singly>,
     "messenger shared, batches" => streamed of ours::Between<ours::Batches>,
     "iceoryx2" => streamed of Iceoryx<false>,
@@ -54,29 +43,29 @@ field! { SMALL, small:
 }
 
 // What one call carries is what one record is.
-field! { LARGE, large:
+jobs! { LARGE, large as Work:
     "messenger shared" => streamed of ours::Between<ours::Singly>,
     "iceoryx2" => streamed of Iceoryx<false>,
     "named pipe" => streamed of Calls<NamedPipe, false, false>,
     "Unix stream socket" => streamed of Calls<UnixSocket<false>, false, false>,
 }
 
-field! { OBSERVED, observed:
+jobs! { OBSERVED, observed as Work:
     "messenger shared, attached" => unread_by_many of ours::Observed,
     "messenger shared, reading" => read_by_many of ours::Observed,
     "iceoryx2, attached" => unread_by_many of IceoryxCrowd<true>,
     "iceoryx2, reading" => read_by_many of IceoryxCrowd<true>,
 }
 
-field! { GATED, gated:
+jobs! { GATED, gated as Work:
     "messenger shared" => read_by_many of ours::Gated,
     "iceoryx2" => read_by_many of IceoryxCrowd<false>,
 }
 
 // No rival: see `report/processes.rs`.
-field! { DEATH, death:
+jobs! { DEATH, death as Work:
     "messenger shared, spinning" => survived of ours::OneByOne,
-    "messenger shared, blocking" => survived of ours::Blocking,
+    "messenger shared, blocking" => survived of ours::Blocking<false>,
 }
 
 /// The sizes of the two kinds of streams, in bytes.
@@ -85,25 +74,19 @@ pub(crate) const SMALL_SIZES: &[usize] = STREAMED.split_at(2).0;
 pub(crate) const LARGE_SIZES: &[usize] = STREAMED.split_at(2).1;
 
 /// All of them.
-pub(super) fn all() -> impl Iterator<Item = Cell<'static>> {
-    let fields = [
-        ("ipc-spinning", &[64][..], SPINNING),
-        ("ipc-asleep", &[64], ASLEEP),
-        ("ipc-1-1", SMALL_SIZES, SMALL),
-        ("ipc-in-place", LARGE_SIZES, LARGE),
-        ("ipc-observed", OBSERVERS, OBSERVED),
-        ("ipc-gating", SUBSCRIBERS, GATED),
-        ("ipc-death", &[64], DEATH),
-    ];
-    fields.into_iter().flat_map(|(work, sizes, field)| {
-        let cells = move |&size| field.iter().map(move |&who| Cell { work, size, who });
-        sizes.iter().flat_map(cells)
-    })
-}
+pub(super) const FIELDS: &[Field] = &[
+    ("ipc-spinning", &[64], SPINNING),
+    ("ipc-asleep", &[64], ASLEEP),
+    ("ipc-1-1", SMALL_SIZES, SMALL),
+    ("ipc-in-place", LARGE_SIZES, LARGE),
+    ("ipc-observed", OBSERVERS, OBSERVED),
+    ("ipc-gating", SUBSCRIBERS, GATED),
+    ("ipc-death", &[64], DEATH),
+];
 
 /// What the two processes do for one of them.
 pub(super) fn sides(cell: &Cell<'_>) -> Done<Sides> {
-    match (cell.work, cell.size) {
+    let work = match (cell.work, cell.size) {
         ("ipc-spinning", 64) => spinning::<64>(cell.who),
         ("ipc-asleep", 64) => asleep::<64>(cell.who),
         ("ipc-1-1", 64) => small::<64>(cell.who),
@@ -114,5 +97,6 @@ pub(super) fn sides(cell: &Cell<'_>) -> Done<Sides> {
         ("ipc-gating", _) => gated::<64>(cell.who),
         ("ipc-death", _) => death::<64>(cell.who),
         (work, size) => Err(format!("there is no work {work:?} of size {size}")),
-    }
+    };
+    Ok(work?())
 }

@@ -1,11 +1,14 @@
 //! messenger's bus between threads.
 
+use std::marker::PhantomData;
+
 use messenger::bus::{
     Bus, BusConfig, Claim, ClaimError, Multi, Publisher, PublisherKind, Reservation, Single, Start,
     Subscriber, Tag, WaitStrategy, record_len,
 };
 use messenger::bus::{MessageId, SourceId};
 
+use super::mode::Mode;
 use crate::contender::{Contender, Idle, Reader, Writer, ends};
 use crate::log::{Done, text};
 use crate::payload::{fill, filled};
@@ -80,24 +83,28 @@ pub(super) fn put_waiting<const N: usize>(to: &mut Publisher, seq: u64) -> Done<
     Ok(complete::<N>(to.claim(TAG, N).map_err(text)?, seq))
 }
 
-/// A claim for each run of records, in a bus that may have to grow for it.
+/// A claim for each run of records, in a bus that may have to grow for it; gives the last one's position.
 #[inline(always)]
-pub(super) fn put_runs_waiting<const N: usize>(to: &mut Publisher, first: u64, count: u64) -> Done {
+pub(super) fn put_runs_waiting<const N: usize>(
+    to: &mut Publisher,
+    first: u64,
+    count: u64,
+) -> Done<u64> {
     let most = ((1 << 20) / record_len(N) as u64).clamp(1, BURST);
-    let (mut seq, end) = (first, first + count);
+    let (mut seq, end, mut last) = (first, first + count, 0);
     while seq < end {
         let burst = most.min(end - seq);
         let run = to.reserve(burst as usize * record_len(N)).map_err(text)?;
-        put_run::<N>(run, seq, burst);
+        last = put_run::<N>(run, seq, burst);
         seq += burst;
     }
-    Ok(())
+    Ok(last)
 }
 
 /// One claim per record, tried until there is room.
-pub(crate) struct Singly<K: PublisherKind>(pub(super) Publisher<K>);
+pub(crate) struct Claims<K: PublisherKind>(pub(super) Publisher<K>);
 
-impl<const N: usize, K: PublisherKind + Send> Writer<N> for Singly<K> {
+impl<const N: usize, K: PublisherKind + Send> Writer<N> for Claims<K> {
     #[inline(always)]
     fn write(&mut self, first: u64, count: u64, idle: &mut Idle) {
         for seq in first..first + count {
@@ -116,7 +123,7 @@ impl<const N: usize, K: PublisherKind + Send> Writer<N> for Singly<K> {
     }
 }
 
-impl Singly<Multi> {
+impl Claims<Multi> {
     /// A claim in which half of the payload is written.
     pub(crate) fn half<const N: usize>(&mut self, seq: u64) -> Done<Claim<'_>> {
         let mut claim = self.0.claim(TAG, N).map_err(text)?;
@@ -138,7 +145,9 @@ impl<const N: usize, K: PublisherKind + Send> Writer<N> for Batched<K> {
         while seq < end {
             let burst = most.min(end - seq);
             match self.0.try_reserve(burst as usize * record_len(N)) {
-                Ok(run) => put_run::<N>(run, seq, burst),
+                Ok(run) => {
+                    put_run::<N>(run, seq, burst);
+                }
                 Err(ClaimError::Full { .. }) => {
                     idle.wait();
                     continue;
@@ -151,16 +160,13 @@ impl<const N: usize, K: PublisherKind + Send> Writer<N> for Batched<K> {
     }
 }
 
+/// Gives the position of the last record.
 #[inline(always)]
-fn put_run<const N: usize>(mut run: Reservation<'_>, first: u64, count: u64) {
-    for seq in first..first + count {
-        match run.claim(TAG, N) {
-            Ok(claim) => {
-                complete::<N>(claim, seq);
-            }
-            Err(error) => fail(&error.to_string()),
-        }
-    }
+fn put_run<const N: usize>(mut run: Reservation<'_>, first: u64, count: u64) -> u64 {
+    (first..first + count).fold(0, |_, seq| match run.claim(TAG, N) {
+        Ok(claim) => complete::<N>(claim, seq),
+        Err(error) => fail(&error.to_string()),
+    })
 }
 
 /// Waits for room as the bus does by default.
@@ -192,9 +198,8 @@ pub(super) fn whole<const N: usize>(payload: &[u8], mut each: impl FnMut(&[u8; N
 pub(crate) struct Polls(Subscriber, usize);
 
 impl Polls {
-    pub(super) fn new<const N: usize>(ring: usize) -> impl Fn(Subscriber) -> Self {
-        let most = (ring / 8 / record_len(N)).clamp(1, 256);
-        move |subscriber| Self(subscriber, most)
+    pub(super) fn new<const N: usize>(subscriber: Subscriber, ring: usize) -> Self {
+        Self(subscriber, (ring / 8 / record_len(N)).clamp(1, 256))
     }
 }
 
@@ -243,129 +248,40 @@ impl<const N: usize> Reader<N> for Waits {
 }
 
 /// Any number of publishers.
-pub(crate) struct Shared;
+pub(crate) struct Shared<M>(PhantomData<M>);
 
-impl<const N: usize> Contender<N> for Shared {
-    type W = Singly<Multi>;
-    type R = Polls;
-
-    fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
-        let (publishers, subscribers) = shared(ring, writers, readers);
-        let reads = Polls::new::<N>(ring);
-        (
-            publishers.into_iter().map(Singly).collect(),
-            subscribers.into_iter().map(reads).collect(),
-        )
-    }
-}
-
-/// Any number of publishers, which claim many records at a time.
-pub(crate) struct SharedBatches;
-
-impl<const N: usize> Contender<N> for SharedBatches {
-    type W = Batched<Multi>;
-    type R = Polls;
+impl<M: Mode<N, W: Send, R: Send>, const N: usize> Contender<N> for Shared<M> {
+    type W = M::W;
+    type R = M::R;
 
     fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
         let (publishers, subscribers) = shared(ring, writers, readers);
-        let reads = Polls::new::<N>(ring);
-        (
-            publishers.into_iter().map(Batched).collect(),
-            subscribers.into_iter().map(reads).collect(),
-        )
-    }
-}
-
-/// Any number of publishers; reads record by record.
-pub(crate) struct SharedNext;
-
-impl<const N: usize> Contender<N> for SharedNext {
-    type W = Singly<Multi>;
-    type R = Nexts;
-
-    fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
-        let (publishers, subscribers) = shared(ring, writers, readers);
-        (
-            publishers.into_iter().map(Singly).collect(),
-            subscribers.into_iter().map(Nexts).collect(),
-        )
+        ends_of::<M, _, N>(publishers, subscribers, ring)
     }
 }
 
 /// One declared publisher.
-pub(crate) struct Alone;
+pub(crate) struct Alone<M>(PhantomData<M>);
 
-impl<const N: usize> Contender<N> for Alone {
-    type W = Singly<Single>;
-    type R = Polls;
-
-    fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
-        ends(writers, readers, (1, usize::MAX));
-        let (publishers, subscribers) = single(ring, readers);
-        let reads = Polls::new::<N>(ring);
-        (
-            publishers.into_iter().map(Singly).collect(),
-            subscribers.into_iter().map(reads).collect(),
-        )
-    }
-}
-
-/// One declared publisher, which claims many records at a time.
-pub(crate) struct AloneBatches;
-
-impl<const N: usize> Contender<N> for AloneBatches {
-    type W = Batched<Single>;
-    type R = Polls;
+impl<M: Mode<N, Single, W: Send, R: Send>, const N: usize> Contender<N> for Alone<M> {
+    type W = M::W;
+    type R = M::R;
 
     fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
         ends(writers, readers, (1, usize::MAX));
         let (publishers, subscribers) = single(ring, readers);
-        let reads = Polls::new::<N>(ring);
-        (
-            publishers.into_iter().map(Batched).collect(),
-            subscribers.into_iter().map(reads).collect(),
-        )
+        ends_of::<M, _, N>(publishers, subscribers, ring)
     }
 }
 
-/// One declared publisher; reads record by record.
-pub(crate) struct AloneNext;
-
-impl<const N: usize> Contender<N> for AloneNext {
-    type W = Singly<Single>;
-    type R = Nexts;
-
-    fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
-        ends(writers, readers, (1, usize::MAX));
-        let (publishers, subscribers) = single(ring, readers);
-        (
-            publishers.into_iter().map(Singly).collect(),
-            subscribers.into_iter().map(Nexts).collect(),
-        )
-    }
-}
-
-/// Any number of publishers, waiting as the bus does: by default, or asleep at once.
-pub(crate) struct SharedWaits<const AT_ONCE: bool>;
-
-impl<const N: usize, const AT_ONCE: bool> Contender<N> for SharedWaits<AT_ONCE> {
-    type W = Waiting;
-    type R = Waits;
-
-    fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
-        let (publishers, subscribers) = shared(ring, writers, readers);
-        let wait = if AT_ONCE {
-            WaitStrategy::BlockNow
-        } else {
-            WaitStrategy::Block
-        };
-        let waiting = |mut publisher: Publisher| {
-            publisher.set_wait(wait);
-            Waiting(publisher)
-        };
-        (
-            publishers.into_iter().map(waiting).collect(),
-            subscribers.into_iter().map(|s| Waits(s, wait)).collect(),
-        )
-    }
+fn ends_of<M: Mode<N, K>, K: PublisherKind, const N: usize>(
+    publishers: Vec<Publisher<K>>,
+    subscribers: Vec<Subscriber>,
+    ring: usize,
+) -> (Vec<M::W>, Vec<M::R>) {
+    let reader = |subscriber| M::reader(subscriber, ring);
+    (
+        publishers.into_iter().map(M::writer).collect(),
+        subscribers.into_iter().map(reader).collect(),
+    )
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use messenger::bus::{Multi, Publisher, Start};
 use messenger::journal::{Journal, JournalConfig, Reader as JournalReader, Retention};
 
-use super::bus::{Polls, Singly, put_runs_waiting, put_waiting, whole};
+use super::bus::{Claims, Polls, put_runs_waiting, put_waiting, whole};
 use crate::contender::{Contender, Idle, Reader, Writer, ends};
 use crate::log::{Done, Log, Replay, Synced, text};
 use crate::sample::fail;
@@ -43,19 +43,20 @@ fn read<const N: usize>(at: &Path, trusting: bool, mut each: impl FnMut(&[u8; N]
     Ok(())
 }
 
-/// Appended to without a sync, in long segments or in short ones.
-pub(crate) struct Journalled<const SHORT: bool> {
+/// Appended to without a sync, in long segments or in `SHORT` ones; record by record or in `RUNS` that are claimed at once, as a
+/// buffered writer hands on many records at once.
+pub(crate) struct Journalled<const SHORT: bool, const RUNS: bool> {
     publisher: Publisher,
-    /// Where the last record of the last call lies, and that of the one before.
+    /// Where the last record lies, and where the last one of the call before does.
     last: u64,
     before: u64,
 }
 
-impl<const SHORT: bool> Journalled<SHORT> {
+impl<const SHORT: bool, const RUNS: bool> Journalled<SHORT, RUNS> {
     const SEGMENT: u64 = if SHORT { SHORT_SEGMENT } else { SEGMENT };
 }
 
-impl<const N: usize, const SHORT: bool> Log<N> for Journalled<SHORT> {
+impl<const N: usize, const SHORT: bool, const RUNS: bool> Log<N> for Journalled<SHORT, RUNS> {
     fn create(at: &Path, _: u64) -> Done<Self> {
         let journal = open(at, config(Self::SEGMENT))?;
         Ok(Self {
@@ -68,8 +69,12 @@ impl<const N: usize, const SHORT: bool> Log<N> for Journalled<SHORT> {
     #[inline(always)]
     fn append(&mut self, first: u64, count: u64) -> Done {
         self.before = self.last;
-        for seq in first..first + count {
-            self.last = put_waiting::<N>(&mut self.publisher, seq)?;
+        if RUNS {
+            self.last = put_runs_waiting::<N>(&mut self.publisher, first, count)?;
+        } else {
+            for seq in first..first + count {
+                self.last = put_waiting::<N>(&mut self.publisher, seq)?;
+            }
         }
         Ok(())
     }
@@ -85,31 +90,11 @@ impl<const N: usize, const SHORT: bool> Log<N> for Journalled<SHORT> {
     }
 }
 
-/// Appended to in runs that are claimed at once, as a buffered writer hands on many records at once.
-pub(crate) struct JournalledInRuns(Publisher);
-
-impl<const N: usize> Log<N> for JournalledInRuns {
-    fn create(at: &Path, _: u64) -> Done<Self> {
-        let journal = open(at, config(SEGMENT))?;
-        journal.bus().publisher().map(Self).map_err(text)
-    }
-
-    #[inline(always)]
-    fn append(&mut self, first: u64, count: u64) -> Done {
-        put_runs_waiting::<N>(&mut self.0, first, count)
-    }
-
-    fn read_back(self, at: &Path, each: impl FnMut(&[u8; N])) -> Done {
-        drop(self);
-        read(at, false, each)
-    }
-}
-
 /// Reads what [`Journalled`] wrote, and looks at each checksum or at none.
 pub(crate) struct JournalReplay<const TRUSTING: bool>(PathBuf);
 
 impl<const N: usize, const TRUSTING: bool> Replay<N> for JournalReplay<TRUSTING> {
-    type Log = Journalled<false>;
+    type Log = Journalled<false, false>;
 
     fn open(at: &Path) -> Done<Self> {
         Ok(Self(at.to_owned()))
@@ -185,25 +170,25 @@ const USUAL: Duration = Duration::from_millis(80);
 /// What longer samples may leave on the disk.
 const RETAINED: u64 = 512 << 20;
 
-fn bus() -> Done<(Singly<Multi>, messenger::bus::Subscriber, Arc<Scratch>)> {
+fn bus() -> Done<(Claims<Multi>, messenger::bus::Subscriber, Arc<Scratch>)> {
     let files = Scratch::new()?;
     warm(files.path(), room(USUAL))?;
     let config = config(SEGMENT).retain(Retention::Bytes(RETAINED));
     let journal = open(files.path(), config)?;
     let subscriber = journal.bus().subscribe(Start::Oldest).map_err(text)?;
     let publisher = journal.bus().publisher().map_err(text)?;
-    Ok((Singly(publisher), subscriber, Arc::new(files)))
+    Ok((Claims(publisher), subscriber, Arc::new(files)))
 }
 
 impl<const N: usize> Contender<N> for JournalBus {
-    type W = Kept<Singly<Multi>>;
+    type W = Kept<Claims<Multi>>;
     type R = Kept<Polls>;
 
     fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
         ends(writers, readers, (1, 1));
         let (writer, subscriber, files) = bus().unwrap_or_else(|error| fail(&error));
         let reads = Kept {
-            end: Polls::new::<N>(ring)(subscriber),
+            end: Polls::new::<N>(subscriber, ring),
             _files: Arc::clone(&files),
         };
         let writes = Kept {

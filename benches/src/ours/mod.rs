@@ -3,15 +3,11 @@
 mod bus;
 mod journal;
 mod log;
+mod mode;
 mod processes;
 
-pub(crate) use bus::{
-    Alone, AloneBatches, AloneNext, Shared, SharedBatches, SharedNext, SharedWaits, mapped,
-};
-pub(crate) use journal::{
-    JournalBus, JournalReplay, JournalSynced, Journalled, JournalledInRuns, SHORT_SEGMENT,
-};
+pub(crate) use bus::{Alone, Shared, mapped};
+pub(crate) use journal::{JournalBus, JournalReplay, JournalSynced, Journalled, SHORT_SEGMENT};
 pub(crate) use log::RingLog;
-pub(crate) use processes::{
-    Asleep, Batches, Between, Blocking, Gated, Mode, Observed, OneByOne, Singly,
-};
+pub(crate) use mode::{Batches, Blocking, Mode, OneByOne, Singly};
+pub(crate) use processes::{Between, Gated, Observed};

@@ -2,11 +2,12 @@
 
 use std::marker::PhantomData;
 
-use messenger::bus::{Multi, ObserveError, Observer, Publisher, Start, Subscriber, WaitStrategy};
+use messenger::bus::{Multi, ObserveError, Observer, Start};
 use messenger::shared::SharedBus;
 
-use super::bus::{Batched, Nexts, Polls, Singly as Claims, Waiting, Waits, whole};
-use crate::contender::{Reader, Writer};
+use super::bus::{Claims, Polls, whole};
+use super::mode::Mode;
+use crate::contender::Reader;
 use crate::link::{Crowd, Link, Place};
 use crate::log::{Done, text};
 use crate::sample::fail;
@@ -25,95 +26,6 @@ fn made(place: &Place, readers: usize) -> Done<SharedBus> {
 fn found(place: &Place) -> Done<SharedBus> {
     let options = SharedBus::options().directory(place.directory());
     options.open(&place.name()).map_err(text)
-}
-
-/// How one writes and reads.
-pub(crate) trait Mode<const N: usize> {
-    type W: Writer<N>;
-    type R: Reader<N>;
-    fn writer(publisher: Publisher) -> Self::W;
-    fn reader(subscriber: Subscriber, ring: usize) -> Self::R;
-}
-
-/// One claim per record; reads all that is there.
-pub(crate) struct Singly;
-
-impl<const N: usize> Mode<N> for Singly {
-    type W = Claims<Multi>;
-    type R = Polls;
-
-    fn writer(publisher: Publisher) -> Self::W {
-        Claims(publisher)
-    }
-
-    fn reader(subscriber: Subscriber, ring: usize) -> Self::R {
-        Polls::new::<N>(ring)(subscriber)
-    }
-}
-
-/// One claim for many records; reads all that is there.
-pub(crate) struct Batches;
-
-impl<const N: usize> Mode<N> for Batches {
-    type W = Batched<Multi>;
-    type R = Polls;
-
-    fn writer(publisher: Publisher) -> Self::W {
-        Batched(publisher)
-    }
-
-    fn reader(subscriber: Subscriber, ring: usize) -> Self::R {
-        Polls::new::<N>(ring)(subscriber)
-    }
-}
-
-/// One claim per record; reads record by record.
-pub(crate) struct OneByOne;
-
-impl<const N: usize> Mode<N> for OneByOne {
-    type W = Claims<Multi>;
-    type R = Nexts;
-
-    fn writer(publisher: Publisher) -> Self::W {
-        Claims(publisher)
-    }
-
-    fn reader(subscriber: Subscriber, _: usize) -> Self::R {
-        Nexts(subscriber)
-    }
-}
-
-/// One claim per record; reads record by record, and waits as the bus does by default.
-pub(crate) struct Blocking;
-
-impl<const N: usize> Mode<N> for Blocking {
-    type W = Claims<Multi>;
-    type R = Waits;
-
-    fn writer(publisher: Publisher) -> Self::W {
-        Claims(publisher)
-    }
-
-    fn reader(subscriber: Subscriber, _: usize) -> Self::R {
-        Waits(subscriber, WaitStrategy::Block)
-    }
-}
-
-/// Sleeps at once.
-pub(crate) struct Asleep;
-
-impl<const N: usize> Mode<N> for Asleep {
-    type W = Waiting;
-    type R = Waits;
-
-    fn writer(mut publisher: Publisher) -> Self::W {
-        publisher.set_wait(WaitStrategy::BlockNow);
-        Waiting(publisher)
-    }
-
-    fn reader(subscriber: Subscriber, _: usize) -> Self::R {
-        Waits(subscriber, WaitStrategy::BlockNow)
-    }
 }
 
 /// A bus between two processes.
@@ -199,9 +111,11 @@ impl<const N: usize> Crowd<N> for Gated {
 
     fn members(place: &Place, members: usize) -> Done<Vec<Self::R>> {
         let bus = found(place)?;
-        let reads = Polls::new::<N>(place.ring);
         (0..members)
-            .map(|_| Ok(reads(bus.bus().subscribe(Start::Oldest).map_err(text)?)))
+            .map(|_| {
+                let subscriber = bus.bus().subscribe(Start::Oldest).map_err(text)?;
+                Ok(Polls::new::<N>(subscriber, place.ring))
+            })
             .collect()
     }
 }

@@ -19,37 +19,51 @@ fn clones<T: Clone, U>(end: T, count: usize, wrap: impl Fn(T) -> U) -> Vec<U> {
     (0..count).map(|_| wrap(end.clone())).collect()
 }
 
-/// `crossbeam-channel`, bounded, waiting by itself.
-pub(crate) struct CrossbeamBlock;
+/// Bounded channels, waiting by themselves.
+macro_rules! blocking {
+    ($($(#[$says:meta])* $name:ident: $from:ident::{$sender:ident, $receiver:ident, $bounded:ident},)*) => {$(
+        $(#[$says])*
+        pub(crate) struct $name;
 
-impl<const N: usize> Contender<N> for CrossbeamBlock {
-    type W = Block<crossbeam_channel::Sender<[u8; N]>>;
-    type R = Block<crossbeam_channel::Receiver<[u8; N]>>;
+        impl<const N: usize> Contender<N> for $name {
+            type W = Block<$from::$sender<[u8; N]>>;
+            type R = Block<$from::$receiver<[u8; N]>>;
 
-    fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
-        ends(writers, readers, (usize::MAX, 1));
-        let (sender, receiver) = crossbeam_channel::bounded(slots(ring, N));
-        (clones(sender, writers, Block), vec![Block(receiver)])
-    }
-}
-
-impl<const N: usize> Writer<N> for Block<crossbeam_channel::Sender<[u8; N]>> {
-    #[inline(always)]
-    fn write(&mut self, first: u64, count: u64, _: &mut Idle) {
-        for seq in first..first + count {
-            let _ = self.0.send(filled(seq));
+            fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
+                ends(writers, readers, (usize::MAX, 1));
+                let (sender, receiver) = $from::$bounded(slots(ring, N));
+                (clones(sender, writers, Block), vec![Block(receiver)])
+            }
         }
-    }
+
+        impl<const N: usize> Writer<N> for Block<$from::$sender<[u8; N]>> {
+            #[inline(always)]
+            fn write(&mut self, first: u64, count: u64, _: &mut Idle) {
+                for seq in first..first + count {
+                    let _ = self.0.send(filled(seq));
+                }
+            }
+        }
+
+        impl<const N: usize> Reader<N> for Block<$from::$receiver<[u8; N]>> {
+            #[inline(always)]
+            fn read(&mut self, mut each: impl FnMut(&[u8; N])) -> usize {
+                self.0.recv().map_or(0, |bytes| {
+                    each(&bytes);
+                    1
+                })
+            }
+        }
+    )*};
 }
 
-impl<const N: usize> Reader<N> for Block<crossbeam_channel::Receiver<[u8; N]>> {
-    #[inline(always)]
-    fn read(&mut self, mut each: impl FnMut(&[u8; N])) -> usize {
-        self.0.recv().map_or(0, |bytes| {
-            each(&bytes);
-            1
-        })
-    }
+blocking! {
+    /// `crossbeam-channel`.
+    CrossbeamBlock: crossbeam_channel::{Sender, Receiver, bounded},
+    /// `kanal`.
+    KanalBlock: kanal::{Sender, Receiver, bounded},
+    /// `std::sync::mpsc::sync_channel`.
+    StdBound: mpsc::{SyncSender, Receiver, sync_channel},
 }
 
 /// `crossbeam-channel`, bounded, tried until it works.
@@ -128,72 +142,6 @@ impl<const N: usize> Reader<N> for Boxed<crossbeam_channel::Receiver<Box<[u8]>>>
             None => unreachable!("the writer boxes N bytes"),
         }
         1
-    }
-}
-
-/// `kanal`, bounded, waiting by itself.
-pub(crate) struct KanalBlock;
-
-impl<const N: usize> Contender<N> for KanalBlock {
-    type W = Block<kanal::Sender<[u8; N]>>;
-    type R = Block<kanal::Receiver<[u8; N]>>;
-
-    fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
-        ends(writers, readers, (usize::MAX, 1));
-        let (sender, receiver) = kanal::bounded(slots(ring, N));
-        (clones(sender, writers, Block), vec![Block(receiver)])
-    }
-}
-
-impl<const N: usize> Writer<N> for Block<kanal::Sender<[u8; N]>> {
-    #[inline(always)]
-    fn write(&mut self, first: u64, count: u64, _: &mut Idle) {
-        for seq in first..first + count {
-            let _ = self.0.send(filled(seq));
-        }
-    }
-}
-
-impl<const N: usize> Reader<N> for Block<kanal::Receiver<[u8; N]>> {
-    #[inline(always)]
-    fn read(&mut self, mut each: impl FnMut(&[u8; N])) -> usize {
-        self.0.recv().map_or(0, |bytes| {
-            each(&bytes);
-            1
-        })
-    }
-}
-
-/// `std::sync::mpsc::sync_channel`, waiting by itself.
-pub(crate) struct StdBound;
-
-impl<const N: usize> Contender<N> for StdBound {
-    type W = Block<mpsc::SyncSender<[u8; N]>>;
-    type R = Block<mpsc::Receiver<[u8; N]>>;
-
-    fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
-        ends(writers, readers, (usize::MAX, 1));
-        let (sender, receiver) = mpsc::sync_channel(slots(ring, N));
-        (clones(sender, writers, Block), vec![Block(receiver)])
-    }
-}
-
-impl<const N: usize> Writer<N> for Block<mpsc::SyncSender<[u8; N]>> {
-    #[inline(always)]
-    fn write(&mut self, first: u64, count: u64, _: &mut Idle) {
-        for seq in first..first + count {
-            let _ = self.0.send(filled(seq));
-        }
-    }
-}
-
-impl<const N: usize> Reader<N> for Block<mpsc::Receiver<[u8; N]>> {
-    #[inline(always)]
-    fn read(&mut self, mut each: impl FnMut(&[u8; N])) -> usize {
-        self.0.recv().map_or(0, |bytes| {
-            each(&bytes);
-            1
-        })
     }
 }
 

@@ -17,44 +17,59 @@ const fn empty<const N: usize>() -> Event<N> {
     Event([0; N])
 }
 
-/// One record at a time.
-pub(crate) struct Singly<P>(P);
+/// A producer that publishes one record at a time, or several.
+pub(crate) struct Publishes<P, const BATCHED: bool>(P);
 
-impl<const N: usize, P: Producer<Event<N>> + Send> Writer<N> for Singly<P> {
+impl<const N: usize, P: Producer<Event<N>> + Send, const BATCHED: bool> Writer<N>
+    for Publishes<P, BATCHED>
+{
     #[inline(always)]
     fn write(&mut self, first: u64, count: u64, idle: &mut Idle) {
-        for seq in first..first + count {
-            while self.0.try_publish(|event| fill(&mut event.0, seq)).is_err() {
-                idle.wait();
-            }
-            idle.reset();
+        if BATCHED {
+            batched(&mut self.0, first, count, idle);
+        } else {
+            singly(&mut self.0, first, count, idle);
         }
     }
 }
 
-/// Several records at a time.
-pub(crate) struct Batched<P>(P);
-
-impl<const N: usize, P: Producer<Event<N>> + Send> Writer<N> for Batched<P> {
-    #[inline(always)]
-    fn write(&mut self, first: u64, count: u64, idle: &mut Idle) {
-        let mut seq = first;
-        while seq < first + count {
-            let burst = BURST.min(first + count - seq);
-            while self
-                .0
-                .try_batch_publish(burst as usize, |events| {
-                    for (i, event) in events.enumerate() {
-                        fill(&mut event.0, seq + i as u64);
-                    }
-                })
-                .is_err()
-            {
-                idle.wait();
-            }
-            idle.reset();
-            seq += burst;
+#[inline(always)]
+fn singly<const N: usize>(
+    to: &mut impl Producer<Event<N>>,
+    first: u64,
+    count: u64,
+    idle: &mut Idle,
+) {
+    for seq in first..first + count {
+        while to.try_publish(|event| fill(&mut event.0, seq)).is_err() {
+            idle.wait();
         }
+        idle.reset();
+    }
+}
+
+#[inline(always)]
+fn batched<const N: usize>(
+    to: &mut impl Producer<Event<N>>,
+    first: u64,
+    count: u64,
+    idle: &mut Idle,
+) {
+    let mut seq = first;
+    while seq < first + count {
+        let burst = BURST.min(first + count - seq);
+        while to
+            .try_batch_publish(burst as usize, |events| {
+                for (i, event) in events.enumerate() {
+                    fill(&mut event.0, seq + i as u64);
+                }
+            })
+            .is_err()
+        {
+            idle.wait();
+        }
+        idle.reset();
+        seq += burst;
     }
 }
 
@@ -79,37 +94,26 @@ macro_rules! reader {
 reader!(SingleProducerBarrier);
 reader!(MultiProducerBarrier);
 
-/// One producer, one poller; `W` is the way of writing.
+/// One producer, one poller.
 pub(crate) struct DisruptorSingle<const BATCHED: bool>;
 
-impl<const N: usize> Contender<N> for DisruptorSingle<false> {
-    type W = Singly<SingleProducer<Event<N>, SingleConsumerBarrier>>;
+impl<const N: usize, const BATCHED: bool> Contender<N> for DisruptorSingle<BATCHED> {
+    type W = Publishes<SingleProducer<Event<N>, SingleConsumerBarrier>, BATCHED>;
     type R = EventPoller<Event<N>, SingleProducerBarrier>;
 
     fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
         ends(writers, readers, (1, 1));
         let builder = build_single_producer(slots(ring, N), empty, BusySpin);
         let (poller, builder) = builder.new_event_poller();
-        (vec![Singly(builder.build())], vec![poller])
-    }
-}
-
-impl<const N: usize> Contender<N> for DisruptorSingle<true> {
-    type W = Batched<SingleProducer<Event<N>, SingleConsumerBarrier>>;
-    type R = EventPoller<Event<N>, SingleProducerBarrier>;
-
-    fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
-        let (mut made, pollers) =
-            <DisruptorSingle<false> as Contender<N>>::open(ring, writers, readers);
-        (made.drain(..).map(|w| Batched(w.0)).collect(), pollers)
+        (vec![Publishes(builder.build())], vec![poller])
     }
 }
 
 /// One producer, two pollers which both get everything.
 pub(crate) struct DisruptorSingleFan<const BATCHED: bool>;
 
-impl<const N: usize> Contender<N> for DisruptorSingleFan<false> {
-    type W = Singly<SingleProducer<Event<N>, MultiConsumerBarrier>>;
+impl<const N: usize, const BATCHED: bool> Contender<N> for DisruptorSingleFan<BATCHED> {
+    type W = Publishes<SingleProducer<Event<N>, MultiConsumerBarrier>, BATCHED>;
     type R = EventPoller<Event<N>, SingleProducerBarrier>;
 
     fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
@@ -117,15 +121,15 @@ impl<const N: usize> Contender<N> for DisruptorSingleFan<false> {
         let builder = build_single_producer(slots(ring, N), empty, BusySpin);
         let (a, builder) = builder.new_event_poller();
         let (b, builder) = builder.new_event_poller();
-        (vec![Singly(builder.build())], vec![a, b])
+        (vec![Publishes(builder.build())], vec![a, b])
     }
 }
 
 /// Many producers, one poller.
 pub(crate) struct DisruptorMulti<const BATCHED: bool>;
 
-impl<const N: usize> Contender<N> for DisruptorMulti<false> {
-    type W = Singly<MultiProducer<Event<N>, SingleConsumerBarrier>>;
+impl<const N: usize, const BATCHED: bool> Contender<N> for DisruptorMulti<BATCHED> {
+    type W = Publishes<MultiProducer<Event<N>, SingleConsumerBarrier>, BATCHED>;
     type R = EventPoller<Event<N>, MultiProducerBarrier>;
 
     fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
@@ -133,27 +137,16 @@ impl<const N: usize> Contender<N> for DisruptorMulti<false> {
         let builder = build_multi_producer(slots(ring, N), empty, BusySpin);
         let (poller, builder) = builder.new_event_poller();
         let producer = builder.build();
-        let made = (0..writers).map(|_| Singly(producer.clone())).collect();
+        let made = (0..writers).map(|_| Publishes(producer.clone())).collect();
         (made, vec![poller])
-    }
-}
-
-impl<const N: usize> Contender<N> for DisruptorMulti<true> {
-    type W = Batched<MultiProducer<Event<N>, SingleConsumerBarrier>>;
-    type R = EventPoller<Event<N>, MultiProducerBarrier>;
-
-    fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
-        let (mut made, pollers) =
-            <DisruptorMulti<false> as Contender<N>>::open(ring, writers, readers);
-        (made.drain(..).map(|w| Batched(w.0)).collect(), pollers)
     }
 }
 
 /// Many producers, two pollers which both get everything.
 pub(crate) struct DisruptorMultiFan<const BATCHED: bool>;
 
-impl<const N: usize> Contender<N> for DisruptorMultiFan<false> {
-    type W = Singly<MultiProducer<Event<N>, MultiConsumerBarrier>>;
+impl<const N: usize, const BATCHED: bool> Contender<N> for DisruptorMultiFan<BATCHED> {
+    type W = Publishes<MultiProducer<Event<N>, MultiConsumerBarrier>, BATCHED>;
     type R = EventPoller<Event<N>, MultiProducerBarrier>;
 
     fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
@@ -161,28 +154,6 @@ impl<const N: usize> Contender<N> for DisruptorMultiFan<false> {
         let builder = build_multi_producer(slots(ring, N), empty, BusySpin);
         let (a, builder) = builder.new_event_poller();
         let (b, builder) = builder.new_event_poller();
-        (vec![Singly(builder.build())], vec![a, b])
-    }
-}
-
-impl<const N: usize> Contender<N> for DisruptorSingleFan<true> {
-    type W = Batched<SingleProducer<Event<N>, MultiConsumerBarrier>>;
-    type R = EventPoller<Event<N>, SingleProducerBarrier>;
-
-    fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
-        let (mut made, pollers) =
-            <DisruptorSingleFan<false> as Contender<N>>::open(ring, writers, readers);
-        (made.drain(..).map(|w| Batched(w.0)).collect(), pollers)
-    }
-}
-
-impl<const N: usize> Contender<N> for DisruptorMultiFan<true> {
-    type W = Batched<MultiProducer<Event<N>, MultiConsumerBarrier>>;
-    type R = EventPoller<Event<N>, MultiProducerBarrier>;
-
-    fn open(ring: usize, writers: usize, readers: usize) -> (Vec<Self::W>, Vec<Self::R>) {
-        let (mut made, pollers) =
-            <DisruptorMultiFan<false> as Contender<N>>::open(ring, writers, readers);
-        (made.drain(..).map(|w| Batched(w.0)).collect(), pollers)
+        (vec![Publishes(builder.build())], vec![a, b])
     }
 }

@@ -2,17 +2,19 @@
 
 use std::sync::Barrier;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
 use super::{Conditions, Job, Metrics, SHORT_RING};
 use crate::contender::{Contender, Idle, Reader, Writer};
+use crate::log::Done;
 use crate::machine::pin;
 use crate::payload::{Checker, stop_at};
+use crate::sample::fail;
 
 /// At most so many round trips in a sample.
-pub(super) const MOST: usize = 4 << 20;
+const MOST: usize = 4 << 20;
 
 /// One-way time is half of a round trip.
 pub(crate) struct PingPong;
@@ -23,58 +25,81 @@ impl Job for PingPong {
         let (mut pong_write, mut pong_read) = C::open(SHORT_RING, 1, 1);
         let start = Barrier::new(2);
         let trips = thread::scope(|scope| {
-            let answer = scope.spawn(|| {
+            let answers = scope.spawn(|| {
                 pin(on.cores[1]);
-                let (reader, writer) = (&mut ping_read[0], &mut pong_write[0]);
-                let mut checker = Checker::<1>::new();
                 start.wait();
-                let mut seq = 0;
-                loop {
-                    turn(reader, &mut checker);
-                    if checker.is_done() {
-                        writer.write(stop_at(seq), 1, &mut Idle::Spin);
-                        break;
-                    }
-                    writer.write(seq, 1, &mut Idle::Spin);
-                    seq += 1;
-                }
-                checker.finish()
+                // Who calls would wait for ever.
+                answer(&mut ping_read[0], &mut pong_write[0]).unwrap_or_else(|error| fail(&error));
             });
-            let call = scope.spawn(|| {
+            let calls = scope.spawn(|| {
                 pin(on.cores[0]);
-                let (writer, reader) = (&mut ping_write[0], &mut pong_read[0]);
-                let mut checker = Checker::<1>::new();
-                // Written now, so that no page fault falls into the measurement.
-                let mut trips = vec![u32::MAX; MOST];
-                start.wait();
-                let mut count = 0;
-                let mut now = Instant::now();
-                let end = now + on.time;
-                while now < end && count < MOST {
-                    writer.write(count as u64, 1, &mut Idle::Spin);
-                    turn(reader, &mut checker);
-                    let next = Instant::now();
-                    trips[count] = u32::try_from((next - now).as_nanos()).unwrap_or(u32::MAX);
-                    now = next;
-                    count += 1;
-                }
-                trips.truncate(count);
-                writer.write(stop_at(count as u64), 1, &mut Idle::Spin);
-                turn(reader, &mut checker);
-                (checker.finish(), trips)
+                let started = || {
+                    start.wait();
+                    Ok(())
+                };
+                call(&mut ping_write[0], &mut pong_read[0], on.time, started)
             });
             let gone = |_| "a thread of the sample panicked".to_owned();
-            let (came_back, trips) = call.join().map_err(gone)?;
-            answer.join().map_err(gone)??;
-            came_back.map(|_| trips)
+            answers.join().map_err(gone)?;
+            calls.join().map_err(gone)?
         })?;
         percentiles(&trips, 0.5)
     }
 }
 
+/// Sends one record after the other, each when the last one is back, from when `started` returns; gives the times of the round trips
+/// in nanoseconds.
+pub(super) fn call<const N: usize>(
+    writer: &mut impl Writer<N>,
+    reader: &mut impl Reader<N>,
+    time: Duration,
+    started: impl FnOnce() -> Done,
+) -> Done<Vec<u32>> {
+    let mut checker = Checker::<1>::new();
+    // Written now, so that no page fault falls into the measurement.
+    let mut trips = vec![u32::MAX; MOST];
+    started()?;
+    let mut count = 0;
+    let mut now = Instant::now();
+    let end = now + time;
+    while now < end && count < MOST {
+        writer.write(count as u64, 1, &mut Idle::Spin);
+        turn(reader, &mut checker);
+        let next = Instant::now();
+        trips[count] = u32::try_from((next - now).as_nanos()).unwrap_or(u32::MAX);
+        now = next;
+        count += 1;
+    }
+    trips.truncate(count);
+    writer.write(stop_at(count as u64), 1, &mut Idle::Spin);
+    turn(reader, &mut checker);
+    checker.finish().map(|_| trips)
+}
+
+/// Sends back one record for each that comes, up to the last one.
+pub(super) fn answer<const N: usize>(
+    reader: &mut impl Reader<N>,
+    writer: &mut impl Writer<N>,
+) -> Done {
+    let mut checker = Checker::<1>::new();
+    let mut seq = 0;
+    loop {
+        turn(reader, &mut checker);
+        if checker.is_done() {
+            break;
+        }
+        writer.write(seq, 1, &mut Idle::Spin);
+        seq += 1;
+    }
+    // Not before: who had a bad record lets the other wait, and fails for both.
+    checker.finish()?;
+    writer.write(stop_at(seq), 1, &mut Idle::Spin);
+    Ok(())
+}
+
 /// Waits for one record.
 #[inline(always)]
-pub(super) fn turn<const N: usize>(reader: &mut impl Reader<N>, checker: &mut Checker<1>) {
+fn turn<const N: usize>(reader: &mut impl Reader<N>, checker: &mut Checker<1>) {
     while reader.read(|bytes| checker.take(bytes)) == 0 {}
 }
 

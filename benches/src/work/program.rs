@@ -10,6 +10,7 @@ use messenger::{Handle, Handler, Message, Outbox, Result, messenger};
 use serde::{Deserialize, Serialize};
 
 use super::{Conditions, Metrics};
+use crate::log::text;
 use crate::machine::pin;
 
 /// Who is measured.
@@ -114,10 +115,6 @@ pub(crate) fn program(who: &str, on: Conditions) -> std::result::Result<Metrics,
         by_hand(&bus, on.time)?
     };
     Ok(vec![("ns", ns)])
-}
-
-fn text(error: impl std::fmt::Display) -> String {
-    error.to_string()
 }
 
 fn by_hand(bus: &Bus, time: Duration) -> std::result::Result<f64, String> {

@@ -2,7 +2,7 @@
 
 use super::Meant::{AtLeast, AtMost, Shown};
 use super::Who::{Multi, MultiOneByOne, Names, Rivals, RivalsOneByOne};
-use super::{Target, Who, m, t};
+use super::{Target, Who, k, m, t};
 
 const SHARED: Who = Names(&["messenger shared", "messenger shared, one by one"]);
 const SHARED_BATCHES: Who = Names(&["messenger shared, batches"]);
@@ -50,12 +50,7 @@ const fn l(
     theirs: Who,
     meant: super::Meant,
 ) -> Target {
-    (
-        what,
-        (work, 64, SHARED, key),
-        (work, 64, theirs, key),
-        meant,
-    )
+    k(what, (work, 64, key), SHARED, theirs, meant)
 }
 
 pub(super) const TARGETS: &[Target] = &[

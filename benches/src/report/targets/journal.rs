@@ -2,7 +2,7 @@
 
 use super::Meant::{AtLeast, AtMost, Shown};
 use super::Who::Names;
-use super::{Meant, Target, Who, m};
+use super::{Meant, Target, Who, k, m};
 
 const JOURNAL: Who = Names(&["messenger journal"]);
 const APPENDED: Who = Names(&["messenger journal", "messenger journal, batches"]);
@@ -122,20 +122,10 @@ pub(super) const TARGETS: &[Target] = &[
 
 /// What opening a segment takes the publisher, over what a record does on the ring.
 const fn roll(what: &'static str, key: &'static str, meant: Meant) -> Target {
-    (
-        what,
-        ("roll", 64, JOURNAL, key),
-        ("roll", 64, RING, key),
-        meant,
-    )
+    k(what, ("roll", 64, key), JOURNAL, RING, meant)
 }
 
 /// Thousand records per second of so many publishers.
 const fn group(what: &'static str, publishers: usize) -> Target {
-    (
-        what,
-        ("group", publishers, JOURNAL, "kps"),
-        ("group", publishers, OKAYWAL, "kps"),
-        Shown,
-    )
+    k(what, ("group", publishers, "kps"), JOURNAL, OKAYWAL, Shown)
 }

@@ -57,6 +57,22 @@ type Side = (&'static str, usize, Who, &'static str);
 /// One comparison: what, ours, theirs, how it is meant.
 type Target = (&'static str, Side, Side, Meant);
 
+/// Figure `key` of one work, ours and theirs.
+const fn k(
+    what: &'static str,
+    (work, size, key): (&'static str, usize, &'static str),
+    ours: Who,
+    theirs: Who,
+    meant: Meant,
+) -> Target {
+    (
+        what,
+        (work, size, ours, key),
+        (work, size, theirs, key),
+        meant,
+    )
+}
+
 /// Throughput of `size` bytes.
 const fn m(
     what: &'static str,
@@ -65,12 +81,7 @@ const fn m(
     theirs: Who,
     meant: Meant,
 ) -> Target {
-    (
-        what,
-        (work, size, ours, "mps"),
-        (work, size, theirs, "mps"),
-        meant,
-    )
+    k(what, (work, size, "mps"), ours, theirs, meant)
 }
 
 /// A time in nanoseconds.

@@ -2,7 +2,7 @@
 
 use super::Meant::{AtLeast, AtMost, Shown};
 use super::Who::{Fixed, Names};
-use super::{Meant, Target, Who};
+use super::{Meant, Target, Who, k};
 
 const SHARED: Who = Names(&["messenger shared"]);
 const BATCHES: Who = Names(&["messenger shared, batches"]);
@@ -15,22 +15,6 @@ const ATTACHED: Who = Names(&["messenger shared, attached"]);
 const READING: Who = Names(&["messenger shared, reading"]);
 const SPINNING: Who = Names(&["messenger shared, spinning"]);
 const BLOCKING: Who = Names(&["messenger shared, blocking"]);
-
-/// Figure `key` of one work, ours and theirs.
-const fn p(
-    what: &'static str,
-    (work, size, key): (&'static str, usize, &'static str),
-    ours: Who,
-    theirs: Who,
-    meant: Meant,
-) -> Target {
-    (
-        what,
-        (work, size, ours, key),
-        (work, size, theirs, key),
-        meant,
-    )
-}
 
 /// One way, 64 bytes, beside our own between threads.
 const fn threads(what: &'static str, key: &'static str) -> Target {
@@ -63,28 +47,28 @@ const fn d(what: &'static str, who: Who, key: &'static str, most: f64) -> Target
 }
 
 pub(super) const TARGETS: &[Target] = &[
-    p(
+    k(
         "processes, ping-pong, spinning, p50",
         ("ipc-spinning", 64, "p50"),
         SHARED,
         ICEORYX,
         AtMost(0.35),
     ),
-    p(
+    k(
         "processes, ping-pong, spinning, p99.9",
         ("ipc-spinning", 64, "p999"),
         SHARED,
         ICEORYX,
         AtMost(0.35),
     ),
-    p(
+    k(
         "processes, ping-pong, spinning, p50",
         ("ipc-spinning", 64, "p50"),
         SHARED,
         AERON,
         AtMost(0.9),
     ),
-    p(
+    k(
         "processes, ping-pong, spinning, p99.9",
         ("ipc-spinning", 64, "p999"),
         SHARED,
@@ -93,63 +77,63 @@ pub(super) const TARGETS: &[Target] = &[
     ),
     threads("the same, p50, against our own between threads", "p50"),
     threads("the same, p99.9, against our own between threads", "p999"),
-    p(
+    k(
         "processes, ping-pong, sleeping, p50",
         ("ipc-asleep", 64, "p50"),
         SHARED,
         PIPE,
         AtMost(1.0),
     ),
-    p(
+    k(
         "processes, ping-pong, sleeping, p50",
         ("ipc-asleep", 64, "p50"),
         SHARED,
         ICEORYX,
         Shown,
     ),
-    p(
+    k(
         "processes, 1-1, 64 B, record by record",
         ("ipc-1-1", 64, "mps"),
         SHARED,
         ICEORYX,
         AtLeast(10.0),
     ),
-    p(
+    k(
         "processes, 1-1, 1 KiB, record by record",
         ("ipc-1-1", 1024, "mps"),
         SHARED,
         ICEORYX,
         AtLeast(10.0),
     ),
-    p(
+    k(
         "processes, 1-1, 64 B, record by record",
         ("ipc-1-1", 64, "mps"),
         SHARED,
         AERON,
         AtLeast(1.0),
     ),
-    p(
+    k(
         "processes, 1-1, 1 KiB, record by record",
         ("ipc-1-1", 1024, "mps"),
         SHARED,
         AERON,
         AtLeast(1.0),
     ),
-    p(
+    k(
         "processes, 1-1, 64 B, ours in batches",
         ("ipc-1-1", 64, "mps"),
         BATCHES,
         ICEORYX,
         Shown,
     ),
-    p(
+    k(
         "processes, 1-1, 64 KiB, written in place and summed",
         ("ipc-in-place", 65536, "gbs"),
         SHARED,
         ICEORYX,
         AtLeast(1.3),
     ),
-    p(
+    k(
         "processes, 1-1, 4 MiB, written in place and summed",
         ("ipc-in-place", 4 << 20, "gbs"),
         SHARED,

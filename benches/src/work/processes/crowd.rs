@@ -71,15 +71,19 @@ pub(crate) fn publish<C: Crowd<N>, const N: usize>(
     ])
 }
 
-/// The second process has members which each get every record.
-pub(crate) fn follow<C: Crowd<N>, const N: usize>(cell: &Cell<'_>, at: &Path) -> Done {
+/// The second process finds the tally and its members, and says that it is there.
+fn join<C: Crowd<N>, const N: usize>(cell: &Cell<'_>, at: &Path) -> Done<(Tally, Vec<C::R>)> {
     let tally = Tally::open(at)?;
     let members = C::members(&place::<N>(at), cell.size)?;
-    let mut members: Vec<_> = members
-        .into_iter()
-        .map(|m| (m, Checker::<1>::new()))
-        .collect();
     say(&[])?;
+    Ok((tally, members))
+}
+
+/// The second process has members which each get every record.
+pub(crate) fn follow<C: Crowd<N>, const N: usize>(cell: &Cell<'_>, at: &Path) -> Done {
+    let (tally, members) = join::<C, N>(cell, at)?;
+    let checked = |member| (member, Checker::<1>::new());
+    let mut members: Vec<_> = members.into_iter().map(checked).collect();
     let mut told = 0;
     while members.iter().any(|(_, checker)| !checker.is_done()) {
         let came = round(&mut members, |checker, bytes| checker.take(bytes));
@@ -100,13 +104,9 @@ pub(crate) fn follow<C: Crowd<N>, const N: usize>(cell: &Cell<'_>, at: &Path) ->
 
 /// The second process has members which get what they can.
 pub(crate) fn look_on<C: Crowd<N>, const N: usize>(cell: &Cell<'_>, at: &Path) -> Done {
-    let tally = Tally::open(at)?;
-    let members = C::members(&place::<N>(at), cell.size)?;
-    let mut members: Vec<_> = members
-        .into_iter()
-        .map(|m| (m, Glimpses::default()))
-        .collect();
-    say(&[])?;
+    let (tally, members) = join::<C, N>(cell, at)?;
+    let seen = |member| (member, Glimpses::default());
+    let mut members: Vec<_> = members.into_iter().map(seen).collect();
     while !tally.is_over() {
         if round(&mut members, |glimpses, bytes| glimpses.take(bytes)) == 0 {
             Idle::Rest.wait();
@@ -119,9 +119,7 @@ pub(crate) fn look_on<C: Crowd<N>, const N: usize>(cell: &Cell<'_>, at: &Path) -
 
 /// The second process has members which don't look.
 pub(crate) fn stand_by<C: Crowd<N>, const N: usize>(cell: &Cell<'_>, at: &Path) -> Done {
-    let tally = Tally::open(at)?;
-    let members = C::members(&place::<N>(at), cell.size)?;
-    say(&[])?;
+    let (tally, members) = join::<C, N>(cell, at)?;
     while !tally.is_over() {
         thread::sleep(Duration::from_millis(2));
     }
