@@ -104,9 +104,9 @@ impl Job for Phases {
             if seq > 16 * MANY {
                 writing += written - start;
                 reading += now - written;
-            }
-            if now > end {
-                break;
+                if now > end {
+                    break;
+                }
             }
         }
         checker.finish()?;
