@@ -35,7 +35,7 @@ pub(super) fn expand_message(input: &DeriveInput, attrs: &Attrs, errors: &mut Er
     Expansion {
         mode: quote!(ZeroCopy),
         schema: quote! {
-            #krate::__macro::Schema::zero_copy::<Self>(#path, <Self as #krate::__macro::Plain>::LAYOUT)
+            #krate::__macro::schema_of::<Self>(#path)
         },
         code,
     }
@@ -87,7 +87,7 @@ fn expand_struct(
     }
     let transparent = repr.is("transparent");
 
-    let layout = format_ident!("__{}_LAYOUT", ident);
+    let shape = format_ident!("__{}_SHAPE", ident);
     let members: Vec<_> = data.fields.members().collect();
     let types: Vec<_> = data.fields.iter().map(|field| &field.ty).collect();
     let spans: Vec<_> = data
@@ -104,15 +104,15 @@ fn expand_struct(
                 || __bits.are::<#item>(::core::mem::offset_of!(#ident, #member), ::core::mem::size_of::<#ty>()))
         }
     });
-    let field_layouts = members.iter().zip(&types).map(|(member, ty)| {
+    let field_shapes = members.iter().zip(&types).map(|(member, ty)| {
         let name = member.to_token_stream().to_string();
-        let ty_layout = layout_of(ty, krate);
+        let ty_shape = shape_of(ty, krate);
         quote! {
-            #krate::__macro::FieldLayout {
+            #krate::__macro::FieldShape {
                 name: #name,
                 offset: ::core::mem::offset_of!(#ident, #member),
                 size: ::core::mem::size_of::<#ty>(),
-                ty: #ty_layout,
+                ty: #ty_shape,
             }
         }
     });
@@ -122,13 +122,12 @@ fn expand_struct(
         .enumerate()
         .filter(|_| !transparent)
         .map(|(i, span)| {
-            let check = located(quote!(#layout.no_padding_after), *span);
+            let check = located(quote!(#shape.no_padding_after), *span);
             quote_spanned!(*span=> const _: () = #check(#i);)
         });
     let span = ident.span().resolved_at(Span::call_site());
-    let fits = located(quote!(#layout.fits_a_payload), span);
+    let fits = located(quote!(#shape.fits_a_payload), span);
     let fits = quote_spanned!(span=> const _: () = #fits(););
-    let count = members.len();
 
     quote! {
         const _: () = {
@@ -136,14 +135,19 @@ fn expand_struct(
             use #krate::__macro::Unknown as _;
 
             #[allow(non_upper_case_globals)]
-            const #layout: #krate::__macro::StructLayout<#count> =
-                #krate::__macro::StructLayout::of::<#ident>(#name, [#(#field_layouts),*]);
+            const #shape: #krate::__macro::StructShape = #krate::__macro::StructShape {
+                name: #name,
+                size: ::core::mem::size_of::<#ident>(),
+                align: ::core::mem::align_of::<#ident>(),
+                fields: &[#(#field_shapes),*],
+            };
             #(#paddings)*
             #fits
 
             // SAFETY: the items beside it don't compile unless every field is plain and all bytes of the struct belong to a field.
             unsafe impl #krate::__macro::Plain for #ident {
-                const LAYOUT: ::core::primitive::u64 = #layout.fingerprint();
+                const SHAPE: ::core::option::Option<&'static #krate::__macro::Shape> =
+                    ::core::option::Option::Some(&#krate::__macro::Shape::Struct(#shape));
 
                 #[inline]
                 fn is_valid(__bits: &#krate::__macro::Bits<Self>) -> ::core::primitive::bool {
@@ -190,8 +194,14 @@ fn expand_enum(
         #check
         // SAFETY: the bits are an integer of the enum's own `repr`, and only those of a variant are let through.
         unsafe impl #krate::__macro::Plain for #ident {
-            const LAYOUT: ::core::primitive::u64 =
-                #krate::__macro::enum_layout::<#ident>(&[#((#names, #ident::#variants as ::core::primitive::i128)),*]);
+            const SHAPE: ::core::option::Option<&'static #krate::__macro::Shape> = {
+                const __SHAPE: #krate::__macro::EnumShape = #krate::__macro::EnumShape {
+                    size: ::core::mem::size_of::<#ident>(),
+                    align: ::core::mem::align_of::<#ident>(),
+                    variants: &[#((#names, #ident::#variants as ::core::primitive::i128)),*],
+                };
+                ::core::option::Option::Some(&#krate::__macro::Shape::Enum(__SHAPE))
+            };
 
             #[inline]
             fn is_valid(__bits: &#krate::__macro::Bits<Self>) -> ::core::primitive::bool {
@@ -203,13 +213,21 @@ fn expand_enum(
 }
 
 /// What tells a type from others of its size. Wants `Unknown` in scope.
-pub(super) fn layout_of(ty: &Type, krate: &Path) -> TokenStream {
+pub(super) fn shape_of(ty: &Type, krate: &Path) -> TokenStream {
     let (print, text) = (print_of(ty, krate), type_text(ty));
+    let of = match array(ty) {
+        Some((item, len)) => {
+            let item = shape_of(item, krate);
+            quote!(#krate::__macro::Of::Array { item: &#item, len: #len })
+        }
+        None => quote!(#krate::__macro::Of::One(#krate::__macro::Probe::<#ty>::SHAPE)),
+    };
     quote! {
-        #krate::__macro::TypeLayout {
+        #krate::__macro::TypeShape {
             print: #print,
             primitive: #krate::__macro::Probe::<#ty>::PRIMITIVE,
             text: #text,
+            of: #of,
         }
     }
 }

@@ -4,7 +4,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::{Data, DeriveInput, Fields, Type};
 
 use super::attr::Attrs;
-use super::plain::{layout_of, type_text};
+use super::plain::{shape_of, type_text};
 use super::{Expansion, field_span, path};
 use crate::report::{Errors, located};
 
@@ -42,7 +42,7 @@ pub(super) fn expand(input: &DeriveInput, attrs: &Attrs, errors: &mut Errors) ->
     } else {
         quote!(_)
     };
-    let (head_layout, tail_layout) = (layout_of(head_ty, krate), layout_of(tail_ty, krate));
+    let (head_shape, tail_shape) = (shape_of(head_ty, krate), shape_of(tail_ty, krate));
     let tail_text = type_text(tail_ty);
     let follows = located(quote!(#krate::__macro::tail_follows), tail.span);
     let check = quote_spanned!(tail.span=> const _: () = #follows::<#head_ty, #tail_ty>(#name, #tail_text););
@@ -100,10 +100,14 @@ pub(super) fn expand(input: &DeriveInput, attrs: &Attrs, errors: &mut Errors) ->
         schema: quote!({
             #[allow(unused_imports)]
             use #krate::__macro::Unknown as _;
-            #krate::__macro::Schema::with_tail::<#head_ty, #tail_ty>(
-                #path,
-                #krate::__macro::tail_layout::<#head_ty, #tail_ty>(#head_layout, #tail_layout),
-            )
+            const __SHAPE: #krate::__macro::TailShape = #krate::__macro::TailShape {
+                size: ::core::mem::size_of::<#head_ty>(),
+                align: ::core::mem::align_of::<#head_ty>(),
+                head: &#head_shape,
+                item_size: ::core::mem::size_of::<#tail_ty>(),
+                item: &#tail_shape,
+            };
+            #krate::__macro::tail_schema::<#head_ty, #tail_ty>(#path, &#krate::__macro::Shape::Tail(__SHAPE))
         }),
         code,
     }

@@ -136,13 +136,13 @@ impl Dir {
     /// Gives the journal's files that are there already the rights that they are to have. Nobody uses them.
     #[cfg(all(feature = "shared", target_os = "linux"))]
     pub(crate) fn give_rights(&self) -> io::Result<()> {
-        use super::files::{CONTROL, LOCK, SCHEMA, segment_base};
+        use super::files::{CONTROL, LOCK, SCHEMA, SHAPES, segment_base};
 
         let Some(rights) = &self.rights else {
             return Ok(());
         };
         self.give_to_those(rights, |name| {
-            [CONTROL, LOCK, SCHEMA].contains(&name) || segment_base(name).is_some()
+            [CONTROL, LOCK, SCHEMA, SHAPES].contains(&name) || segment_base(name).is_some()
         })?;
         let cursors = self.cursors();
         match cursors.check() {

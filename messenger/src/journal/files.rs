@@ -14,6 +14,9 @@ use crate::memory::Region;
 /// Ids, names and tables; see `schema.rs`.
 pub(crate) const SCHEMA: &str = "schema";
 
+/// What zero-copy types are made of; see `schema/shapes.rs`.
+pub(crate) const SHAPES: &str = "shapes";
+
 /// The live words of the one process that writes.
 pub(crate) const CONTROL: &str = "control";
 

@@ -53,8 +53,9 @@ pub use reader::{Entry, Item, Reader};
 pub use recover::{DropCause, Dropped, LeftBy, Recovery};
 pub use repair::{Cut, Repaired, plan_repair, repair};
 pub use schema::{
-    Differs, DroppedEntry, HandlerEntry, ManifestError, MessageEntry, OutsideEntry, RouteEntry,
-    Schema, SchemaConflict, SchemaTextError, SourceEntry, Table, WorkerEntry,
+    Differs, DroppedEntry, FieldEntry, HandlerEntry, ManifestError, MessageEntry, OutsideEntry,
+    Parts, RouteEntry, Schema, SchemaConflict, SchemaTextError, ShapeEntry, SourceEntry, Table,
+    VariantEntry, WorkerEntry,
 };
 pub use verify::{Damage, DamageKind, Progress, Verified, verify};
 

@@ -1,6 +1,6 @@
 //! What is known of a message type, as data.
 
-use super::Message;
+use super::{Message, Shape};
 use crate::bus::MessageId;
 
 /// What is known of the bytes of a message type.
@@ -18,6 +18,8 @@ pub struct Schema {
     ///
     /// It covers byte order, sizes, offsets, names and types of the fields.
     pub layout: u64,
+    /// What a zero-copy message is made of, if that is known: a derived one says it.
+    pub shape: Option<&'static Shape>,
 }
 
 impl Schema {
@@ -33,6 +35,7 @@ impl Schema {
             size: 0,
             align: 1,
             layout: 0,
+            shape: None,
         }
     }
 
@@ -45,6 +48,7 @@ impl Schema {
             size: size_of::<T>(),
             align: align_of::<T>(),
             layout,
+            shape: None,
         }
     }
 
@@ -58,6 +62,7 @@ impl Schema {
             size: 0,
             align: if head > item { head } else { item },
             layout,
+            shape: None,
         }
     }
 }

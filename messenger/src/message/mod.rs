@@ -57,11 +57,13 @@ pub mod zero_copy;
 mod error;
 #[doc(hidden)]
 pub mod expand;
+mod fingerprint;
 #[cfg(any(feature = "bincode", feature = "postcard"))]
 mod guard;
 mod id_enum;
 mod info;
 mod receive;
+mod shape;
 pub(crate) mod text;
 mod traits;
 
@@ -69,6 +71,7 @@ pub use error::{DecodeError, EncodeError};
 pub use id_enum::UnknownId;
 pub use info::{MessageInfo, Schema};
 pub use receive::{Receive, ReceiveBy};
+pub use shape::{EnumShape, FieldShape, Of, Shape, StructShape, TailShape, TypeName, TypeShape};
 pub use traits::{DeserializeFrom, ExtendedMessage, Message, Mode, Serialized, ZeroCopy};
 #[cfg(feature = "zero_copy")]
 pub use zero_copy::{Plain, ZeroCopyMessage};

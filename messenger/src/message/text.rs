@@ -1,7 +1,7 @@
 //! Text put together in const, for panics that name what is wrong.
 
 /// A text of at most `N` bytes; what doesn't fit is left out.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Text<const N: usize> {
     bytes: [u8; N],
     len: usize,

@@ -20,7 +20,7 @@ use Ordering::{Relaxed, Release};
 /// The first word of the file: `mgr-bus` and a number that a machine of the other byte order reads otherwise.
 const MAGIC: u64 = u64::from_le_bytes(*b"mgr-bus\x01");
 /// The format's version.
-pub(super) const VERSION: u32 = 4;
+pub(super) const VERSION: u32 = 5;
 
 const PAGE: usize = 4096;
 /// The bytes of an entry of a process or a worker.

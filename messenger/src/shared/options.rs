@@ -67,7 +67,7 @@ impl Default for SharedOptions {
             members: 64,
             processes: 64,
             workers: 64,
-            schema: 1 << 16,
+            schema: 1 << 17,
         }
     }
 }
@@ -140,7 +140,8 @@ impl SharedOptions {
         self
     }
 
-    /// How many bytes there are for what ids mean and for the tables, as text: up to 16 MiB; 64 KiB unless told.
+    /// How many bytes there are for what ids mean, for the tables and for what zero-copy types are made of, as text: up to 16 MiB; 128 KiB unless
+    /// told.
     pub fn schema_bytes(mut self, bytes: usize) -> Self {
         self.schema = bytes as u64;
         self

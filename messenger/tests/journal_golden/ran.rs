@@ -15,7 +15,9 @@ use messenger::{
 };
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{anew, begun, config, copy_dir, decoded_all, golden, items, keep, schema_of, scratch};
+use super::{
+    anew, begun, config, copy_dir, crc, decoded_all, golden, items, keep, schema_of, scratch,
+};
 
 const NAME: &str = "journal-v1-ran";
 
@@ -323,9 +325,9 @@ impl Part for &str {
     }
 }
 
-/// The fingerprints of `Price` and `Book`, as docs/journal.md defines them.
+/// The fingerprints of `Side`, `Level`, `Price` and `Book`, as docs/journal.md defines them.
 #[rustfmt::skip]
-fn fingerprints() -> [u64; 2] {
+fn fingerprints() -> [u64; 4] {
     let n = |number: u64| number;
     let side = fingerprint(&[&"little", &n(1), &n(1), &"Buy", &n(1), &"Sell", &n(2)]);
     let sides = fingerprint(&[&"array", &side, &n(2)]);
@@ -344,7 +346,31 @@ fn fingerprints() -> [u64; 2] {
         &"pad", &n(18), &n(6), &"[u8;6]",
     ]);
     let book = fingerprint(&[&"little", &n(24), &n(8), &n(8), &"tail", &price, &"", &level, &""]);
-    [price, book]
+    [side, level, price, book]
+}
+
+/// What the file `shapes` has to say, as docs/journal.md defines it.
+fn shapes() -> String {
+    let [side, level, price, book] = fingerprints();
+    let text = format!(
+        "messenger shapes\t1\n\
+         enum\t{side:016x}\t1\t1\n\
+         variant\tBuy\t1\n\
+         variant\tSell\t2\n\
+         struct\t{level:016x}\t8\t4\n\
+         field\tprice\t0\t4\tu32\n\
+         field\tcount\t4\t2\tu16\n\
+         field\tsides\t6\t2\t[#{side:016x};2]\n\
+         struct\t{price:016x}\t24\t8\n\
+         field\tnumber\t0\t8\tu64\n\
+         field\tbest\t8\t8\t#{level:016x}\n\
+         field\tside\t16\t1\t#{side:016x}\n\
+         field\tfirm\t17\t1\tbool\n\
+         field\tpad\t18\t6\t[u8;6]\n\
+         tail\t{book:016x}\t24\t8\t#{price:016x}\t8\t#{level:016x}\n"
+    );
+    let crc = crc(text.as_bytes());
+    format!("{text}crc\t{crc:08x}\n")
 }
 
 #[test]
@@ -355,17 +381,20 @@ fn a_table_that_ran_is_restored_and_replayed() {
     assert_eq!(decoded_all(&golden).0, expected);
     assert_eq!(notes(&expected), all_kinds());
     let schema = schema_of(&golden);
-    let [price, book] = fingerprints();
+    let [.., price, book] = fingerprints();
     for fact in [
         format!("message\t1\tPrice\tzero_copy\tjournal_golden::ran::Price\t24\t8\t{price:016x}\n"),
         format!("message\t2\tBook\tzero_copy\tjournal_golden::ran::Book\t0\t8\t{book:016x}\n"),
     ] {
         assert!(schema.contains(&fact), "{fact}{schema}");
     }
-    assert_eq!(
-        Reader::open(&golden).unwrap().schema(),
-        &Schema::from(Ran::INFO)
-    );
+    // It was written before there were shapes.
+    let reader = Reader::open(&golden).unwrap();
+    let (kept, program) = (reader.schema(), Schema::from(Ran::INFO));
+    assert_eq!(kept.messages(), program.messages());
+    assert_eq!(kept.sources(), program.sources());
+    assert_eq!(kept.tables(), program.tables());
+    assert!(kept.shapes().is_empty());
     replays(&golden);
 
     let copy = scratch("ran");
@@ -379,6 +408,14 @@ fn a_table_that_ran_is_restored_and_replayed() {
     let now = items(&copy);
     assert!(now.starts_with(&expected) && now.len() > expected.len());
     replays(&copy);
+    assert_eq!(fs::read_to_string(copy.join("schema")).unwrap(), schema);
+    assert_eq!(fs::read_to_string(copy.join("shapes")).unwrap(), shapes());
+    let reader = Reader::open(&copy).unwrap();
+    assert_eq!(reader.schema(), &Schema::from(Ran::INFO));
+    // One that can't be read is as none.
+    fs::write(copy.join("shapes"), shapes().replace("u16", "u32")).unwrap();
+    let reader = Reader::open(&copy).unwrap();
+    assert!(reader.schema().shapes().is_empty());
     fs::remove_dir_all(copy).unwrap();
 }
 

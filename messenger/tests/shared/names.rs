@@ -194,7 +194,7 @@ fn one_of_another_version_is_not_opened_and_may_be_replaced() {
         SharedBus::open_or_create(&name, 1 << 12).unwrap_err(),
     ] {
         let fault = error.fault();
-        let is_told = matches!(fault, SharedFault::Version { found: 2, known: 4 });
+        let is_told = matches!(fault, SharedFault::Version { found: 2, known: 5 });
         assert!(is_told, "{error}");
         assert_eq!(
             fault.to_string(),

@@ -12,20 +12,26 @@ impl<'a> ::messenger::__macro::Message for Book<'a> {
     const SCHEMA: ::messenger::__macro::Schema = {
         #[allow(unused_imports)]
         use ::messenger::__macro::Unknown as _;
-        ::messenger::__macro::Schema::with_tail::<Quote, Level>(
+        const __SHAPE: ::messenger::__macro::TailShape = ::messenger::__macro::TailShape {
+            size: ::core::mem::size_of::<Quote>(),
+            align: ::core::mem::align_of::<Quote>(),
+            head: &::messenger::__macro::TypeShape {
+                print: ::messenger::__macro::Probe::<Quote>::LAYOUT,
+                primitive: ::messenger::__macro::Probe::<Quote>::PRIMITIVE,
+                text: "Quote",
+                of: ::messenger::__macro::Of::One(::messenger::__macro::Probe::<Quote>::SHAPE),
+            },
+            item_size: ::core::mem::size_of::<Level>(),
+            item: &::messenger::__macro::TypeShape {
+                print: ::messenger::__macro::Probe::<Level>::LAYOUT,
+                primitive: ::messenger::__macro::Probe::<Level>::PRIMITIVE,
+                text: "Level",
+                of: ::messenger::__macro::Of::One(::messenger::__macro::Probe::<Level>::SHAPE),
+            },
+        };
+        ::messenger::__macro::tail_schema::<Quote, Level>(
             ::core::concat!(::core::module_path!(), "::Book"),
-            ::messenger::__macro::tail_layout::<Quote, Level>(
-                ::messenger::__macro::TypeLayout {
-                    print: ::messenger::__macro::Probe::<Quote>::LAYOUT,
-                    primitive: ::messenger::__macro::Probe::<Quote>::PRIMITIVE,
-                    text: "Quote",
-                },
-                ::messenger::__macro::TypeLayout {
-                    print: ::messenger::__macro::Probe::<Level>::LAYOUT,
-                    primitive: ::messenger::__macro::Probe::<Level>::PRIMITIVE,
-                    text: "Level",
-                },
-            ),
+            &::messenger::__macro::Shape::Tail(__SHAPE),
         )
     };
 }

@@ -6,7 +6,7 @@ use crate::message;
 impl Schema {
     /// Takes in what a program brings, and says whether anything of it is new.
     ///
-    /// Messages, sources and tables that the journal has not got are added, and a table replaces the one of its name. What
+    /// Messages, sources, tables and shapes that the journal has not got are added, and a table replaces the one of its name. What
     /// one side does not know of a message (its codec, size or layout) agrees with all, and is filled in.
     ///
     /// # Errors
@@ -32,6 +32,9 @@ impl Schema {
         }
         for table in &program.tables {
             new |= self.add_table(table.clone());
+        }
+        for shape in &program.shapes {
+            new |= self.add_shape(shape.clone());
         }
         Ok(new)
     }

@@ -11,14 +11,14 @@
 //! | `handler` | name, source id, name of its type |
 //! | `route` | source id, message id, receivers: indices with a comma between two |
 //!
-//! In a field `\\`, `\t`, `\n` and `\r` are a backslash, a tab, and the ends of a line; all else is as it is.
+//! `shape.rs` has the lines of shapes, which stand in a file of their own. In a field `\\`, `\t`, `\n` and `\r` are a backslash, a tab, and the ends of a line; all else is as it is.
 
 use core::fmt::{self, Display, Write};
 use core::str::FromStr;
 
 use super::{
     DroppedEntry, HandlerEntry, MessageEntry, OutsideEntry, RouteEntry, Schema, SourceEntry, Table,
-    WorkerEntry,
+    WorkerEntry, shape,
 };
 use crate::bus::{MessageId, SourceId};
 
@@ -86,7 +86,7 @@ impl Lines<'_> {
 }
 
 /// A text as a field.
-struct Escaped<'a>(&'a str);
+pub(super) struct Escaped<'a>(pub(super) &'a str);
 
 impl Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -130,7 +130,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A name: any text.
-    fn text(&mut self, what: &str) -> Result<String, String> {
+    pub(super) fn text(&mut self, what: &str) -> Result<String, String> {
         let raw = self.raw(what)?;
         let mut text = String::with_capacity(raw.len());
         let mut chars = raw.chars();
@@ -243,12 +243,12 @@ pub(super) fn read(schema: &mut Schema, line: &str) -> Result<(), String> {
             };
             last_worker(schema)?.routes.push(entry);
         }
-        other => return Err(format!("a line that begins with {other:?}")),
+        word => shape::read(schema, word, &mut fields)?,
     }
     fields.end()
 }
 
-fn once(is_first: bool, kind: &str, which: impl Display) -> Result<(), String> {
+pub(super) fn once(is_first: bool, kind: &str, which: impl Display) -> Result<(), String> {
     if is_first {
         Ok(())
     } else {

@@ -17,8 +17,8 @@ use core::fmt;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::Schema;
 use super::lines::{self, Fields, Lines};
+use super::{Schema, shapes};
 use crate::checksum::crc32c;
 use crate::journal::dir::Dir;
 use crate::journal::files;
@@ -118,17 +118,22 @@ impl Manifest {
         })
     }
 
-    /// Writes the file into the journal's directory `dir`: after a power loss it is the old one or this. Only the process
-    /// that holds the journal's lock may.
+    /// Writes the file, and that of the shapes, into the journal's directory `dir`: after a power loss it is the old one or this. Only
+    /// the process that holds the journal's lock may.
     pub(crate) fn write(&self, dir: &Dir) -> io::Result<()> {
+        shapes::write(dir, &self.schema)?;
         files::replace(dir, files::SCHEMA, self.encode().as_bytes())
     }
 
-    /// Reads the file of the journal in `dir`.
+    /// Reads the file of the journal in `dir`, and that of the shapes.
     pub(crate) fn read(dir: &Path) -> Result<Self, ManifestError> {
         let path = dir.join(files::SCHEMA);
-        match read(&path) {
-            Ok(bytes) => Self::parse(&bytes),
+        match read_file(&path) {
+            Ok(bytes) => {
+                let mut manifest = Self::parse(&bytes)?;
+                shapes::read(dir, &mut manifest.schema);
+                Ok(manifest)
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(ManifestError::Missing { path })
             }
@@ -137,7 +142,7 @@ impl Manifest {
     }
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+pub(super) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let file = files::open_plain(path, false)?;
     file.take(LONGEST + 1).read_to_end(&mut bytes)?;
@@ -148,12 +153,12 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn crc_line(crc: u32) -> String {
+pub(super) fn crc_line(crc: u32) -> String {
     format!("crc\t{crc:08x}\n")
 }
 
 /// What stands before the checksum, if that is right.
-fn checked(bytes: &[u8]) -> Result<&[u8], ManifestError> {
+pub(super) fn checked(bytes: &[u8]) -> Result<&[u8], ManifestError> {
     let at = bytes.len().saturating_sub(crc_line(0).len());
     let (body, last) = bytes.split_at(at);
     let computed = crc_line(crc32c(body));
@@ -281,10 +286,13 @@ mod tests {
     fn manifest() -> impl Strategy<Value = Manifest> {
         let words = any::<([u8; 16], u64, u64)>();
         (words, 16_u32..=30, samples::schema()).prop_map(|((id, salt, created), shift, schema)| {
-            Manifest {
-                schema,
-                ..Manifest::new(id, 1 << shift, salt, created)
-            }
+            let mut manifest = Manifest::new(id, 1 << shift, salt, created);
+            // They are in a file of their own.
+            manifest.schema = Schema {
+                shapes: Vec::new(),
+                ..schema
+            };
+            manifest
         })
     }
 

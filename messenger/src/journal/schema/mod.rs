@@ -8,12 +8,15 @@ mod lines;
 mod manifest;
 #[cfg(test)]
 mod samples;
+mod shape;
+mod shapes;
 mod table;
 mod text;
 
 pub use conflict::{Differs, SchemaConflict};
 pub(crate) use manifest::Manifest;
 pub use manifest::ManifestError;
+pub use shape::{FieldEntry, Parts, ShapeEntry, VariantEntry};
 pub use table::{DroppedEntry, HandlerEntry, OutsideEntry, RouteEntry, Table, WorkerEntry};
 pub use text::SchemaTextError;
 
@@ -30,6 +33,8 @@ pub struct Schema {
     sources: Vec<SourceEntry>,
     /// In the order in which they came, each name once. All ids in them are in the lists above.
     tables: Vec<Table>,
+    /// In the order in which they came, each fingerprint once.
+    shapes: Vec<ShapeEntry>,
 }
 
 /// What is known of a type of message.

@@ -55,7 +55,35 @@ fn table(messages: Vec<MessageId>, sources: Vec<SourceId>) -> impl Strategy<Valu
         })
 }
 
-/// Any schema of some messages, sources and tables.
+fn shape() -> impl Strategy<Value = ShapeEntry> {
+    let field =
+        (name(), any::<(u64, u64)>(), name()).prop_map(|(name, (offset, size), type_name)| {
+            FieldEntry {
+                name,
+                offset,
+                size,
+                type_name,
+            }
+        });
+    let variant = (name(), any::<i128>()).prop_map(|(name, number)| VariantEntry { name, number });
+    let parts = prop_oneof![
+        vec(field, 0..4).prop_map(Parts::Struct),
+        vec(variant, 0..4).prop_map(Parts::Enum),
+        (name(), any::<u64>(), name()).prop_map(|(head, item_size, item)| Parts::Tail {
+            head,
+            item_size,
+            item,
+        }),
+    ];
+    (any::<(u64, u64, u64)>(), parts).prop_map(|((layout, size, align), parts)| ShapeEntry {
+        layout,
+        size,
+        align,
+        parts,
+    })
+}
+
+/// Any schema of some messages, sources, tables and shapes.
 pub(super) fn schema() -> impl Strategy<Value = Schema> {
     let message = (
         any::<u16>(),
@@ -78,8 +106,12 @@ pub(super) fn schema() -> impl Strategy<Value = Schema> {
         id: SourceId::new(id),
         name,
     });
-    let named = (vec(message, 1..6), vec(source, 1..6)).prop_map(|(messages, sources)| {
+    let named = (vec(message, 1..6), vec(source, 1..6), vec(shape(), 0..4));
+    let named = named.prop_map(|(messages, sources, shapes)| {
         let mut schema = Schema::default();
+        for shape in shapes {
+            schema.add_shape(shape);
+        }
         for message in messages {
             schema.add_message(message);
         }

@@ -3,21 +3,22 @@
 use core::fmt;
 use core::str::FromStr;
 
-use super::{Schema, lines};
+use super::{Schema, lines, shape};
 
 use crate::words::in_words;
 
-/// The text that [`FromStr`] reads: one fact a line, as a journal's file `schema` has them.
+/// The text that [`FromStr`] reads: one fact a line, as a journal's files `schema` and `shapes` have them.
 impl fmt::Display for Schema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
         lines::write(&mut text, self);
+        shape::write(&mut text, self);
         f.write_str(&text)
     }
 }
 
 /// For programs that know ids and names, and have no table: the lines of a journal's file `schema`, without its first five
-/// and its last one.
+/// and its last one, and of its file `shapes`, without its first and its last one.
 ///
 /// ```
 /// use messenger::bus::SourceId;

@@ -4,71 +4,24 @@ use core::marker::PhantomData;
 
 use bytemuck::AnyBitPattern;
 
-use super::fingerprint::Fingerprint;
 pub use super::{Bits, Plain, ZeroCopyMessage};
 use super::{split, tail_len, write_tail};
 use crate::bus::{PAYLOAD_ALIGN, PayloadWriter};
+use crate::message::fingerprint::Fingerprint;
+use crate::message::shape::TypeName;
+pub use crate::message::shape::{
+    EnumShape, FieldShape, Of, Shape, StructShape, TailShape, TypeShape,
+};
 use crate::message::text::Text;
-use crate::message::{DecodeError, EncodeError};
+use crate::message::{DecodeError, EncodeError, Schema};
 
-/// What a derive knows of a field.
-pub struct FieldLayout {
-    /// Its name, or its number.
-    pub name: &'static str,
-    /// Where it starts, in bytes.
-    pub offset: usize,
-    /// Its size in bytes.
-    pub size: usize,
-    /// Its type.
-    pub ty: TypeLayout,
-}
-
-/// What tells a type from others of its size.
-pub struct TypeLayout {
-    /// Its fingerprint, 0 if that is unknown.
-    pub print: u64,
-    /// What it is called if it is primitive, or an array of such.
-    pub primitive: TypeName,
-    /// The type as it stands in the source.
-    pub text: &'static str,
-}
-
-impl TypeLayout {
-    /// Its name, whatever aliases and constants it is written with, as far as that can be found out.
-    const fn name(&self) -> &str {
-        let primitive = self.primitive.0.as_str();
-        if primitive.is_empty() {
-            self.text
-        } else {
-            primitive
-        }
-    }
-}
-
-/// What a derive knows of a struct.
-pub struct StructLayout<const N: usize> {
-    name: &'static str,
-    size: usize,
-    align: usize,
-    fields: [FieldLayout; N],
-}
-
-impl<const N: usize> StructLayout<N> {
-    /// The layout of `T`, whose fields stand in the order of their offsets.
-    pub const fn of<T>(name: &'static str, fields: [FieldLayout; N]) -> Self {
-        Self {
-            name,
-            size: size_of::<T>(),
-            align: align_of::<T>(),
-            fields,
-        }
-    }
-
+#[doc(hidden)]
+impl StructShape {
     /// Compiles if there is no padding after the field.
     #[track_caller]
     pub const fn no_padding_after(&self, field: usize) {
         let end = self.fields[field].offset + self.fields[field].size;
-        let next = if field + 1 < N {
+        let next = if field + 1 < self.fields.len() {
             self.fields[field + 1].offset
         } else {
             self.size
@@ -94,26 +47,6 @@ impl<const N: usize> StructLayout<N> {
     pub const fn fits_a_payload(&self) {
         fits_a_payload(self.name, self.align);
     }
-
-    /// The struct's fingerprint.
-    pub const fn fingerprint(&self) -> u64 {
-        let mut print = base(self.size, self.align);
-        let mut i = 0;
-        while i < N {
-            let field = &self.fields[i];
-            print = print
-                .text(field.name)
-                .number(field.offset as u64)
-                .number(field.size as u64);
-            print = if field.ty.print == 0 {
-                print.text(field.ty.name())
-            } else {
-                print.number(field.ty.print)
-            };
-            i += 1;
-        }
-        print.get()
-    }
 }
 
 /// Compiles if the enum `T` is its integer `N` and nothing more.
@@ -131,17 +64,6 @@ pub const fn no_padding_in_enum<T, N>(name: &str) {
     }
 }
 
-/// The fingerprint of an enum without fields: its variants' names and numbers.
-pub const fn enum_layout<T>(variants: &[(&str, i128)]) -> u64 {
-    let mut print = base(size_of::<T>(), align_of::<T>());
-    let mut i = 0;
-    while i < variants.len() {
-        print = print.text(variants[i].0).number(variants[i].1 as u64);
-        i += 1;
-    }
-    print.get()
-}
-
 /// The fingerprint of an array, 0 if that of its items is unknown.
 pub const fn array_layout(item: u64, len: usize) -> u64 {
     if item == 0 {
@@ -154,17 +76,20 @@ pub const fn array_layout(item: u64, len: usize) -> u64 {
         .get()
 }
 
-/// The fingerprint of a message with a tail: of its head and its items the fingerprint, or the name where that is
-/// unknown.
-pub const fn tail_layout<H, T>(head: TypeLayout, item: TypeLayout) -> u64 {
-    base(size_of::<H>(), align_of::<H>())
-        .number(size_of::<T>() as u64)
-        .text("tail")
-        .number(head.print)
-        .text(if head.print == 0 { head.name() } else { "" })
-        .number(item.print)
-        .text(if item.print == 0 { item.name() } else { "" })
-        .get()
+/// What is known of a zero-copy message.
+pub const fn schema_of<M: Plain>(path: &'static str) -> Schema {
+    Schema {
+        shape: M::SHAPE,
+        ..Schema::zero_copy::<M>(path, M::LAYOUT)
+    }
+}
+
+/// What is known of a message with a tail.
+pub const fn tail_schema<H, T>(path: &'static str, shape: &'static Shape) -> Schema {
+    Schema {
+        shape: Some(shape),
+        ..Schema::with_tail::<H, T>(path, shape.fingerprint())
+    }
 }
 
 /// A message with a variable tail, taken apart and put together; the one place that asks for its parts to be plain.
@@ -253,17 +178,6 @@ const fn fits_a_payload(name: &str, align: usize) {
     }
 }
 
-const fn base(size: usize, align: usize) -> Fingerprint {
-    Fingerprint::new()
-        .text(if cfg!(target_endian = "little") {
-            "little"
-        } else {
-            "big"
-        })
-        .number(size as u64)
-        .number(align as u64)
-}
-
 /// What can be found out about a type without asking for it: the inherent constants go before those of
 /// [`Unknown`] where they exist.
 pub struct Probe<T>(PhantomData<T>);
@@ -271,6 +185,8 @@ pub struct Probe<T>(PhantomData<T>);
 impl<T: Plain> Probe<T> {
     /// The fingerprint of `T`, 0 if it is unknown.
     pub const LAYOUT: u64 = T::LAYOUT;
+    /// The shape of `T`, if it is known.
+    pub const SHAPE: Option<&'static Shape> = T::SHAPE;
 }
 
 impl<T: AnyBitPattern> Probe<T> {
@@ -282,10 +198,6 @@ impl<T: Primitive> Probe<T> {
     /// What `T` is called.
     pub const PRIMITIVE: TypeName = T::NAME;
 }
-
-/// The name of a type; empty if it is unknown.
-#[derive(Clone, Copy)]
-pub struct TypeName(Text<128>);
 
 /// A primitive type, or an array of them, of which [`Plain`] itself knows no layout.
 pub trait Primitive {
@@ -314,6 +226,8 @@ impl<T: Primitive, const N: usize> Primitive for [T; N] {
 pub trait Unknown {
     /// No fingerprint.
     const LAYOUT: u64 = 0;
+    /// No shape.
+    const SHAPE: Option<&'static Shape> = None;
     /// Bits are to be looked at.
     const ANY_BITS: bool = false;
     /// No name.

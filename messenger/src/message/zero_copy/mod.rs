@@ -10,7 +10,6 @@
 //! Bytes stand in the machine's own order, and the layout is part of [`Schema::layout`](super::Schema::layout): names and places of fields, and
 //! their types. Those of other crates count there as they are written, all others, arrays and their lengths as what they are, behind whatever alias.
 
-mod fingerprint;
 #[doc(hidden)]
 pub mod layout;
 mod plain;

@@ -4,7 +4,7 @@ use core::mem::MaybeUninit;
 
 use bytemuck::{AnyBitPattern, CheckedBitPattern, NoUninit};
 
-use crate::message::DecodeError;
+use crate::message::{DecodeError, Shape};
 
 /// A type whose values can be sent as their bytes, and whose bits can be checked on receipt.
 ///
@@ -24,8 +24,14 @@ use crate::message::DecodeError;
             for strings, vectors and references choose a serialized codec, or a tail `&[T]`"
 )]
 pub unsafe trait Plain: Sized + 'static {
+    /// What it is made of, if that is known: the derives say it.
+    const SHAPE: Option<&'static Shape> = None;
+
     /// The fingerprint of the layout, 0 if it is unknown.
-    const LAYOUT: u64;
+    const LAYOUT: u64 = match Self::SHAPE {
+        Some(shape) => shape.fingerprint(),
+        None => 0,
+    };
 
     /// Whether the bits are a value of this type.
     fn is_valid(bits: &Bits<Self>) -> bool;
@@ -35,8 +41,6 @@ pub unsafe trait Plain: Sized + 'static {
 // `CheckedBitPattern` promises that what it lets through is a value. Neither allows pointers.
 #[diagnostic::do_not_recommend]
 unsafe impl<T: CheckedBitPattern + NoUninit> Plain for T {
-    const LAYOUT: u64 = 0;
-
     #[inline]
     fn is_valid(bits: &Bits<Self>) -> bool {
         // SAFETY: `T::Bits` has the layout of `T` (`CheckedBitPattern`) and takes any initialised bytes

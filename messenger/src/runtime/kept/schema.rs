@@ -9,7 +9,7 @@ use crate::runtime::describe::AppInfo;
 use crate::runtime::graph::Drawing;
 use crate::runtime::names::{Named, each};
 
-/// All messages and sources of a table, and the table.
+/// All messages and sources of a table, the table, and what its zero-copy messages are made of.
 impl From<&AppInfo> for Schema {
     fn from(app: &AppInfo) -> Self {
         let mut schema = Self::default();
@@ -29,6 +29,9 @@ impl From<&AppInfo> for Schema {
                     align: message.schema.align as u64,
                     layout: message.schema.layout,
                 });
+                if let Some(shape) = message.schema.shape {
+                    schema.add_shapes_of(shape);
+                }
             }
         });
         schema.add_table(table(app));
