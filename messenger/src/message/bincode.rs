@@ -3,6 +3,8 @@
 //! These functions are what `#[message(codec = bincode)]` calls; hand-written implementations call
 //! them too.
 
+use core::marker::PhantomData;
+
 use serde::de::{Deserialize, DeserializeSeed, Deserializer};
 use serde::ser::Serialize;
 
@@ -56,8 +58,21 @@ pub fn write<T: Serialize + ?Sized>(
 /// What is wrong with the bytes.
 #[inline]
 pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
-    let limits = Limits::of(bytes);
-    match ::bincode::serde::seed_decode_from_slice(Seed::<T>::new(&limits), bytes, CONFIG) {
+    decode_seed(PhantomData::<T>, bytes)
+}
+
+/// Makes what `seed` makes of the whole of `bytes`: for tools, which learn what the bytes are when they run.
+///
+/// # Errors
+///
+/// What is wrong with the bytes.
+#[inline]
+pub fn decode_seed<'a, S: DeserializeSeed<'a>>(
+    seed: S,
+    bytes: &'a [u8],
+) -> Result<S::Value, DecodeError> {
+    let limits = &Limits::of(bytes);
+    match ::bincode::serde::seed_decode_from_slice(Seed { seed, limits }, bytes, CONFIG) {
         Ok((value, used)) if used == bytes.len() => Ok(value),
         Ok((_, used)) => Err(DecodeError::LeftOver {
             len: bytes.len(),
@@ -113,26 +128,18 @@ impl Writer for Sink<'_, '_> {
     }
 }
 
-/// Decodes a `T` within limits.
-struct Seed<'l, T> {
+/// Decodes within limits.
+struct Seed<'l, S> {
+    seed: S,
     limits: &'l Limits,
-    makes: core::marker::PhantomData<T>,
 }
 
-impl<'l, T> Seed<'l, T> {
-    fn new(limits: &'l Limits) -> Self {
-        Self {
-            limits,
-            makes: core::marker::PhantomData,
-        }
-    }
-}
-
-impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Seed<'_, T> {
-    type Value = T;
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Seed<'_, S> {
+    type Value = S::Value;
 
     #[inline]
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
-        T::deserialize(Guarded::new::<T>(deserializer, self.limits))
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
+        let deserializer = Guarded::new::<S::Value>(deserializer, self.limits);
+        self.seed.deserialize(deserializer)
     }
 }

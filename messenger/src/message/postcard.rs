@@ -3,7 +3,9 @@
 //! These functions are what `#[message(codec = postcard)]` calls; hand-written implementations call
 //! them too.
 
-use serde::de::Deserialize;
+use core::marker::PhantomData;
+
+use serde::de::{Deserialize, DeserializeSeed};
 use serde::ser::Serialize;
 
 use ::postcard::de_flavors;
@@ -54,9 +56,22 @@ pub fn write<T: Serialize + ?Sized>(
 /// What is wrong with the bytes.
 #[inline]
 pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
+    decode_seed(PhantomData::<T>, bytes)
+}
+
+/// Makes what `seed` makes of the whole of `bytes`: for tools, which learn what the bytes are when they run.
+///
+/// # Errors
+///
+/// What is wrong with the bytes.
+#[inline]
+pub fn decode_seed<'a, S: DeserializeSeed<'a>>(
+    seed: S,
+    bytes: &'a [u8],
+) -> Result<S::Value, DecodeError> {
     let limits = Limits::of(bytes).with_char_as_text();
     let mut deserializer = ::postcard::Deserializer::from_flavor(Source(bytes));
-    let value = T::deserialize(Guarded::new::<T>(&mut deserializer, &limits));
+    let value = seed.deserialize(Guarded::new::<S::Value>(&mut deserializer, &limits));
     match value.and_then(|value| Ok((value, deserializer.finalize()?))) {
         Ok((value, [])) => Ok(value),
         Ok((_, rest)) => Err(DecodeError::LeftOver {
