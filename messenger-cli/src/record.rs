@@ -4,13 +4,14 @@ use messenger::bus::Tag;
 use messenger::journal::Schema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::fail::Fail;
 use crate::payload::Decoder;
 use crate::range::Found;
 use crate::{hex, times};
 
-#[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
+#[derive(Serialize)]
 pub(crate) struct RecordLine {
     pub(crate) position: u64,
     /// By when it had been published.
@@ -19,27 +20,43 @@ pub(crate) struct RecordLine {
     pub(crate) message: MessageName,
     /// The payload in hex.
     pub(crate) payload: String,
-    /// What it says. Not read: the payload says it, and JSON that is written may be deeper than what is read.
-    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    /// What it says.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) decoded: Option<Value>,
     /// Why it does not say what its type would.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) undecoded: Option<String>,
 }
 
-#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+/// What of such a line counts when it is read.
+#[derive(Deserialize)]
+pub(crate) struct ReadLine {
+    #[serde(default)]
+    pub(crate) time: Option<String>,
+    pub(crate) source: Id,
+    pub(crate) message: Id,
+    #[serde(default)]
+    pub(crate) payload: Option<String>,
+    /// Read only where there is no payload, which says it all; and JSON that is written may be deeper than what is read.
+    #[serde(default)]
+    pub(crate) decoded: Option<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Id {
+    pub(crate) id: u16,
+}
+
+#[derive(Serialize, Clone, PartialEq, Eq, Debug)]
 pub(crate) struct SourceName {
     pub(crate) id: u16,
-    #[serde(default)]
     pub(crate) name: Option<String>,
 }
 
-#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+#[derive(Serialize, Clone, PartialEq, Eq, Debug)]
 pub(crate) struct MessageName {
     pub(crate) id: u16,
-    #[serde(default)]
     pub(crate) name: Option<String>,
-    #[serde(default)]
     pub(crate) codec: Option<String>,
 }
 

@@ -2,7 +2,9 @@
 
 use std::fmt::{Display, Write};
 
-use messenger::journal::{MessageEntry, Schema, SourceEntry, Table, WorkerEntry};
+use messenger::journal::{
+    MessageEntry, Parts, Schema, ShapeEntry, SourceEntry, Table, WorkerEntry,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::fail::Fail;
@@ -33,6 +35,8 @@ pub(crate) struct SchemaJson {
     pub(crate) sources: Vec<SourceJson>,
     #[serde(default)]
     pub(crate) tables: Vec<TableJson>,
+    #[serde(default)]
+    pub(crate) shapes: Vec<ShapeJson>,
 }
 
 #[derive(Serialize, Deserialize, Debug)]
@@ -107,12 +111,52 @@ struct RouteJson {
     receivers: Vec<u16>,
 }
 
+/// What a zero-copy type is made of: fields, variants, or a head and items.
+#[derive(Serialize, Deserialize, Debug)]
+pub(crate) struct ShapeJson {
+    /// 16 hex digits.
+    layout: String,
+    size: u64,
+    align: u64,
+    #[serde(flatten)]
+    parts: PartsJson,
+}
+
+#[derive(Serialize, Deserialize, Debug)]
+#[serde(rename_all = "snake_case")]
+enum PartsJson {
+    Fields(Vec<FieldJson>),
+    Variants(Vec<VariantJson>),
+    Tail {
+        head: String,
+        item_size: u64,
+        item: String,
+    },
+}
+
+#[derive(Serialize, Deserialize, Debug)]
+struct FieldJson {
+    name: String,
+    offset: u64,
+    size: u64,
+    #[serde(rename = "type")]
+    type_name: String,
+}
+
+#[derive(Serialize, Deserialize, Debug)]
+struct VariantJson {
+    name: String,
+    /// As text, since it may have 128 bits.
+    number: String,
+}
+
 impl From<&Schema> for SchemaJson {
     fn from(schema: &Schema) -> Self {
         Self {
             messages: schema.messages().iter().map(message).collect(),
             sources: schema.sources().iter().map(source).collect(),
             tables: schema.tables().iter().map(table).collect(),
+            shapes: schema.shapes().iter().filter_map(shape).collect(),
         }
     }
 }
@@ -169,6 +213,44 @@ fn worker(worker: &WorkerEntry) -> WorkerJson {
         handlers: handlers.collect(),
         routes: routes.collect(),
     }
+}
+
+fn shape(entry: &ShapeEntry) -> Option<ShapeJson> {
+    let parts = match &entry.parts {
+        Parts::Struct(fields) => {
+            let fields = fields.iter().map(|field| FieldJson {
+                name: field.name.clone(),
+                offset: field.offset,
+                size: field.size,
+                type_name: field.type_name.clone(),
+            });
+            PartsJson::Fields(fields.collect())
+        }
+        Parts::Enum(variants) => {
+            let variants = variants.iter().map(|variant| VariantJson {
+                name: variant.name.clone(),
+                number: variant.number.to_string(),
+            });
+            PartsJson::Variants(variants.collect())
+        }
+        Parts::Tail {
+            head,
+            item_size,
+            item,
+        } => PartsJson::Tail {
+            head: head.clone(),
+            item_size: *item_size,
+            item: item.clone(),
+        },
+        // Of a newer library.
+        _ => return None,
+    };
+    Some(ShapeJson {
+        layout: format!("{:016x}", entry.layout),
+        size: entry.size,
+        align: entry.align,
+        parts,
+    })
 }
 
 /// A schema's text, as `Schema` reads it.
@@ -228,6 +310,38 @@ impl SchemaJson {
                 }
             }
         }
+        for shape in &self.shapes {
+            let ShapeJson {
+                layout,
+                size,
+                align,
+                parts,
+            } = shape;
+            let layout = escaped(layout);
+            match parts {
+                PartsJson::Fields(fields) => {
+                    to.line("struct", &[&layout, size, align]);
+                    for f in fields {
+                        let (name, type_name) = (escaped(&f.name), escaped(&f.type_name));
+                        to.line("field", &[&name, &f.offset, &f.size, &type_name]);
+                    }
+                }
+                PartsJson::Variants(variants) => {
+                    to.line("enum", &[&layout, size, align]);
+                    for v in variants {
+                        to.line("variant", &[&escaped(&v.name), &escaped(&v.number)]);
+                    }
+                }
+                PartsJson::Tail {
+                    head,
+                    item_size,
+                    item,
+                } => {
+                    let (head, item) = (escaped(head), escaped(item));
+                    to.line("tail", &[&layout, size, align, &head, item_size, &item]);
+                }
+            }
+        }
         to.0.parse::<Schema>()
             .map_err(|error| Fail::error(format!("its schema can't be used: {}", error.why)))
     }
@@ -243,7 +357,10 @@ mod tests {
                     message\t9\tNote\tbincode\t\t0\t1\t0000000000000000\n\
                     source\t1\tPing\\n\nsource\t2\tPong\n\
                     table\tGame\noutside\t1\tPing\ndropped\t1\t7\nworker\tw\nhandler\tx\t2\tPong\n\
-                    route\t1\t7\t0,0\nroute\t2\t9\t\nworker\tempty\n";
+                    route\t1\t7\t0,0\nroute\t2\t9\t\nworker\tempty\n\
+                    enum\t00000000000000aa\t16\t16\nvariant\tLeast\t-170141183460469231731687303715884105728\n\
+                    struct\t00000000000000ab\t32\t16\nfield\tn\t0\t8\tu64\nfield\tw\\t\t8\t16\t#00000000000000aa\n\
+                    struct\t00000000000000ac\t0\t1\ntail\t00000000000000ad\t0\t1\t()\t8\t[u8;8]\n";
         let schema: Schema = text.parse().unwrap();
         let json = serde_json::to_string(&SchemaJson::from(&schema)).unwrap();
         let back: SchemaJson = serde_json::from_str(&json).unwrap();

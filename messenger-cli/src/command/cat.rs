@@ -9,9 +9,9 @@ use crate::show::{ShowArgs, learn_from};
 
 /// Shows the records of a journal, from one place to another
 ///
-/// For each record: its position, the time by which it had been published, its source, its message, and its payload. Only
-/// payloads of the codec prost can be decoded, and need --descriptor; bincode, postcard and zero_copy can't be decoded
-/// without their types and are shown as hex, and as text if they are text.
+/// For each record: its position, the time by which it had been published, its source, its message, and its payload: as JSON
+/// if it is known what the message is made of. Of zero-copy messages the journal knows it; for the codec prost --descriptor says
+/// it, for bincode and postcard --schema. Others are shown as hex, and as text if they are text.
 ///
 /// Records of a live journal that are given up meanwhile, before they were read, are passed over with a note, unless --from says
 /// more than `oldest`.

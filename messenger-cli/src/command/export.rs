@@ -15,10 +15,11 @@ use crate::{hex, times};
 
 /// Writes the records of a journal as lines of JSON, for `import` and others
 ///
-/// The first line is {messenger_export: 1, journal {id, created, segment_bytes}, schema {messages, sources, tables}}. Each
-/// other line is a record: position, time (RFC 3339, or null if none was noted after it), source {id, name}, message {id,
-/// name, codec}, payload (hex), and with --descriptor what a message of the codec prost says: decoded, or undecoded (why it
-/// does not). The other codecs can't be decoded without their types. `import` goes by ids and payload.
+/// The first line is {messenger_export: 1, journal {id, created, segment_bytes}, schema {messages, sources, tables, shapes}}.
+/// Each other line is a record: position, time (RFC 3339, or null if none was noted after it), source {id, name}, message {id,
+/// name, codec}, payload (hex), and if it is known what the message is made of what it says: decoded, or undecoded (why it does
+/// not). Of zero-copy messages the journal knows it; for the codec prost --descriptor says it, for bincode and postcard --schema.
+/// `import` goes by ids and payload.
 ///
 /// Ends with 4 if there is no record in the range.
 #[derive(Args)]

@@ -5,22 +5,23 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use messenger::bus::{ClaimError, MessageId, Publisher, SourceId, Tag};
-use messenger::journal::{Journal, JournalConfig};
+use messenger::journal::{Journal, JournalConfig, Schema};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::fail::{Exit, Fail, warn};
 use crate::out::Out;
+use crate::payload::{DecodeArgs, Decoder};
 use crate::progress::Bar;
-use crate::record::RecordLine;
+use crate::record::ReadLine;
 use crate::schema_json::{HeaderLine, VERSION};
 use crate::{hex, times, units};
 
 /// Writes records that `export` wrote into a journal, a new one or one that is there
 ///
 /// The first line says the schema, as `export` writes it; what it says of ids has to agree with the journal. Records get
-/// new positions, and keep their order, sources, messages, payloads and times. No other process may have the journal open
-/// for writing. If a line can't be taken, the records before it are in the journal, with their times, and the error says
+/// new positions, and keep their order, sources, messages, payloads and times. What a line has as decoded is not looked at; but if
+/// its payload is left out one is made that says so. No other process may have the journal open for writing. If a line can't be taken, the records before it are in the journal, with their times, and the error says
 /// which line it was.
 ///
 /// JSON: records, first, last (positions, or null), end.
@@ -37,6 +38,8 @@ pub(crate) struct Import {
     /// One JSON object
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    decode: DecodeArgs,
 }
 
 #[derive(Serialize, Default)]
@@ -51,6 +54,8 @@ struct ImportJson {
 struct Importer {
     journal: Journal,
     publisher: Publisher,
+    schema: Schema,
+    decoder: Decoder,
     /// The time of the records that were published last, which is yet to be noted.
     time: Option<SystemTime>,
     done: ImportJson,
@@ -132,7 +137,7 @@ impl Import {
     fn line(&self, text: &[u8], importer: &mut Option<Importer>) -> Result<(), Fail> {
         let wrong = |error: serde_json::Error| Fail::error(format!("it can't be read: {error}"));
         // Most lines are records.
-        let record: RecordLine = match serde_json::from_slice(text) {
+        let record: ReadLine = match serde_json::from_slice(text) {
             Ok(record) => record,
             Err(error) => {
                 let value: Value = serde_json::from_slice(text).map_err(wrong)?;
@@ -165,11 +170,14 @@ impl Import {
             Some(importer) => importer,
             None => importer.insert(self.open(header.journal.segment_bytes)?),
         };
-        Ok(importer.journal.admit(&schema)?)
+        importer.journal.admit(&schema)?;
+        importer.schema = importer.journal.schema();
+        Ok(())
     }
 
     fn open(&self, segment_bytes: u64) -> Result<Importer, Fail> {
         let bytes = self.segment_bytes.unwrap_or(segment_bytes);
+        let decoder = self.decode.open()?;
         let config = JournalConfig::new()
             .segment_bytes(bytes)
             // The times are those of the records.
@@ -180,6 +188,8 @@ impl Import {
         }
         Ok(Importer {
             publisher: journal.bus().publisher()?,
+            schema: journal.schema(),
+            decoder,
             journal,
             time: None,
             done: ImportJson::default(),
@@ -188,9 +198,8 @@ impl Import {
 }
 
 impl Importer {
-    fn record(&mut self, record: &RecordLine) -> Result<(), Fail> {
-        let payload = hex::decode(&record.payload)
-            .map_err(|why| Fail::error(format!("its payload is no hex: {why}")))?;
+    fn record(&mut self, record: &ReadLine) -> Result<(), Fail> {
+        let payload = self.payload(record)?;
         let time = match &record.time {
             Some(text) => Some(time(text)?),
             None => None,
@@ -215,6 +224,23 @@ impl Importer {
         self.done.first.get_or_insert(position);
         self.done.last = Some(position);
         Ok(())
+    }
+
+    /// What its payload says in hex; or, where that is left out, a payload that says what was decoded.
+    fn payload(&mut self, record: &ReadLine) -> Result<Vec<u8>, Fail> {
+        if let Some(payload) = &record.payload {
+            return hex::decode(payload)
+                .map_err(|why| Fail::error(format!("its payload is no hex: {why}")));
+        }
+        let decoded = record
+            .decoded
+            .as_ref()
+            .ok_or_else(|| Fail::error("it has neither a payload nor what one says, `decoded`"))?;
+        let value = serde_json::from_str(decoded.get())
+            .map_err(|error| Fail::error(format!("what is decoded can't be read: {error}")))?;
+        let id = MessageId::new(record.message.id);
+        let payload = self.decoder.encode(id, &self.schema, &value);
+        payload.map_err(|fail| fail.after("no payload can be made of what is decoded"))
     }
 
     /// Notes by when the last records had been published.

@@ -15,7 +15,7 @@ use crate::{hex, times, units};
 /// Says what a journal is and holds: its extent, the names in its schema, its tables and cursors
 ///
 /// JSON: path, id, created, segment_bytes, segments (where each begins), disk_bytes, oldest, newest, synced, schema
-/// {messages, sources, tables}, cursors [{name, position, stored, behind}].
+/// {messages, sources, tables, shapes}, cursors [{name, position, stored, behind}].
 #[derive(Args)]
 pub(crate) struct Info {
     /// The journal's directory

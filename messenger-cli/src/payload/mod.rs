@@ -1,4 +1,9 @@
-//! What payloads say: protobuf by its descriptor, else bytes.
+//! What payloads say: by what the journal knows of their types, by a descriptor or a schema; else they are bytes.
+
+mod plain;
+mod protobuf;
+mod registry;
+mod values;
 
 use std::collections::HashMap;
 use std::fs;
@@ -6,77 +11,101 @@ use std::path::PathBuf;
 
 use clap::Args;
 use messenger::bus::MessageId;
-use messenger::journal::{MessageEntry, Schema};
-use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, SerializeOptions};
+use messenger::journal::{MessageEntry, Schema, ShapeEntry};
+use prost_reflect::{DescriptorPool, MessageDescriptor};
 use serde_json::Value;
+use serde_reflection::Registry;
 
 use crate::fail::Fail;
+
+use registry::Codec;
 
 /// The options.
 #[derive(Args)]
 pub(crate) struct DecodeArgs {
-    /// Decode messages of the codec prost by this FileDescriptorSet (`protoc -o FILE --include_imports`)
+    /// What messages of the codec prost are made of: a FileDescriptorSet (`protoc -o FILE --include_imports`)
     #[arg(
         long,
         value_name = "FILE",
-        long_help = "Decode messages of the codec prost by this FileDescriptorSet (`protoc -o FILE --include_imports`), \
-                     each by the protobuf message of its name. The other codecs, bincode, postcard and zero_copy, write no \
-                     types into their bytes and can't be decoded here: their payloads are shown as hex, and as text if they \
-                     are text"
+        long_help = "What messages of the codec prost are made of: a FileDescriptorSet (`protoc -o FILE --include_imports`). Each \
+                     is the protobuf message of its name"
     )]
     descriptor: Option<PathBuf>,
-    /// The protobuf message of a message of the journal, where the names don't tell: Quote=market.v1.Quote
-    #[arg(long = "type", value_name = "MESSAGE=TYPE", requires = "descriptor")]
+    /// What messages of the codecs bincode and postcard are made of: a registry of the crate serde-reflection, as JSON
+    #[arg(
+        long,
+        value_name = "FILE",
+        long_help = "What messages of the codecs bincode and postcard are made of: a registry of formats as JSON, as the crate \
+                     serde-reflection makes it of serde's types; the README has an example. Each is the type of its name. For \
+                     zero-copy messages no file is needed: the journal knows"
+    )]
+    schema: Option<PathBuf>,
+    /// The type of a message of the journal, where the names don't tell: Quote=market.v1.Quote
+    #[arg(long = "type", value_name = "MESSAGE=TYPE")]
     types: Vec<String>,
 }
 
-/// Decodes what can be decoded.
+/// Says what payloads say, and makes payloads that say it.
 pub(crate) struct Decoder {
     pool: Option<DescriptorPool>,
-    types: Vec<(String, MessageDescriptor)>,
-    known: HashMap<MessageId, Option<MessageDescriptor>>,
+    registry: Option<Registry>,
+    /// Messages, and the types that they are said to have.
+    types: Vec<(String, String)>,
+    /// What was found for messages, but for zero-copy ones.
+    found: HashMap<MessageId, Option<Type>>,
+}
+
+/// What a message is made of, where a file says it.
+enum Type {
+    Protobuf(MessageDescriptor),
+    /// Of that name in the registry.
+    Serde(Codec, String),
+}
+
+/// The same, wherever it stands.
+enum Found<'a> {
+    Shape(&'a ShapeEntry),
+    Protobuf(&'a MessageDescriptor),
+    Serde(Codec, &'a Registry, &'a str),
 }
 
 impl DecodeArgs {
     pub(crate) fn open(&self) -> Result<Decoder, Fail> {
         let mut decoder = Decoder {
             pool: None,
+            registry: None,
             types: Vec::new(),
-            known: HashMap::new(),
+            found: HashMap::new(),
         };
-        let Some(path) = &self.descriptor else {
-            return Ok(decoder);
-        };
-        let bytes = fs::read(path).map_err(Fail::file("read", path))?;
-        let pool = DescriptorPool::decode(&bytes[..]).map_err(|error| {
-            Fail::error(format!(
-                "{} is no FileDescriptorSet: {error}; make one by `protoc -o {0} --include_imports FILES.proto`",
-                path.display()
-            ))
-        })?;
+        if let Some(path) = &self.descriptor {
+            let bytes = fs::read(path).map_err(Fail::file("read", path))?;
+            decoder.pool = Some(protobuf::open(path, &bytes)?);
+        }
+        if let Some(path) = &self.schema {
+            let bytes = fs::read(path).map_err(Fail::file("read", path))?;
+            decoder.registry = Some(registry::open(path, &bytes)?);
+        }
         for pair in &self.types {
-            let (message, full) = pair.split_once('=').ok_or_else(|| {
+            let (message, name) = pair.split_once('=').ok_or_else(|| {
                 Fail::error(format!(
                     "--type {pair}: say MESSAGE=TYPE, as in Quote=market.v1.Quote"
                 ))
             })?;
-            let found = pool.get_message_by_name(full).ok_or_else(|| {
-                Fail::error(format!(
-                    "--type {pair}: {} has no message {full}; it has {}",
-                    path.display(),
-                    names(pool.all_messages())
-                ))
-            })?;
-            decoder.types.push((message.to_owned(), found));
+            if !decoder.names().any(|known| known == name) {
+                let known: Vec<_> = decoder.names().collect();
+                return Err(Fail::error(if known.is_empty() {
+                    format!("--type {pair}: say --descriptor or --schema, too")
+                } else {
+                    format!(
+                        "--type {pair}: there is no {name}; the files of --descriptor and --schema have {}",
+                        known.join(", ")
+                    )
+                }));
+            }
+            decoder.types.push((message.to_owned(), name.to_owned()));
         }
-        decoder.pool = Some(pool);
         Ok(decoder)
     }
-}
-
-fn names(messages: impl Iterator<Item = MessageDescriptor>) -> String {
-    let names: Vec<String> = messages.map(|m| m.full_name().to_owned()).collect();
-    names.join(", ")
 }
 
 impl Decoder {
@@ -87,66 +116,87 @@ impl Decoder {
         schema: &Schema,
         bytes: &[u8],
     ) -> Result<Option<Result<Value, String>>, Fail> {
-        let Some(descriptor) = self.descriptor(id, schema)? else {
+        let Some(entry) = schema.message(id) else {
             return Ok(None);
         };
-        let value = DynamicMessage::decode(descriptor.clone(), bytes)
-            .map_err(|error| error.to_string())
-            .and_then(|message| {
-                let options = SerializeOptions::new().skip_default_fields(false);
-                message
-                    .serialize_with_options(serde_json::value::Serializer, &options)
-                    .map_err(|error| error.to_string())
-            });
-        let text = |why| format!("no {}: {why}", descriptor.full_name());
-        Ok(Some(value.map_err(text)))
+        let Some(found) = self.find(entry, schema)? else {
+            return Ok(None);
+        };
+        let (value, name) = match found {
+            Found::Shape(shape) => (plain::decode(schema, shape, bytes), &*entry.name),
+            Found::Protobuf(of) => (protobuf::decode(of, bytes), of.full_name()),
+            Found::Serde(codec, registry, name) => (codec.decode(registry, name, bytes), name),
+        };
+        Ok(Some(value.map_err(|why| format!("no {name}: {why}"))))
     }
 
-    fn descriptor(
+    /// The bytes of a message `id` that says `value`.
+    pub(crate) fn encode(
         &mut self,
         id: MessageId,
         schema: &Schema,
-    ) -> Result<Option<&MessageDescriptor>, Fail> {
-        let (Some(pool), Some(entry)) = (&self.pool, schema.message(id)) else {
-            return Ok(None);
+        value: &Value,
+    ) -> Result<Vec<u8>, Fail> {
+        let entry = schema.message(id);
+        let entry =
+            entry.ok_or_else(|| Fail::error(format!("no name is known of message {id}")))?;
+        let bytes = match self.find(entry, schema)? {
+            Some(Found::Shape(shape)) => plain::encode(schema, shape, value),
+            Some(Found::Protobuf(of)) => protobuf::encode(of, value),
+            Some(Found::Serde(codec, registry, name)) => codec.encode(registry, name, value),
+            None => {
+                Err("what it is made of is not known: say it by --descriptor or --schema".into())
+            }
         };
-        if !self.known.contains_key(&id) {
-            let found = find(pool, &self.types, entry)?;
-            self.known.insert(id, found);
-        }
-        Ok(self.known[&id].as_ref())
+        bytes.map_err(|why| Fail::error(format!("{}: {why}", entry.name)))
     }
-}
 
-/// The protobuf message of a message of the schema.
-fn find(
-    pool: &DescriptorPool,
-    types: &[(String, MessageDescriptor)],
-    entry: &MessageEntry,
-) -> Result<Option<MessageDescriptor>, Fail> {
-    if let Some((_, found)) = types.iter().find(|(name, _)| *name == entry.name) {
-        return Ok(Some(found.clone()));
+    fn find<'a>(
+        &'a mut self,
+        entry: &MessageEntry,
+        schema: &'a Schema,
+    ) -> Result<Option<Found<'a>>, Fail> {
+        if entry.codec == "zero_copy" {
+            return Ok(schema.shape(entry.layout).map(Found::Shape));
+        }
+        if !self.found.contains_key(&entry.id) {
+            let found = self.look_for(entry)?;
+            self.found.insert(entry.id, found);
+        }
+        Ok(match (&self.found[&entry.id], &self.registry) {
+            (Some(Type::Protobuf(of)), _) => Some(Found::Protobuf(of)),
+            (Some(Type::Serde(codec, name)), Some(registry)) => {
+                Some(Found::Serde(*codec, registry, name))
+            }
+            _ => None,
+        })
     }
-    if entry.codec != "prost" {
-        return Ok(None);
+
+    fn look_for(&self, entry: &MessageEntry) -> Result<Option<Type>, Fail> {
+        let told = self.types.iter().find(|(name, _)| *name == entry.name);
+        let told = told.map(|(_, name)| name.as_str());
+        let protobuf = told.and_then(|name| self.pool.as_ref()?.get_message_by_name(name));
+        if let Some(of) = protobuf {
+            return Ok(Some(Type::Protobuf(of)));
+        }
+        match (Codec::of(&entry.codec), &self.registry, &self.pool) {
+            (Some(codec), Some(registry), _) => {
+                let name = told.or_else(|| registry::find(registry, entry));
+                Ok(name.map(|name| Type::Serde(codec, name.to_owned())))
+            }
+            (None, _, Some(pool)) if entry.codec == "prost" => {
+                Ok(protobuf::find(pool, entry)?.map(Type::Protobuf))
+            }
+            _ => Ok(None),
+        }
     }
-    let mut named: Vec<_> = pool
-        .all_messages()
-        .filter(|m| m.name() == entry.name)
-        .collect();
-    if named.len() > 1 {
-        // `market::v1::Quote` is `market.v1.Quote`, wherever the modules are.
-        let path = entry.path.replace("::", ".");
-        named.retain(|m| path == m.full_name() || path.ends_with(&format!(".{}", m.full_name())));
-    }
-    match &named[..] {
-        [one] => Ok(Some(one.clone())),
-        [] if !pool.all_messages().any(|m| m.name() == entry.name) => Ok(None),
-        _ => Err(Fail::error(format!(
-            "the descriptor has several messages of the name {}: say which one, --type {0}=TYPE, of {}",
-            entry.name,
-            names(pool.all_messages().filter(|m| m.name() == entry.name))
-        ))),
+
+    /// The names of all types in the files.
+    fn names(&self) -> impl Iterator<Item = String> {
+        let messages = self.pool.iter().flat_map(DescriptorPool::all_messages);
+        let containers = self.registry.iter().flat_map(Registry::keys);
+        let messages = messages.map(|message| message.full_name().to_owned());
+        messages.chain(containers.cloned())
     }
 }
 

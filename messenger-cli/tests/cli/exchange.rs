@@ -10,7 +10,7 @@ use crate::kit::{Dir, err, json as ran, lines, out, program, run};
 use crate::market::{config, five, quotes};
 
 /// The header's schema, and the records without their positions.
-fn content(export: &str) -> (Value, Vec<Value>) {
+pub(crate) fn content(export: &str) -> (Value, Vec<Value>) {
     let mut lines = lines(export);
     let header = lines.remove(0);
     for line in &mut lines {
@@ -20,7 +20,7 @@ fn content(export: &str) -> (Value, Vec<Value>) {
 }
 
 /// Runs `import` with `text` on stdin.
-fn import(dir: &Dir, args: &[&str], text: impl AsRef<[u8]>) -> crate::kit::Ran {
+pub(crate) fn import(dir: &Dir, args: &[&str], text: impl AsRef<[u8]>) -> crate::kit::Ran {
     let mut child = program(&[&["import", dir.str()], args].concat())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -14,6 +14,7 @@ mod exchange;
 mod kit;
 mod live;
 mod market;
+mod payloads;
 mod reading;
 #[cfg(target_os = "linux")]
 mod terminal;

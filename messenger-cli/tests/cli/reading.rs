@@ -13,7 +13,7 @@ use crate::kit::{Dir, err, json as ran, lines, out, snapshot};
 use crate::market::{self, Market, five, quotes};
 
 /// A descriptor with the message `Quote` in each of these packages.
-fn descriptor(dir: &Dir, packages: &[&str]) -> String {
+pub(crate) fn descriptor(dir: &Dir, packages: &[&str]) -> String {
     let field = |name: &str, number, kind: Type| FieldDescriptorProto {
         name: Some(name.into()),
         number: Some(number),
@@ -99,7 +99,7 @@ fn protobuf_is_decoded_by_its_descriptor() {
     assert_eq!(records[1].get("decoded"), None);
     let text = out(0, &["cat", dir.str(), "--descriptor", &one]);
     assert!(
-        text.contains(r#"{"lastPrice":100,"symbol":"ACME"}"#),
+        text.contains(r#"{"symbol":"ACME","lastPrice":100}"#),
         "{text}"
     );
 
@@ -146,7 +146,9 @@ fn protobuf_is_decoded_by_its_descriptor() {
         ],
     );
     assert!(
-        unknown.contains("has no message Qoute; it has market.v1.Quote"),
+        unknown.contains(
+            "there is no Qoute; the files of --descriptor and --schema have market.v1.Quote"
+        ),
         "{unknown}"
     );
     std::fs::write(&two, b"no descriptor").unwrap();
