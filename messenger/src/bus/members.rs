@@ -101,7 +101,6 @@ impl<M: Memory> Ring<M> {
         fault!("pinned");
         // Edges 11, pin, and 14, retire: a refresh either sees the pin, or raised the floor that is loaded next.
         order::pin_fence();
-        // Edge 5, floor.
         let floor = self.floor();
         if floor <= position {
             return Ok(());
@@ -135,7 +134,8 @@ impl<M: Memory> Ring<M> {
     }
 
     /// The floor: a record boundary, if nobody has written over it; a multiple of 16 whatever happens.
-    fn floor(&self) -> u64 {
+    pub(crate) fn floor(&self) -> u64 {
+        // Edge 5, floor.
         self.memory.control().floor.load(order::floor_load()) & POSITION
     }
 

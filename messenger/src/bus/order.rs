@@ -55,10 +55,10 @@ orderings! {
     /// Model: `room::room_without_subscribers`.
     walk_load = Acquire;
     /// Edge 5, floor: what lies before the floor, before the floor is raised.
-    /// By reason.
+    /// Model: `segments::the_tail_is_not_before_the_floor`.
     floor_store = Release;
     /// Edge 5, floor: the load of the floor by one who starts there.
-    /// By reason.
+    /// Model: `segments::the_tail_is_not_before_the_floor`.
     floor_load = Acquire;
     /// Edge 6, leave: a member's last reads, before its slot is free.
     /// Model: `room::leave_orders_reads`.

@@ -159,7 +159,7 @@ impl Journal {
     /// The oldest position that is retained.
     #[must_use]
     pub fn oldest(&self) -> u64 {
-        keeper::floor(&self.inner.core)
+        self.inner.core.floor()
     }
 
     /// Whether processes share it as their bus.

@@ -13,8 +13,7 @@ use super::cursor;
 use super::note::{self, NoteKind};
 use super::state::Turn;
 use super::store::{Store, now_nanos};
-use crate::bus::kept::Core;
-use crate::bus::kept::Memory;
+use crate::bus::kept::{Core, Memory};
 use crate::bus::{Lost, Publisher};
 
 /// How long it sleeps, unless it is rung for or has something of its own to do sooner.
@@ -185,7 +184,7 @@ impl Keeper {
     /// The end of the last segment whose records are all older than `age`.
     fn older_than(&self, age: Duration) -> io::Result<u64> {
         let limit = now_nanos().saturating_sub(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX));
-        let mut base = floor(&self.core);
+        let mut base = self.core.floor();
         let last = self.store.base(self.tail());
         while base < last {
             // Segments are made before they are used, `ahead` of them: one that is followed by so many old ones has been left.
@@ -213,11 +212,6 @@ impl Keeper {
             (a, b) => a.or(b).unwrap_or(0),
         })
     }
-}
-
-/// The oldest position that is retained.
-pub(super) fn floor(core: &Core) -> u64 {
-    core.memory.control().floor.load(Ordering::Acquire)
 }
 
 /// Gives up all segments before the one with `wanted`, as far as nobody needs them; those of one who walks over them are

@@ -370,6 +370,28 @@ fn a_segment_is_given_up_by_two_beside_a_joiner() {
     });
 }
 
+/// Edge 5: a segment is given up by one who has walked over it, while another joins who has seen nothing yet of what was published. It does not
+/// find a tail of before that. (In a ring the refresh's fences, and marks, by which the floor stays far behind the tail, would hide it.)
+#[test]
+fn the_tail_is_not_before_the_floor() {
+    check(3, || {
+        let bus = bus(2, 2, false);
+        let mut publisher = Publisher::new(&bus);
+        let joiner = {
+            let bus = bus.clone();
+            thread::spawn(move || {
+                let joined = bus.join(0).expect("a slot");
+                assert!(joined.tail >= joined.floor);
+            })
+        };
+        for _ in 0..SEGMENT / RECORD {
+            publisher.try_publish().expect("two segments are there");
+        }
+        give_up(&bus, SEGMENT);
+        joiner.join().expect("no panic");
+    });
+}
+
 /// Edges 9, 10 and 14: a segment is given up while an observer looks at it, and goes on.
 #[test]
 fn a_segment_is_given_up_beside_an_observer() {
