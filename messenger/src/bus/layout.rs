@@ -84,6 +84,10 @@ pub(crate) struct Control {
     pub(crate) evicted: AtomicU64,
 }
 
+/// Where the tail lies among them, in bytes.
+#[cfg(all(not(loom), feature = "journal"))]
+pub(crate) const TAIL_AT: usize = core::mem::offset_of!(Control, tail);
+
 /// A member's place in the region, on cache lines of its own.
 pub(crate) type Slot = CachePadded<SlotWords>;
 

@@ -37,6 +37,8 @@ mod layout;
 mod members;
 mod order;
 mod park;
+#[cfg(any(all(test, loom), all(not(loom), feature = "journal")))]
+mod progress;
 #[cfg(any(
     all(test, loom),
     all(not(loom), feature = "shared", target_os = "linux")
@@ -117,10 +119,11 @@ pub(crate) mod kept {
     pub(crate) use super::format::Format;
     #[cfg(all(feature = "shared", target_os = "linux"))]
     pub(crate) use super::layout::MIN_CAPACITY;
-    pub(crate) use super::layout::{HEADER, Intent, State, meta, meta_len, meta_tag};
+    pub(crate) use super::layout::{HEADER, Intent, State, TAIL_AT, meta, meta_len, meta_tag};
     pub(crate) use super::naps::Naps;
-    pub(crate) use super::order::{growth_load, growth_store};
+    pub(crate) use super::order::{finish_store, glance_fence, growth_load, growth_store};
     pub(crate) use super::prefetch::line_for_reading;
+    pub(crate) use super::progress::{Progress, Word, finished_check, note_checked};
     pub(crate) use super::ring::{LAST, Memory, Uncovered};
     pub(crate) use super::shared::{
         Core, LastWords, Segments, last_words, over_segments, reset_words, words_len,

@@ -13,9 +13,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::dir::Dir;
 use super::files::{CONTROL, sync_dir, sync_file};
 use super::store::{Identity, now_nanos};
-use crate::bus::kept::{Intent, LastWords, Window, last_words, reset_words, words_len};
+use crate::bus::kept::{
+    Intent, LastWords, Progress, TAIL_AT, Window, finished_check, last_words, reset_words,
+    words_len,
+};
 use crate::memory::{MemoryKind, Region, RegionOptions};
-use crate::sync::fetch_max;
 
 /// Where the words of the bus begin.
 pub(super) const WORDS_AT: usize = 4096;
@@ -32,8 +34,8 @@ const VERSION_AT: u64 = 8;
 const ID_AT: u64 = 16;
 const BOOT_AT: u64 = 32;
 const STATE_AT: u64 = 48;
-const FINISHED_AT: u64 = 56;
-const FINISHED_CHECK_AT: u64 = 64;
+pub(super) const FINISHED_AT: u64 = 56;
+pub(super) const FINISHED_CHECK_AT: u64 = 64;
 const MEMBERS_AT: u64 = 72;
 const WORDS_LEN_AT: u64 = 80;
 const PID_AT: u64 = 88;
@@ -60,13 +62,12 @@ pub(super) const FLUSHED_AT: u64 = 536;
 pub(super) const TRIMMED_AT: u64 = 544;
 pub(super) const WALKED_AT: u64 = 552;
 
-/// What the check of the finished position is mixed with: a position that is none would be read as a header.
-const FINISHED_MASK: u64 = 0x6669_6E69_7368_6564;
-
 /// The mapped file.
 pub(super) struct Control {
     pub(super) region: Arc<Region>,
     page: Window,
+    /// The bus's word of where the next claim begins.
+    pub(super) tail: Window,
     members: usize,
     /// Whether the memory is mapped for reading only.
     read_only: bool,
@@ -143,9 +144,11 @@ impl Control {
     fn over(region: Region, members: usize) -> Self {
         let region = Arc::new(region);
         let page = Window::segment(Arc::clone(&region), 0, 0, WORDS_AT as u64);
+        let tail = Window::segment(Arc::clone(&region), WORDS_AT + TAIL_AT, 0, 8);
         Self {
             region,
             page,
+            tail,
             members,
             read_only: false,
         }
@@ -275,7 +278,7 @@ impl Control {
             file => file?,
         };
         let bytes = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
-        if !(WORDS_AT..1 << 30).contains(&bytes) {
+        if !(len(0)..1 << 30).contains(&bytes) {
             return Ok(None);
         }
         let region = Region::of_file(&file, bytes, true)?;
@@ -288,7 +291,7 @@ impl Control {
         Ok(Some(Left {
             clean: word(STATE_AT) == CLEAN,
             finished: Some(word(FINISHED_AT))
-                .filter(|finished| word(FINISHED_CHECK_AT) == finished ^ FINISHED_MASK)
+                .filter(|finished| word(FINISHED_CHECK_AT) == finished_check(*finished))
                 .filter(|finished| finished % 16 == 0),
             oldest: word(OLDEST_AT),
             words: last_words(&control.region, WORDS_AT, members),
@@ -321,25 +324,7 @@ impl Control {
 
     /// Where the next claim would begin.
     pub(super) fn tail(&self) -> u64 {
-        last_words(&self.region, WORDS_AT, 0).tail
-    }
-
-    /// Everything before `position` is finished. Of those who say so at once the one that comes last has it stand with its check; if
-    /// all are killed before, the next opening has a longer way to walk.
-    pub(super) fn set_finished(&self, position: u64) {
-        let (word, checked) = (self.word(FINISHED_AT), self.word(FINISHED_CHECK_AT));
-        let mut known = fetch_max(word, position, Ordering::SeqCst).max(position);
-        while checked.load(Ordering::Acquire) != known ^ FINISHED_MASK {
-            fault!("finished_known");
-            checked.store(known ^ FINISHED_MASK, Ordering::SeqCst);
-            // Another may have gone on meanwhile, and its check been written over.
-            known = word.load(Ordering::SeqCst);
-        }
-    }
-
-    /// Up to where all is finished: a record boundary, if nobody has written over it; a multiple of 16 whatever happens.
-    pub(super) fn finished(&self) -> u64 {
-        self.word(FINISHED_AT).load(Ordering::Acquire) & !15
+        self.tail_word().load(Ordering::Relaxed)
     }
 
     /// The journal has been closed: `tail` is where it ends.
@@ -377,7 +362,7 @@ fn page_of(dir: &Dir, identity: &Identity) -> io::Result<Option<[u8; WORDS_AT]>>
 fn is_closed(page: &[u8; WORDS_AT]) -> bool {
     let word = |at| word_of(page, at);
     word(STATE_AT) == CLEAN
-        && word(FINISHED_CHECK_AT) == word(FINISHED_AT) ^ FINISHED_MASK
+        && word(FINISHED_CHECK_AT) == finished_check(word(FINISHED_AT))
         && word(FINISHED_AT) % 16 == 0
 }
 

@@ -1,13 +1,13 @@
 //! Visible and synced: how far a journal is finished, how far it is flushed, and waiting for that.
 
 use std::io;
-use std::sync::atomic::Ordering;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::store::Store;
 use super::walker::Walker;
 use crate::bus::Lost;
+use crate::bus::kept::Progress;
 
 /// How long one who waits for others' claims to be finished sleeps between two looks, after some looks without sleep.
 const NAP: Duration = Duration::from_micros(50);
@@ -118,15 +118,14 @@ impl Store {
     /// Says that this process makes a note of the time, until the guard goes.
     pub(super) fn note_begun(&self) -> impl Drop + '_ {
         let own = u64::from(self.owner) + 1;
-        self.control.noting().store(own, Ordering::SeqCst);
-        fault!("noting");
+        self.control.begin_note(own);
         Noting { store: self, own }
     }
 
     /// The journal's own claim is not to keep what stands after it from being synced: it is finished soon.
     fn wait_for_note(&self) {
         let begun = Instant::now();
-        while self.control.noting().load(Ordering::SeqCst) != 0 && begun.elapsed() < NOTE {
+        while self.control.is_noting() && begun.elapsed() < NOTE {
             std::thread::yield_now();
         }
     }
@@ -134,13 +133,7 @@ impl Store {
     /// A process that had the number `owner` makes no note any more.
     #[cfg(all(feature = "shared", target_os = "linux"))]
     pub(super) fn note_ended(&self, owner: u32) {
-        self.end_note(u64::from(owner) + 1);
-    }
-
-    fn end_note(&self, whose: u64) {
-        let noting = self.control.noting();
-        // Another may have taken the next turn.
-        let _ = noting.compare_exchange(whose, 0, Ordering::SeqCst, Ordering::Relaxed);
+        self.control.end_note(u64::from(owner) + 1);
     }
 
     /// Flushes all that is finished now. Gives the watermark.
@@ -247,7 +240,7 @@ struct Noting<'a> {
 
 impl Drop for Noting<'_> {
     fn drop(&mut self) {
-        self.store.end_note(self.own);
+        self.store.control.end_note(self.own);
     }
 }
 

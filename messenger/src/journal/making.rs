@@ -17,7 +17,7 @@ use super::header::HEADER_BYTES;
 use super::state::Turn;
 use super::store::{Place, Store, now_nanos};
 use crate::bus::Lost;
-use crate::bus::kept::LAST;
+use crate::bus::kept::{LAST, Progress};
 use crate::memory::{MemoryKind, Region, RegionOptions};
 
 /// How long a disk is left alone that has refused a segment.
@@ -138,7 +138,7 @@ impl Store {
             sync_dir(dir)?;
             return Err(io::ErrorKind::NotFound.into());
         }
-        if base == 0 || self.control.syncs() {
+        if base == 0 || self.control.flushes_names() {
             // Whoever named it: what is claimed there is synced by others, who do not ask for its name. And there is always the first.
             sync_dir(dir)?;
         }

@@ -29,7 +29,7 @@ use super::schema::{Manifest, ManifestError};
 use super::state::Turn;
 use super::store::{Identity, Store, now_nanos};
 use crate::bus::Bus;
-use crate::bus::kept::{Core, over_segments};
+use crate::bus::kept::{Core, Progress, over_segments};
 use crate::memory::MemoryKind;
 
 /// Whether a journal may, or must, be created.

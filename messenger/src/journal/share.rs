@@ -25,7 +25,7 @@ use super::recover::{LeftBy, Recovery};
 use super::rights::Rights;
 use super::schema::{Manifest, Schema};
 use super::store::Store;
-use crate::bus::kept::Core;
+use crate::bus::kept::{Core, Progress};
 use crate::bus::{Bus, Lost, processes};
 
 /// For how long one that comes to a bus which nobody uses waits for the journal's lock.

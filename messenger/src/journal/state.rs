@@ -1,16 +1,15 @@
-//! How far a journal has got, in words that all who write it share: those of the page before the bus's words.
+//! How far a journal has got, in words that all who write it share: those of the page before the bus's words. What is said in them of records and
+//! flushes is the protocol's affair (`bus/progress.rs`).
 //!
 //! Any of them may be killed or stopped between two steps. So no word is a lock. What only grows is raised; who does what is to be done
 //! now and then takes a *turn*, and if nothing comes of it another takes the next one.
 
-use std::io;
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::time::Duration;
 
 use super::control::{self, Control};
-use crate::bus::Lost;
-use crate::bus::kept::{growth_load, growth_store};
+use crate::bus::kept::{Progress, Word, growth_load, growth_store};
 use crate::sync::{fetch_max, load_acquire};
 
 /// What may be done by one process at a time, and is done again if that one is not heard of.
@@ -28,10 +27,24 @@ pub(super) enum Turn {
     Walking,
 }
 
-/// That what is written is going to be flushed soon.
-const SYNCS: u64 = 1;
-/// That, and that all names of segments which were made before are flushed.
-const NAMES_FLUSHED: u64 = 2;
+impl Progress for Control {
+    fn progress(&self, word: Word) -> &AtomicU64 {
+        self.word(match word {
+            Word::Finished => control::FINISHED_AT,
+            Word::FinishedCheck => control::FINISHED_CHECK_AT,
+            Word::Synced => control::SYNCED_AT,
+            Word::Syncs => control::SYNCS_AT,
+            Word::Failed => control::FAILED_AT,
+            Word::FailedCode => control::FAILED_CODE_AT,
+            Word::Noting => control::NOTING_AT,
+            Word::Removed => control::REMOVED_AT,
+        })
+    }
+
+    fn tail_word(&self) -> &AtomicU64 {
+        self.tail.word(0)
+    }
+}
 
 impl Control {
     fn turn(&self, turn: Turn) -> &AtomicU64 {
@@ -100,75 +113,9 @@ impl Control {
         fault!("given_up");
     }
 
-    /// Where the oldest segment begins of which it is not known that its file is gone.
-    pub(super) fn removed(&self) -> u64 {
-        self.word(control::REMOVED_AT).load(Acquire)
-    }
-
-    /// No file of a segment before `base` is there.
-    pub(super) fn removed_before(&self, base: u64) {
-        fetch_max(self.word(control::REMOVED_AT), base, AcqRel);
-    }
-
     /// Where the journal ended when it was opened; a multiple of 16, whatever has become of the word.
     pub(super) fn opened_at(&self) -> u64 {
         self.word(control::OPENED_AT).load(Relaxed) & !15
-    }
-
-    /// The watermark: everything before it is flushed.
-    pub(super) fn synced(&self) -> u64 {
-        self.word(control::SYNCED_AT).load(Acquire)
-    }
-
-    pub(super) fn synced_to(&self, position: u64) {
-        fetch_max(self.word(control::SYNCED_AT), position, AcqRel);
-        fault!("synced_to");
-    }
-
-    /// Whether what is written is going to be flushed soon.
-    pub(super) fn syncs(&self) -> bool {
-        self.word(control::SYNCS_AT).load(SeqCst) != 0
-    }
-
-    /// Says whether it is, where nobody else uses the words yet: from the start, or not at all.
-    pub(super) fn set_syncs(&self, syncs: bool) {
-        let said = if syncs { NAMES_FLUSHED } else { 0 };
-        self.word(control::SYNCS_AT).store(said, SeqCst);
-    }
-
-    /// From now on it is.
-    pub(super) fn begin_syncing(&self) {
-        fetch_max(self.word(control::SYNCS_AT), SYNCS, SeqCst);
-    }
-
-    /// Whether the names of those segments are flushed, too, that were made before.
-    pub(super) fn are_names_flushed(&self) -> bool {
-        self.word(control::SYNCS_AT).load(SeqCst) == NAMES_FLUSHED
-    }
-
-    /// They are.
-    pub(super) fn names_flushed(&self) {
-        fetch_max(self.word(control::SYNCS_AT), NAMES_FLUSHED, SeqCst);
-    }
-
-    /// Why a flush has failed, if one has. What it was to take may be lost though a later one succeeds, so there is none.
-    pub(super) fn failed(&self) -> Option<Lost> {
-        let at = self.word(control::FAILED_AT).load(Acquire);
-        let code = self.word(control::FAILED_CODE_AT).load(Relaxed) as i32;
-        let error = match code {
-            0 => io::Error::other("it failed before"),
-            code => io::Error::from_raw_os_error(code),
-        };
-        Some(Lost::new(at.checked_sub(1)?, &error))
-    }
-
-    /// A flush has failed: from now on all do. Of two that fail at once one may tell the other's reason.
-    pub(super) fn fail(&self, lost: &Lost) {
-        let code = lost.raw_os_error().unwrap_or(0);
-        self.word(control::FAILED_CODE_AT)
-            .store(code as u64, Relaxed);
-        let word = self.word(control::FAILED_AT);
-        let _ = word.compare_exchange(0, lost.position() + 1, Release, Relaxed);
     }
 
     /// Where the tail was after the last note of the time.
@@ -178,11 +125,6 @@ impl Control {
 
     pub(super) fn set_timed_tail(&self, tail: u64) {
         self.word(control::TIMED_TAIL_AT).store(tail, Relaxed);
-    }
-
-    /// Says that the process with this number, plus one, makes a note of the time; 0: nobody does.
-    pub(super) fn noting(&self) -> &AtomicU64 {
-        self.word(control::NOTING_AT)
     }
 
     /// Takes over what is said in `other`, which nobody else uses.
@@ -220,7 +162,10 @@ pub(super) fn clock() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
+    use crate::bus::Lost;
     use crate::memory::MemoryKind;
 
     #[test]

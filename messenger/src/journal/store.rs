@@ -18,7 +18,7 @@ use super::header::{
     HEADER_BYTES, HeaderError, SYNCED_AT, SYNCED_CHECK_AT, SegmentHeader, synced_check,
 };
 use crate::bus::Lost;
-use crate::bus::kept::{Format, Uncovered, Window};
+use crate::bus::kept::{Format, Progress, Uncovered, Window, note_checked};
 use crate::memory::{MemoryKind, Region, RegionOptions};
 
 /// How many segments the keeper removes at a time: each takes a flush of the directory.
@@ -479,17 +479,9 @@ impl Store {
         let page = Window::segment(Arc::clone(region), 0, 0, HEADER_BYTES as u64);
         let word = page.word(SYNCED_AT as u64);
         let checked = page.word(SYNCED_CHECK_AT as u64);
-        let check = |synced| synced_check(synced, self.identity.salt);
-        loop {
-            // A number that does not fit its check may be a damaged one, and not greater than any to come.
-            let known = word.load(Ordering::SeqCst);
-            if checked.load(Ordering::SeqCst) == check(known) && known >= synced {
-                return;
-            }
-            word.store(synced, Ordering::SeqCst);
-            fault!("synced_noted");
-            checked.store(check(synced), Ordering::SeqCst);
-        }
+        note_checked([word, checked], synced, |synced| {
+            synced_check(synced, self.identity.salt)
+        });
     }
 
     /// When the segment with `base` was made, in nanoseconds since 1970.

@@ -1,10 +1,13 @@
 //! Walking over a journal's records by their headers, without being a member of the bus.
 
 use super::store::Store;
-use crate::bus::kept::{Format, HEADER, State, Window, line_for_reading, meta, meta_len, meta_tag};
+use crate::bus::kept::{
+    Format, HEADER, State, Window, finish_store, glance_fence, line_for_reading, meta, meta_len,
+    meta_tag,
+};
 use crate::bus::{Lost, MessageId, ReadError, SourceId, Tag};
 use crate::checksum::crc32c;
-use std::sync::atomic::{Ordering, fence};
+use std::sync::atomic::Ordering;
 
 /// What stands at a position, and where the next thing does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,7 +70,7 @@ impl Walker {
         if self.format.state(position, stamp) != State::Committed as u64 {
             return None;
         }
-        fence(Ordering::Acquire);
+        glance_fence();
         let meta = self.window.word(position + 8).load(Ordering::Relaxed);
         let len = meta_len(meta);
         self.position = self.format.next_record(position, len).ok()?;
@@ -88,7 +91,7 @@ impl Walker {
         if !State::is_one(state) {
             return Ok(None);
         }
-        fence(Ordering::Acquire);
+        glance_fence();
         self.step(position, state).map(Some)
     }
 
@@ -147,7 +150,7 @@ impl Walker {
             let stamp = self.format.stamp(position, State::Aborted) ^ Format::mixed(checksum);
             let word = self.window.word(position);
             // Edge 1, commit.
-            word.store(stamp, Ordering::Release);
+            word.store(stamp, finish_store());
         }
     }
 

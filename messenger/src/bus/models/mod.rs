@@ -12,6 +12,7 @@ mod glance;
 mod held;
 mod join;
 mod observe;
+mod progress;
 mod recover;
 mod room;
 mod segments;
