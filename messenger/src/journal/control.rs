@@ -327,10 +327,10 @@ impl Control {
         self.tail_word().load(Ordering::Relaxed)
     }
 
-    /// The journal has been closed: `tail` is where it ends.
+    /// The journal has been closed: `tail` is where it ends, and has been walked over before. Who opens it next sees that by the lock.
     pub(super) fn clean(&self, tail: u64) {
         self.set_finished(tail);
-        self.word(STATE_AT).store(CLEAN, Ordering::Release);
+        self.word(STATE_AT).store(CLEAN, Ordering::Relaxed);
         fault!("closed");
     }
 

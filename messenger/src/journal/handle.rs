@@ -433,7 +433,7 @@ impl Life {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take()?;
-        self.stop.store(true, Ordering::Release);
+        self.stop.store(true, Ordering::Relaxed);
         self.store.bell.ring();
         let store = Arc::clone(&self.store);
         let close = move |ended: std::thread::Result<()>| {

@@ -44,7 +44,7 @@ impl Keeper {
         } else {
             tick.min(resolution)
         };
-        while !self.stop.load(Ordering::Acquire) {
+        while !self.stop.load(Ordering::Relaxed) {
             // Who is woken by what the keeper does is foreign code. It may panic, which the panic's hook tells; it may
             // not take the journal with it.
             let _ = catch_unwind(AssertUnwindSafe(|| self.turn()));

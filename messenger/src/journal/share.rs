@@ -221,7 +221,7 @@ impl Share {
     pub(crate) fn leave(&self) {
         let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((stop, thread)) = keeper.take() {
-            stop.store(true, Ordering::Release);
+            stop.store(true, Ordering::Relaxed);
             self.store.bell.ring();
             // What it panicked with has been told by the panic's hook.
             let _ = thread.join();

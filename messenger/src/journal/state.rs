@@ -2,10 +2,11 @@
 //! flushes is the protocol's affair (`bus/progress.rs`).
 //!
 //! Any of them may be killed or stopped between two steps. So no word is a lock. What only grows is raised; who does what is to be done
-//! now and then takes a *turn*, and if nothing comes of it another takes the next one.
+//! now and then takes a *turn*, and if nothing comes of it another takes the next one. So two may do it at once, each must find for himself what there
+//! is to do, and a turn orders nothing.
 
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::control::{self, Control};
@@ -60,28 +61,28 @@ impl Control {
     /// Takes a turn, if the last one was taken at least so long ago, or given back.
     pub(super) fn take_turn(&self, turn: Turn, every: Duration) -> bool {
         let word = self.turn(turn);
-        let last = word.load(Acquire);
-        // After the last one was read, so that it lies before.
+        let last = word.load(Relaxed);
+        // After the last one was read, so that it lies before; if it does not, that is a turn more than is of use.
         let now = clock();
         let passed = now.wrapping_sub(last);
         let is_due = last == 0 || u128::from(passed) >= every.as_nanos();
-        is_due && word.compare_exchange(last, now, AcqRel, Relaxed).is_ok()
+        is_due && word.compare_exchange(last, now, Relaxed, Relaxed).is_ok()
     }
 
     /// Whether the last turn was taken less than so long ago, and has not been given back.
     pub(super) fn is_taken(&self, turn: Turn, within: Duration) -> bool {
-        let last = self.turn(turn).load(Acquire);
+        let last = self.turn(turn).load(Relaxed);
         last != 0 && u128::from(clock().wrapping_sub(last)) < within.as_nanos()
     }
 
     /// Gives a turn back, whosever it is by now: then one more takes it than is of use.
     pub(super) fn give_back(&self, turn: Turn) {
-        self.turn(turn).store(0, Release);
+        self.turn(turn).store(0, Relaxed);
     }
 
     /// As if a turn had been taken now.
     pub(super) fn put_off(&self, turn: Turn) {
-        self.turn(turn).store(clock(), Release);
+        self.turn(turn).store(clock(), Relaxed);
     }
 
     /// Up to where there are segments.
@@ -102,14 +103,15 @@ impl Control {
         fault!("grown");
     }
 
-    /// Where the oldest segment begins that is not given up.
+    /// Where the oldest segment begins that is not given up. Asked by who finds no file, or one that he names to have been given up before: he
+    /// sees what was said before that file went (docs/bus.md, "files").
     pub(super) fn oldest(&self) -> u64 {
-        self.word(control::OLDEST_AT).load(Acquire)
+        self.word(control::OLDEST_AT).load(Relaxed)
     }
 
-    /// All before `base` is given up.
+    /// All before `base` is given up: said before the first file goes.
     pub(super) fn give_up_before(&self, base: u64) {
-        fetch_max(self.word(control::OLDEST_AT), base, AcqRel);
+        fetch_max(self.word(control::OLDEST_AT), base, Relaxed);
         fault!("given_up");
     }
 
