@@ -24,7 +24,7 @@ use super::opening::{Create, Settled, capacity, core_of, keep, lock_by, settled,
 use super::recover::{LeftBy, Recovery};
 use super::rights::Rights;
 use super::schema::{Manifest, Schema};
-use super::store::Store;
+use super::store::{Identity, Store};
 use crate::bus::kept::{Core, Progress};
 use crate::bus::{Bus, Lost, processes};
 
@@ -64,23 +64,29 @@ impl Share {
         owner: u32,
     ) -> Result<Self, OpenError> {
         let of_bus = Dir::shared(dir, rights);
-        let first = Self::first_in(&of_bus, rights, config, (members, owner), Create::May);
+        let sizes = (members, owner);
+        let first = Self::first_in(&of_bus, rights, config, sizes, Create::May, |_, _| Ok(()));
         first.map_err(|fault| OpenError::new(dir, fault))
     }
 
-    /// Opens the journal of a bus that nobody uses any more, likewise.
+    /// Opens the journal of a bus that nobody uses any more, likewise. What the bus says of its records is settled by `others`, to go by what was found.
     pub(crate) fn first(
         home: &Home,
         rights: Rights,
         members: usize,
         owner: u32,
+        others: impl Fn(&Recovery),
     ) -> Result<Self, OpenError> {
         let dir = Dir::shared(&home.dir, rights);
-        let first = Self::first_in(&dir, rights, home.config, (members, owner), Create::No);
-        let first = first.and_then(|share| match share.store.identity.id == home.id {
-            true => Ok(share),
-            false => Err(another()),
-        });
+        let (config, sizes) = (home.config, (members, owner));
+        let its_own = |identity: &Identity, recovery: &Recovery| {
+            if identity.id != home.id {
+                return Err(another());
+            }
+            others(recovery);
+            Ok(())
+        };
+        let first = Self::first_in(&dir, rights, config, sizes, Create::No, its_own);
         first.map_err(|fault| OpenError::new(&home.dir, fault))
     }
 
@@ -90,11 +96,13 @@ impl Share {
         config: JournalConfig,
         (members, owner): (usize, u32),
         create: Create,
+        mut others: impl FnMut(&Identity, &Recovery) -> Result<(), OpenFault>,
     ) -> Result<Self, OpenFault> {
         let system = OpenFault::tried;
         let begun = Instant::now();
         let ready = loop {
-            let ready = settled(dir, &config, members, create).and_then(|settled| {
+            let settled = settled(dir, &config, members, create, &mut others);
+            let ready = settled.and_then(|settled| {
                 // One who had it alone made files as his process makes them, and a bus before may have let in others.
                 let given = dir.give_rights();
                 given.map_err(system("set the permissions of the files"))?;
@@ -183,16 +191,6 @@ impl Share {
             given: AtomicBool::new(false),
             locks: Mutex::new(Some([page, lock])),
         })
-    }
-
-    /// Where it ended when it was opened.
-    pub(crate) fn opened_at(&self) -> u64 {
-        self.recovery.tail
-    }
-
-    /// Whether the system has been started since it was written last, or what the last writer left is not to be used.
-    pub(crate) fn lost_power(&self) -> bool {
-        self.recovery.left == LeftBy::PowerLoss
     }
 
     /// What other processes are to know of it.
@@ -324,7 +322,7 @@ pub(crate) fn look_at(
         if manifest.id != *id {
             return Err(another());
         }
-        let identity = super::store::Identity {
+        let identity = Identity {
             id: *id,
             segment_bytes: manifest.segment_bytes,
             salt: manifest.salt,
@@ -414,7 +412,7 @@ mod tests {
         let dir = Dir::shared(&temp, rights);
         let config = JournalConfig::new().segment_bytes(4096);
         let settle = || {
-            let settled = settled(&dir, &config, 4, Create::May).unwrap();
+            let settled = settled(&dir, &config, 4, Create::May, &mut |_, _| Ok(())).unwrap();
             let page = lock_page(&dir).unwrap();
             FileExt::unlock(settled.lock.file()).unwrap();
             (settled, page)

@@ -19,7 +19,7 @@ use super::process::Process;
 use super::seat::NONE;
 use super::watcher::Watcher;
 use crate::bus::processes::{self, Core};
-use crate::journal::{Home, Rights, Share, Sharing};
+use crate::journal::{Home, LeftBy, Rights, Share, Sharing};
 use crate::memory::Region;
 use crate::sync::AtomicU64;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
@@ -156,19 +156,19 @@ impl Presence {
             let (members, owner) = (parts.sizes.members, place.owner());
             let rights = Rights::of(&meta, options.trusts_others);
             let share = if is_stale {
-                Share::first(home, rights, members, owner)
+                // Within it: who opens it after a kill would not find any more what was lost.
+                Share::first(home, rights, members, owner, |recovery| {
+                    match recovery.left {
+                        LeftBy::PowerLoss => forget_workers(&words, &parts),
+                        _ => set_back_workers(&words, &parts, recovery.tail),
+                    }
+                })
             } else {
                 Share::join(home, rights, members, owner)
             };
             share.map_err(|e| error(SharedFault::Journal(e)))
         });
         let journal = journal.transpose()?;
-        if let Some(journal) = journal.as_ref().filter(|_| is_stale) {
-            match journal.lost_power() {
-                true => forget_workers(&words, &parts),
-                false => set_back_workers(&words, &parts, journal.opened_at()),
-            }
-        }
         drop(door);
         let core = match &journal {
             Some(journal) => journal.core(),
@@ -291,6 +291,7 @@ fn forget_workers(words: &Words, parts: &Parts) {
     for index in 0..parts.sizes.workers {
         let state = Kind::Free.state();
         words.worker(parts, index).state().store(state, Release);
+        fault!("worker_forgotten");
     }
 }
 
@@ -301,6 +302,7 @@ fn set_back_workers(words: &Words, parts: &Parts, tail: u64) {
         let position = word.load(Relaxed);
         if position != NONE && position > tail {
             word.store(tail, Release);
+            fault!("worker_set_back");
         }
     };
     for index in 0..parts.sizes.workers {

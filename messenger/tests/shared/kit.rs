@@ -90,6 +90,19 @@ impl Other {
         self.child.wait().unwrap();
     }
 
+    /// Waits until it has died of coming to `point`.
+    #[cfg(all(feature = "fault", feature = "zero_copy"))]
+    pub(crate) fn is_killed(&mut self, point: &str) {
+        use std::os::unix::process::ExitStatusExt;
+
+        let mut ended = None;
+        until(&format!("one who dies at {point}"), || {
+            ended = self.child.try_wait().unwrap();
+            ended.is_some()
+        });
+        assert_eq!(ended.unwrap().signal(), Some(9), "{point}");
+    }
+
     /// Stops it; back when it stands still.
     #[cfg(all(feature = "fault", feature = "zero_copy"))]
     pub(crate) fn halt(&self) {

@@ -228,10 +228,46 @@ fn a_table_runs_on_the_shared_bus_and_not_on_its_bus() {
     drop(one);
 }
 
-/// A loss of power, simulated: of the journal the disk has all but the last answer, and the bus's file was on it, too. What a worker's seat says
-/// there of what was handled is not to be believed: the answer is gone.
+/// What a worker's seat says of what was handled is not to be believed: the answer is gone.
 #[test]
 fn after_a_loss_of_power_seats_in_a_file_are_not_believed() {
+    after_a_loss_of_power(|_| ());
+}
+
+/// Nor if those die who find them.
+#[cfg(feature = "fault")]
+#[test]
+fn after_a_loss_of_power_who_forgets_seats_may_be_killed() {
+    after_a_loss_of_power(|name| {
+        // There are three: a worker's, a pool's, and one in it.
+        for point in ["worker_forgotten:1", "worker_forgotten:3"] {
+            let fault = Some(("MESSENGER_FAULT", point));
+            Other::start_with("leaves", name, fault).is_killed(point);
+        }
+    });
+}
+
+/// Where somebody has had the journal alone before that, no seat says more than it has now, whoever dies over it.
+#[cfg(feature = "fault")]
+#[test]
+fn who_sets_seats_back_may_be_killed() {
+    let (place, name) = lose_power();
+    let alone = Journal::open_existing(&place.dir, JournalConfig::new()).unwrap();
+    alone.close().unwrap();
+    for _ in 0..3 {
+        let fault = Some(("MESSENGER_FAULT", "worker_set_back:1"));
+        Other::start_with("leaves", &name, fault).is_killed("worker_set_back");
+    }
+    let bus = SharedBus::open(&name).unwrap();
+    let tail = bus.journal().unwrap().recovery().tail;
+    for worker in bus.workers() {
+        assert!(worker.position.is_some_and(|at| at <= tail), "{worker:?}");
+    }
+}
+
+/// A loss of power, simulated: of the journal the disk has all but the last answer, and the bus's file was on it, too. Gives the place of the logs, and
+/// the bus's name.
+fn lose_power() -> (Place, String) {
     let mut place = Place::new();
     let name = place.bus.name().to_owned();
     let file = place.bus.path().to_owned();
@@ -281,7 +317,13 @@ fn after_a_loss_of_power_seats_in_a_file_are_not_believed() {
             std::fs::remove_file(&kept_file)
         })
         .unwrap();
+    (place, name)
+}
 
+/// `opens` is called before the bus is opened again, with its name.
+fn after_a_loss_of_power(opens: impl FnOnce(&str)) {
+    let (place, name) = lose_power();
+    opens(&name);
     let bus = SharedBus::open(&name).unwrap();
     let left = bus.journal().unwrap().recovery().left;
     assert_eq!(left, LeftBy::PowerLoss);
