@@ -456,10 +456,14 @@ impl Desk {
             return Err(self.pool_runs(&pool, worker));
         }
         let entry = pool.entry();
+        // Whoever dies on the way leaves a pool that has not begun, or what it was.
         entry.at().store(NONE, Relaxed);
+        fault!("pool_unsaid");
+        entry.last().store(word_of(0, index), Release);
+        fault!("pool_unbegun");
+        self.free_seats_of(index);
         entry.state().store(Kind::Worker.state(), Release);
         fault!("pool_forgotten");
-        self.free_seats_of(index);
         Ok(())
     }
 
@@ -469,6 +473,7 @@ impl Desk {
             let entry = self.words.worker(&self.parts, index);
             if entry.kind() == Kind::Seat && entry.pool().load(Acquire) == pool as u64 {
                 entry.state().store(Kind::Free.state(), Release);
+                fault!("seat_forgone");
             }
         }
     }

@@ -100,6 +100,8 @@ fn child_process() {
             unsafe { std::os::unix::process::CommandExt::pre_exec(&mut command, stays) };
             let _ = command.status();
         }
+        // Forgets the only worker.
+        "forgets" => drop(bus.forget_worker(&bus.workers()[0].name)),
         "leaves" => std::io::stdin().read_exact(&mut [0]).unwrap(),
         // Takes all slots that are free when it is told to.
         "fills" => {

@@ -107,6 +107,21 @@ mod stopping {
     }
 }
 
+/// Another table, with a worker of its own.
+#[cfg(feature = "fault")]
+pub(crate) mod other {
+    use super::{Boss, Config, Done, Hand, Job};
+
+    messenger::messenger! {
+        pub(crate) Others(config: Config);
+        Lone:
+            handlers: [ hand: Hand = config.hand() ]
+            routes: [ Boss, Job: [hand] ]
+        drop: [ Hand, Done ]
+        outside: [ Boss ]
+    }
+}
+
 /// Which of the members it is, and how it behaves.
 #[derive(Clone)]
 pub(crate) struct Config {

@@ -274,6 +274,40 @@ fn who_takes_over_from_the_dead_is_killed_too() {
     });
 }
 
+/// Who forgets a pool, or begins to and is killed, leaves one that can be forgotten, and then nothing of it takes any place.
+#[cfg(feature = "fault")]
+#[test]
+fn who_is_killed_as_it_forgets_a_pool_leaves_nothing_of_it() {
+    for point in [
+        "pool_unsaid:1",
+        "pool_unbegun:1",
+        "seat_forgone:1",
+        "pool_forgotten:1",
+    ] {
+        let options = SharedBus::options().keep(true).workers(2);
+        let bus = options.create(&fresh()).unwrap();
+        let name = bus.name().to_owned();
+        let config = Config::new(&bus);
+        let mut member = config.start(&name, 1, None);
+        assert_eq!(member.line(), "runs");
+        send_at_once(&bus, &config, 1..=20);
+        config.wait(20);
+        stop(member);
+        let fault = Some(("MESSENGER_FAULT", point));
+        Other::start_with("forgets", &name, fault).is_killed(point);
+        assert!(bus.forget_worker("Works.Crew").unwrap(), "{point}");
+        // There is room for this one only if the member's is free.
+        let builder = crate::pool::other::Others::builder(&bus, config.clone());
+        let running = builder.start(Start::Oldest).run().unwrap();
+        until("all again, by it", || config.log().len() == 40);
+        running.stop().unwrap();
+        assert!(bus.forget_worker("Others.Lone").unwrap());
+        std::fs::remove_dir_all(&config.dir).unwrap();
+        drop(bus);
+        SharedBus::remove(&name).unwrap();
+    }
+}
+
 /// Another comes, and takes over what it can, before it goes on.
 #[cfg(feature = "fault")]
 #[test]
