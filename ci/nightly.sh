@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What takes too long for each commit: 20,000 kills, 100,000 losses of power, 200,000 damaged journals, 50,000 kills on a bus that
-# processes share, 20,000 of members of a pool, and 500,000 damages to one, each night with seeds of its own; ten minutes of processes that come and go, and
-# half an hour of fuzzing.
+# What takes too long for each commit: 20,000 kills, 100,000 losses of power, 200,000 damaged journals, 50,000 kills at random moments on a bus that
+# processes share, besides those at each fault point, 20,000 of members of a pool, and 500,000 damages to one, each night with seeds of its own; ten minutes
+# of processes that come and go, and half an hour of fuzzing.
 #
 #   ci/nightly.sh              seeds by the date
 #   ci/nightly.sh SEED         from this one on, to see a failure again

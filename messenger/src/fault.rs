@@ -9,24 +9,36 @@ macro_rules! fault {
 }
 
 /// The point `name` is reached. The variable `MESSENGER_FAULT` names a point and says at which time, counted from 1,
-/// the process is killed there: `finished:17`; or is stopped there, until it is sent on: `finished:17:stop`.
+/// the process is killed there: `finished:17`; or is stopped there, until it is sent on: `finished:17:stop`. Or several, with commas between.
 #[cfg(all(feature = "fault", not(loom)))]
 pub(crate) fn hit(name: &str) {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-    static CHOSEN: OnceLock<Option<(String, u64, bool)>> = OnceLock::new();
-    static HITS: AtomicU64 = AtomicU64::new(0);
+    struct Chosen {
+        name: String,
+        time: u64,
+        stops: bool,
+        hits: AtomicU64,
+    }
+    static CHOSEN: OnceLock<Vec<Chosen>> = OnceLock::new();
 
     let chosen = CHOSEN.get_or_init(|| {
-        let chosen = std::env::var("MESSENGER_FAULT").ok()?;
-        let mut parts = chosen.split(':');
-        let (name, time) = (parts.next()?.to_owned(), parts.next()?.parse().ok()?);
-        Some((name, time, parts.next() == Some("stop")))
+        let all = std::env::var("MESSENGER_FAULT").unwrap_or_default();
+        let one = |text: &str| {
+            let mut parts = text.split(':');
+            Some(Chosen {
+                name: parts.next()?.to_owned(),
+                time: parts.next()?.parse().ok()?,
+                stops: parts.next() == Some("stop"),
+                hits: AtomicU64::new(0),
+            })
+        };
+        all.split(',').filter_map(one).collect()
     });
-    if let Some((chosen, time, stops)) = chosen {
-        if chosen == name && HITS.fetch_add(1, Relaxed) + 1 == *time {
-            if *stops { stop() } else { die() }
+    for it in chosen.iter().filter(|it| it.name == name) {
+        if it.hits.fetch_add(1, Relaxed) + 1 == it.time {
+            if it.stops { stop() } else { die() }
         }
     }
 }

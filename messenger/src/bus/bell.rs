@@ -67,6 +67,7 @@ impl Drop for Bell {
         // Others look again for nothing.
         let epoch = &view.control().data_epoch;
         epoch.fetch_add(1, Relaxed);
+        fault!("bell_rung");
         view.bed(Event::Data).parker.wake_all(epoch);
         // A waker may have dropped the last member.
         if thread.thread().id() != std::thread::current().id() {

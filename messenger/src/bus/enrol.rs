@@ -17,6 +17,7 @@ impl<M: Memory> Ring<M> {
         }
         let control = self.memory.control();
         control.sleepers.fetch_or(ALWAYS, Relaxed);
+        fault!("always_fenced");
         if control.slots_used.load(Relaxed) != 0 {
             // Members of other processes may still publish without having seen it.
             std::thread::sleep(UNFENCED_SLEEP);
@@ -35,6 +36,7 @@ impl<M: Memory> Ring<M> {
         // Edge 12, enrol: who clears the flag after this sees the slot.
         order::enrol_fence();
         self.memory.control().sleepers.fetch_or(FENCED, Relaxed);
+        fault!("fenced");
         // Whoever publishes after this sees the flag.
         let seen = self.barrier.everywhere();
         if !seen && self.withdraw(slot) {
@@ -50,6 +52,7 @@ impl<M: Memory> Ring<M> {
         let was = enrolled.load(Relaxed) != 0;
         if was {
             enrolled.store(0, Relaxed);
+            fault!("withdrawn");
         }
         was
     }
@@ -82,6 +85,7 @@ impl<M: Memory> Ring<M> {
 
     fn fence_again(&self) {
         self.memory.control().sleepers.fetch_or(FENCED, Relaxed);
+        fault!("fenced_again");
         if self.barrier != Barrier::None && !self.barrier.everywhere() {
             std::thread::sleep(UNFENCED_SLEEP);
         }

@@ -81,6 +81,7 @@ impl<M: Memory> Ring<M> {
         }
         fault!("evicted");
         self.memory.control().evicted.fetch_add(1, Relaxed);
+        fault!("eviction_counted");
         true
     }
 

@@ -25,6 +25,7 @@ impl<M: Memory> Ring<M> {
             }
             // Before the slot is taken, so that a scan that must see it looks that far: edges 8, 11.
             used.fetch_max(index as u32 + 1, Relaxed);
+            fault!("slot_counted");
             // Edge 7, takeover: the last owner's reads come before our own position.
             let took =
                 slot.gate
@@ -33,9 +34,12 @@ impl<M: Memory> Ring<M> {
                 fault!("slot_taken");
                 // Before the gate says a position in its place.
                 slot.owner.store(self.owner, Relaxed);
+                fault!("slot_owned");
                 slot.evict_after.store(evict_after, Relaxed);
+                fault!("slot_timed");
                 slot.taken
                     .store(slot.taken.load(Relaxed).wrapping_add(1), Relaxed);
+                fault!("slot_turned");
                 return Some(index);
             }
         }
@@ -131,6 +135,7 @@ impl<M: Memory> Ring<M> {
         self.slot(slot)
             .gate
             .store(Gate::Idle(self.owner).word(), order::unpin_store());
+        fault!("unpinned");
     }
 
     /// The floor: a record boundary, if nobody has written over it; a multiple of 16 whatever happens.

@@ -94,6 +94,7 @@ impl Observer {
                 }
                 let skipped = floor - from;
                 self.core.memory.control().lagged.fetch_add(1, Relaxed);
+                fault!("lag_counted");
                 return Err(ObserveError::Lagged { skipped });
             }
             let at = self.position;

@@ -57,6 +57,7 @@ pub(crate) trait Progress {
             }
             fault!("finished_known");
             checked.store(check, Relaxed);
+            fault!("finished_checked");
         }
     }
 
@@ -93,6 +94,7 @@ pub(crate) trait Progress {
     /// From now on it is. After this the names are flushed of all segments that are there.
     fn begin_syncing(&self) {
         fetch_max(self.progress(Word::Syncs), SYNCS, Relaxed);
+        fault!("syncs_begun");
         // Edge 26, naming: a name that the flush misses is flushed by who gives it.
         order::syncing_fence();
     }
@@ -115,6 +117,7 @@ pub(crate) trait Progress {
         let word = self.progress(Word::Syncs);
         // Edge 27, names.
         fetch_max(word, NAMES_FLUSHED, order::names_store());
+        fault!("names_flushed");
     }
 
     /// Why a flush has failed, if one has. What it was to take may be lost though a later one succeeds, so there is none.
@@ -150,6 +153,7 @@ pub(crate) trait Progress {
         let noting = self.progress(Word::Noting);
         // Edge 29, noted. Another may have taken the next turn.
         let _ = noting.compare_exchange(own, 0, order::noted_store(), Relaxed);
+        fault!("noted");
     }
 
     /// Whether somebody makes a note whose place is before one that was claimed. If not, the note is finished.
@@ -171,6 +175,7 @@ pub(crate) trait Progress {
         let word = self.progress(Word::Removed);
         // Edge 30, removed.
         fetch_max(word, base, order::removed_store());
+        fault!("removal_known");
     }
 }
 
@@ -192,5 +197,6 @@ pub(crate) fn note_checked(
         word.store(number, Relaxed);
         fault!("synced_noted");
         checked.store(check(number), Relaxed);
+        fault!("synced_checked");
     }
 }

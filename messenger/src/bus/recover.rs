@@ -224,10 +224,11 @@ impl<M: Memory> Ring<M> {
         let aborted = self.stamp_of(window, position, State::Aborted, META);
         // Edge 1, commit, of the length; whoever was first has written the same.
         let was_open = stamp.compare_exchange(before, aborted, order::finish_store(), Relaxed);
+        fault!("hole_stamped");
         if was_open.is_ok() {
             self.memory.control().aborted.fetch_add(1, Relaxed);
+            fault!("hole_counted");
         }
-        fault!("hole_stamped");
     }
 
     /// The slot of a subscriber, which is the caller's or a dead one's, goes on holding what it holds, for another owner. `false`: it holds nothing that could
@@ -235,9 +236,13 @@ impl<M: Memory> Ring<M> {
     pub(crate) fn hand_over(&self, slot: usize, (from, to): (Owner, Owner)) -> bool {
         let words = &self.memory.slots()[slot];
         // A slot that says no position holds nothing, or everything: neither is to stay.
-        self.held_from(words).is_some()
-            // Edge 22, held.
-            && (words.owner).compare_exchange(from, to, order::hold_store(), Relaxed).is_ok()
+        if self.held_from(words).is_none() {
+            return false;
+        }
+        // Edge 22, held.
+        let handed = (words.owner).compare_exchange(from, to, order::hold_store(), Relaxed);
+        fault!("slot_handed_over");
+        handed.is_ok()
     }
 
     /// Takes over a slot that goes on holding what a subscriber held, for `owner`: of several who try one does. `None`: it isn't held, or

@@ -349,6 +349,7 @@ impl<M: Memory> Ring<M> {
         let slot = &self.memory.slots()[slot];
         // Edge 17, length: whoever finds it here finds that what was said before is over.
         slot.intent_len.store(bytes, order::length_store());
+        fault!("length_said");
         // Edge 16, settled: whoever finds the intent finds its length, and all finished that was claimed before.
         let tries = Intent::Tries(tail).word();
         slot.intent.store(tries, order::intent_store());
@@ -429,6 +430,7 @@ impl<M: Memory> Ring<M> {
         }
         for step in tail / self.step() + 1..=end / self.step() {
             self.memory.control().marks[step as usize % MARKS].store(end, Relaxed);
+            fault!("marked");
         }
     }
 
@@ -437,6 +439,7 @@ impl<M: Memory> Ring<M> {
     pub(crate) fn write_meta(&self, window: &M::Window, position: u64, tag: Tag, len: u32) {
         let word = self.memory.meta(window, position);
         word.store(meta(tag, len), Relaxed);
+        fault!("header_written");
     }
 
     /// Makes a claimed record visible as what it has become, and wakes who sleeps. On a bus that is kept,

@@ -55,6 +55,7 @@ impl<M: Memory> Ring<M> {
             // Nobody has to make room yet: there is as much as the bus has grown.
             let limit = grown.min(self.capacity());
             fetch_max(&control.limit, limit, order::limit_store());
+            fault!("limit_grown");
             room.limit = control.limit.load(order::limit_load());
             return;
         }
@@ -110,6 +111,7 @@ impl<M: Memory> Ring<M> {
         let floor = read & !(self.lap() - 1);
         // Edge 5, floor.
         let before = fetch_max(&control.floor, floor, order::floor_store());
+        fault!("floor_retired");
         // Edge 14, retire: whoever the scan below misses sees the floor just raised, as in `refresh`.
         order::retire_fence();
         let scan = self.scan();

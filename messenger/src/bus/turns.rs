@@ -155,6 +155,7 @@ pub(crate) fn take(
     cell.turn.store(turn + 1, order::cell_store());
     fault!("turn_named");
     cell.from.store(from, order::cell_store());
+    fault!("turn_begun");
     cell.to.store(to, order::cell_store());
     fault!("turn_written");
     if let Some(seat) = pool.seat(whose) {

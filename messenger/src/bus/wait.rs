@@ -140,6 +140,7 @@ impl<M: Memory> Ring<M> {
         // Only now, so that another wakes in our place if we are stopped before; and only if nobody was announced since, who
         // may sleep on the bumped epoch. The flag that stays for that costs one wake in vain.
         let _ = sleepers.compare_exchange(seen, seen & !flags, Relaxed, Relaxed);
+        fault!("flags_lowered");
         // Last of all: a waker is foreign code, and may panic.
         wake_each(wakers);
     }

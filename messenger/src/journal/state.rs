@@ -66,7 +66,11 @@ impl Control {
         let now = clock();
         let passed = now.wrapping_sub(last);
         let is_due = last == 0 || u128::from(passed) >= every.as_nanos();
-        is_due && word.compare_exchange(last, now, Relaxed, Relaxed).is_ok()
+        let taken = is_due && word.compare_exchange(last, now, Relaxed, Relaxed).is_ok();
+        if taken {
+            fault!("duty_taken");
+        }
+        taken
     }
 
     /// Whether the last turn was taken less than so long ago, and has not been given back.
@@ -78,11 +82,13 @@ impl Control {
     /// Gives a turn back, whosever it is by now: then one more takes it than is of use.
     pub(super) fn give_back(&self, turn: Turn) {
         self.turn(turn).store(0, Relaxed);
+        fault!("duty_given_back");
     }
 
     /// As if a turn had been taken now.
     pub(super) fn put_off(&self, turn: Turn) {
         self.turn(turn).store(clock(), Relaxed);
+        fault!("duty_put_off");
     }
 
     /// Up to where there are segments.
@@ -127,6 +133,7 @@ impl Control {
 
     pub(super) fn set_timed_tail(&self, tail: u64) {
         self.word(control::TIMED_TAIL_AT).store(tail, Relaxed);
+        fault!("timed_to");
     }
 
     /// Takes over what is said in `other`, which nobody else uses.

@@ -164,6 +164,7 @@ impl Desk {
             // One that is dying is settled; one that lives, and can't hear, has to look by itself, and so have we for him.
             if self.lives(place) && self.entry(place).state().load(Acquire) == state {
                 self.words.deaf().store(1, Relaxed);
+                fault!("deafness_said");
             }
         }
     }
@@ -223,6 +224,7 @@ impl Desk {
                 if self.settle(place, &mut window) {
                     fault!("settled_all");
                     state.store(Stand::Settled.in_place_of(before), Release);
+                    fault!("place_settled");
                     settled = true;
                 } else {
                     rest = Rest::Soon;
@@ -320,6 +322,7 @@ impl Desk {
 pub(super) fn enter(entry: &Entry<'_>, state: u64, name: &str) {
     entry.set_name(name);
     entry.whose().store(std::process::id().into(), Relaxed);
+    fault!("process_said");
     entry.at().store(now(), Relaxed);
     fault!("entered");
     entry.state().store(state, Release);
@@ -362,13 +365,16 @@ pub(super) fn settle_stale_places(words: &Words, parts: &Parts) {
     for worker in 0..parts.sizes.workers {
         let entry = words.worker(parts, worker);
         entry.whose().store(0, Release);
+        fault!("stale_seat_freed");
         entry.slot().store(0, Release);
+        fault!("stale_seat_cleared");
     }
     for place in (0..parts.sizes.processes).map(Place::new) {
         let state = words.process(parts, place).state();
         let before = state.load(Relaxed);
         if matches!(Stand::of(before), Stand::Here | Stand::Dead) {
             state.store(Stand::Settled.in_place_of(before), Release);
+            fault!("stale_place_settled");
         }
     }
 }

@@ -34,7 +34,10 @@ impl Desk {
                     fault!("seat_held");
                 }
                 // Who finds that the seat owes something must not take what another has there for it.
-                Some(_) if is_seat => entry.slot().store(0, Relaxed),
+                Some(_) if is_seat => {
+                    entry.slot().store(0, Relaxed);
+                    fault!("seat_cut_off");
+                }
                 _ => {}
             }
             // If it is another's by now, it stays so.
@@ -44,12 +47,14 @@ impl Desk {
         for pool in self.pools() {
             // Its members look what is owed. Done again by who settles in place of a dead one, it does no harm.
             pool.entry().left().fetch_add(1, Release);
+            fault!("death_called");
         }
     }
 
     /// What a subscriber of the process in `place`, which is this one or dead, holds in `slot` is held for who has the seat next.
     pub(super) fn hold_for(&self, entry: &Entry<'_>, (slot, place): (usize, Place), hold: u64) {
         entry.until().store(clock().saturating_add(hold), Relaxed);
+        fault!("hold_timed");
         // Who sees that it is held sees until when: edge 22.
         self.core.hand_over(slot, (place.owner(), HELD));
     }
@@ -125,6 +130,7 @@ impl Desk {
             let named = slot as u64 + 1;
             // Who has that seat may have another slot by now.
             let _ = (entry.slot()).compare_exchange(named, 0, Relaxed, Relaxed);
+            fault!("slot_unnamed");
         }
     }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::error::SharedFault;
 use super::options::Sizes;
+use super::seat::NONE;
 use crate::bus::kept::{MIN_CAPACITY, words_len};
 use crate::bus::turns::{Cell, SeatWords};
 use crate::checksum::crc32c;
@@ -255,6 +256,7 @@ impl Words {
 
     pub(super) fn set_removed(&self) {
         self.first(word::REMOVED).store(1, Release);
+        fault!("removal_said");
     }
 
     /// Whether some process could not be told something.
@@ -295,6 +297,7 @@ impl Words {
         fault!("schema_written");
         let said = half << 63 | bytes.len() as u64;
         self.first(word::SCHEMA_LEN).store(said, Release);
+        fault!("schema_switched");
     }
 
     fn text(&self, at: usize, len: usize) -> Vec<u8> {
@@ -307,6 +310,7 @@ impl Words {
             word[..chunk.len()].copy_from_slice(chunk);
             let word = u64::from_le_bytes(word);
             self.word(at + index * 8).store(word, Relaxed);
+            fault!("text_written");
         }
     }
 }
@@ -526,8 +530,19 @@ impl<'a> Entry<'a> {
         let words = [self.whose(), self.at(), self.slot(), won];
         for word in words.into_iter().chain(cells) {
             word.store(0, Relaxed);
+            fault!("seat_cleared");
         }
         self.pool().store(pool as u64, Relaxed);
+        fault!("seat_assigned");
+    }
+
+    /// Makes it the entry of a worker, or of a pool, of this name that has not run yet.
+    pub(super) fn set_worker(&self, name: &str) {
+        self.set_name(name);
+        for (word, value) in [(self.at(), NONE), (self.whose(), 0), (self.slot(), 0)] {
+            word.store(value, Relaxed);
+            fault!("worker_cleared");
+        }
     }
 
     fn text_len(&self) -> &'a AtomicU64 {
@@ -550,6 +565,7 @@ impl<'a> Entry<'a> {
         self.words
             .set_text(self.at + TEXT_AT, &name.as_bytes()[..len]);
         self.text_len().store(len as u64, Relaxed);
+        fault!("name_said");
     }
 }
 

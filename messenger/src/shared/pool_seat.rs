@@ -92,6 +92,7 @@ impl PoolSeat {
                 let entry = desk.words.worker(&desk.parts, index);
                 entry.set_seat(pool.index());
                 entry.whose().store(owner.into(), Relaxed);
+                fault!("seat_claimed");
                 entry.state().store(Kind::Seat.state(), Release);
                 index
             }
@@ -213,6 +214,7 @@ impl PoolSeat {
             // Others may have looked meanwhile, and have found that nobody has left anything.
             let give_back = || {
                 entry.whose().store(0, Release);
+                fault!("seat_given_back");
                 desk.call(&pool);
             };
             // Another may have had it in between.
@@ -254,6 +256,7 @@ impl PoolSeat {
                 if let Some((position, oldest)) = missed {
                     from = oldest.clamp(position, to);
                     entry.at().store(from, Release);
+                    fault!("miss_said");
                     if from == to {
                         give_back();
                         return Err(Trouble::Missed { position, oldest });
@@ -275,6 +278,7 @@ impl PoolSeat {
             }
             // Who finds nobody in the seat that is left finds by this that it has to look anew: `Desk::company`.
             pool.entry().left().fetch_add(1, Release);
+            fault!("move_called");
             self.leave(before.filter(|&before| before != slot), slot);
             self.index = index;
             self.slot = Some(slot);
@@ -299,9 +303,11 @@ impl PoolSeat {
             self.behind.push((self.index, self.range.1));
         } else {
             left.slot().store(0, Relaxed);
+            fault!("seat_risen");
         }
         for &(index, _) in &self.behind {
             entry(index).slot().store(slot as u64 + 1, Release);
+            fault!("behind_moved");
         }
         if let Some(before) = before {
             desk.core.leave(before);
@@ -309,6 +315,7 @@ impl PoolSeat {
         fault!("seat_left");
         if !owes {
             left.whose().store(0, Release);
+            fault!("seat_empty");
         }
     }
 
@@ -339,6 +346,7 @@ impl PoolSeat {
             if position > turn.next {
                 // No record begins in between; and what ends here may be overwritten before anybody takes a turn.
                 pool.entry().at().store(position, Release);
+                fault!("pool_moved");
             }
             position
         } else {
@@ -378,8 +386,11 @@ impl PoolSeat {
         for (index, end) in self.behind.drain(..) {
             let entry = desk.words.worker(&desk.parts, index);
             entry.at().store(end, Release);
+            fault!("behind_said");
             entry.slot().store(0, Relaxed);
+            fault!("behind_risen");
             entry.whose().store(0, Release);
+            fault!("behind_empty");
         }
         if position > self.said {
             self.said = position;
@@ -436,16 +447,12 @@ impl Desk {
                 // It was a pool before, perhaps, and is forgotten. Else it goes on where it had got.
                 self.free_seats_of(index);
             }
-            Kind::Free | Kind::Seat => {
-                entry.set_name(worker);
-                entry.at().store(NONE, Relaxed);
-                entry.whose().store(0, Relaxed);
-                entry.slot().store(0, Relaxed);
-            }
+            Kind::Free | Kind::Seat => entry.set_worker(worker),
         }
         entry.last().store(word_of(0, index), Relaxed);
-        fault!("seat_named");
+        fault!("pool_cleared");
         entry.state().store(Kind::Pool.state(), Release);
+        fault!("pool_named");
         Ok(index)
     }
 
@@ -481,6 +488,7 @@ impl Desk {
     /// Has all members look who has left, and what is owed.
     fn call(&self, pool: &PoolWords<'_>) {
         pool.entry().left().fetch_add(1, Release);
+        fault!("pool_called");
         self.core.rouse_all();
     }
 
@@ -512,11 +520,17 @@ impl Drop for PoolSeat {
             if owes && (desk.hold > 0 || others()) {
                 entries().for_each(|entry| desk.hold_for(&entry, (slot, desk.place), desk.hold));
             } else {
-                entries().for_each(|entry| entry.slot().store(0, Relaxed));
+                for entry in entries() {
+                    entry.slot().store(0, Relaxed);
+                    fault!("seat_let_go");
+                }
                 desk.core.leave(slot);
             }
         }
-        entries().for_each(|entry| entry.whose().store(0, Release));
+        for entry in entries() {
+            entry.whose().store(0, Release);
+            fault!("seat_vacated");
+        }
         if owes {
             if let Ok(pool) = self.pool() {
                 desk.call(&pool);

@@ -424,7 +424,6 @@ impl Drop for Presence {
         }
         if desk.removes && !others && door.is_ok() {
             desk.words.set_removed();
-            fault!("before_unlink");
             if is_named(&desk.path, self.identity) {
                 // Where it is refused the file stays, and who comes next is told so.
                 let _ = std::fs::remove_file(&desk.path);

@@ -45,19 +45,16 @@ impl Seat {
             return Err(fault(desk.pool_runs(&pool, worker)));
         }
         if known.is_none() {
-            entry.set_name(worker);
-            entry.at().store(NONE, Relaxed);
-            entry.whose().store(0, Relaxed);
-            entry.slot().store(0, Relaxed);
-            fault!("seat_named");
+            entry.set_worker(worker);
             entry.state().store(Kind::Worker.state(), Release);
+            fault!("worker_named");
         }
         if let Some(process) = runner(desk, entry.whose().load(Acquire)) {
             let worker = worker.to_owned();
             return Err(fault(SharedFault::WorkerRuns { worker, process }));
         }
         entry.whose().store(desk.place.owner().into(), Release);
-        fault!("seat_taken");
+        fault!("worker_taken");
         Ok(Self {
             presence: Arc::clone(presence),
             index,
@@ -102,6 +99,7 @@ impl Seat {
         let desk = self.presence.desk();
         let entry = desk.words.worker(&desk.parts, self.index);
         entry.slot().store(0, Relaxed);
+        fault!("worker_risen");
     }
 
     /// Says that the worker has handled everything before `position`.
@@ -112,6 +110,7 @@ impl Seat {
             let desk = self.presence.desk();
             let entry = desk.words.worker(&desk.parts, self.index);
             entry.at().store(position, Release);
+            fault!("worker_said");
         }
     }
 }
@@ -188,10 +187,11 @@ impl Desk {
 
 impl Drop for Seat {
     fn drop(&mut self) {
+        self.rise();
         let desk = self.presence.desk();
         let entry = desk.words.worker(&desk.parts, self.index);
-        entry.slot().store(0, Relaxed);
         entry.whose().store(0, Release);
+        fault!("worker_left");
     }
 }
 

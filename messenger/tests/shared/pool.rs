@@ -131,6 +131,8 @@ pub(crate) struct Config {
     pub(crate) pause: Duration,
     pub(crate) answers: u64,
     pub(crate) panics_at: u64,
+    /// Where the pool begins, if nobody has begun it; the oldest record, unless told.
+    pub(crate) begins: Option<u64>,
 }
 
 impl Config {
@@ -144,6 +146,7 @@ impl Config {
             pause: Duration::ZERO,
             answers: 0,
             panics_at: u64::MAX,
+            begins: None,
         }
     }
 
@@ -154,10 +157,11 @@ impl Config {
             pause,
             answers,
             panics_at,
+            begins,
             ..
         } = self;
         let (dir, pause) = (dir.display(), pause.as_micros());
-        let told = format!("{name} {dir} {number} {pause} {answers} {panics_at}");
+        let told = format!("{name} {dir} {number} {pause} {answers} {panics_at} {begins:?}");
         Other::start_with("pool", &told, fault.map(|at| ("MESSENGER_FAULT", at)))
     }
 
@@ -209,10 +213,10 @@ impl Log {
     }
 }
 
-/// A process that is a member, in the words of the one that started it: `bus dir number pause answers panics_at`.
+/// A process that is a member, in the words of the one that started it: `bus dir number pause answers panics_at begins`.
 pub(crate) fn child(told: &str) {
     let told: Vec<&str> = told.split(' ').collect();
-    let [bus, dir, number, pause, answers, panics_at] = told[..] else {
+    let [bus, dir, number, pause, answers, panics_at, begins] = told[..] else {
         panic!("{told:?}");
     };
     let bus = SharedBus::open(bus).unwrap();
@@ -222,8 +226,10 @@ pub(crate) fn child(told: &str) {
         pause: Duration::from_micros(pause.parse().unwrap()),
         answers: answers.parse().unwrap(),
         panics_at: panics_at.parse().unwrap(),
+        begins: { begins.strip_prefix("Some(") }.and_then(|at| at.strip_suffix(')')?.parse().ok()),
     };
-    match Works::builder(&bus, config).start(Start::Oldest).run() {
+    let start = config.begins.map_or(Start::Oldest, Start::At);
+    match Works::builder(&bus, config).start(start).run() {
         Ok(running) => {
             say("runs");
             wait_for_a_byte();

@@ -476,6 +476,82 @@ fn who_was_lapped_is_told_what_is_lost() {
     running.stop().unwrap();
 }
 
+/// The stores of one who comes to a worker's seat, and the hit of each at which it is killed. (Another name is said before: the process's.)
+#[cfg(feature = "fault")]
+const COMING: [&str; 9] = [
+    "name_said:2",
+    "worker_cleared:1",
+    "worker_cleared:2",
+    "worker_cleared:3",
+    "worker_named:1",
+    "worker_taken:1",
+    "seat_unheld:1",
+    "worker_said:1",
+    "worker_said:2",
+];
+
+/// Those of one who leaves it in good order.
+#[cfg(feature = "fault")]
+const LEAVING: [&str; 2] = ["worker_risen:1", "worker_left:1"];
+
+#[cfg(feature = "fault")]
+#[test]
+fn whoever_is_killed_at_any_store_of_a_seat_nothing_is_missing() {
+    for point in COMING.into_iter().chain(LEAVING) {
+        let mut place = Place::new(1 << 12, HOLD);
+        place.config.answers = 0;
+        place.send(1..=60).join().unwrap();
+        let mut victim = place.start_at("First", Some(point));
+        if LEAVING.contains(&point) {
+            assert_eq!(victim.line(), "runs");
+            place.wait("first", 60);
+            victim.child.stdin.take().unwrap().write_all(b"!").unwrap();
+        }
+        victim.is_killed(point);
+        let first = place.run("First");
+        place.send(61..=1000).join().unwrap();
+        complete(&place.wait("first", 1000), 1000, 1, 1);
+        // Of the dead one nothing is held any more.
+        until("room", || place.bus.bus().stats().subscribers.len() == 1);
+        stop(first);
+        assert_eq!(place.bus.workers().len(), 1);
+    }
+}
+
+/// The stores of one who frees what was held for a worker that nobody has come for.
+#[cfg(feature = "fault")]
+const FREEING: [&str; 2] = ["slot_unnamed:1", "seat_forgotten:1"];
+
+#[cfg(feature = "fault")]
+#[test]
+fn whoever_is_killed_as_it_frees_what_was_held_leaves_nothing_held() {
+    for point in FREEING {
+        let options = SharedBus::options().bytes(1 << 12).keep(true);
+        let options = options.hold_for_workers(Duration::from_millis(100));
+        let place = Place::on(options.create(&fresh()).unwrap());
+        let name = place.bus.name().to_owned();
+        let mut first = place.run("First");
+        let still = Other::start("leaves", &name);
+        let fault = Some(("MESSENGER_FAULT", point));
+        let mut frees = Other::start_with("leaves", &name, fault);
+        until("all are here", || place.bus.processes().len() == 4);
+        // So that none of them does it.
+        still.halt();
+        drop(place);
+        first.kill();
+        frees.is_killed(point);
+        let bus = SharedBus::open(&name).unwrap();
+        let mut publisher = bus.bus().publisher().unwrap();
+        for _ in 0..1000 {
+            let sent = publisher.send_timeout(crate::kit::TAG, &[0; 100], Duration::from_secs(20));
+            sent.unwrap();
+        }
+        assert!(bus.bus().stats().subscribers.is_empty());
+        drop((publisher, still, bus));
+        SharedBus::remove(&name).unwrap();
+    }
+}
+
 /// Killed when it has named what it holds itself, and before what was held for it is free; and before the first of these.
 #[cfg(feature = "fault")]
 #[test]
@@ -484,7 +560,7 @@ fn who_is_killed_on_taking_over_loses_nothing() {
     place.config.answers = 0;
     place.run("First").kill();
     let sending = place.send(1..=1000);
-    for point in ["seat_taken:1", "seat_unheld:1", "seat_unheld:1"] {
+    for point in ["worker_taken:1", "seat_unheld:1", "seat_unheld:1"] {
         let mut other = place.start_at("First", Some(point));
         until("the death", || other.child.try_wait().unwrap().is_some());
         thread::sleep(Duration::from_millis(20));

@@ -1,6 +1,7 @@
 //! Victims on a bus on which three survivors publish and read, one after the other and two at a time.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
@@ -11,14 +12,16 @@ use messenger::shared::SharedBus;
 
 use crate::kit::{Acks, Dir, PUBLISHERS, Rng, SURVIVORS, cases, first_seed, now};
 use crate::other::Other;
-use crate::points::{SETTLING, chosen, living};
+use crate::points::{SETTLING, Tries, When, living};
 use crate::stall::{Stalls, summary};
 use crate::survivor::{Orders, Report, Survivor};
-use crate::victim::{Death, NAME, Plan, Role, Storage, journal, options};
+use crate::victim::{Death, How, NAME, Plan, Role, Storage, journal, options};
 use messenger::journal::{Journal, JournalConfig, LeftBy, verify};
 
 /// How many kills one bus sees.
-const RUN: u64 = 250;
+const RUN: u64 = 400;
+/// How long one that lives is given to come to its point. (Who settles waits for another's death first.)
+const PATIENCE: Duration = Duration::from_millis(40);
 /// How many victims there are at a time.
 const AT_A_TIME: u64 = 2;
 /// How many more there are that only settle what others have left, and die in that.
@@ -28,17 +31,103 @@ const ALONE: u64 = 16;
 /// The members that are there when all victims have gone, beside those that each process has for itself: three of each survivor.
 const MEMBERS: usize = 3 * 3;
 
+/// Who is still to be killed, on this bus or the next one.
+struct Todo {
+    living: Tries,
+    settling: Tries,
+    at_random: u64,
+}
+
+impl Todo {
+    fn is_done(&self) -> bool {
+        self.at_random == 0 && self.living.is_done() && self.settling.is_done()
+    }
+
+    /// What kind of a victim is next, when it dies, and how long it is given to come there.
+    fn next(&mut self, settles: bool, rng: &mut Rng) -> Option<(Role, When, Duration)> {
+        if settles {
+            if let Some((when, patience)) = self.settling.next(rng, 5 * PATIENCE, |_| true) {
+                return Some((Role::Settles, when, patience));
+            }
+        }
+        if let Some((when, patience)) = self.living.next(rng, PATIENCE, |_| true) {
+            return Some((Role::Lives, when, patience));
+        }
+        if self.at_random == 0 {
+            if self.settling.is_done() {
+                return None;
+            }
+            // Those that settle need others that leave something.
+            let when = self.living.again("half_filled", rng);
+            return Some((Role::Lives, when, PATIENCE));
+        }
+        self.at_random -= 1;
+        Some((Role::Lives, When::AtRandom, PATIENCE))
+    }
+
+    fn died(&mut self, role: Role, when: When, how: How) {
+        let When::At(point, _) = when else { return };
+        let tries = match role {
+            Role::Settles => &mut self.settling,
+            _ => &mut self.living,
+        };
+        tries.died(point, how == How::At(point));
+    }
+}
+
 /// What all buses have come to.
 #[derive(Default)]
 struct Sum {
+    /// Those of this bus.
     deaths: Vec<Death>,
     records: u64,
     of_victims: u64,
-    /// The longest stall around each death, in nanoseconds, and how that was.
-    longest: Vec<(u64, Option<&'static str>)>,
+    /// How each died, and the longest stall around that, in nanoseconds.
+    longest: Vec<(How, u64)>,
     /// The same, around moments at which nobody was killed.
     usual: Vec<u64>,
-    at_points: BTreeMap<&'static str, u64>,
+}
+
+/// What is told at the end.
+impl fmt::Display for Sum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut kind = |what: &str, is: &dyn Fn(How) -> bool| {
+            let stalls = self.longest.iter().filter(|(how, _)| is(*how));
+            let stalls: Vec<u64> = stalls.map(|(_, stall)| *stall).collect();
+            let (count, stalls) = (stalls.len(), summary(stalls.into_iter()));
+            writeln!(
+                f,
+                "{count} kills {what}: the others' longest stall around each: {stalls}"
+            )
+        };
+        kind("at points", &|how| matches!(how, How::At(_)))?;
+        kind("at random moments", &|how| how == How::AtRandom)?;
+        kind(
+            "of those that did not come to their point in time",
+            &|how| how == How::InVain,
+        )?;
+        writeln!(
+            f,
+            "around moments without a kill: {}",
+            summary(self.usual.iter().copied())
+        )?;
+        let mut at_points = BTreeMap::<_, (u64, u64)>::new();
+        for (how, stall) in &self.longest {
+            if let How::At(point) = how {
+                let of = at_points.entry(point).or_default();
+                *of = (of.0 + 1, of.1.max(stall / 1000));
+            }
+        }
+        writeln!(
+            f,
+            "at each point, kills and the longest stall in us: {at_points:?}"
+        )?;
+        write!(
+            f,
+            "{} records, {} of them of victims",
+            self.records, self.of_victims
+        )
+    }
 }
 
 /// One test at a time: what is left at the end is counted.
@@ -77,10 +166,9 @@ pub(crate) fn until(what: &str, mut there: impl FnMut() -> bool) {
 /// A bus with its victims.
 struct Arena<'a> {
     dir: &'a Dir,
-    storage: Storage,
     victims: AtomicU64,
     failed: AtomicBool,
-    wanted: u64,
+    todo: &'a Mutex<Todo>,
     /// Held, for reading, by who has a victim.
     lives: RwLock<()>,
     bus: &'a SharedBus,
@@ -92,28 +180,24 @@ impl Arena<'_> {
     fn kill(&self, mut rng: Rng, settles: bool) {
         loop {
             let number = self.victims.fetch_add(1, SeqCst);
-            if number >= self.wanted || self.failed.load(SeqCst) {
+            if number >= RUN || self.failed.load(SeqCst) {
                 return;
             }
+            let next = self.todo.lock().unwrap().next(settles, &mut rng);
+            let Some((role, when, patience)) = next else {
+                return;
+            };
             let plan = Plan {
                 dir: self.dir.to_path_buf(),
                 number,
                 seed: rng.next(),
-                role: if settles { Role::Settles } else { Role::Lives },
-            };
-            let fault = match rng.below(8) {
-                0 => None,
-                _ if settles => Some(chosen(&SETTLING, &mut rng)),
-                _ => Some(chosen(&living(self.storage), &mut rng)),
-            };
-            let patience = match fault {
-                None => Duration::from_micros(2000 + rng.below(20_000)),
-                Some(_) if settles => Duration::from_millis(200),
-                Some(_) => Duration::from_millis(40),
+                role,
             };
             let lives = self.lives.read().unwrap();
-            self.one_kill(&plan, fault, patience);
+            let died = plan.run(when, patience);
             drop(lives);
+            self.todo.lock().unwrap().died(role, when, died.how);
+            self.sum.lock().unwrap().deaths.push(died);
             if number % ALONE == 0 {
                 self.look_on();
             }
@@ -129,15 +213,6 @@ impl Arena<'_> {
             self.bus.bus().tail() > far || self.failed.load(SeqCst)
         });
     }
-
-    fn one_kill(&self, plan: &Plan, fault: Option<(&'static str, u64)>, patience: Duration) {
-        let died = plan.run(fault, patience);
-        let mut sum = self.sum.lock().unwrap();
-        if let Some(point) = died.point {
-            *sum.at_points.entry(point).or_default() += 1;
-        }
-        sum.deaths.push(died);
-    }
 }
 
 /// Says so if its thread panics.
@@ -151,7 +226,7 @@ impl Drop for Failing<'_> {
     }
 }
 
-fn one_bus(storage: Storage, seed: u64, kills: u64, sum: &Mutex<Sum>) {
+fn one_bus(storage: Storage, seed: u64, todo: &Mutex<Todo>, sum: &Mutex<Sum>) {
     let dir = Dir::new(&storage.name("shared-kill"));
     let bus = options(&dir).create(NAME).unwrap();
     let mut rng = Rng(seed);
@@ -161,10 +236,9 @@ fn one_bus(storage: Storage, seed: u64, kills: u64, sum: &Mutex<Sum>) {
     let mut other = Other::start(&dir, 2, rng.next());
     let arena = Arena {
         dir: &dir,
-        storage,
         victims: AtomicU64::new(0),
         failed: AtomicBool::new(false),
-        wanted: kills,
+        todo,
         lives: RwLock::default(),
         bus: &bus,
         sum,
@@ -219,7 +293,7 @@ fn one_bus(storage: Storage, seed: u64, kills: u64, sum: &Mutex<Sum>) {
         }
         reports
     });
-    compare(&dir, kills, &reports);
+    compare(&dir, &reports);
     until("the other survivor has left", || bus.processes().len() == 1);
     let members = bus.bus().stats().members;
     assert_eq!(members, storage.own_members(), "{:?}", bus.bus().stats());
@@ -236,18 +310,15 @@ fn one_bus(storage: Storage, seed: u64, kills: u64, sum: &Mutex<Sum>) {
     }
     assert_eq!(dir.files(), [] as [std::path::PathBuf; 0]);
     let mut sum = sum.lock().unwrap();
-    let since = sum.longest.len();
     sum.records += reports[0].seen.records;
     let sent: u64 = reports.iter().map(|report| report.sent).sum();
     sum.of_victims += reports[0].seen.records - sent;
     let stalls = Stalls::of(reports.into_iter().flat_map(|report| report.stalls));
-    let deaths = &sum.deaths[since..];
+    let deaths = std::mem::take(&mut sum.deaths);
     let moments: Vec<u64> = deaths.iter().map(|death| death.at).collect();
     let around = stalls.around(&moments);
-    let around: Vec<_> = (around.into_iter().zip(deaths))
-        .map(|(stall, death)| (stall, death.point))
-        .collect();
-    sum.longest.extend(around);
+    let hows = deaths.into_iter().map(|death| death.how);
+    sum.longest.extend(hows.zip(around));
     sum.usual.extend(stalls.around(&quiet_moments));
 }
 
@@ -270,7 +341,7 @@ pub(crate) fn check_journal(dir: &Path) {
 }
 
 /// Whether all survivors have seen the same, and all that was committed.
-fn compare(dir: &Dir, victims: u64, reports: &[Report]) {
+fn compare(dir: &Dir, reports: &[Report]) {
     let saw = |report: &Report| (report.seen.records, report.seen.hash);
     for report in &reports[1..] {
         assert_eq!(saw(report), saw(&reports[0]), "they saw another order");
@@ -281,7 +352,7 @@ fn compare(dir: &Dir, victims: u64, reports: &[Report]) {
             assert_eq!(next(SURVIVORS + number), report.sent);
         }
         let acks = Acks::open(&dir.join("acks"));
-        for number in 0..victims * PUBLISHERS {
+        for number in 0..RUN * PUBLISHERS {
             let (acked, seen) = (acks.get(number), next(number));
             // One that was committed, and its process killed before it could tell.
             assert!(
@@ -294,57 +365,46 @@ fn compare(dir: &Dir, victims: u64, reports: &[Report]) {
 
 #[test]
 fn nothing_is_lost_and_nobody_held_up_by_a_kill() {
-    kill_on(Storage::Ring, cases("MESSENGER_SHARED_KILLS", 2000), 2000);
+    kill_on(Storage::Ring, cases("MESSENGER_SHARED_KILLS", 2000));
 }
 
 #[test]
 fn nothing_is_lost_on_a_journal_either() {
-    let wanted = cases("MESSENGER_SHARED_KILLS", 2000) / 4;
-    kill_on(Storage::Bounded, wanted, 5000);
+    kill_on(
+        Storage::Bounded,
+        cases("MESSENGER_SHARED_KILLS", 2000).div_ceil(4),
+    );
 }
 
-/// Kills so many on buses of this storage, and sees to it that each point has been met if they are at least `all`.
-fn kill_on(storage: Storage, wanted: u64, all: u64) {
+/// Kills on buses of this storage, at each point more than once, and so many at random moments.
+///
+/// How long the others stood still is told, and not judged: what else the machine does is in it, as around moments without a kill.
+fn kill_on(storage: Storage, at_random: u64) {
+    // With more kills more at each point, too.
+    let each = 3 + at_random / 1000;
     let _alone = alone();
     let begun = Instant::now();
     let sum = Mutex::new(Sum::default());
+    let todo = Mutex::new(Todo {
+        living: Tries::new(living(storage), each),
+        settling: Tries::new(SETTLING.to_vec(), each),
+        at_random,
+    });
     let mut seed = first_seed();
-    loop {
-        let done = sum.lock().unwrap().deaths.len() as u64;
-        if done >= wanted {
-            break;
-        }
-        let ran = catch_unwind(AssertUnwindSafe(|| {
-            one_bus(storage, seed, RUN.min(wanted - done), &sum);
-        }));
+    while !todo.lock().unwrap().is_done() {
+        let ran = catch_unwind(AssertUnwindSafe(|| one_bus(storage, seed, &todo, &sum)));
         if let Err(panic) = ran {
             eprintln!("MESSENGER_SEED={seed}");
             resume_unwind(panic);
         }
         seed += 1;
     }
-    let mut sum = sum.into_inner().unwrap();
-    sum.longest.sort_unstable();
-    let worst = sum.longest.iter().rev().take(5);
-    let worst: Vec<_> = worst.map(|(stall, at)| (stall / 1000, at)).collect();
-    println!("the longest stalls, in us, and at which points they died: {worst:?}");
     println!(
-        "{} kills in {:?}; {} records, {} of them of victims; the longest stall of a survivor around each: {}; \
-         around moments without one: {}; at points: {:?}",
-        sum.deaths.len(),
+        "{storage:?}, in {:?}: {}",
         begun.elapsed(),
-        sum.records,
-        sum.of_victims,
-        summary(sum.longest.iter().map(|(stall, _)| *stall)),
-        summary(sum.usual.iter().copied()),
-        sum.at_points,
+        sum.into_inner().unwrap()
     );
-    if wanted >= all {
-        for (point, _) in living(storage).iter().chain(&SETTLING) {
-            assert!(
-                sum.at_points.contains_key(point),
-                "nobody was killed at {point}"
-            );
-        }
-    }
+    let todo = todo.into_inner().unwrap();
+    todo.living.check();
+    todo.settling.check();
 }

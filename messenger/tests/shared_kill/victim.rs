@@ -1,8 +1,9 @@
 //! The process that is killed. It is this test binary, run again.
 
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -14,6 +15,8 @@ use messenger::journal::{JournalConfig, SyncPolicy};
 use messenger::shared::{SharedBus, SharedOptions};
 
 use crate::kit::{Acks, PUBLISHERS, Rng, Seen, again, now, payload, said, tag};
+use crate::points::{POOR, When};
+use crate::poverty;
 
 /// The bus of all trials.
 pub(crate) const NAME: &str = "bus";
@@ -24,6 +27,10 @@ const MEMBERS: usize = 48;
 const PROCESSES: usize = 8;
 
 const VARIABLE: &str = "MESSENGER_SHARED_VICTIM";
+/// Set for one who is poor.
+const POVERTY: &str = "MESSENGER_SHARED_POVERTY";
+/// What it says when it has come to the bus for the first time.
+const HERE: &str = "> here";
 
 /// What a victim does, all of it in one line of text.
 #[derive(Clone, Debug)]
@@ -37,10 +44,20 @@ pub(crate) struct Plan {
 
 /// How a victim died.
 pub(crate) struct Death {
-    /// When, in nanoseconds since 1970.
+    /// At what time, in nanoseconds since 1970.
     pub(crate) at: u64,
-    /// At which point, if it was killed by that.
-    pub(crate) point: Option<&'static str>,
+    pub(crate) how: How,
+}
+
+/// What killed a victim.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum How {
+    /// That it came to this point.
+    At(&'static str),
+    /// That it did not come to its point in time.
+    InVain,
+    /// Another process, at any moment.
+    AtRandom,
 }
 
 /// What kind of a victim it is.
@@ -119,13 +136,12 @@ pub(crate) fn options(dir: &Path) -> SharedOptions {
     match Storage::of(dir) {
         Storage::Ring => options,
         Storage::Bounded => options.journal(journal(dir), config.bound(BYTES as u64)),
-        Storage::Whole => options.journal(journal(dir), config),
+        Storage::Whole => options.journal(journal(dir), config.sync(SyncPolicy::OnDemand)),
     }
 }
 
 impl Plan {
-    /// Starts a victim, to be killed at `fault`, if that is given.
-    pub(crate) fn start(&self, fault: Option<(&str, u64)>) -> Child {
+    fn start(&self, when: When) -> Child {
         let Self {
             number,
             seed,
@@ -134,17 +150,30 @@ impl Plan {
         } = self;
         let text = format!("{number} {seed} {} {}", *role as usize, dir.display());
         let mut command: Command = again("victim::lives_until_it_is_killed", VARIABLE, text);
-        if let Some((name, time)) = fault {
-            command.env("MESSENGER_FAULT", format!("{name}:{time}"));
+        match when {
+            When::At(point, time) => {
+                command.env("MESSENGER_FAULT", format!("{point}:{time}"));
+                if POOR.contains(&point) {
+                    command.env(POVERTY, "1");
+                }
+            }
+            When::AtRandom => {
+                command.stdout(Stdio::piped());
+            }
         }
         command.spawn().unwrap()
     }
 
-    /// Runs a victim until it is dead: by `fault`, or after `patience`.
-    pub(crate) fn run(&self, fault: Option<(&'static str, u64)>, patience: Duration) -> Death {
-        let mut child = self.start(fault);
+    /// Runs a victim until it is dead. It is given `patience` to come to its point.
+    pub(crate) fn run(&self, when: When, patience: Duration) -> Death {
+        let mut child = self.start(when);
         let begun = Instant::now();
         let mut killed = None;
+        if let When::AtRandom = when {
+            self.wait_for_the_moment(&mut child);
+            killed = Some(now());
+            child.kill().unwrap();
+        }
         let status = loop {
             if let Some(status) = child.try_wait().unwrap() {
                 break status;
@@ -155,11 +184,28 @@ impl Plan {
             }
             std::thread::sleep(Duration::from_micros(300));
         };
-        let at = killed.unwrap_or_else(now);
         let is_killed = status.signal() == Some(9);
-        assert!(is_killed, "{fault:?}, {self:?}: {}", said(&mut child));
-        let point = fault.filter(|_| killed.is_none()).map(|(point, _)| point);
-        Death { at, point }
+        assert!(is_killed, "{when:?}, {self:?}: {}", said(&mut child));
+        Death {
+            at: killed.unwrap_or_else(now),
+            how: match when {
+                When::At(point, _) if killed.is_none() => How::At(point),
+                When::At(..) => How::InVain,
+                When::AtRandom => How::AtRandom,
+            },
+        }
+    }
+
+    /// Waits for a moment of its life, from its coming to the bus on; of one in four, from its first instruction on.
+    fn wait_for_the_moment(&self, child: &mut Child) {
+        let mut rng = Rng(!self.seed);
+        if !rng.one_in(4) {
+            let mut lines = BufReader::new(child.stdout.take().unwrap());
+            let mut line = String::new();
+            while lines.read_line(&mut line).unwrap() > 0 && !line.contains(HERE) {}
+        }
+        let most = 1 + rng.below(10_000);
+        std::thread::sleep(Duration::from_micros(rng.below(most)));
     }
 
     fn told() -> Option<Self> {
@@ -203,12 +249,16 @@ impl HalfFilled {
 #[test]
 fn lives_until_it_is_killed() {
     let Some(plan) = Plan::told() else { return };
+    if std::env::var_os(POVERTY).is_some() {
+        poverty::begin();
+    }
     let mut victim = Victim {
         acks: Acks::open(&plan.dir.join("acks")),
         rng: Rng(plan.seed),
         first: plan.number * PUBLISHERS,
         next: [0; PUBLISHERS as usize],
         half_filled: HalfFilled::chosen(),
+        is_new: true,
     };
     loop {
         let options = options(&plan.dir);
@@ -230,6 +280,8 @@ struct Victim {
     first: u64,
     next: [u64; PUBLISHERS as usize],
     half_filled: HalfFilled,
+    /// Whether it has not been on the bus yet.
+    is_new: bool,
 }
 
 /// For how long its subscriber that may be evicted rests, which reads seldom.
@@ -241,6 +293,10 @@ const WAIT: Duration = Duration::from_millis(1);
 impl Victim {
     /// From an opening of the bus to leaving it.
     fn visit(&mut self, bus: &SharedBus) {
+        if std::mem::take(&mut self.is_new) {
+            // (Not to be heard is no failure: its moment is over.)
+            let _ = writeln!(std::io::stdout(), "\n{HERE}");
+        }
         let rng = &mut self.rng;
         let mut publishers: Vec<_> = (0..1 + rng.below(PUBLISHERS))
             .map(|_| publisher(bus, rng))
