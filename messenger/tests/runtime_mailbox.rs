@@ -13,10 +13,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use log::Log;
-use messenger::bus::Start;
+use messenger::bus::{MessageId, SourceId, Start, Tag};
 use messenger::{
     AsyncHandler, AsyncOutbox, Handle, HandleAsync, Handler, HandlerError, Message, Outbox, Result,
-    Running, messenger,
+    Running, Subscription, messenger,
 };
 use runtime::Runtime;
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,8 @@ const PANICS: u64 = 13;
 const NO_CLONE: u64 = 66;
 /// One from which on a job is answered by as many messages as it is greater.
 const ANSWERED: u64 = 1000;
+/// What is for none of the handlers.
+const RAW: Tag = Tag::new(SourceId::new(900), MessageId::new(900));
 
 /// A number.
 #[derive(Message, Serialize, Deserialize, Debug)]
@@ -65,10 +67,10 @@ pub(crate) struct Slow {
     sender: Option<tokio::task::JoinHandle<()>>,
 }
 
-/// Panics on the worker's thread.
+/// Panics on the worker's thread, or holds it up.
 #[derive(Debug, Handler)]
 #[handler(id = 3)]
-pub(crate) struct Bomb;
+pub(crate) struct Bomb(Config);
 
 /// What the constructors are given.
 #[derive(Clone, Debug)]
@@ -84,6 +86,10 @@ pub(crate) struct Config {
     sends: bool,
     /// `on_start` sends, and waits for room if need be.
     greets: bool,
+    /// A job that is answered is answered twice, and takes another permit in between.
+    repeats: bool,
+    /// While this is so the fuse smoulders: it holds the worker up, and does not panic then.
+    smoulders: Arc<AtomicBool>,
 }
 
 impl Config {
@@ -95,6 +101,8 @@ impl Config {
             refuses: Arc::default(),
             sends: false,
             greets: false,
+            repeats: false,
+            smoulders: Arc::default(),
         }
     }
 
@@ -163,6 +171,13 @@ impl HandleAsync<Job> for Slow {
         for n in ANSWERED..job.0 {
             out.send(&Done(n))?;
         }
+        if config.repeats {
+            config.log.add("repeats");
+            config.gate.acquire().await.unwrap().forget();
+            for n in ANSWERED..job.0 {
+                out.send(&Done(n))?;
+            }
+        }
         config.log.add(format!("handled {}", job.0));
         Ok(())
     }
@@ -170,6 +185,11 @@ impl HandleAsync<Job> for Slow {
 
 impl Handle<Fuse> for Bomb {
     fn handle(&mut self, _: &Fuse, _: &mut Outbox<'_, Self>) -> Result {
+        if self.0.smoulders.load(Ordering::Relaxed) {
+            self.0.log.add("smoulders");
+            until(|| !self.0.smoulders.load(Ordering::Relaxed));
+            return Ok(());
+        }
         panic!("fuse")
     }
 }
@@ -182,7 +202,7 @@ macro_rules! office {
             Desk ($($options)*):
                 handlers: [
                     slow: async Slow (mailbox = $mailbox) = config.slow(),
-                    bomb: Bomb = Bomb,
+                    bomb: Bomb = Bomb(config.clone()),
                 ]
                 routes: [
                     Boss, Job: [slow],
@@ -195,6 +215,7 @@ macro_rules! office {
 
 office!(Office, 8, on_panic = stop);
 office!(Alone, 8, on_panic = stop_worker);
+office!(Tight, 8, spill = 1024);
 office!(
     Patient,
     8,
@@ -236,6 +257,15 @@ fn until_read<A: messenger::App>(app: &Running<A>, messages: u64) {
 /// A moment in which others may do what they must not.
 fn a_moment() {
     std::thread::sleep(Duration::from_millis(100));
+}
+
+/// Until so many answers are read, from this one on.
+fn read(held: &mut Subscription<(Done,)>, answers: u64) {
+    for n in 0..answers {
+        let got = held.next_timeout(Duration::from_secs(20)).unwrap();
+        let got = got.map(|received| received.get::<Done>().unwrap().unwrap().0);
+        assert_eq!(got, Some(ANSWERED + n));
+    }
 }
 
 fn lines(jobs: impl IntoIterator<Item = u64>) -> Vec<String> {
@@ -521,11 +551,7 @@ fn what_a_task_of_a_worker_that_stops_alone_has_sent_still_goes_out() {
     until(|| app.counters()[0].panics == 1);
     config.gate.add_permits(1);
     until(|| config.has("stopped"));
-    for want in (0..200).map(|n| ANSWERED + n) {
-        let got = held.next_timeout(Duration::from_secs(20)).unwrap();
-        let got = got.map(|received| received.get::<Done>().unwrap().unwrap().0);
-        assert_eq!(got, Some(want));
-    }
+    read(&mut held, 200);
     let report = app.stop().unwrap();
     assert_eq!(report.workers[0].unsent, 0, "{report}");
 }
@@ -540,12 +566,52 @@ fn what_a_task_sent_goes_out_though_its_runtime_is_shut_down() {
     until(|| config.handled().len() == 1);
     drop(runtime);
     until(|| app.counters()[0].errors == 1);
-    for n in 0..200 {
-        let got = held.next_timeout(Duration::from_secs(20)).unwrap();
-        let got = got.map(|received| received.get::<Done>().unwrap().unwrap().0);
-        assert_eq!(got, Some(ANSWERED + n));
-    }
+    read(&mut held, 200);
     let report = app.stop().unwrap();
     let desk = &report.workers[0];
     assert_eq!((desk.spilled, desk.unsent), (73, 0));
+}
+
+#[test]
+fn what_a_task_sends_goes_out_while_its_worker_waits_for_it() {
+    let (runtime, mut config) = (Runtime::new(), Config::new());
+    config.repeats = true;
+    let app = run!(Alone, runtime, config, [ANSWERED + 200]);
+    let mut held = app.subscribe_gating::<(Done,)>(Start::Newest).unwrap();
+    app.publisher::<Boss>().unwrap().send(&Fuse).unwrap();
+    until(|| app.counters()[0].panics == 1);
+    config.gate.add_permits(1);
+    until(|| config.has("repeats"));
+    read(&mut held, 200);
+    config.gate.add_permits(1);
+    read(&mut held, 200);
+    until(|| config.has("stopped"));
+    app.stop().unwrap();
+}
+
+#[test]
+fn what_a_task_sends_finds_room_though_its_worker_is_held_up() {
+    let (runtime, mut config) = (Runtime::new(), Config::new());
+    config.repeats = true;
+    config.smoulders.store(true, Ordering::Relaxed);
+    let app = run!(Tight, runtime, config, [ANSWERED + 40]);
+    let mut held = app.subscribe_gating::<(Done,)>(Start::Newest).unwrap();
+    until(|| config.has("takes 1040"));
+    // With these the reader holds more of the ring than the worker does where it is held up.
+    let mut raw = app.bus().publisher().unwrap();
+    for _ in 0..100 {
+        raw.send(RAW, &[0; 16]).unwrap();
+    }
+    app.publisher::<Boss>().unwrap().send(&Fuse).unwrap();
+    until(|| config.has("smoulders"));
+    // The ring of 128 records has room for a part of the 40 answers, and the spill for 32.
+    config.gate.add_permits(1);
+    until(|| config.has("repeats"));
+    let moment = Duration::from_millis(1);
+    while held.next_timeout(moment).unwrap().is_some() {}
+    config.gate.add_permits(1);
+    until(|| config.handled().len() == 1);
+    config.smoulders.store(false, Ordering::Relaxed);
+    let report = app.stop().unwrap();
+    assert!(report.failures.is_empty(), "{report}");
 }

@@ -217,21 +217,17 @@ impl<H: AsyncHandler> Mailbox<H> {
         let task = Task {
             shared: Arc::clone(&shared),
             handle: runtime.spawn(run(handler, life, out, started)),
-            runtime,
         };
         if let Some(place) = link.place(seat.index) {
             place.task = Some(task);
         }
-        self.running = Some(Started {
-            queue,
-            shared: Arc::clone(&shared),
-        });
+        self.running = Some(Started { queue, shared });
         loop {
             match start.recv_timeout(HOLD) {
                 Ok(started) => return started,
                 Err(RecvTimeoutError::Disconnected) => return self.end(seat, link),
                 // It may wait for room, which only this thread finds, or is to be told that there has been a stop.
-                Err(RecvTimeoutError::Timeout) => shared.flush(link),
+                Err(RecvTimeoutError::Timeout) => link.flush_all(),
             }
         }
     }

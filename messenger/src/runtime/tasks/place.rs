@@ -1,6 +1,11 @@
 //! What a worker keeps of an async handler while its tasks come and go.
 
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
 use std::sync::Arc;
+use std::task::Wake;
+use std::thread::{self, Thread};
 use std::time::Instant;
 
 use tokio::task::{JoinError, JoinHandle};
@@ -10,6 +15,7 @@ use super::task::{Outlet, TaskShared};
 use crate::runtime::error::HandlerError;
 use crate::runtime::link::Link;
 use crate::runtime::outbox::Seat;
+use crate::runtime::runner::HOLD;
 use crate::runtime::worker::text_of;
 
 /// An async handler's place on its worker: what stays of it when it is made again.
@@ -24,7 +30,15 @@ pub(crate) struct Place {
 pub(super) struct Task {
     pub(super) shared: Arc<TaskShared>,
     pub(super) handle: JoinHandle<()>,
-    pub(super) runtime: tokio::runtime::Handle,
+}
+
+/// Has a thread look again.
+struct Unparks(Thread);
+
+impl Wake for Unparks {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
 }
 
 /// How a task ended.
@@ -32,6 +46,16 @@ pub(super) struct Ended {
     pub(super) result: Result<(), JoinError>,
     /// The route and position of the message that it had in hand.
     pub(super) in_hand: Option<(usize, u64)>,
+}
+
+impl Place {
+    /// Sends what its tasks could not send yet, as far as there is room.
+    fn flush(&self, link: &Link) {
+        match &self.task {
+            Some(task) => task.shared.flush(link),
+            None => self.outlet.flush(link),
+        };
+    }
 }
 
 impl Drop for Place {
@@ -55,15 +79,32 @@ impl Link {
     /// Waits for the end of the task in seat `index`, which has been told to end or does so by itself. `None`: there is none.
     pub(super) fn end_task(&mut self, index: u16) -> Option<Ended> {
         let place = self.place(index)?;
-        let (seat, task) = (place.seat, place.task.take()?);
+        let (seat, mut task) = (place.seat, place.task.take()?);
         // Before the wait: those who wait for room, which only this thread finds, may be waited for by the task.
         task.shared.close();
-        let result = task.runtime.block_on(task.handle);
+        let waker = Waker::from(Arc::new(Unparks(thread::current())));
+        let mut look = Context::from_waker(&waker);
+        let result = loop {
+            if let Poll::Ready(result) = Pin::new(&mut task.handle).poll(&mut look) {
+                break result;
+            }
+            thread::park_timeout(HOLD);
+            self.flush_all();
+        };
         task.shared.judge(seat, self);
         Some(Ended {
             result,
             in_hand: task.shared.in_hand(),
         })
+    }
+
+    /// Sends what the worker's handlers and their tasks could not send yet, as far as there is room: while this thread waits for a task, which
+    /// may wait for what comes of that.
+    pub(super) fn flush_all(&mut self) {
+        self.flush();
+        for place in &self.places {
+            place.flush(self);
+        }
     }
 
     /// The handler in seat `index` has panicked. If that was on this thread its task still runs, and is ended: none runs beside the next.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::mailbox::report;
-use crate::bus::{ClaimError, Publisher, SourceId, Tag};
+use crate::bus::{ClaimError, NotSynced, Publisher, SourceId, Tag};
 use crate::message::ExtendedMessage;
 #[cfg(feature = "zero_copy")]
 use crate::message::{ZeroCopyMessage, zero_copy};
@@ -48,6 +48,8 @@ struct Out {
     spilled: u64,
     /// Why the oldest of what overflowed could not be sent, when that was tried last.
     refused: Option<ClaimError>,
+    /// Something that overflowed is out and not synced, which the worker has not reported.
+    not_synced: Option<NotSynced>,
 }
 
 #[derive(Default)]
@@ -131,7 +133,7 @@ impl TaskShared {
         // Before looking: what comes after this is looked at in the next turn.
         self.care.store(false, Ordering::Release);
         self.judge(seat, link);
-        self.flush(link);
+        link.restless |= self.flush(link);
     }
 
     pub(crate) fn judge(&self, seat: Seat, link: &mut Link) {
@@ -141,14 +143,14 @@ impl TaskShared {
         }
     }
 
-    pub(crate) fn flush(&self, link: &mut Link) {
-        let left = self.out.flush(link);
-        if left || self.waiting.load(Ordering::Acquire) > 0 {
+    /// On the worker's thread: sends what overflowed, as far as there is room. `true`: look again soon, whether or not somebody says so.
+    pub(super) fn flush(&self, link: &Link) -> bool {
+        let lacks_room = self.out.flush(link) || self.waiting.load(Ordering::Acquire) > 0;
+        if lacks_room {
             self.tell_waiting();
-            // Look again soon, whether or not somebody says so.
             self.care.store(true, Ordering::Release);
-            link.restless = true;
         }
+        lacks_room
     }
 }
 
@@ -160,24 +162,18 @@ impl Outlet {
             overflow: Spill::new(spill),
             spilled: 0,
             refused: None,
+            not_synced: None,
         }))
     }
 
     /// On the worker's thread: sends what overflowed, as far as there is room. `true`: something is left.
     pub(crate) fn flush(&self, link: &Link) -> bool {
         let mut out = lock(&self.0);
-        let Out {
-            publisher,
-            overflow,
-            spilled,
-            refused,
-        } = &mut *out;
-        let sent = overflow.send_by(publisher);
-        *refused = sent.err();
-        link.tally.spilled.add(core::mem::take(spilled));
-        let left = !overflow.is_empty();
+        out.flush();
+        link.tally.spilled.add(core::mem::take(&mut out.spilled));
+        let (left, not_synced) = (!out.overflow.is_empty(), out.not_synced.take());
         drop(out);
-        if let Err(ClaimError::NotSynced(error)) = sent {
+        if let Some(error) = not_synced {
             link.not_synced(error);
         }
         left
@@ -185,9 +181,19 @@ impl Outlet {
 
     /// No task sends by it any more: what overflowed waits from now on with what the worker's own handlers have sent.
     pub(crate) fn hand_over(&self, link: &mut Link) {
-        let mut out = lock(&self.0);
-        link.tally.spilled.add(core::mem::take(&mut out.spilled));
-        link.spill.take_all(&mut out.overflow);
+        self.flush(link);
+        link.spill.take_all(&mut lock(&self.0).overflow);
+    }
+}
+
+impl Out {
+    /// Sends what overflowed, as far as there is room.
+    fn flush(&mut self) {
+        let sent = self.overflow.send_by(&mut self.publisher);
+        if let Err(ClaimError::NotSynced(error)) = sent {
+            self.not_synced = Some(error);
+        }
+        self.refused = sent.err();
     }
 }
 
@@ -360,11 +366,14 @@ impl<H> TaskPublisher<H> {
     ) -> Result<(), SendFault> {
         let tag = Tag::new(self.seat.source, M::ID);
         let mut out = lock(&self.shared.out.0);
+        // The worker would do so, too; but it may be busy, or wait for this task.
+        out.flush();
         let Out {
             publisher,
             overflow,
             spilled,
             refused,
+            ..
         } = &mut *out;
         if overflow.is_empty() {
             // A handler that awaits nothing is not held up by readers; the next segment of a journal comes soon.
