@@ -10,10 +10,11 @@ mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use log::Log;
-use messenger::bus::{MessageId, SourceId, Start, Tag};
+use messenger::bus::{Bus, MessageId, SourceId, Start, Subscriber, Tag};
 use messenger::{
     AsyncHandler, AsyncOutbox, Handle, HandleAsync, Handler, HandlerError, Message, Outbox, Result,
     Running, Subscription, messenger,
@@ -23,7 +24,9 @@ use serde::{Deserialize, Serialize};
 use support::{bus, until};
 use tokio::sync::Semaphore;
 
-/// A job that panics in its task.
+/// A job that is refused.
+const REFUSED: u64 = 7;
+/// One that panics in its task.
 const PANICS: u64 = 13;
 /// One whose clone panics, on the worker's thread.
 const NO_CLONE: u64 = 66;
@@ -168,6 +171,9 @@ impl HandleAsync<Job> for Slow {
         config.gate.acquire().await.unwrap().forget();
         config.busy.store(false, Ordering::Relaxed);
         assert!(job.0 != PANICS, "thirteen");
+        if job.0 == REFUSED {
+            return Err(HandlerError::new("seven is refused"));
+        }
         for n in ANSWERED..job.0 {
             out.send(&Done(n))?;
         }
@@ -266,6 +272,24 @@ fn read(held: &mut Subscription<(Done,)>, answers: u64) {
         let got = got.map(|received| received.get::<Done>().unwrap().unwrap().0);
         assert_eq!(got, Some(ANSWERED + n));
     }
+}
+
+/// Panics where it is to wake somebody.
+struct Bang;
+
+impl Wake for Bang {
+    fn wake(self: Arc<Self>) {
+        panic!("on waking");
+    }
+}
+
+/// One who sleeps on the bus so.
+fn rude_sleeper(bus: &Bus) -> Subscriber {
+    let mut sleeper = bus.subscribe(Start::Newest).unwrap();
+    let waker = Waker::from(Arc::new(Bang));
+    let asleep = sleeper.poll_next(&mut Context::from_waker(&waker));
+    assert!(asleep.unwrap().is_pending());
+    sleeper
 }
 
 fn lines(jobs: impl IntoIterator<Item = u64>) -> Vec<String> {
@@ -614,4 +638,32 @@ fn what_a_task_sends_finds_room_though_its_worker_is_held_up() {
     config.smoulders.store(false, Ordering::Relaxed);
     let report = app.stop().unwrap();
     assert!(report.failures.is_empty(), "{report}");
+}
+
+#[test]
+fn a_waker_that_panics_hides_neither_an_error_nor_a_panic() {
+    for (job, text) in [
+        (REFUSED, "seven is refused"),
+        (PANICS, "panicked: thirteen (the messenger stopped)"),
+    ] {
+        let (runtime, config) = (Runtime::new(), Config::new());
+        let app = run!(Office, runtime, config, [job]);
+        until(|| config.has(&format!("takes {job}")));
+        // The worker sleeps by then, so that it is woken over what becomes of the job.
+        a_moment();
+        let sleeper = rude_sleeper(app.bus());
+        config.gate.add_permits(1);
+        until(|| app.counters()[0].routes[0].errors == 1);
+        let report = app.stop().unwrap_or_else(|failed| failed.into_report());
+        let [failure] = &report.failures[..] else {
+            panic!("one failure: {report}")
+        };
+        assert_eq!(
+            failure.to_string(),
+            format!(
+                "worker `Desk`, handler `slow`, message `Job` from `Boss` at position 0: {text}"
+            )
+        );
+        drop(sleeper);
+    }
 }

@@ -5,6 +5,8 @@
 mod log;
 mod support;
 
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -340,6 +342,39 @@ fn a_stop_does_not_wait_for_room_that_never_comes() {
     let report = app.stop().unwrap();
     assert!(report.workers[0].unsent > 0, "{report:?}");
     drop(reader);
+}
+
+/// Panics where it is to wake somebody.
+struct Bang;
+
+impl Wake for Bang {
+    fn wake(self: Arc<Self>) {
+        panic!("on waking");
+    }
+}
+
+#[test]
+fn a_waker_that_panics_is_not_the_affair_of_a_handler_whose_spill_goes_out() {
+    let log = Log::default();
+    let app = Alone::builder(bus(4096), log.clone()).run().unwrap();
+    let mut reader = app.subscribe_gating::<(Copy,)>(Start::Newest).unwrap();
+    let mut boss = app.publisher::<Boss>().unwrap();
+    boss.send(&Go(ONE_BURST)).unwrap();
+    until(|| app.counters()[0].spilled > 0);
+    thread::sleep(Duration::from_millis(20));
+    let mut sleeper = app.bus().observe(Start::Newest).unwrap();
+    let waker = Waker::from(Arc::new(Bang));
+    let asleep = sleeper.poll_next(&mut Vec::new(), &mut Context::from_waker(&waker));
+    assert!(asleep.unwrap().is_pending());
+    for n in 0..ONE_BURST {
+        let received = reader.next_timeout(Duration::from_secs(20)).unwrap();
+        let received = received.expect("the worker goes on");
+        assert_eq!(received.get::<Copy>().unwrap().unwrap().0, n);
+    }
+    drop(reader);
+    let report = app.stop().unwrap();
+    assert!(report.failures.is_empty(), "{report}");
+    assert_eq!(log.lines(), [format!("{ONE_BURST} in order")]);
 }
 
 /// A worker that stops alone over what it has answered.

@@ -1,7 +1,6 @@
 //! The tasks of this process that wait on a bus that others publish on, too: a process wakes the threads of all, but only its own tasks.
 //! So a thread sleeps for the tasks. There is one only where a task waits.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -46,8 +45,7 @@ impl Ringer {
                 let now = epoch.load(Relaxed);
                 if now != seen {
                     seen = now;
-                    // A waker is foreign code, and its panic is not the others' affair.
-                    let _ = catch_unwind(AssertUnwindSafe(|| wake_each(wakers.take_all())));
+                    wake_each(wakers.take_all());
                 }
             }
         };

@@ -47,7 +47,6 @@ impl Open {
     #[cold]
     fn abort_rest(&mut self) {
         let position = self.next;
-        // First, so that it is not aborted twice if a waker panics.
         self.next = self.end;
         let Room { window, slot, .. } = &self.room;
         self.core.abort_last((window, *slot), position, self.end);
@@ -62,7 +61,6 @@ impl Open {
         state: State,
         bytes: u64,
     ) -> Result<(), NotSynced> {
-        // First, so that a record that is out is not aborted if a waker panics.
         self.next = next;
         if self.core.announces() {
             return self.finish_announced(position, next, state, bytes);
@@ -245,7 +243,6 @@ impl Claim<'_> {
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
         let end = self.position + record_len(self.len) as u64;
-        // First, so that it is not aborted twice if a waker panics.
         let open = &mut *self.open;
         open.next = end;
         let Room { window, slot, .. } = &open.room;

@@ -82,7 +82,7 @@ impl<M: Memory> Ring<M> {
         self.after_room();
     }
 
-    /// Gives a slot back. Last of all it may run wakers, which may panic.
+    /// Gives a slot back.
     pub(crate) fn leave(&self, slot: usize) {
         // While the slot is still the caller's.
         let withdrawn = self.withdraw(slot);

@@ -387,20 +387,11 @@ impl<K: PublisherKind> Publisher<K> {
     }
 }
 
-/// A publisher that goes, however that ends.
-struct Leaving<'a>(&'a mut Open);
-
-impl Drop for Leaving<'_> {
-    fn drop(&mut self) {
-        self.0.core.leave(self.0.room.slot);
-    }
-}
-
 impl<K: PublisherKind> Drop for Publisher<K> {
     fn drop(&mut self) {
-        // Also if a waker panics in the abort of what was left open. After it: until then the slot says what is claimed.
-        let leaving = Leaving(&mut self.open);
-        leaving.0.close();
+        self.open.close();
+        // After that: until then the slot says what is claimed.
+        self.open.core.leave(self.open.room.slot);
     }
 }
 

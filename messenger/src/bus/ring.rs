@@ -470,7 +470,7 @@ impl<M: Memory> Ring<M> {
         bytes: u64,
     ) {
         self.show(window, position, state, bytes);
-        // Before anybody is woken, which may panic: then the intent would be there still when the next length is said.
+        // Before anybody is woken, which may take its time.
         self.settle(slot);
         self.after_finish();
     }

@@ -10,7 +10,7 @@
 //! A process may be stopped or killed at any instruction here, so nobody is counted. All that a sleeper leaves is a flag,
 //! which is taken down by the next who has woken all. Who is enrolled stands in the slots: `enrol.rs`.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -141,7 +141,7 @@ impl<M: Memory> Ring<M> {
         // may sleep on the bumped epoch. The flag that stays for that costs one wake in vain.
         let _ = sleepers.compare_exchange(seen, seen & !flags, Relaxed, Relaxed);
         fault!("flags_lowered");
-        // Last of all: a waker is foreign code, and may panic.
+        // Last of all: a waker is foreign code.
         wake_each(wakers);
     }
 
@@ -285,16 +285,11 @@ impl<M: Memory> Ring<M> {
     }
 }
 
-/// Wakes all, also those after one that panics; passes the first panic on at the end.
+/// Wakes all. A waker is foreign code: its panic, which the panic's hook tells, is no affair of who wakes, of a handler that has sent something or
+/// of a thread that unwinds already, nor of the others.
 pub(super) fn wake_each(wakers: Vec<(usize, Waker)>) {
-    let mut panicked = None;
     for (_, waker) in wakers {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-            panicked.get_or_insert(panic);
-        }
-    }
-    if let Some(panic) = panicked {
-        resume_unwind(panic);
+        let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
     }
 }
 

@@ -3,7 +3,6 @@
 //! the journal has one; who does what, they settle by turns (`state.rs`).
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -45,9 +44,7 @@ impl Keeper {
             tick.min(resolution)
         };
         while !self.stop.load(Ordering::Relaxed) {
-            // Who is woken by what the keeper does is foreign code. It may panic, which the panic's hook tells; it may
-            // not take the journal with it.
-            let _ = catch_unwind(AssertUnwindSafe(|| self.turn()));
+            self.turn();
             self.store.bell.wait(tick.max(Duration::from_micros(100)));
         }
     }

@@ -102,14 +102,8 @@ impl Control {
             if *self.sending() == 0 {
                 self.ended.store(true, Ordering::Release);
             }
-            self.wake_all();
+            self.bus.wake_all();
         }
-    }
-
-    /// Has all who sleep on the bus look again.
-    fn wake_all(&self) {
-        // A waker is foreign code, and the last to be called: its panic changes nothing here.
-        let _ = catch_unwind(AssertUnwindSafe(|| self.bus.wake_all()));
     }
 
     /// The failure that stopped the run, taken out of the report.
@@ -201,7 +195,7 @@ impl Drop for Sending {
             drop(sending);
             control.ended.store(true, Ordering::Release);
             control.sent.notify_all();
-            control.wake_all();
+            control.bus.wake_all();
         }
     }
 }
