@@ -128,6 +128,15 @@ impl Config {
     }
 }
 
+impl Drop for Slow {
+    fn drop(&mut self) {
+        if self.config.refuses.load(Ordering::Relaxed) {
+            a_moment();
+        }
+        self.config.log.add("dropped");
+    }
+}
+
 impl AsyncHandler for Slow {
     async fn on_start(&mut self, out: &mut AsyncOutbox<Self>) -> Result {
         if self.config.refuses.load(Ordering::Relaxed) {
@@ -666,4 +675,19 @@ fn a_waker_that_panics_hides_neither_an_error_nor_a_panic() {
         );
         drop(sleeper);
     }
+}
+
+#[test]
+fn nothing_is_left_of_a_handler_that_does_not_start() {
+    let (runtime, config) = (Runtime::new(), Config::new());
+    config.refuses.store(true, Ordering::Relaxed);
+    let error = Office::builder(bus(4096), config.clone())
+        .tokio(runtime.handle.clone())
+        .run()
+        .unwrap_err();
+    assert!(config.has("dropped"));
+    assert_eq!(
+        error.to_string(),
+        "worker `Desk`, handler `slow`: `on_start` failed: refused"
+    );
 }

@@ -224,7 +224,12 @@ impl<H: AsyncHandler> Mailbox<H> {
         self.running = Some(Started { queue, shared });
         loop {
             match start.recv_timeout(HOLD) {
-                Ok(started) => return started,
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(error)) => {
+                    // Nothing runs any more when this is told.
+                    link.end_task(seat.index);
+                    return Err(error);
+                }
                 Err(RecvTimeoutError::Disconnected) => return self.end(seat, link),
                 // It may wait for room, which only this thread finds, or is to be told that there has been a stop.
                 Err(RecvTimeoutError::Timeout) => link.flush_all(),
