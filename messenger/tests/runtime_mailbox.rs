@@ -691,3 +691,31 @@ fn nothing_is_left_of_a_handler_that_does_not_start() {
         "worker `Desk`, handler `slow`: `on_start` failed: refused"
     );
 }
+
+#[test]
+fn what_a_shut_down_runtime_had_in_hand_is_told_beside_a_panic() {
+    let (runtime, config) = (Runtime::new(), Config::new());
+    config.smoulders.store(true, Ordering::Relaxed);
+    let app = run!(Office, runtime, config, [1]);
+    until(|| config.has("takes 1"));
+    // In one batch with the fuse, so that the worker does not look after its task before the panic.
+    let mut raw = app.bus().publisher().unwrap();
+    let claim = raw.claim(RAW, 0).unwrap();
+    app.publisher::<Boss>().unwrap().send(&Fuse).unwrap();
+    post(&app, &[NO_CLONE]);
+    claim.commit().unwrap();
+    until(|| config.has("smoulders"));
+    drop(runtime);
+    config.smoulders.store(false, Ordering::Relaxed);
+    let failed = app.join().unwrap_err();
+    assert!(failed.to_string().contains("no clone"), "{failed}");
+    let told: Vec<_> = { failed.report().failures.iter() }
+        .map(ToString::to_string)
+        .filter(|text| {
+            text.ends_with(
+                "at position 0: the tokio runtime of this async handler has been shut down",
+            )
+        })
+        .collect();
+    assert_eq!(told.len(), 1, "{}", failed.report());
+}

@@ -283,12 +283,10 @@ impl<H: AsyncHandler> Mailbox<H> {
                 if let Some(place) = link.place(seat.index) {
                     Arc::clone(&place.outlet).hand_over(link);
                 }
-                let error =
-                    HandlerError::new("the tokio runtime of this async handler has been shut down");
                 if in_hand.is_none() {
-                    return Err(error);
+                    return Err(shut_down());
                 }
-                report(link, seat, in_hand, error);
+                report(link, seat, in_hand, shut_down());
                 Ok(())
             }
         }
@@ -416,6 +414,11 @@ impl<H: AsyncHandler> fmt::Debug for Mailbox<H> {
             .field("capacity", &self.capacity)
             .finish_non_exhaustive()
     }
+}
+
+/// Why a task ended that was not let go on.
+pub(super) fn shut_down() -> HandlerError {
+    HandlerError::new("the tokio runtime of this async handler has been shut down")
 }
 
 /// Reports what the handler in `seat` returned about the message of `route` at `position`.

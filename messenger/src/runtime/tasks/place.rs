@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use tokio::task::{JoinError, JoinHandle};
 
+use super::mailbox::{report, shut_down};
 use super::queue::Waiting;
 use super::task::{Outlet, TaskShared};
 use crate::runtime::error::HandlerError;
@@ -117,11 +118,13 @@ impl Link {
         let Some(ended) = self.end_task(index) else {
             return;
         };
-        // A second panic, over what the task had in hand meanwhile.
-        if let Err(Ok(panic)) = ended.result.map_err(JoinError::try_into_panic) {
-            let error = HandlerError::new(format!("panicked: {}", text_of(&*panic)));
-            super::mailbox::report(self, seat, ended.in_hand, error);
-        }
+        let error = match ended.result.map_err(JoinError::try_into_panic) {
+            // A second panic, over what the task had in hand meanwhile.
+            Err(Ok(panic)) => HandlerError::new(format!("panicked: {}", text_of(&*panic))),
+            Err(Err(_)) if ended.in_hand.is_some() => shut_down(),
+            _ => return,
+        };
+        report(self, seat, ended.in_hand, error);
     }
 
     /// The worker ends, and so have its tasks: what they sent goes the worker's way, and what is left in mailboxes is counted.
