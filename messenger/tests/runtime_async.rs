@@ -11,6 +11,7 @@ mod support;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
@@ -355,6 +356,64 @@ fn a_waker_that_panics_is_not_the_handlers_affair() {
     let report = app.stop().unwrap();
     assert!(report.failures.is_empty(), "{report}");
     drop(held);
+}
+
+/// Counts how often it wakes somebody.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_waker_that_panics_leaves_nobody_waiting_for_room() {
+    let runtime = Runtime::new();
+    let (lend, mut lent) = mpsc::unbounded_channel();
+    let config = Config {
+        log: Log::default(),
+        lend: Some(lend),
+    };
+    let (told, tells) = std::sync::mpsc::channel();
+    let (release, hold) = std::sync::mpsc::channel::<()>();
+    let hold = std::sync::Mutex::new(hold);
+    let app = Office::builder(bus(4096), config)
+        .tokio(runtime.handle.clone())
+        .on_failure(move |_| {
+            let _ = told.send(());
+            let _ = hold.lock().unwrap().recv();
+        })
+        .run()
+        .unwrap();
+    let publisher = lent.blocking_recv().unwrap();
+    // The worker is held up, so that all of them wait before it tells them to look again.
+    app.publisher::<Boss>().unwrap().send(&Job(7)).unwrap();
+    tells.recv().unwrap();
+    let held = app.bus().subscribe(Start::Newest).unwrap();
+    while publisher.try_send(&Late(0)).is_ok() {}
+    let late = Late(1);
+    let counts = [Arc::new(Woken::default()), Arc::new(Woken::default())];
+    let [first, last] = counts.clone().map(Waker::from);
+    let wakers = [first, Waker::from(Arc::new(Bang)), last];
+    let mut waiting: Vec<_> = { wakers.iter() }
+        .map(|waker| {
+            let mut sending = Box::pin(publisher.send(&late));
+            let sent = sending.as_mut().poll(&mut Context::from_waker(waker));
+            assert!(sent.is_pending());
+            sending
+        })
+        .collect();
+    release.send(()).unwrap();
+    until(|| {
+        counts
+            .iter()
+            .all(|count| count.0.load(Ordering::Relaxed) > 0)
+    });
+    waiting.clear();
+    drop(held);
+    app.stop().unwrap();
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! What an async handler's task sends by, and what it shares with its worker.
 
 use core::fmt;
+use core::future::{Future, poll_fn};
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::task::{Context, Waker};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Wake;
 
 use tokio::sync::Notify;
 
@@ -101,8 +104,7 @@ impl TaskShared {
 
     /// Has those who wait for room look again.
     fn tell_waiting(&self) {
-        // A waker is foreign code, and its panic is not the handler's affair.
-        let _ = catch_unwind(AssertUnwindSafe(|| self.room.notify_waiters()));
+        self.room.notify_waiters();
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -319,7 +321,11 @@ impl<H> TaskPublisher<H> {
                 result => return result.map_err(|fault| self.refused::<M>(fault)),
             }
             let _waiting = Waiting::new(&self.shared);
-            room.await;
+            poll_fn(|task| {
+                let waker = Waker::from(Arc::new(Guarded(task.waker().clone())));
+                room.as_mut().poll(&mut Context::from_waker(&waker))
+            })
+            .await;
         }
     }
 
@@ -425,6 +431,15 @@ impl<H> fmt::Debug for TaskPublisher<H> {
             .field("worker", &self.info.name)
             .field("source", &self.seat.source)
             .finish_non_exhaustive()
+    }
+}
+
+/// A waker whose panic changes nothing for the others that are called with it: it is foreign code, and tokio calls none after one that panics.
+struct Guarded(Waker);
+
+impl Wake for Guarded {
+    fn wake(self: Arc<Self>) {
+        let _ = catch_unwind(AssertUnwindSafe(move || self.0.wake_by_ref()));
     }
 }
 
