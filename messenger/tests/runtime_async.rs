@@ -416,6 +416,41 @@ fn a_waker_that_panics_leaves_nobody_waiting_for_room() {
     app.stop().unwrap();
 }
 
+/// Sends from where it is to wake somebody.
+struct Echo(TaskPublisher<Slow>);
+
+impl Wake for Echo {
+    fn wake(self: Arc<Self>) {
+        self.0.try_send(&Late(2)).unwrap();
+    }
+}
+
+#[test]
+fn a_waker_may_send_by_the_publisher_that_wakes_it() {
+    let runtime = Runtime::new();
+    let log = Log::default();
+    let (lend, mut lent) = mpsc::unbounded_channel();
+    let config = Config {
+        log: log.clone(),
+        lend: Some(lend),
+    };
+    let app = Office::builder(bus(4096), config)
+        .tokio(runtime.handle.clone())
+        .run()
+        .unwrap();
+    let publisher = lent.blocking_recv().unwrap();
+    let mut sleeper = app.bus().subscribe(Start::Newest).unwrap();
+    let waker = Waker::from(Arc::new(Echo(publisher.clone())));
+    let asleep = sleeper.poll_next(&mut Context::from_waker(&waker));
+    assert!(asleep.unwrap().is_pending());
+    let sending = std::thread::spawn(move || publisher.try_send(&Late(1)).unwrap());
+    until(|| sending.is_finished());
+    until(|| log.lines().contains(&"late 2".to_owned()));
+    assert_eq!(log.lines(), ["started", "late 1", "late 2"]);
+    drop(sleeper);
+    app.stop().unwrap();
+}
+
 #[test]
 fn an_async_handler_takes_a_slot_of_the_bus() {
     let runtime = Runtime::new();

@@ -98,6 +98,8 @@ pub use wait::WaitStrategy;
 
 #[cfg(not(loom))]
 pub(crate) use registry::Runs;
+#[cfg(all(feature = "tokio", not(loom)))]
+pub(crate) use wait::wake_after;
 #[cfg(not(loom))]
 pub use {
     claim::{Claim, Reservation},

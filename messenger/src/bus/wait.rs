@@ -10,6 +10,8 @@
 //! A process may be stopped or killed at any instruction here, so nobody is counted. All that a sleeper leaves is a flag,
 //! which is taken down by the next who has woken all. Who is enrolled stands in the slots: `enrol.rs`.
 
+#[cfg(feature = "tokio")]
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -288,9 +290,50 @@ impl<M: Memory> Ring<M> {
 /// Wakes all. A waker is foreign code: its panic, which the panic's hook tells, is no affair of who wakes, of a handler that has sent something or
 /// of a thread that unwinds already, nor of the others.
 pub(super) fn wake_each(wakers: Vec<(usize, Waker)>) {
+    #[cfg(feature = "tokio")]
+    let wakers = put_off(wakers);
     for (_, waker) in wakers {
         let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
     }
+}
+
+#[cfg(feature = "tokio")]
+thread_local! {
+    /// What this thread wakes after some work: [`wake_after`].
+    static LATER: RefCell<Option<Vec<(usize, Waker)>>> = const { RefCell::new(None) };
+}
+
+/// Does `work`, and only after it calls the wakers of tasks that it wakes: they may ask for a lock which `work` holds.
+#[cfg(feature = "tokio")]
+pub(crate) fn wake_after<T>(work: impl FnOnce() -> T) -> T {
+    struct Wakes;
+
+    impl Drop for Wakes {
+        fn drop(&mut self) {
+            wake_each(LATER.take().unwrap_or_default());
+        }
+    }
+
+    // If it is a part of such work itself it leaves that to the whole. (A thread that ends may have lost its list, and calls at once.)
+    let begins = LATER.try_with(|later| {
+        let mut later = later.borrow_mut();
+        let begins = later.is_none();
+        later.get_or_insert_default();
+        begins
+    });
+    let _wakes = (begins == Ok(true)).then_some(Wakes);
+    work()
+}
+
+/// Gives back what is to be called at once.
+#[cfg(feature = "tokio")]
+fn put_off(mut wakers: Vec<(usize, Waker)>) -> Vec<(usize, Waker)> {
+    let _ = LATER.try_with(|later| {
+        if let Some(later) = &mut *later.borrow_mut() {
+            later.append(&mut wakers);
+        }
+    });
+    wakers
 }
 
 #[cfg(all(test, not(loom)))]

@@ -12,7 +12,7 @@ use std::task::Wake;
 use tokio::sync::Notify;
 
 use super::mailbox::report;
-use crate::bus::{ClaimError, NotSynced, Publisher, SourceId, Tag};
+use crate::bus::{ClaimError, NotSynced, Publisher, SourceId, Tag, wake_after};
 use crate::message::ExtendedMessage;
 #[cfg(feature = "zero_copy")]
 use crate::message::{ZeroCopyMessage, zero_copy};
@@ -170,11 +170,13 @@ impl Outlet {
 
     /// On the worker's thread: sends what overflowed, as far as there is room. `true`: something is left.
     pub(crate) fn flush(&self, link: &Link) -> bool {
-        let mut out = lock(&self.0);
-        out.flush();
-        link.tally.spilled.add(core::mem::take(&mut out.spilled));
-        let (left, not_synced) = (!out.overflow.is_empty(), out.not_synced.take());
-        drop(out);
+        // Whom it wakes may send by this outlet.
+        let (left, not_synced) = wake_after(|| {
+            let mut out = lock(&self.0);
+            out.flush();
+            link.tally.spilled.add(core::mem::take(&mut out.spilled));
+            (!out.overflow.is_empty(), out.not_synced.take())
+        });
         if let Some(error) = not_synced {
             link.not_synced(error);
         }
@@ -371,47 +373,50 @@ impl<H> TaskPublisher<H> {
         fill: impl FnOnce(&mut [u8]) -> Result<(), SendFault>,
     ) -> Result<(), SendFault> {
         let tag = Tag::new(self.seat.source, M::ID);
-        let mut out = lock(&self.shared.out.0);
-        // The worker would do so, too; but it may be busy, or wait for this task.
-        out.flush();
-        let Out {
-            publisher,
-            overflow,
-            spilled,
-            refused,
-            ..
-        } = &mut *out;
-        if overflow.is_empty() {
-            // A handler that awaits nothing is not held up by readers; the next segment of a journal comes soon.
-            let claimed = if may_overflow {
-                publisher.try_claim_grown(tag, len)
-            } else {
-                publisher.try_claim(tag, len)
-            };
-            match claimed {
-                Ok(mut claim) => {
-                    fill(claim.zeroed())?;
-                    return claim.commit().map(|_| ()).map_err(SendFault::Commit);
+        // Whom it wakes may send by the same outlet.
+        wake_after(|| {
+            let mut out = lock(&self.shared.out.0);
+            // The worker would do so, too; but it may be busy, or wait for this task.
+            out.flush();
+            let Out {
+                publisher,
+                overflow,
+                spilled,
+                refused,
+                ..
+            } = &mut *out;
+            if overflow.is_empty() {
+                // A handler that awaits nothing is not held up by readers; the next segment of a journal comes soon.
+                let claimed = if may_overflow {
+                    publisher.try_claim_grown(tag, len)
+                } else {
+                    publisher.try_claim(tag, len)
+                };
+                match claimed {
+                    Ok(mut claim) => {
+                        fill(claim.zeroed())?;
+                        return claim.commit().map(|_| ()).map_err(SendFault::Commit);
+                    }
+                    Err(ClaimError::Full { .. }) if may_overflow => {}
+                    Err(error) => return Err(SendFault::Claim(error)),
                 }
-                Err(ClaimError::Full { .. }) if may_overflow => {}
-                Err(error) => return Err(SendFault::Claim(error)),
+            } else if !may_overflow {
+                let (needed, capacity) = (len, publisher.capacity());
+                return Err(SendFault::Claim(ClaimError::Full { needed, capacity }));
             }
-        } else if !may_overflow {
-            let (needed, capacity) = (len, publisher.capacity());
-            return Err(SendFault::Claim(ClaimError::Full { needed, capacity }));
-        }
-        let max = publisher.max_payload();
-        if len > max {
-            return Err(SendFault::Claim(ClaimError::TooLarge { len, max }));
-        }
-        match overflow.push(tag, len, fill) {
-            Some(pushed) => pushed?,
-            None => return Err(overflow.overflows(self.info.options.spill, *refused)),
-        }
-        *spilled += 1;
-        drop(out);
-        self.shared.nudge();
-        Ok(())
+            let max = publisher.max_payload();
+            if len > max {
+                return Err(SendFault::Claim(ClaimError::TooLarge { len, max }));
+            }
+            match overflow.push(tag, len, fill) {
+                Some(pushed) => pushed?,
+                None => return Err(overflow.overflows(self.info.options.spill, *refused)),
+            }
+            *spilled += 1;
+            drop(out);
+            self.shared.nudge();
+            Ok(())
+        })
     }
 
     fn refused<M: ExtendedMessage>(&self, fault: SendFault) -> HandlerError {
