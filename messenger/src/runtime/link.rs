@@ -340,11 +340,11 @@ impl Link {
     /// Sends what was spilled, as far as there is room.
     #[cold]
     pub(crate) fn flush(&mut self) {
-        let sent = self.spill.send_by(&mut self.publisher);
-        if let Err(ClaimError::NotSynced(error)) = sent {
+        let (refused, not_synced) = self.spill.send_by(&mut self.publisher);
+        self.refused = refused;
+        if let Some(error) = not_synced {
             self.not_synced(error);
         }
-        self.refused = sent.err();
     }
 
     /// What was sent from the spill is out, and its handler has returned: the report has to say that it is not synced.

@@ -120,24 +120,22 @@ impl Spill {
         };
     }
 
-    /// Sends what waits, in order, as far as there is room.
-    ///
-    /// # Errors
-    ///
-    /// [`ClaimError::NotSynced`] if that is so of something that was sent; else, why the oldest of what is left could not be sent.
-    pub(crate) fn send_by(&mut self, publisher: &mut Publisher) -> Result<(), ClaimError> {
-        let mut result = Ok(());
+    /// Sends what waits, in order, as far as there is room. Gives why the oldest of what is left could not be sent, and whether something
+    /// that was sent is not synced.
+    pub(crate) fn send_by(
+        &mut self,
+        publisher: &mut Publisher,
+    ) -> (Option<ClaimError>, Option<NotSynced>) {
+        let mut not_synced = None;
         while let Some((tag, payload)) = self.front() {
             let claim = match publisher.try_claim_grown(tag, payload.len()) {
                 Ok(claim) => claim,
-                Err(error) => return result.and(Err(error)),
+                Err(refused) => return (Some(refused), not_synced),
             };
             // It is out all the same.
-            if let Err(error) = self.send_front(claim) {
-                result = Err(ClaimError::NotSynced(error));
-            }
+            not_synced = self.send_front(claim).err().or(not_synced);
         }
-        result
+        (None, not_synced)
     }
 
     /// Sends the oldest record by a claim that was made for it, and forgets it.
@@ -165,7 +163,7 @@ impl Spill {
     /// Why nothing more may wait in this spill of `limit` bytes, whose oldest record was `refused`.
     pub(crate) fn overflows(&self, limit: usize, refused: Option<ClaimError>) -> SendFault {
         match refused {
-            None | Some(ClaimError::Full { .. } | ClaimError::NotSynced(_)) => {
+            None | Some(ClaimError::Full { .. }) => {
                 let used = self.used();
                 SendFault::SpillFull { limit, used }
             }
@@ -423,7 +421,7 @@ mod tests {
         assert!(asleep.unwrap().is_pending());
         let mut spill = Spill::new(1024);
         assert!(push(&mut spill, 1, 8) && push(&mut spill, 2, 8));
-        assert!(spill.send_by(&mut publisher).is_ok() && spill.is_empty());
+        assert_eq!(spill.send_by(&mut publisher), (None, None));
         let mut tags = Vec::new();
         sleeper.poll(9, |record| tags.push(record.tag())).unwrap();
         assert_eq!(tags, [tag(1), tag(2)]);
@@ -432,7 +430,7 @@ mod tests {
     #[cfg(feature = "journal")]
     #[cfg_attr(miri, ignore = "needs files")]
     #[test]
-    fn says_that_something_is_not_synced_whatever_becomes_of_the_next() {
+    fn says_that_something_is_not_synced_and_what_becomes_of_the_next() {
         use crate::journal::testing::TempDir;
         use crate::journal::{Journal, JournalConfig, SyncPolicy};
 
@@ -448,11 +446,13 @@ mod tests {
         assert!(push(&mut spill, 1, 8) && push(&mut spill, 2, max + 1));
         // One that is open before it keeps it from being synced.
         let open = other.claim(tag(3), 8).unwrap();
-        let sent = spill.send_by(&mut publisher);
-        assert!(matches!(sent, Err(ClaimError::NotSynced(_))), "{sent:?}");
-        assert_eq!(spill.count(), 1);
-        let sent = spill.send_by(&mut publisher);
-        assert!(matches!(sent, Err(ClaimError::TooLarge { .. })), "{sent:?}");
+        for is_sent in [true, false] {
+            let (refused, not_synced) = spill.send_by(&mut publisher);
+            let is_too_large = matches!(refused, Some(ClaimError::TooLarge { .. }));
+            assert!(is_too_large, "{refused:?}");
+            assert_eq!(not_synced.is_some(), is_sent);
+            assert_eq!(spill.count(), 1);
+        }
         drop(open);
     }
 

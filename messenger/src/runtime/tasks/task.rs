@@ -193,11 +193,9 @@ impl Outlet {
 impl Out {
     /// Sends what overflowed, as far as there is room.
     fn flush(&mut self) {
-        let sent = self.overflow.send_by(&mut self.publisher);
-        if let Err(ClaimError::NotSynced(error)) = sent {
-            self.not_synced = Some(error);
-        }
-        self.refused = sent.err();
+        let (refused, not_synced) = self.overflow.send_by(&mut self.publisher);
+        self.refused = refused;
+        self.not_synced = not_synced.or(self.not_synced);
     }
 }
 
