@@ -3,6 +3,9 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use messenger::bus::{MessageId, Publisher, SourceId, Start, Subscriber, Tag, WaitStrategy};
@@ -65,6 +68,32 @@ fn receive(subscriber: &mut Subscriber, wait: WaitStrategy) -> u64 {
     u64::from_le_bytes(record.payload().try_into().unwrap())
 }
 
+/// Counts how often it wakes somebody.
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// From now on no thread of this process finds memory for its stack.
+fn let_no_thread_begin() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
+    let size = size.unwrap().trim().trim_end_matches(" kB");
+    // Something is left for all that is smaller than a stack.
+    let kib = size.parse::<u64>().unwrap() + 1024;
+    let limit = Rlimit {
+        current: Some(kib << 10),
+        ..getrlimit(Resource::As)
+    };
+    setrlimit(Resource::As, limit).unwrap();
+    assert!(std::thread::Builder::new().spawn(|| ()).is_err());
+}
+
 /// What the other process does.
 #[test]
 #[ignore = "a part of the other tests"]
@@ -86,6 +115,15 @@ fn child() {
                 send(&mut publisher, number + 1);
             }
         },
+        // Waits as a task, and nobody could tell it what others publish.
+        "looks" => {
+            let_no_thread_begin();
+            let count = Arc::new(Count::default());
+            let waker = Waker::from(Arc::clone(&count));
+            let asleep = subscriber.poll_next(&mut Context::from_waker(&waker));
+            assert!(asleep.unwrap().is_pending());
+            assert_eq!(count.0.load(Ordering::Relaxed), 1, "it is to look again");
+        }
         // Sleeps and wakes until it is killed.
         _ => loop {
             let timeout = Duration::from_micros(50);
@@ -119,6 +157,13 @@ fn two_processes_that_block_answer_each_other() {
 #[test]
 fn two_processes_that_block_at_once_answer_each_other() {
     two_processes_answer_each_other("now");
+}
+
+#[test]
+fn a_task_that_no_thread_can_wake_looks_again() {
+    let bus = Named::new("alone");
+    let mut child = bus.child("looks", "now");
+    assert!(child.wait().unwrap().success());
 }
 
 /// One is killed again and again as it sleeps and wakes, while two others answer each other. Nobody waits longer than a death

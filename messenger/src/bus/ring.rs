@@ -26,8 +26,10 @@ pub(crate) trait Memory {
     /// Where those sleep who wait for `event`.
     fn bed(&self, event: Event) -> &Bed;
 
-    /// Has the tasks of this process woken from now on also by what other processes do.
-    fn listen(&self) {}
+    /// Has the tasks of this process woken from now on also by what other processes do. `false`: it can't.
+    fn listen(&self) -> bool {
+        true
+    }
 
     /// A window to begin with, wherever it is.
     fn window(&self) -> Self::Window;

@@ -472,18 +472,18 @@ impl Memory for View {
     }
 
     #[cfg(all(feature = "shared", target_os = "linux"))]
-    fn listen(&self) {
+    fn listen(&self) -> bool {
         let shared = &self.shared;
-        if shared.reach == Reach::Processes {
-            // A view for the thread: without what the members have, and so not ended by them.
-            let at = self.control.as_ptr().addr() - shared.region.base().as_ptr().addr();
-            let view = || {
-                let region = Arc::clone(&shared.region);
-                Self::new(region, at, self.slots.len(), Bytes::None, shared.reach)
-            };
-            // Without a thread a task is woken by what this process publishes, and by its next look.
-            let _ = shared.bell.listen(&shared.data.wakers, view);
+        if shared.reach == Reach::Process {
+            return true;
         }
+        // A view for the thread: without what the members have, and so not ended by them.
+        let at = self.control.as_ptr().addr() - shared.region.base().as_ptr().addr();
+        let view = || {
+            let region = Arc::clone(&shared.region);
+            Self::new(region, at, self.slots.len(), Bytes::None, shared.reach)
+        };
+        shared.bell.listen(&shared.data.wakers, view)
     }
 
     fn window(&self) -> Window {

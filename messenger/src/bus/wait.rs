@@ -179,7 +179,10 @@ impl<M: Memory> Ring<M> {
     /// Has `waker` woken at the next record, in place of the last one of `slot`, whose member is enrolled; with the
     /// fence of edge 12, so look again after this.
     pub(crate) fn register(&self, slot: usize, waker: &Waker) {
-        self.memory.listen();
+        if !self.memory.listen() {
+            // Nobody tells it what other processes publish: then it looks once more later.
+            waker.wake_by_ref();
+        }
         let waker = waker.clone();
         // Before the announcement, so that who sees that takes this one, too.
         let old = self.memory.bed(Event::Data).wakers.register(slot, waker);
