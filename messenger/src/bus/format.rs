@@ -28,7 +28,7 @@ pub(crate) struct Format {
     factor: u64,
     /// Bytes in a row, a power of two: of the ring, or of a segment. No record crosses their end.
     pub(crate) lap: u64,
-    /// The bytes of the longest record.
+    /// The bytes of the longest record that is read.
     pub(crate) max_record: u64,
     /// The bits of a stamp that say whether it is one. The others hold the checksum, on a bus that is
     /// kept: one whose bytes outlive the process.
@@ -45,26 +45,30 @@ const SPREAD: u64 = 0x99a1_6b9e_babc_b4ab;
 impl Format {
     /// Of a bus in memory, whose bytes are used again: a stamp is known to the last bit.
     pub(crate) fn in_memory(lap: u64, salt: u64) -> Self {
-        Self::new(lap, lap, (salt | 1 << 3, SPREAD), u64::MAX)
+        Self::new(lap, (salt | 1 << 3, SPREAD), u64::MAX)
     }
 
-    /// Of a bus that is kept: the upper half of a stamp is mixed with the record's checksum. `whole` bytes of the bus may be in
-    /// use at a time.
+    /// Of a bus that is kept: the upper half of a stamp is mixed with the record's checksum.
     #[cfg(any(all(test, loom), all(not(loom), feature = "journal")))]
-    pub(crate) fn kept(lap: u64, whole: u64, salt: u64) -> Self {
-        Self::new(lap, whole, (salt | 1 << 63, 1), u64::from(u32::MAX))
+    pub(crate) fn kept(lap: u64, salt: u64) -> Self {
+        Self::new(lap, (salt | 1 << 63, 1), u64::from(u32::MAX))
     }
 
-    fn new(lap: u64, whole: u64, (salt, factor): (u64, u64), plain: u64) -> Self {
+    fn new(lap: u64, (salt, factor): (u64, u64), plain: u64) -> Self {
         debug_assert!(lap.is_power_of_two());
-        let longest = lap.min(whole) / 4 + HEADER;
         Self {
             salt,
             factor,
             lap,
-            max_record: longest.min(u64::from(u32::MAX) & !(RECORD_ALIGN - 1)),
+            max_record: (lap / 4 + HEADER).min(u64::from(u32::MAX) & !(RECORD_ALIGN - 1)),
             plain,
         }
+    }
+
+    /// The bytes of the longest record that is claimed where `capacity` bytes may be in use at a time.
+    #[cfg(any(all(test, loom), all(not(loom), feature = "journal")))]
+    pub(crate) fn max_claim(&self, capacity: u64) -> u64 {
+        self.max_record.min(capacity / 4 + HEADER)
     }
 
     /// Whether records have checksums.
@@ -244,7 +248,7 @@ mod tests {
     #[test]
     fn zeros_are_no_record_on_a_journal() {
         let salt = 1 << 63 | 0x1234_5671 | 1 << 3;
-        let format = Format::kept(1 << 16, 1 << 40, salt);
+        let format = Format::kept(1 << 16, salt);
         let position = salt & 0xffff_fff0;
         assert_eq!(format.found(position, 0, || 0), Ok(Found::Nothing));
     }

@@ -127,6 +127,8 @@ pub(crate) struct Ring<M> {
     pub(super) format: Format,
     /// How many bytes may lie between what is retained and the end of a claim.
     capacity: u64,
+    /// The bytes of the longest record that is claimed. On a bus that is kept longer ones may stand, from when more could lie there.
+    max_record: u64,
     /// The bytes between two marks, a power of two.
     step: u64,
     /// A claim whose ends are less apart is in one step, and nobody else has to know of it; 0 where claims are announced.
@@ -143,9 +145,11 @@ impl<M: Memory> Ring<M> {
     /// The protocol over fresh memory: zeroed, with `capacity` bytes of ring, a power of two.
     pub(crate) fn init(memory: M, capacity: u64, salt: u64, barrier: Barrier) -> Self {
         debug_assert!(capacity.is_power_of_two());
+        let format = Format::in_memory(capacity, salt);
         let ring = Self {
             memory,
-            format: Format::in_memory(capacity, salt),
+            max_record: format.max_record,
+            format,
             capacity,
             step: capacity / STEPS,
             plain_step: capacity / STEPS,
@@ -172,9 +176,11 @@ impl<M: Memory> Ring<M> {
         barrier: Barrier,
     ) -> Self {
         debug_assert!(capacity.is_power_of_two() && owner != 0);
+        let format = Format::in_memory(capacity, salt);
         let ring = Self {
             memory,
-            format: Format::in_memory(capacity, salt),
+            max_record: format.max_record,
+            format,
             capacity,
             step: capacity / STEPS,
             plain_step: 0,
@@ -192,6 +198,7 @@ impl<M: Memory> Ring<M> {
         Self {
             memory,
             step: format.lap.min(capacity) / STEPS,
+            max_record: format.max_claim(capacity),
             format,
             capacity,
             plain_step: 0,
@@ -214,6 +221,7 @@ impl<M: Memory> Ring<M> {
         let ring = Self {
             memory,
             step: format.lap.min(capacity) / STEPS,
+            max_record: format.max_claim(capacity),
             plain_step: 0,
             owner,
             announces: true,
@@ -255,10 +263,10 @@ impl<M: Memory> Ring<M> {
         self.step
     }
 
-    /// The longest record, in bytes, header included.
+    /// The longest record that is claimed, in bytes, header included.
     #[inline]
     pub(crate) fn max_record(&self) -> u64 {
-        self.format.max_record
+        self.max_record
     }
 
     /// The longest payload, in bytes.

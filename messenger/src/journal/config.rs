@@ -100,7 +100,8 @@ impl JournalConfig {
     }
 
     /// Makes the journal a ring on disk: publishers wait, or get `Full`, when the slowest subscriber is more than `bytes`
-    /// behind (rounded up to a power of two), and what all have read may go. Takes the place of [`retain`](Self::retain).
+    /// behind (rounded up to a power of two), and what all have read may go. Takes the place of [`retain`](Self::retain). The longest payload
+    /// that can be sent is then at most a quarter of it; longer ones from before are read as ever.
     pub const fn bound(mut self, bytes: u64) -> Self {
         self.bound = bytes;
         self

@@ -256,7 +256,7 @@ mod tests {
             segment_bytes: 4096,
             salt: 1,
         };
-        let store = Store::new(None, identity, 1 << 20, 1, false).unwrap();
+        let store = Store::new(None, identity, 1, false).unwrap();
         store.begin(0, 0);
         // There is no such segment; and given up is more than was ever finished.
         store.control.grew_to(1 << 20);

@@ -237,7 +237,7 @@ mod tests {
             segment_bytes: 4096,
             salt: 1,
         };
-        let store = Store::new(Some((&Dir::of(&dir), true)), identity, 1 << 20, 1, false).unwrap();
+        let store = Store::new(Some((&Dir::of(&dir), true)), identity, 1, false).unwrap();
         let late = (0..200).map(|number| dir.join(segment_name(number * 4096)));
         late.for_each(|path| fs::write(path, b"").unwrap());
         store.set_oldest(1 << 20);

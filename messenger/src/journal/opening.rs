@@ -155,7 +155,7 @@ pub(super) fn store_of(
     };
     let each = config.sync == SyncPolicy::EachRecord;
     let dir = dir.map(|dir| (dir, true));
-    let store = Store::new(dir, identity, capacity(config), config.ahead, each);
+    let store = Store::new(dir, identity, config.ahead, each);
     let store = store.map_err(OpenFault::tried("get memory"))?;
     store.control.set_syncs(config.sync != SyncPolicy::OnDemand);
     Ok(store)

@@ -135,7 +135,7 @@ impl Reader {
             segment_bytes: manifest.segment_bytes,
             salt: manifest.salt,
         };
-        let store = Store::new(Some((&dir, false)), identity, u64::MAX, 0, false)
+        let store = Store::new(Some((&dir, false)), identity, 0, false)
             .map_err(OpenFault::tried("get memory"))?;
         let listing = list_segments(path, identity.segment_bytes)
             .map_err(OpenFault::tried("list the segments"))?;

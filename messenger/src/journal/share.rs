@@ -327,14 +327,13 @@ pub(crate) fn look_at(
             segment_bytes: manifest.segment_bytes,
             salt: manifest.salt,
         };
-        let whole = capacity(config);
-        let store = Store::new(Some((dir, false)), identity, whole, config.ahead, false);
+        let store = Store::new(Some((dir, false)), identity, config.ahead, false);
         let mut store = store.map_err(OpenFault::tried("get memory"))?;
         let control = Control::join(dir, &identity, members, false);
         let control = control.map_err(OpenFault::tried("map the shared words"))?;
         store.control = control.ok_or_else(had_alone)?;
         let words = (Arc::clone(&store.control.region), WORDS_AT);
-        let (sizes, store) = ((whole, store.format()), Arc::new(store));
+        let (sizes, store) = ((capacity(config), store.format()), Arc::new(store));
         let segments = Arc::clone(&store);
         let core = processes::onlooker_over_segments(words, members, segments, sizes);
         Ok((core, Onlooker(store)))

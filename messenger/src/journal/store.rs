@@ -51,8 +51,6 @@ pub(crate) struct Store {
     pub(super) control: Control,
     /// The number of this process among those that share the journal; 0: it has it alone.
     pub(super) owner: u32,
-    /// How many bytes of the journal may be in use at a time.
-    whole: u64,
     segments: Mutex<Segments>,
     /// Up to where somebody in this process has wanted to claim.
     asked: AtomicU64,
@@ -88,7 +86,6 @@ impl Store {
     pub(super) fn new(
         dir: Option<(&Dir, bool)>,
         identity: Identity,
-        whole: u64,
         ahead: u64,
         each: bool,
     ) -> io::Result<Self> {
@@ -108,7 +105,6 @@ impl Store {
             identity,
             control: Control::in_memory(0, MemoryKind::Heap)?,
             owner: 0,
-            whole,
             segments: Mutex::default(),
             asked: AtomicU64::new(0),
             trouble: Mutex::default(),
@@ -132,7 +128,7 @@ impl Store {
     }
 
     pub(crate) fn format(&self) -> Format {
-        Format::kept(self.identity.segment_bytes, self.whole, self.identity.salt)
+        Format::kept(self.identity.segment_bytes, self.identity.salt)
     }
 
     pub(crate) fn segment_bytes(&self) -> u64 {
@@ -570,7 +566,7 @@ mod tests {
             salt: 1,
         };
         let gone = dir.join("gone");
-        let store = Store::new(Some((&Dir::of(&gone), true)), identity, 1 << 20, 1, false).unwrap();
+        let store = Store::new(Some((&Dir::of(&gone), true)), identity, 1, false).unwrap();
         // Who has begun, and died there, or was refused, has not done it.
         for _ in 0..2 {
             assert!(store.begin_syncing().is_err());

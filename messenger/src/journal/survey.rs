@@ -125,7 +125,7 @@ impl<'a> Survey<'a> {
             segment_bytes: manifest.segment_bytes,
             salt: manifest.salt,
         };
-        let store = Store::new(Some((&Dir::of(dir), false)), identity, u64::MAX, 0, false)
+        let store = Store::new(Some((&Dir::of(dir), false)), identity, 0, false)
             .map_err(OpenFault::tried("get memory"))?;
         let bases = list(dir, &store)?;
         let oldest = bases.first().copied().unwrap_or(0);

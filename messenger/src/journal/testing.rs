@@ -57,7 +57,7 @@ pub(crate) fn shared_in_memory(
         segment_bytes: segment,
         salt: 0x5EED,
     };
-    let mut store = Store::new(None, identity, bound, 1, false).unwrap();
+    let mut store = Store::new(None, identity, 1, false).unwrap();
     store.control = Control::in_memory(members, MemoryKind::default()).unwrap();
     store.begin(0, 0);
     let store = Arc::new(store);

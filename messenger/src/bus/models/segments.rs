@@ -165,13 +165,7 @@ fn bus_of(slots: usize, ready: u64, fences: bool, looks_for_files: bool) -> Bus 
     } else {
         Barrier::Process
     };
-    Ring::kept(
-        model,
-        whole,
-        Format::kept(SEGMENT, whole, 0x5EED),
-        0,
-        barrier,
-    )
+    Ring::kept(model, whole, Format::kept(SEGMENT, 0x5EED), 0, barrier)
 }
 
 struct Publisher {
