@@ -317,6 +317,13 @@ impl Control {
         Ok(page.map(|page| word_of(&page, OLDEST_AT)))
     }
 
+    /// Whether a flush of the last writers' has failed: by whatever words there are, since more is looked at and written for it, and nothing
+    /// believed.
+    pub(super) fn has_failed(dir: &Dir, identity: &Identity) -> io::Result<bool> {
+        let page = page_of(dir, identity)?;
+        Ok(page.is_some_and(|page| word_of(&page, FAILED_AT) != 0))
+    }
+
     /// Makes the bus's words those of a bus from `floor` to `tail` to which nobody is attached.
     pub(super) fn reset(&self, floor: u64, tail: u64) {
         reset_words(&self.region, WORDS_AT, self.members, floor, tail);

@@ -7,7 +7,7 @@
 
 use core::fmt;
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
@@ -146,12 +146,14 @@ pub(super) fn recover(
         }));
     }
     store.control.grew_to(files.end);
+    let failed = Control::has_failed(dir, &store.identity);
+    let failed = failed.map_err(system("read what the last writer left"))?;
     let mut end = End::new(store, &files);
     let trusted =
         left.filter(|left| left.words.tail <= files.end && left.words.tail >= files.synced);
     let mut consistent = false;
     if let Some(left) = trusted {
-        consistent = end.by_words(left)?;
+        consistent = end.by_words(left, failed)?;
     }
     if !consistent {
         end.by_checksums(files.synced)?;
@@ -175,6 +177,10 @@ pub(super) fn recover(
         let to = dropped.map_or(lost, |dropped| dropped.to.max(lost));
         let from = tail;
         dropped = Some(Dropped { from, to, why });
+    }
+    if failed {
+        write_again(store, dir, &files, tail)
+            .map_err(system("write again what was not flushed"))?;
     }
     for &base in files.after.iter().filter(|&&base| base > files.first) {
         let path = dir.join(segment_name(base));
@@ -398,10 +404,11 @@ impl<'a> End<'a> {
         Ok(())
     }
 
-    /// By the last writer's words. `false`: they contradict what is there.
-    fn by_words(&mut self, left: &Left) -> Result<bool, OpenFault> {
+    /// By the last writer's words. `false`: they contradict what is there. Where a flush has `failed` the system may have dropped what it was
+    /// to take: all is looked at from what was synced on.
+    fn by_words(&mut self, left: &Left, failed: bool) -> Result<bool, OpenFault> {
         let words = &left.words;
-        if let Some(known) = left.finished {
+        if let Some(known) = left.finished.filter(|_| !failed) {
             if (self.files.synced..=words.tail).contains(&known) {
                 self.walker.position = known;
             }
@@ -414,7 +421,7 @@ impl<'a> End<'a> {
                 return Ok(position == words.tail && !more && self.why != DropCause::Checksum);
             }
             // The system has kept every byte: what is finished is whole, and if it was damaged since, who reads it is told.
-            self.verify = false;
+            self.verify = failed;
             let stepped = self.step()?;
             self.verify = true;
             if stepped {
@@ -481,6 +488,27 @@ impl<'a> End<'a> {
             Err(error) => Err(OpenFault::tried("map a segment")(io::Error::other(error))),
         }
     }
+}
+
+/// How much is written again at a time.
+const RUN: usize = 1 << 20;
+
+/// Writes what stands from the synced position to `tail` over itself, and the segments' headers: what a flush has failed to take is unchanged since
+/// then in the system's eyes, and another flush would not take it either.
+fn write_again(store: &Store, dir: &Path, files: &Files, tail: u64) -> io::Result<()> {
+    let mut bytes = vec![0; RUN];
+    for base in (store.base(files.synced)..files.end).step_by(files.segment_bytes as usize) {
+        let mut file = open_plain(&dir.join(segment_name(base)), true)?;
+        let end = HEADER_BYTES as u64 + tail.saturating_sub(base).min(files.segment_bytes);
+        for at in (0..end).step_by(RUN) {
+            let some = &mut bytes[..RUN.min((end - at) as usize)];
+            file.seek(SeekFrom::Start(at))?;
+            file.read_exact(some)?;
+            file.seek(SeekFrom::Start(at))?;
+            file.write_all(some)?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes what stands from `tail` on zero again: else a record of before could be taken for one of those to come, which will stand

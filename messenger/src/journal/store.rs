@@ -433,7 +433,12 @@ impl Store {
             self.note_synced(&region, from);
         }
         fault!("flushing");
-        let flushed = sync_region(&region, &dir.join(segment_name(base)));
+        self.flush_region(dir, base, &region)
+    }
+
+    /// What has failed to be flushed is told to all, also to who opens the journal next.
+    fn flush_region(&self, dir: &Path, base: u64, region: &Region) -> Result<(), Lost> {
+        let flushed = sync_region(region, &dir.join(segment_name(base)));
         flushed.map_err(|error| {
             let lost = Lost::new(base, &error);
             if base >= self.oldest() {
@@ -453,8 +458,7 @@ impl Store {
         while base < self.prepared() {
             let region = self.region(base)?;
             self.note_synced(&region, synced);
-            let flushed = sync_region(&region, &dir.join(segment_name(base)));
-            flushed.map_err(|error| Lost::new(base, &error))?;
+            self.flush_region(dir, base, &region)?;
             fault!("sealed");
             base += self.segment_bytes();
         }

@@ -201,6 +201,76 @@ fn a_disk_that_fails_is_told_until_the_journal_is_opened_again() {
     assert_eq!(verify(&dir, |_| {}).unwrap().records, 3);
 }
 
+/// As [`long`], where nothing is written but what is sent.
+fn quiet() -> JournalConfig {
+    long().time_resolution(Duration::ZERO)
+}
+
+/// A journal whose first record is synced, and whose others a flush has failed to take, left by its writer; and where they stand.
+fn after_a_failed_flush(dir: &Dir) -> Vec<u64> {
+    let journal = dir.open(quiet());
+    let mut publisher = journal.bus().publisher().unwrap();
+    publisher.send(tag(0), b"good").unwrap();
+    journal.sync().unwrap();
+    let sent = (1..40).map(|n| publisher.send(tag(n), &vec![n as u8; 50_000]).unwrap());
+    let sent = sent.collect();
+    let (segment, aside) = break_disk(dir);
+    assert!(matches!(journal.sync(), Err(JournalError::Sync(_))));
+    std::fs::rename(&aside, &segment).unwrap();
+    drop(publisher);
+    assert!(matches!(journal.close(), Err(JournalError::Sync(_))));
+    sent
+}
+
+/// The system takes what it could not write for written. A flush of that would do nothing, and say that all is well.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_flush_has_failed_to_take_is_written_again() {
+    // How many bytes this thread has had the system write to disks, by now or later.
+    let written = || {
+        let said = std::fs::read_to_string("/proc/thread-self/io").unwrap_or_default();
+        let mut lines = said.lines();
+        let bytes = lines.find_map(|line| line.strip_prefix("write_bytes: "));
+        bytes.map_or(0, |bytes| bytes.parse::<u64>().unwrap())
+    };
+    let dir = Dir::new("written-again");
+    let sent = after_a_failed_flush(&dir);
+    let before = written();
+    std::fs::write(dir.join("other"), vec![1; 1 << 20]).unwrap();
+    if written() - before < 1 << 20 {
+        return crate::child::skipped("the system does not count here what is written");
+    }
+    let before = written();
+    let journal = dir.open(quiet());
+    let again = written() - before;
+    assert!(again >= sent[38] - sent[0], "{again} bytes");
+    assert!(journal.sync().unwrap() > sent[38]);
+    drop(journal);
+    // Once.
+    let before = written();
+    drop(dir.open(quiet()));
+    let more = written() - before;
+    assert!(more < 1 << 20, "{more} bytes");
+}
+
+/// Nor is it there for certain: the system may have dropped it, and read what was there before.
+#[test]
+fn what_a_failed_flush_has_lost_is_given_up() {
+    let dir = Dir::new("dropped");
+    let sent = after_a_failed_flush(&dir);
+    let segment = dir.join(format!("{:020}.segment", 0));
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let page = (sent[20] as usize + 4096).next_multiple_of(4096);
+    bytes[page..page + 4096].fill(0);
+    std::fs::write(&segment, bytes).unwrap();
+    let journal = dir.open(quiet());
+    let dropped = journal.recovery().dropped.as_ref();
+    assert_eq!(dropped.map(|dropped| dropped.from), Some(sent[20]));
+    assert_eq!(journal.bus().tail(), sent[20]);
+    journal.sync().unwrap();
+    assert_eq!(verify(&dir, |_| {}).unwrap().records, 21);
+}
+
 /// What is to be synced lies in segments that are not mapped any more, and no file can be opened to map them.
 #[cfg(target_os = "linux")]
 #[test]
