@@ -50,7 +50,7 @@ pub enum OpenFault {
         /// What is wrong with it.
         source: HeaderError,
     },
-    /// A segment is missing among those that were synced, or before them, where nobody had given it up.
+    /// A segment is missing among those that were synced, or before them, where nobody had given it up; or before one that holds records.
     Missing {
         /// The first position that is missing.
         position: u64,

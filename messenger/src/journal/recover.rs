@@ -17,6 +17,7 @@ use super::error::OpenFault;
 use super::files::{list_segments, open_plain, segment_name, sync_dir, sync_file};
 use super::header::{HEADER_BYTES, HeaderError, SegmentHeader, synced_of};
 use super::store::Store;
+use super::survey::is_foreign;
 use super::walker::Walker;
 use crate::bus::kept::Intent;
 
@@ -160,6 +161,7 @@ pub(super) fn recover(
     }
     let tail = end.walker.position;
     let mut dropped = if consistent {
+        refuse_strays(store, dir, &files)?;
         None
     } else {
         // What stands behind may have been read; and when some of it is gone nobody is to believe the words again.
@@ -210,6 +212,32 @@ pub(super) fn recover(
     })
 }
 
+/// Says what stands behind the row that no writer of this journal can have left there, killed or not, and so is not to be removed. (A loss of power can leave
+/// anything.)
+fn refuse_strays(store: &Store, dir: &Path, files: &Files) -> Result<(), OpenFault> {
+    for &base in &files.after {
+        let found = examine(store, dir, base);
+        let (_, found) = found.map_err(OpenFault::tried("look at a segment"))?;
+        match found {
+            Err(OpenFault::Header { base, source }) if is_foreign(&source) => {
+                return Err(OpenFault::Header { base, source });
+            }
+            Ok(()) if !is_blank(store, base) => {
+                let (position, synced) = (files.end, files.synced);
+                return Err(OpenFault::Missing { position, synced });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether nothing has ever been written to the segment with `base`, which can be had.
+fn is_blank(store: &Store, base: u64) -> bool {
+    let window = store.window_at(base);
+    window.is_ok_and(|window| window.word(base).load(Ordering::Relaxed) == 0)
+}
+
 /// Removes segments that were named after they had been given up, by one who made them so slowly that others had used them up meanwhile,
 /// and died there: such a one lies before what was the oldest, and nothing has ever been written to it.
 pub(super) fn remove_late(store: &Store, dir: &Path, left: &Left) -> io::Result<()> {
@@ -219,9 +247,7 @@ pub(super) fn remove_late(store: &Store, dir: &Path, left: &Left) -> io::Result<
         if base >= oldest {
             break;
         }
-        let used = store.window_at(base);
-        let used = used.map(|window| window.word(base).load(Ordering::Relaxed) != 0);
-        if used == Ok(false) {
+        if is_blank(store, base) {
             fs::remove_file(dir.join(segment_name(base)))?;
             removed = true;
         }
@@ -243,13 +269,10 @@ pub(super) fn remove_late_unknown(store: &Store, dir: &Path) -> io::Result<()> {
     let synced = synced_in(store, dir, &bases)?;
     let (mut rest, mut late) = (&bases[..], 0);
     while let Some(gap) = gap_in(rest) {
-        let is_blank = |&base: &u64| {
-            let window = store.window_at(base);
-            // The first of all was there before anything else.
-            base > 0 && window.is_ok_and(|window| window.word(base).load(Ordering::Relaxed) == 0)
-        };
+        // The first of all was there before anything else.
+        let is_late = |&base: &u64| base > 0 && is_blank(store, base);
         let (row, after) = rest.split_at(gap + 1);
-        if synced < after[0] || !row.iter().all(is_blank) {
+        if synced < after[0] || !row.iter().all(is_late) {
             break;
         }
         (rest, late) = (after, late + row.len());

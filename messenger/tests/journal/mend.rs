@@ -548,6 +548,42 @@ fn a_segment_of_another_journal_is_set_aside() {
     }
 }
 
+/// Behind the end, where no writer has left it: so it is not removed as what a killed one left.
+#[test]
+fn a_stray_segment_behind_the_end_is_not_removed() {
+    for (behind, foreign) in [(0, true), (3, true), (3, false)] {
+        let (dir, sent) = written("stray");
+        let (other, _) = written("theirs");
+        let mut bases = (0..).map(|number| number * SEGMENT);
+        let end = bases.find(|&base| !segment(&dir, base).exists()).unwrap();
+        let stray = end + behind * SEGMENT;
+        let from = if foreign { &other } else { &dir };
+        let mut bytes = fs::read(segment(from, SEGMENT)).unwrap();
+        if !foreign {
+            bytes[32..40].copy_from_slice(&stray.to_le_bytes());
+            let crc = crc32c::crc32c(&bytes[..64]);
+            bytes[64..68].copy_from_slice(&crc.to_le_bytes());
+        }
+        fs::write(segment(&dir, stray), &bytes).unwrap();
+        let error = Journal::open_existing(&dir, small()).unwrap_err();
+        let said = if foreign {
+            format!("segment {stray}: the segment belongs to the journal ")
+        } else {
+            format!("the segment with position {end} is missing, ")
+        };
+        assert!(error.to_string().contains(&said), "{error}");
+        assert!(fs::read(segment(&dir, stray)).unwrap() == bytes);
+        let done = repair(&dir, |_| {}).unwrap();
+        let found = if foreign {
+            &done.set_aside
+        } else {
+            &done.removed
+        };
+        assert_eq!(found, &[stray]);
+        opens_with(&dir, &sent, None);
+    }
+}
+
 #[test]
 fn a_damaged_or_missing_schema_is_made_anew() {
     for missing in [false, true] {
