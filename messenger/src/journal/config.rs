@@ -53,7 +53,7 @@ pub enum Retention {
     All,
     /// Those that lie further back than so many bytes.
     Bytes(u64),
-    /// Those whose last record is older.
+    /// Those whose last record is older, as far as the [notes of the time](JournalConfig::time_resolution) tell.
     Age(Duration),
     /// Those that all subscribers and all named cursors have passed. With none of either, none; and none as long as a cursor can't be read,
     /// which [`Journal::cursors`](super::Journal::cursors) tells: what it has yet to pass is not known. Remove it then.
@@ -107,7 +107,8 @@ impl JournalConfig {
         self
     }
 
-    /// How finely the journal notes the time, while something is published; 10 ms unless told. Zero: never.
+    /// How finely the journal notes the time, while something is published; 10 ms unless told. Zero: never, and then nothing can be retained
+    /// by its age.
     pub const fn time_resolution(mut self, resolution: Duration) -> Self {
         self.time_resolution = resolution;
         self

@@ -12,6 +12,7 @@ use super::cursor;
 use super::note::{self, NoteKind};
 use super::state::Turn;
 use super::store::{Store, now_nanos};
+use super::walker::{StepKind, Walker};
 use crate::bus::kept::{Core, Memory};
 use crate::bus::{Lost, Publisher};
 
@@ -31,6 +32,8 @@ pub(super) struct Keeper {
     pub(super) config: JournalConfig,
     pub(super) publisher: Publisher,
     pub(super) stop: Arc<AtomicBool>,
+    /// By age: where the note of the time stands that was asked for last, or the look for it goes on.
+    pub(super) noted: u64,
 }
 
 impl Keeper {
@@ -166,32 +169,57 @@ impl Keeper {
         }
     }
 
-    fn trim(&self) -> io::Result<()> {
+    fn trim(&mut self) -> io::Result<()> {
         let tail = self.tail();
         let wanted = match self.config.retain {
             _ if self.is_bounded() => 0,
             Retention::All => return Ok(()),
             Retention::Bytes(bytes) => tail.saturating_sub(bytes),
-            Retention::Age(age) => self.older_than(age)?,
+            Retention::Age(age) => self.older_than(age),
             Retention::Passed => self.passed()?,
         };
         give_up(&self.store, &self.core, wanted, false).map(drop)
     }
 
-    /// The end of the last segment whose records are all older than `age`.
-    fn older_than(&self, age: Duration) -> io::Result<u64> {
+    /// The end of the last segment whose records are all older than `age`. When a segment was made does not tell: it may have been long before it
+    /// was written to.
+    fn older_than(&mut self, age: Duration) -> u64 {
         let limit = now_nanos().saturating_sub(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX));
-        let mut base = self.core.floor();
+        let mut base = self.store.base(self.core.floor());
         let last = self.store.base(self.tail());
         while base < last {
-            // Segments are made before they are used, `ahead` of them: one that is followed by so many old ones has been left.
-            let next = base + (self.config.ahead + 1) * self.store.segment_bytes();
-            if next > last || self.store.created_nanos(next)? > limit {
+            let end = base + self.store.segment_bytes();
+            if self.published_by(end).is_none_or(|time| time > limit) {
                 break;
             }
-            base += self.store.segment_bytes();
+            base = end;
         }
-        Ok(base)
+        base
+    }
+
+    /// A time by which all before `end`, where a segment does, had been published: what the next note of the time says, if it is found in a
+    /// segment's length. If not, the next call looks on.
+    fn published_by(&mut self, end: u64) -> Option<u64> {
+        let store = &self.store;
+        let mut walker = Walker::new(store, self.noted.max(end));
+        let goal = (walker.position + store.segment_bytes()).min(store.finished());
+        let mut found = None;
+        while walker.position < goal {
+            walker.position = match walker.look(store) {
+                Ok(Some(step)) if step.kind == StepKind::Note && walker.is_sound(&step) => {
+                    found = note::time_of(step.tag, walker.payload(&step));
+                    if found.is_some() {
+                        break;
+                    }
+                    step.next
+                }
+                Ok(Some(step)) => step.next,
+                // Damaged, or given up by another process. There are notes in later segments, too.
+                _ => store.base(walker.position) + store.segment_bytes(),
+            };
+        }
+        self.noted = walker.position;
+        found
     }
 
     /// Up to where all subscribers and all named cursors have read.

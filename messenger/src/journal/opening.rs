@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use fs4::FileExt;
 
-use super::config::{JournalConfig, SyncPolicy};
+use super::config::{JournalConfig, Retention, SyncPolicy};
 use super::control::{self, Control, Left, WORDS_AT};
 use super::cursor;
 use super::dir::Dir;
@@ -94,6 +94,11 @@ pub(super) fn check(config: &JournalConfig, least: u64) -> Result<(), OpenFault>
     if config.bound < 256 {
         let allowed = "at least 256 bytes";
         return Err(wrong("the bound", config.bound, allowed));
+    }
+    let by_age = matches!(config.retain, Retention::Age(_)) && config.bound == u64::MAX;
+    if by_age && config.time_resolution.is_zero() {
+        let what = "the resolution of the time, by which `Retention::Age` goes,";
+        return Err(wrong(what, 0, "more than zero"));
     }
     Ok(())
 }
@@ -409,6 +414,7 @@ pub(super) fn keep(
         config,
         publisher,
         stop: Arc::clone(&stop),
+        noted: 0,
     };
     let thread = std::thread::Builder::new()
         .name("journal".to_owned())

@@ -386,7 +386,7 @@ impl Plan {
                 base,
                 segment_bytes: self.store.segment_bytes(),
                 salt: self.store.identity.salt,
-                // When it was made is not known any more; as of now it is not too old too soon.
+                // When it was made is not known any more.
                 created_nanos: written.unwrap_or_else(|_| now_nanos()),
             },
         );

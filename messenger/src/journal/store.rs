@@ -216,7 +216,7 @@ impl Store {
         HEADER_BYTES as u64 + self.segment_bytes()
     }
 
-    fn check_header(&self, file: &mut File, base: u64) -> Result<SegmentHeader, HeaderError> {
+    fn check_header(&self, file: &mut File, base: u64) -> Result<(), HeaderError> {
         let mut page = [0; HEADER_BYTES];
         let mut read = 0;
         while read < page.len() {
@@ -228,8 +228,7 @@ impl Store {
             }
         }
         let header = SegmentHeader::parse(&page[..read])?;
-        header.check(&self.header_of(base, &header))?;
-        Ok(header)
+        header.check(&self.header_of(base, &header))
     }
 
     /// The header that the segment with `base` should have, when it was made as `other` says.
@@ -482,16 +481,6 @@ impl Store {
         note_checked([word, checked], synced, |synced| {
             synced_check(synced, self.identity.salt)
         });
-    }
-
-    /// When the segment with `base` was made, in nanoseconds since 1970.
-    pub(super) fn created_nanos(&self, base: u64) -> io::Result<u64> {
-        let Place::Files { dir, .. } = &self.place else {
-            return Ok(0);
-        };
-        let mut file = dir.open(&segment_name(base), false)?;
-        let header = self.check_header(&mut file, base);
-        Ok(header.map_err(io::Error::other)?.created_nanos)
     }
 }
 

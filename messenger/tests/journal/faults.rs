@@ -3,8 +3,9 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
+use std::time::Duration;
 
-use messenger::journal::{Journal, JournalConfig, OpenError, OpenFault, Reader, verify};
+use messenger::journal::{Journal, JournalConfig, OpenError, OpenFault, Reader, Retention, verify};
 
 use crate::child;
 use crate::kit::{Dir, small, tag};
@@ -260,6 +261,12 @@ fn numbers_that_cannot_be() {
         (
             config.bound(100),
             "the bound was to be 100: ask for at least 256 bytes",
+        ),
+        (
+            config
+                .retain(Retention::Age(Duration::from_secs(1)))
+                .time_resolution(Duration::ZERO),
+            "the resolution of the time, by which `Retention::Age` goes, was to be 0: ask for more than zero",
         ),
     ];
     for (config, expected) in cases {

@@ -79,6 +79,27 @@ fn by_age() {
     send(&mut publisher, 1);
 }
 
+/// Segments that were made long before anything was written to them, as with more of them ahead, or by one who wrote little.
+#[test]
+fn what_is_young_stays_in_old_segments() {
+    let dir = Dir::new("old-segments");
+    let age = Duration::from_millis(1500);
+    let journal = dir.open(small().ahead(8));
+    until("made", || segments(&dir) >= 8);
+    journal.close().unwrap();
+    std::thread::sleep(age);
+    let journal = dir.open(small().retain(Retention::Age(age)));
+    let mut publisher = journal.bus().publisher().unwrap();
+    let begun = Instant::now();
+    send(&mut publisher, 80);
+    std::thread::sleep(Duration::from_millis(300));
+    let oldest = journal.oldest();
+    assert!(oldest == 0 || begun.elapsed() > age, "{oldest}");
+    send(&mut publisher, 80);
+    until("gone", || journal.oldest() >= 5 * SEGMENT);
+    assert!(begun.elapsed() > age, "too young to go");
+}
+
 #[test]
 fn what_all_have_passed() {
     let dir = Dir::new("passed");
