@@ -559,11 +559,12 @@ fn clear(
                 window.word(at).store(0, Ordering::Relaxed);
             }
             fault!("cleared");
-            let path = dir.join(segment_name(base));
-            let file = open_plain(&path, true);
-            let synced = file.and_then(|file| sync_file(&file, &path));
-            synced.map_err(system("flush a segment that was cleared"))?;
         }
+        // Also what one has set to zero that was killed before it was flushed.
+        let path = dir.join(segment_name(base));
+        let synced = open_plain(&path, true).and_then(|file| sync_file(&file, &path));
+        synced.map_err(system("flush a segment that was cleared"))?;
+        fault!("clear_flushed");
         base = end;
     }
     sync_dir(dir).map_err(system("flush the directory"))?;

@@ -11,6 +11,7 @@ use messenger::bus::{Publisher, Start};
 use messenger::journal::{Journal, JournalConfig, LeftBy, Reader, SyncPolicy};
 
 use crate::disk::{Disk, Snapshot};
+use crate::harm::change;
 use crate::kit::{self, Dir, Rng, cases, first_seed};
 
 const SEGMENT: u64 = 4096;
@@ -421,8 +422,9 @@ impl Life {
 }
 
 /// Where a process may be killed that recovers from a loss of power.
-const RECOVERING: [&str; 7] = [
+const RECOVERING: [&str; 8] = [
     "cleared",
+    "clear_flushed",
     "after_removed",
     "control_made",
     "control_superseded",
@@ -467,6 +469,30 @@ pub(crate) fn copy_dir(from: &Path, to: &Path) {
             std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
         }
     }
+}
+
+/// What was set to zero may be there still on the disk, if who did that was killed before it was flushed.
+#[test]
+fn what_a_killed_recovery_has_cleared_is_flushed_by_the_next() {
+    let dir = Dir::new("cleared");
+    let config = JournalConfig::new().segment_bytes(SEGMENT).members(8);
+    let journal = Journal::open(dir.join("live"), config).unwrap();
+    let mut publisher = journal.bus().publisher().unwrap();
+    let sent = [1, 2, 3].map(|n| publisher.send(kit::tag(0, n), &[n as u8; 100]).unwrap());
+    // As the disk has kept it: without the second record, nor the words, nor what was synced.
+    copy_dir(&dir.join("live"), &dir.join("kept"));
+    let dir = &dir.join("kept");
+    std::fs::remove_file(dir.join("control")).unwrap();
+    let segment = dir.join(format!("{:020}.segment", 0));
+    change(&segment, |bytes| bytes[4096 + sent[1] as usize] ^= 1);
+    assert!(recover_until(dir, "cleared"));
+    let cleared = std::fs::read(&segment).unwrap();
+    assert!(
+        cleared[4096 + sent[1] as usize..]
+            .iter()
+            .all(|&byte| byte == 0)
+    );
+    assert!(recover_until(dir, "clear_flushed"));
 }
 
 #[test]
