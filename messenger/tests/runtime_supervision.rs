@@ -440,6 +440,8 @@ mod restless {
                 1 => panic!("in a timer"),
                 2 => {
                     self.refused = true;
+                    // On a slow machine both have fired by now, and nothing else would wake the worker for its next turn.
+                    out.timer(Duration::from_millis(1));
                     Err(HandlerError::new("refused in a timer"))
                 }
                 _ => {

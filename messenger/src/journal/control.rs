@@ -240,17 +240,33 @@ impl Control {
     /// Up to where the records stay that there are by these words.
     #[cfg(all(feature = "shared", target_os = "linux"))]
     pub(super) fn stays(&self) -> u64 {
-        match self.word(SUPERSEDED_AT).load(Ordering::Relaxed) {
-            0 | ALL => ALL,
-            stays => stays & !15,
-        }
+        stays_by(self.word(SUPERSEDED_AT).load(Ordering::Relaxed))
     }
 
     /// Up to where the records are the same as by the words in `before`, if that is known.
     #[cfg(all(feature = "shared", target_os = "linux"))]
     pub(super) fn same_as(&self, before: &Self) -> Option<u64> {
         let word = |at| self.word(at).load(Ordering::Relaxed);
-        match before.word(HISTORY_AT).load(Ordering::Relaxed) {
+        before.same_by(word)
+    }
+
+    /// The same by the words that stand in `dir` now, whoever has them, and by what they say of themselves; and whether they are for as many members, or
+    /// the journal is had by one who writes it alone. `None`: there are none.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub(super) fn stays_in(&self, dir: &Dir) -> io::Result<Option<(u64, bool)>> {
+        let Some((_, page)) = words_in(dir, false)? else {
+            return Ok(None);
+        };
+        let word = |at| word_of(&page, at);
+        let same = self.same_by(word).unwrap_or(0);
+        let stays = same.min(stays_by(word(SUPERSEDED_AT)));
+        Ok(Some((stays, word(MEMBERS_AT) == self.members as u64)))
+    }
+
+    /// Up to where the records of these words are those of others, which have `word`; if that is known.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    fn same_by(&self, word: impl Fn(u64) -> u64) -> Option<u64> {
+        match self.word(HISTORY_AT).load(Ordering::Relaxed) {
             same if same == word(HISTORY_AT) => Some(ALL),
             cut if cut == word(BEFORE_AT) => Some(word(CUT_AT) & !15),
             _ => None,
@@ -363,6 +379,15 @@ fn page_of(dir: &Dir, identity: &Identity) -> io::Result<Option<[u8; WORDS_AT]>>
         let word = |at| word_of(page, at);
         [word(ID_AT), word(ID_AT + 8)] == words_of(identity.id)
     }))
+}
+
+/// What the word says up to where the records stay.
+#[cfg(all(feature = "shared", target_os = "linux"))]
+fn stays_by(superseded: u64) -> u64 {
+    match superseded {
+        0 | ALL => ALL,
+        stays => stays & !15,
+    }
 }
 
 /// Whether the page says that the journal was closed, and where it ended.

@@ -24,7 +24,7 @@ use super::opening::{Create, Settled, capacity, core_of, keep, lock_by, settled,
 use super::recover::{LeftBy, Recovery};
 use super::rights::Rights;
 use super::schema::{Manifest, Schema};
-use super::store::{Identity, Store};
+use super::store::{Identity, Place, Store};
 use crate::bus::kept::{Core, Progress};
 use crate::bus::{Bus, Lost, processes};
 
@@ -299,6 +299,14 @@ impl Onlooker {
     /// Up to where the records stay at which it looks.
     pub(crate) fn stays(&self) -> u64 {
         self.0.control.stays()
+    }
+
+    /// The same, by what the words say of it that stand there now, whoever has the journal; and whether a bus has it. `None`: there are none.
+    pub(crate) fn stays_by_now(&self) -> Option<(u64, bool)> {
+        let Place::Files { dir, .. } = &self.0.place else {
+            return None;
+        };
+        self.0.control.stays_in(dir).ok().flatten()
     }
 
     /// Up to where it sees the same records as `before` did, if that is known.

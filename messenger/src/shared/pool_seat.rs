@@ -438,7 +438,17 @@ impl Desk {
         };
         let entry = self.words.worker(&self.parts, index);
         match entry.kind() {
-            Kind::Pool => return Ok(index),
+            Kind::Pool => {
+                // One that has not begun may be half forgotten: then its seats say what they did before.
+                let (begun, first) = (entry.at().load(Relaxed), word_of(0, index));
+                if begun == NONE && entry.last().load(Acquire) == first {
+                    let pool = self.pool(index)?;
+                    if self.company(&pool, |_, _| false) == Company::Nobody {
+                        self.free_seats_of(index);
+                    }
+                }
+                return Ok(index);
+            }
             Kind::Worker => {
                 if let Some(process) = runner(self, entry.whose().load(Acquire)) {
                     let worker = worker.to_owned();
@@ -447,7 +457,10 @@ impl Desk {
                 // It was a pool before, perhaps, and is forgotten. Else it goes on where it had got.
                 self.free_seats_of(index);
             }
-            Kind::Free | Kind::Seat => entry.set_worker(worker),
+            Kind::Free | Kind::Seat => {
+                self.free_seats_of(index);
+                entry.set_worker(worker);
+            }
         }
         entry.last().store(word_of(0, index), Relaxed);
         fault!("pool_cleared");

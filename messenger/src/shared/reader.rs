@@ -224,20 +224,21 @@ impl Reader {
         let Some(old) = &self.onlooker else {
             return Err(u64::MAX);
         };
-        let stays = old.stays();
-        // Who has the journal after that is another bus's, and writes behind what this one had.
+        let (stays, has_bus) = old.stays_by_now().unwrap_or((u64::MAX, true));
+        let stays = stays.min(old.stays());
+        // Who has the journal after that may be another bus's, and write behind what this one had.
         let own = stays.min(self.core.glance_at_ends().1);
-        if self.is_removed() {
+        if !has_bus || self.is_removed() {
             return Err(own);
         }
-        // The words may be on their way, or the journal be had by one who writes it alone: then it is looked for them again.
+        // The words may be on their way: then it is looked for them again.
         let looked = core_to_look_at(&self.path, &self.words, &self.header, self.rights);
         let Ok((core, Some(onlooker))) = looked else {
             return Err(own);
         };
         let same = onlooker.same_as(old);
         if onlooker.is_superseded() || check(&core, &self.path).is_err() {
-            return Err(stays.min(same.unwrap_or(0)));
+            return Err(stays.min(onlooker.stays()).min(same.unwrap_or(0)));
         }
         // From there on other records stand there, and this one has had none of them. If that is not known, so does it from the oldest on.
         let same = same.unwrap_or_else(|| core.glance_at_ends().0);

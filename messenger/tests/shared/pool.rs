@@ -628,11 +628,11 @@ fn who_is_stopped_at_any_store_of_a_turn_holds_up_nobody() {
         place.config.pause = Duration::from_micros(200);
         let mut other = place.start(2);
         let slow = place.start_at(1, Some(&format!("{point}:5:stop")));
-        let stat = format!("/proc/{}/stat", slow.child.id());
+        // So that it leaves the slow one its turns, however slowly that comes.
+        other.signal("-STOP");
         let sending = place.send(1..=JOBS);
-        until("it stands still", || {
-            std::fs::read_to_string(&stat).unwrap().contains(") T ")
-        });
+        slow.stands_still();
+        other.signal("-CONT");
         sending.join().unwrap();
         place.wait(JOBS - BATCH as u64);
         thread::sleep(Duration::from_millis(20));

@@ -541,6 +541,41 @@ fn who_is_killed_as_it_forgets_a_pool_leaves_nothing_of_it() {
     }
 }
 
+/// What its seats said does not count for the pool that begins in its place.
+#[cfg(feature = "fault")]
+#[test]
+fn a_pool_that_was_half_forgotten_begins_anew() {
+    for (point, then) in [
+        ("pool_unbegun:1", "turn_named:3"),
+        ("pool_unbegun:1", "turn_taken:2"),
+        ("seat_forgone:1", "turn_taken:2"),
+    ] {
+        let options = SharedBus::options().keep(true);
+        let bus = options.create(&fresh()).unwrap();
+        let name = bus.name().to_owned();
+        let config = Config::new(&bus);
+        let mut member = config.start(&name, 1, None);
+        assert_eq!(member.line(), "runs");
+        send_at_once(&bus, &config, 1..=200);
+        config.wait(200);
+        stop(member);
+        let fault = Some(("MESSENGER_FAULT", point));
+        Other::start_with("forgets", &name, fault).is_killed(point);
+        config.start(&name, 2, Some(then)).is_killed(then);
+        let mut last = config.start(&name, 3, None);
+        assert_eq!(last.line(), "runs");
+        until("all again", || {
+            let again = config.log().into_iter().filter(|(_, who)| *who > 1);
+            let again: std::collections::BTreeSet<_> = again.map(|(n, _)| n).collect();
+            again.len() == 200
+        });
+        stop(last);
+        std::fs::remove_dir_all(&config.dir).unwrap();
+        drop(bus);
+        SharedBus::remove(&name).unwrap();
+    }
+}
+
 /// Another comes, and takes over what it can, before it goes on.
 #[cfg(feature = "fault")]
 #[test]

@@ -220,6 +220,46 @@ fn a_reader_goes_on_where_the_journal_was_cut() {
     }
 }
 
+#[test]
+fn a_reader_reads_nothing_of_who_has_a_cut_journal_alone() {
+    // Whether the bus is opened and left before the cut, and whether it is removed.
+    for (reopened, removed) in [(false, false), (true, false), (true, true)] {
+        let name = fresh();
+        let dir = Dir::new(&name);
+        let config = config().time_resolution(Duration::ZERO);
+        let options = SharedBus::options().journal(&dir.0, config).keep(true);
+        let sent = send(&options.create(&name).unwrap(), 0..10);
+        let mut reader = SharedBus::read(&name, Start::Oldest).unwrap();
+        let mut bytes = Vec::new();
+        for _ in 0..5 {
+            assert!(reader.try_next(&mut bytes).unwrap().is_some());
+        }
+        if reopened {
+            drop(options.open(&name).unwrap());
+        }
+        if removed {
+            SharedBus::remove(&name).unwrap();
+        }
+        flip(&dir, sent[3] + 16);
+        assert_eq!(repair(&dir.0, |_| ()).unwrap().cut.unwrap().from, sent[3]);
+        assert_eq!(there(&mut reader), []);
+        let journal = Journal::open(&dir.0, config).unwrap();
+        let mut publisher = journal.bus().publisher().unwrap();
+        for number in 100..120 {
+            publisher.send(TAG, &payload(1, number)).unwrap();
+        }
+        assert_eq!(there(&mut reader), [], "{reopened}, {removed}");
+        drop(publisher);
+        journal.close().unwrap();
+        assert_eq!(there(&mut reader), [], "{reopened}, {removed}");
+        if !removed {
+            drop(options.open(&name).unwrap());
+            assert_eq!(there(&mut reader), (100..120).collect::<Vec<_>>());
+            SharedBus::remove(&name).unwrap();
+        }
+    }
+}
+
 /// One who repairs it is killed before all is cut, and then it is opened as it is.
 #[cfg(feature = "fault")]
 #[test]
