@@ -273,6 +273,12 @@ impl Control {
         }
     }
 
+    /// The number that these words have from those before them, unless records were given up in between that somebody may have read.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub(super) fn history(&self) -> u64 {
+        self.word(HISTORY_AT).load(Ordering::Relaxed)
+    }
+
     /// For how many members the words are, if this journal's writers have made them since the system was started.
     fn members_of(&self, identity: &Identity) -> Option<usize> {
         let word = |at| self.word(at).load(Ordering::Relaxed);

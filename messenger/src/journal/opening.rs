@@ -197,25 +197,17 @@ pub(super) fn open(
         lock,
         manifest,
         recovery,
-    } = settled(
-        &dir,
-        &config,
-        config.members + 1,
-        create,
-        &mut |_, _| Ok(()),
-    )?;
+    } = settled(&dir, &config, config.members + 1, create)?;
     start(store, Some(lock), Some(dir), manifest, recovery, config)
 }
 
 /// Locks the journal in the directory `path`, or a new one, and settles what its last writers left: there is a bus of `members` then, with
-/// nobody on it. What else says how far the journal has got is settled by `others`, before what was left is replaced: who dies in between leaves it for
-/// the next opening.
+/// nobody on it.
 pub(super) fn settled(
     path: &Dir,
     config: &JournalConfig,
     members: usize,
     create: Create,
-    others: &mut dyn FnMut(&Identity, &Recovery) -> Result<(), OpenFault>,
 ) -> Result<Settled, OpenFault> {
     let system = OpenFault::tried;
     check(config, MIN_SEGMENT_BYTES)?;
@@ -262,7 +254,6 @@ pub(super) fn settled(
     let recovery = recover(&store, path, left.as_ref(), closed_at, fresh)?;
     let set_back = cursor::set_back(path, store.identity.id, recovery.tail);
     set_back.map_err(|error| system("set back a cursor")(io::Error::other(error)))?;
-    others(&store.identity, &recovery)?;
     let bases = store.bases().map_err(system("list the segments"))?;
     let floor = bases.first().copied().unwrap_or(0);
     store.set_oldest(floor);

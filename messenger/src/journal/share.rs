@@ -20,7 +20,9 @@ use super::error::{OpenError, OpenFault};
 use super::files::{CONTROL, LOCK, Locked, remove_new};
 use super::handle::{Held, Inner, Journal, Sharing};
 use super::keeper;
-use super::opening::{Create, Settled, capacity, core_of, keep, lock_by, settled, store_of};
+use super::opening::{
+    Create, Settled, capacity, core_of, keep, lock_by, manifest_of, settled, store_of,
+};
 use super::recover::{LeftBy, Recovery};
 use super::rights::Rights;
 use super::schema::{Manifest, Schema};
@@ -64,29 +66,23 @@ impl Share {
         owner: u32,
     ) -> Result<Self, OpenError> {
         let of_bus = Dir::shared(dir, rights);
-        let sizes = (members, owner);
-        let first = Self::first_in(&of_bus, rights, config, sizes, Create::May, |_, _| Ok(()));
+        let first = Self::first_in(&of_bus, rights, config, (members, owner), Create::May);
         first.map_err(|fault| OpenError::new(dir, fault))
     }
 
-    /// Opens the journal of a bus that nobody uses any more, likewise. What the bus says of its records is settled by `others`, to go by what was found.
+    /// Opens the journal of a bus that nobody uses any more, likewise.
     pub(crate) fn first(
         home: &Home,
         rights: Rights,
         members: usize,
         owner: u32,
-        others: impl Fn(&Recovery),
     ) -> Result<Self, OpenError> {
         let dir = Dir::shared(&home.dir, rights);
-        let (config, sizes) = (home.config, (members, owner));
-        let its_own = |identity: &Identity, recovery: &Recovery| {
-            if identity.id != home.id {
-                return Err(another());
-            }
-            others(recovery);
-            Ok(())
+        let first = match manifest_of(&dir) {
+            // Before anything of it is touched.
+            Ok(manifest) if manifest.id != home.id => Err(another()),
+            _ => Self::first_in(&dir, rights, home.config, (members, owner), Create::No),
         };
-        let first = Self::first_in(&dir, rights, config, sizes, Create::No, its_own);
         first.map_err(|fault| OpenError::new(&home.dir, fault))
     }
 
@@ -96,13 +92,11 @@ impl Share {
         config: JournalConfig,
         (members, owner): (usize, u32),
         create: Create,
-        mut others: impl FnMut(&Identity, &Recovery) -> Result<(), OpenFault>,
     ) -> Result<Self, OpenFault> {
         let system = OpenFault::tried;
         let begun = Instant::now();
         let ready = loop {
-            let settled = settled(dir, &config, members, create, &mut others);
-            let ready = settled.and_then(|settled| {
+            let ready = settled(dir, &config, members, create).and_then(|settled| {
                 // One who had it alone made files as his process makes them, and a bus before may have let in others.
                 let given = dir.give_rights();
                 given.map_err(system("set the permissions of the files"))?;
@@ -191,6 +185,17 @@ impl Share {
             given: AtomicBool::new(false),
             locks: Mutex::new(Some([page, lock])),
         })
+    }
+
+    /// Where it ended when it was opened.
+    pub(crate) fn opened_at(&self) -> u64 {
+        self.recovery.tail
+    }
+
+    /// A number that is another after each loss of power, and whenever what the last writer left was not to be used: whoever has opened it
+    /// since, and however far that opening got.
+    pub(crate) fn history(&self) -> u64 {
+        self.store.control.history()
     }
 
     /// What other processes are to know of it.
@@ -419,7 +424,7 @@ mod tests {
         let dir = Dir::shared(&temp, rights);
         let config = JournalConfig::new().segment_bytes(4096);
         let settle = || {
-            let settled = settled(&dir, &config, 4, Create::May, &mut |_, _| Ok(())).unwrap();
+            let settled = settled(&dir, &config, 4, Create::May).unwrap();
             let page = lock_page(&dir).unwrap();
             FileExt::unlock(settled.lock.file()).unwrap();
             (settled, page)

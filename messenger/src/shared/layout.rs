@@ -21,7 +21,7 @@ use Ordering::{Relaxed, Release};
 /// The first word of the file: `mgr-bus` and a number that a machine of the other byte order reads otherwise.
 const MAGIC: u64 = u64::from_le_bytes(*b"mgr-bus\x01");
 /// The format's version.
-pub(super) const VERSION: u32 = 5;
+pub(super) const VERSION: u32 = 6;
 
 const PAGE: usize = 4096;
 /// The bytes of an entry of a process or a worker.
@@ -56,6 +56,8 @@ mod word {
     pub(super) const SCHEMA_LEN: usize = 17;
     /// Not 0: some process could not be told something, so all look again now and then.
     pub(super) const DEAF: usize = 18;
+    /// In which history of the journal the workers' seats are to be believed.
+    pub(super) const HISTORY: usize = 19;
     /// From here on to the page's end, never changed and covered by `CHECK`: the journal that has the records, if one has. Not 0: one has.
     pub(super) const JOURNAL: usize = 64;
     pub(super) const JOURNAL_ID: usize = 65;
@@ -262,6 +264,11 @@ impl Words {
     /// Whether some process could not be told something.
     pub(super) fn deaf(&self) -> &AtomicU64 {
         self.first(word::DEAF)
+    }
+
+    /// Which history of the journal it is in which the workers have got to where their entries say.
+    pub(super) fn history(&self) -> &AtomicU64 {
+        self.first(word::HISTORY)
     }
 
     /// The entry of a process.
@@ -571,6 +578,6 @@ impl<'a> Entry<'a> {
 
 const _: () = assert!(
     POOL_AT + 16 <= ENTRY
-        && word::DEAF < word::JOURNAL
+        && word::HISTORY < word::JOURNAL
         && word::JOURNAL_CONFIG + JournalConfig::WORDS <= word::JOURNAL_DIR
 );

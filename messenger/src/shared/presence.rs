@@ -19,7 +19,7 @@ use super::process::Process;
 use super::seat::NONE;
 use super::watcher::Watcher;
 use crate::bus::processes::{self, Core};
-use crate::journal::{Home, LeftBy, Rights, Share, Sharing};
+use crate::journal::{Home, Rights, Share, Sharing};
 use crate::memory::Region;
 use crate::sync::AtomicU64;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
@@ -156,19 +156,26 @@ impl Presence {
             let (members, owner) = (parts.sizes.members, place.owner());
             let rights = Rights::of(&meta, options.trusts_others);
             let share = if is_stale {
-                // Within it: who opens it after a kill would not find any more what was lost.
-                Share::first(home, rights, members, owner, |recovery| {
-                    match recovery.left {
-                        LeftBy::PowerLoss => forget_workers(&words, &parts),
-                        _ => set_back_workers(&words, &parts, recovery.tail),
-                    }
-                })
+                Share::first(home, rights, members, owner)
             } else {
                 Share::join(home, rights, members, owner)
             };
             share.map_err(|e| error(SharedFault::Journal(e)))
         });
         let journal = journal.transpose()?;
+        if let Some(journal) = journal.as_ref().filter(|_| is_stale) {
+            let (known, history) = (words.history(), journal.history());
+            if known.load(Relaxed) != history {
+                forget_workers(&words, &parts);
+                // Before the file says that its seats count: who dies here has it done again, and no loss of power brings them back.
+                file.sync_data()
+                    .map_err(|e| system("flushing its file", e))?;
+                known.store(history, Release);
+                fault!("history_said");
+            } else {
+                set_back_workers(&words, &parts, journal.opened_at());
+            }
+        }
         drop(door);
         let core = match &journal {
             Some(journal) => journal.core(),
@@ -214,7 +221,10 @@ impl Presence {
         let locked = lock::try_place(&file, place).map_err(|e| system("locking its file", e))?;
         debug_assert!(locked, "nobody else has it");
         let core = match &journal {
-            Some(journal) => journal.core(),
+            Some(journal) => {
+                words.history().store(journal.history(), Relaxed);
+                journal.core()
+            }
             None => core_of(&words, &parts, &header, place.owner()),
         };
         let identity = (meta.dev(), meta.ino());
@@ -285,8 +295,8 @@ fn attach(core: &Core, journal: Option<&Share>, path: &Path) -> Result<Option<us
     Ok(Some(own))
 }
 
-/// Forgets all workers, as if the file had gone with the power: it may say that something is handled whose answers are lost. Of those that run alone
-/// the journal has cursors. Nobody uses the bus, and the caller holds the door.
+/// Forgets all workers, as if the file had gone with the power when that was lost: it may say that something is handled whose answers are lost. Of
+/// those that run alone the journal has cursors. Nobody uses the bus, and the caller holds the door.
 fn forget_workers(words: &Words, parts: &Parts) {
     for index in 0..parts.sizes.workers {
         let state = Kind::Free.state();
@@ -295,14 +305,13 @@ fn forget_workers(words: &Words, parts: &Parts) {
     }
 }
 
-/// Has no worker be further than `tail`, where the journal ends: it may have been repaired, or have lost what was not synced, since the words
-/// were written, and what comes next gets those positions. Nobody uses the bus, and the caller holds the door.
+/// Has no worker be further than `tail`, where the journal ends: it may be a copy from before the words were written, and what comes next gets
+/// those positions. Nobody uses the bus, and the caller holds the door.
 fn set_back_workers(words: &Words, parts: &Parts, tail: u64) {
     let set_back = |word: &AtomicU64| {
         let position = word.load(Relaxed);
         if position != NONE && position > tail {
             word.store(tail, Release);
-            fault!("worker_set_back");
         }
     };
     for index in 0..parts.sizes.workers {
