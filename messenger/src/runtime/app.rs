@@ -201,8 +201,8 @@ impl<A: App> Builder<A> {
     }
 
     /// How long a stop waits for a claim that was made before it, or before the last of what the handlers send, and is neither committed nor
-    /// aborted; and a worker that keeps its position for the next process, or stops alone, for readers that leave no room for what it has
-    /// sent; ten seconds each unless told.
+    /// aborted; a worker that keeps its position for the next process, or stops alone, for readers that leave no room for what it has
+    /// sent; and a start on a journal for those that leave no room to note it down; ten seconds each unless told.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
@@ -292,7 +292,6 @@ impl<A: App> Builder<A> {
             .register(super::names::names(A::INFO))
             .map_err(StartError::Conflict)?;
         let control = Arc::new(Control::new(bus, self.patience, self.watch));
-        let gate = Arc::new(Gate::new(workers.len()));
         let config = Arc::new(self.config);
         #[cfg(feature = "tokio")]
         let tokio = self
@@ -328,6 +327,8 @@ impl<A: App> Builder<A> {
         if let Some(plan) = &plan {
             plan.restore(A::INFO.name, &mut seats)?;
         }
+        let starts: Vec<u64> = seats.iter().map(|seat| seat.1.start()).collect();
+        let gate = Arc::new(Gate::new(&starts));
         let mut failed = None;
         for (info, subscriber, way, (worker, runs, link, sending)) in seats {
             let mut spawner = Spawner {
@@ -361,7 +362,11 @@ impl<A: App> Builder<A> {
         }
         let running = Running::new(control, tallies, threads, registration);
         let opened = match failed {
-            None => gate.open(),
+            None => {
+                #[cfg(feature = "journal")]
+                kept::let_go(plan, &gate);
+                gate.open()
+            }
             Some(error) => Err(error),
         };
         match opened {

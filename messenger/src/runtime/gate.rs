@@ -10,6 +10,9 @@ use super::start_error::StartError;
 pub(crate) struct Gate {
     state: Mutex<State>,
     changed: Condvar,
+    /// The least position where one of them begins to read.
+    #[cfg(feature = "journal")]
+    pub(crate) least: u64,
 }
 
 #[derive(Debug)]
@@ -29,8 +32,12 @@ struct State {
 }
 
 impl Gate {
-    pub(crate) fn new(workers: usize) -> Self {
+    /// For workers that begin to read at these positions.
+    pub(crate) fn new(starts: &[u64]) -> Self {
+        let workers = starts.len();
         Self {
+            #[cfg(feature = "journal")]
+            least: starts.iter().copied().min().unwrap_or(0),
             state: Mutex::new(State {
                 making: workers,
                 #[cfg(feature = "journal")]
@@ -62,6 +69,12 @@ impl Gate {
     pub(crate) fn rehearsed(&self) -> bool {
         self.change(|state| state.rehearsing -= 1);
         self.wait(|state| state.rehearsing > 0)
+    }
+
+    /// Waits until all have brought them to where they were, or one of them could not.
+    #[cfg(feature = "journal")]
+    pub(crate) fn until_rehearsed(&self) {
+        self.wait(|state| state.rehearsing > 0);
     }
 
     /// A worker has noted down that its handlers are made, if they are new, and waits for the others. `false`: one of them could not.

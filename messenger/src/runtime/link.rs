@@ -364,6 +364,12 @@ impl Link {
         matches!(self.refused, Some(ClaimError::Full { .. }))
     }
 
+    /// Why the oldest of what waits could not be sent, when that was tried last.
+    #[cfg(feature = "journal")]
+    pub(super) fn refused(&self) -> Option<ClaimError> {
+        self.refused.filter(|_| !self.spill.is_empty())
+    }
+
     /// Waits for room for the oldest of what was spilled, until `deadline`, or until there is no point in it: `stop` says so, or none but
     /// the worker's own subscriber, in the slot `own`, holds back what stands before `position`.
     pub(crate) fn wait_for_room(

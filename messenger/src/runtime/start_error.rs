@@ -93,6 +93,14 @@ pub enum StartError {
         /// Up to where the journal was to be read.
         end: u64,
     },
+    /// It can't be noted down in the journal that a worker begins, as nobody makes room for that in time, or the journal can't grow.
+    #[cfg(feature = "journal")]
+    Unnoted {
+        /// The worker's name.
+        worker: &'static str,
+        /// Why not.
+        error: crate::bus::ClaimError,
+    },
     /// Tasks do not do the same again, so a table with an async handler is neither restored nor replayed.
     #[cfg(feature = "journal")]
     Async {
@@ -267,6 +275,10 @@ impl fmt::Display for StartError {
                  publisher hold a claim?"
             ),
             #[cfg(feature = "journal")]
+            Self::Unnoted { worker, error } => {
+                write!(f, "it can't be noted down in the journal that the worker `{worker}` begins: {error}")
+            }
+            #[cfg(feature = "journal")]
             Self::Async { worker, handler } => write!(
                 f,
                 "handler `{handler}` of worker `{worker}` is async: when its task sends is not for the journal to say, so the table can be \
@@ -315,6 +327,8 @@ impl std::error::Error for StartError {
             Self::Journal(error) => Some(error),
             #[cfg(feature = "journal")]
             Self::Cursor(error) => Some(error),
+            #[cfg(feature = "journal")]
+            Self::Unnoted { error, .. } => Some(error),
             #[cfg(all(feature = "shared", target_os = "linux"))]
             Self::Shared(error) => Some(error),
             _ => None,

@@ -227,6 +227,72 @@ fn a_cursor_that_was_never_stored_says_where_the_worker_began() {
     assert_eq!(first, tail);
 }
 
+/// Else a worker could send before it is noted down of another that it runs. Killed then, that one would be new to who restores the table.
+#[test]
+fn nothing_starts_before_all_that_begins_stands_in_the_journal() {
+    let dir = Dir::new("beginning");
+    let config = JournalConfig::new().segment_bytes(1 << 16).bound(4096);
+    let journal = dir.open(config.time_resolution(Duration::ZERO));
+    let mut reader = journal.bus().subscribe(Start::Oldest).unwrap();
+    let mut other = journal.bus().publisher().unwrap();
+    let tag = Tag::new(SourceId::new(9), MessageId::new(9));
+    while other.try_send(tag, b"").is_ok() {}
+    let config = Config::default();
+    let patience = Duration::from_millis(50);
+    let refused = sums(&journal, &config).patience(patience).run();
+    let error = refused.unwrap_err();
+    assert!(matches!(error, StartError::Unnoted { .. }), "{error}");
+    let text = error.to_string();
+    assert!(
+        text.contains("the worker `") && text.contains("has no room"),
+        "{text}"
+    );
+    std::thread::scope(|scope| {
+        let starts = scope.spawn(|| sums(&journal, &config).run().unwrap());
+        std::thread::sleep(patience);
+        assert!(!starts.is_finished());
+        while reader.poll(256, |_| {}).unwrap() > 0 {}
+        drop(reader);
+        starts.join().unwrap().stop().unwrap();
+    });
+    check_sums(&dir, 0);
+}
+
+#[test]
+fn a_start_does_not_wait_for_room_that_the_run_itself_has_to_make() {
+    let bounded = JournalConfig::new().segment_bytes(1 << 16).bound(4096);
+    let bounded = bounded.time_resolution(Duration::ZERO);
+    let config = Config::default();
+    let fill = |journal: &Journal| {
+        let mut main = journal.bus().publisher().unwrap();
+        let tag = Tag::new(SourceId::new(1), MessageId::new(1));
+        let full = (1_u64..).find(|number| main.try_send(tag, &number.to_le_bytes()).is_err());
+        full.unwrap()
+    };
+    // All workers have what fills it still to read.
+    let dir = Dir::new("own-room");
+    let journal = dir.open(bounded);
+    let held = journal.bus().subscribe(Start::Oldest).unwrap();
+    let full = fill(&journal);
+    let app = sums(&journal, &config).start(Start::Oldest).run().unwrap();
+    drop(held);
+    while all::<Square>(&dir, 2).len() < full as usize {}
+    app.stop().unwrap();
+    // One is restored, and what is held meanwhile is let go of before the beginning of the others is noted down.
+    let dir = Dir::new("own-room");
+    let journal = dir.open(bounded);
+    let held = journal.bus().subscribe(Start::Oldest).unwrap();
+    let app = sums(&journal, &config).only([Sums::SQUARING]);
+    app.run().unwrap().stop().unwrap();
+    fill(&journal);
+    std::thread::scope(|scope| {
+        let starts = scope.spawn(|| sums(&journal, &config).restore().run().unwrap());
+        while journal.bus().stats().subscribers.len() < 2 {}
+        drop(held);
+        starts.join().unwrap().stop().unwrap();
+    });
+}
+
 #[test]
 fn without_a_cursor_a_resumed_worker_begins_where_it_is_told() {
     let dir = Dir::new("first-resumed");

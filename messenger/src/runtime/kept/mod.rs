@@ -25,4 +25,4 @@ pub(super) use notes::Kept;
 #[cfg(all(feature = "shared", target_os = "linux"))]
 pub(super) use past::name_of;
 pub(super) use replay::Part;
-pub(super) use restore::{Beginning, Plan, Ready, Way, admit};
+pub(super) use restore::{Beginning, Plan, Ready, Way, admit, let_go};

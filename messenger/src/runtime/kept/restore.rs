@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::mark::Mark;
 use super::past::{self, Life, Past, name_of};
@@ -13,7 +13,7 @@ use crate::journal::{Journal, Reader, Schema};
 use crate::runtime::app::App;
 use crate::runtime::describe::WorkerInfo;
 use crate::runtime::gate::Gate;
-use crate::runtime::runner::Runner;
+use crate::runtime::runner::{HOLD, Runner};
 use crate::runtime::start_error::StartError;
 use crate::runtime::worker::Worker;
 
@@ -250,6 +250,10 @@ impl<W: Worker> Runner<W> {
         }
         if lived.is_none() {
             self.note_begin(self.subscriber.start());
+            // Who keeps its position begins there the next time, whatever is noted down.
+            if self.mark.is_none() {
+                self.send_beginning(gate.least)?;
+            }
         }
         // Before anything is sent: if this process died, a worker of which nothing is noted down would be taken for a new one, and
         // not be told what others have sent since.
@@ -271,6 +275,26 @@ impl<W: Worker> Runner<W> {
                 }
             }
         }))
+    }
+
+    /// Waits for room for what is noted down of the beginning, but not for room that the run's own workers have to make, which read from `least` on.
+    fn send_beginning(&mut self, least: u64) -> Result<(), StartError> {
+        let control = Arc::clone(&self.link.control);
+        let (begun, own) = (Instant::now(), self.subscriber.slot());
+        while let Some(error) = self.link.refused() {
+            let lacks_room = self.link.lacks_room();
+            if lacks_room && !control.bus.has_reader_before(least, own) {
+                return Ok(());
+            }
+            if !lacks_room || begun.elapsed() >= control.patience {
+                let worker = W::INFO.name;
+                return Err(StartError::Unnoted { worker, error });
+            }
+            self.link
+                .wait_for_room((least, own), Instant::now() + HOLD, |_| false);
+            self.link.flush();
+        }
+        Ok(())
     }
 
     /// Rehearses the life of before, if there was one. Gives whether the worker stopped in it, and where it ended.
@@ -302,6 +326,13 @@ impl<W: Worker> Runner<W> {
             Some(failure) => Err(StartError::Failed(Box::new(failure))),
             None => Ok(Some((!goes_on, course.life.end))),
         }
+    }
+}
+
+/// Lets go of what is held for workers that rehearse, once they have: what they note down then wants room.
+pub(crate) fn let_go(plan: Option<Plan>, gate: &Gate) {
+    if plan.as_ref().is_some_and(|plan| plan.holder.is_some()) {
+        gate.until_rehearsed();
     }
 }
 
