@@ -282,6 +282,12 @@ impl<K: PublisherKind> Bus<K> {
         self.core.step()
     }
 
+    /// How many bytes of records there are between two ends of the ring, or of a segment.
+    #[cfg(feature = "journal")]
+    pub(crate) fn lap(&self) -> u64 {
+        self.core.lap()
+    }
+
     /// Whether some subscriber, but for that in the slot `except`, has yet to read what stands before `position`.
     pub(crate) fn has_reader_before(&self, position: u64, except: usize) -> bool {
         has_reader_before(&self.core, position, except)

@@ -16,6 +16,7 @@
 //! | 10 given up | a source | this handler has panicked and is not called any more, or has stopped the run by an error: the position of the record in hand, or of the last one, u64; how often it has panicked, u64, if it was too often to be made again, else 0 |
 //! | 11 member | nobody | a process runs the worker as one of a pool, and what each of them is given stands nowhere: `Table.worker` |
 //! | 12 handled | nobody | all that a worker's handlers sent in answer to the record at this position, u64, and to those before it, stands before this note: then `Table.worker` |
+//! | 13 longest | nobody | from the record at this position on, u64, the payload of what a worker's handlers send has at most so many bytes, u64; then `Table.worker` |
 //!
 //! All numbers are little-endian. A note of another kind is stepped over.
 
@@ -49,10 +50,12 @@ pub(crate) enum NoteKind {
     Member = 11,
     /// All that a worker sent in answer to the records up to a position stands before this.
     Handled = 12,
+    /// How long a payload of a worker's handlers may be, from a position on.
+    Longest = 13,
 }
 
 impl NoteKind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Time,
         Self::Begin,
         Self::Restored,
@@ -65,6 +68,7 @@ impl NoteKind {
         Self::GivenUp,
         Self::Member,
         Self::Handled,
+        Self::Longest,
     ];
 
     /// The kind of the note with this tag, if it is one that is known.
@@ -114,6 +118,17 @@ pub(crate) fn place_of(payload: &[u8]) -> Option<(u64, &[u8])> {
     Some((number_of(payload)?, payload.get(8..)?))
 }
 
+/// The payload of a note of how long payloads may be.
+pub(crate) fn longest(from: u64, max: u64, worker: &str) -> Vec<u8> {
+    [&from.to_le_bytes()[..], &place(max, worker)].concat()
+}
+
+/// What such a note says: from where on, how long, and of which worker.
+pub(crate) fn longest_of(payload: &[u8]) -> Option<(u64, u64, &[u8])> {
+    let (max, worker) = place_of(payload.get(8..)?)?;
+    Some((number_of(payload)?, max, worker))
+}
+
 /// The payload of a note of a timer.
 pub(crate) fn timer(next: u64, number: u64) -> [u8; 16] {
     let mut payload = [0; 16];
@@ -137,11 +152,14 @@ mod tests {
             assert_eq!(kind as usize, index + 1);
             assert_eq!(NoteKind::of(kind.about(SourceId::new(7))), Some(kind));
         }
-        for unknown in [0, 13, u16::MAX] {
+        for unknown in [0, 14, u16::MAX] {
             let tag = Tag::new(SourceId::new(1), MessageId::new(unknown));
             assert_eq!(NoteKind::of(tag), None);
         }
         assert_eq!(place_of(&place(5, "A.b")), Some((5, &b"A.b"[..])));
+        let longest = longest(5, 6, "A.b");
+        assert_eq!(longest_of(&longest), Some((5, 6, &b"A.b"[..])));
+        assert_eq!(longest_of(&longest[..15]), None);
         assert_eq!(timer_of(&timer(5, 6)), Some((5, 6)));
         assert_eq!(timer_of(&timer(5, 6)[..15]), None);
         assert_eq!(place_of(b"short"), None);

@@ -93,7 +93,8 @@ pub enum StartError {
         /// Up to where the journal was to be read.
         end: u64,
     },
-    /// It can't be noted down in the journal that a worker begins, as nobody makes room for that in time, or the journal can't grow.
+    /// What a worker begins with can't be written to the journal: nobody makes room in time, the journal can't grow, or what is still to be sent
+    /// of a worker that is restored was sent on one with a longer bound.
     #[cfg(feature = "journal")]
     Unnoted {
         /// The worker's name.
@@ -276,7 +277,7 @@ impl fmt::Display for StartError {
             ),
             #[cfg(feature = "journal")]
             Self::Unnoted { worker, error } => {
-                write!(f, "it can't be noted down in the journal that the worker `{worker}` begins: {error}")
+                write!(f, "what the worker `{worker}` begins with can't be written to the journal: {error}")
             }
             #[cfg(feature = "journal")]
             Self::Async { worker, handler } => write!(

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use messenger::bus::{ClaimError, Tag};
 use messenger::journal::{Journal, JournalConfig, Reader, Retention};
 use messenger::{ActKind, Divergence, Handler, Message, Replay, ReplayError, Replayed, StartError};
 
@@ -364,4 +365,94 @@ fn a_journal_is_replayed_while_the_table_runs_on_it() {
     });
     app.stop().unwrap();
     assert!(replay(&dir, &busy(), Replay::all()).is_exact());
+}
+
+/// A table that learns how long a message may be.
+mod long {
+    use messenger::{Handle, Handler, Message, Outbox, Result, messenger};
+    use serde::{Deserialize, Serialize};
+
+    use super::{Main, Number, Square};
+
+    #[derive(Message, Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+    #[message(id = 6, codec = bincode)]
+    pub(crate) struct Long(pub(crate) Vec<u8>);
+
+    #[derive(Debug, Handler)]
+    #[handler(id = 6, sends(Long, Square))]
+    pub(crate) struct Writer;
+
+    impl Handle<Number> for Writer {
+        fn handle(&mut self, m: &Number, out: &mut Outbox<'_, Self>) -> Result {
+            match out.send(&Long(vec![6; m.0 as usize])) {
+                Ok(()) => Ok(()),
+                Err(_) => out.send(&Square(m.0)),
+            }
+        }
+    }
+
+    messenger! {
+        pub(crate) Longs;
+        outside: [ Main ]
+        Writing:
+            handlers: [ writer: Writer = Writer ]
+            routes: [ Main, Number: [writer] ]
+        drop: [ Writer, Long; Writer, Square ]
+    }
+}
+
+/// How long a message may be is a matter of the bound, which may be another each time.
+#[test]
+fn what_was_too_long_then_is_so_again() {
+    let dir = Dir::new("long");
+    let mut compared = 0;
+    let mut run = |bound: Option<u64>| {
+        let config = JournalConfig::new().segment_bytes(1 << 16);
+        let journal = dir.open(bound.map_or(config, |bound| config.bound(bound)));
+        let app = long::Longs::builder(&journal).restore().run().unwrap();
+        let mut publisher = app.publisher::<Main>().unwrap();
+        for len in [10, 1500, 3000, 10_000, 20_000] {
+            publisher.send(&Number(len)).unwrap();
+        }
+        drop(publisher);
+        app.stop().unwrap();
+        compared += 5;
+        let replayed = long::Longs::builder(&Reader::open(&dir).unwrap());
+        let replayed = replayed.replay(Replay::all()).unwrap();
+        assert!(replayed.is_exact(), "{replayed}");
+        assert_eq!(replayed.compared, compared);
+        all::<long::Long>(&dir, 6).len()
+    };
+    assert_eq!(run(Some(4096)), 1);
+    assert_eq!(run(Some(8192)), 1 + 2);
+    assert_eq!(run(None), 1 + 2 + 4);
+    assert_eq!(run(Some(4096)), 1 + 2 + 4 + 1);
+    // What could be sent, and is not out yet, wants the same bound again.
+    assert_eq!(run(Some(8192)), 8 + 2);
+    let config = JournalConfig::new().segment_bytes(1 << 16);
+    let unsent = dir.open(config);
+    let mut main = unsent.bus().publisher().unwrap();
+    main.send(Tag::new(Main::ID, Number::ID), &1500_u64.to_le_bytes())
+        .unwrap();
+    drop((main, unsent));
+    let shorter = dir.open(config.bound(4096));
+    let error = long::Longs::builder(&shorter).restore().run().unwrap_err();
+    let StartError::Unnoted { error: refused, .. } = error else {
+        panic!("{error}");
+    };
+    assert!(
+        matches!(
+            refused,
+            ClaimError::TooLarge {
+                len: 1508,
+                max: 1024
+            }
+        ),
+        "{refused}"
+    );
+    drop(shorter);
+    let journal = dir.open(config.bound(8192));
+    let app = long::Longs::builder(&journal).restore().run().unwrap();
+    app.stop().unwrap();
+    assert_eq!(all::<long::Long>(&dir, 6).len(), 8 + 2 + 1);
 }

@@ -66,6 +66,15 @@ impl Link {
         }
     }
 
+    /// Notes down how long a payload of the worker can be from `start` on, if that is not what is known.
+    pub(super) fn note_longest(&mut self, (start, known): (u64, usize), worker: &str) {
+        let max = self.publisher.max_payload();
+        if max != known {
+            let payload = note::longest(start, max as u64, worker);
+            self.note(NoteKind::Longest.of_nobody(), &payload);
+        }
+    }
+
     /// Writes a note, in its place among what this worker sends.
     pub(crate) fn note(&mut self, tag: Tag, payload: &[u8]) {
         if self.spill.is_empty() {

@@ -28,6 +28,8 @@ pub(crate) struct Life {
     pub(crate) values: Vec<(Tag, VecDeque<u64>)>,
     /// Handlers that panicked too often: which, at what position, and how often.
     pub(crate) given_up: Vec<(SourceId, u64, u64)>,
+    /// From which record on a payload could have so many bytes.
+    pub(crate) longest: Vec<(u64, u64)>,
 }
 
 /// A timer that fired.
@@ -152,6 +154,15 @@ impl Past {
             NoteKind::Member if payload == self.name.as_bytes() => {
                 self.lives.clear();
                 (self.cut, self.pool) = (true, true);
+            }
+            NoteKind::Longest => {
+                if let (Some(life), Some((from, max, name))) =
+                    (self.lives.last_mut(), note::longest_of(payload))
+                {
+                    if name == self.name.as_bytes() {
+                        life.longest.push((from, max));
+                    }
+                }
             }
             NoteKind::GivenUp if self.own.contains(&tag.source) => {
                 self.did(position);

@@ -29,7 +29,8 @@ pub(crate) struct Rehearsal {
     /// Which handlers have stopped something, over what record, until something that they did later stands in the journal: what they did then is not
     /// what they do when they are mended.
     silenced: Vec<(SourceId, u64)>,
-    max_payload: usize,
+    /// From which record on a payload can have so many bytes; the last counts.
+    longest: Vec<(u64, u64)>,
     /// Whether a handler has asked for a stop that has not come yet.
     pub(crate) stop_asked: bool,
 }
@@ -76,7 +77,9 @@ impl Done {
 }
 
 impl Rehearsal {
-    pub(crate) fn new(life: &mut Life, max_payload: usize) -> Self {
+    /// For a life on a journal on which a payload can have `longest` bytes, if no note says that it can't.
+    pub(crate) fn new(life: &mut Life, longest: u64) -> Self {
+        life.longest.insert(0, (0, longest));
         Self {
             done: Vec::new(),
             count: 0,
@@ -85,7 +88,7 @@ impl Rehearsal {
             values: core::mem::take(&mut life.values),
             given_up: core::mem::take(&mut life.given_up),
             silenced: Vec::new(),
-            max_payload,
+            longest: core::mem::take(&mut life.longest),
             stop_asked: false,
         }
     }
@@ -96,7 +99,7 @@ impl Rehearsal {
         len: usize,
         fill: impl FnOnce(&mut [u8]) -> Result<(), SendFault>,
     ) -> Result<(), SendFault> {
-        let max = self.max_payload;
+        let max = self.longest_at(self.position);
         if len > max {
             return Err(SendFault::Claim(ClaimError::TooLarge { len, max }));
         }
@@ -107,6 +110,19 @@ impl Rehearsal {
         done.inputs.push_back(at);
         self.count += 1;
         Ok(())
+    }
+
+    /// The length of the longest payload of what has been done and not found.
+    pub(crate) fn longest_left(&self) -> usize {
+        let left = self.left();
+        let lens = left.iter().map(|(_, act)| act.payload.len());
+        lens.max().unwrap_or(0)
+    }
+
+    /// How many bytes a payload can have that is sent in answer to the record at `position`.
+    pub(crate) fn longest_at(&self, position: u64) -> usize {
+        let said = self.longest.iter().rev().find(|it| it.0 <= position);
+        said.map_or(usize::MAX, |&(_, longest)| longest as usize)
     }
 
     fn done_by(&mut self, source: SourceId) -> &mut Done {

@@ -31,8 +31,6 @@ pub(crate) struct Course {
     pub(crate) to: u64,
     pub(crate) findings: Arc<Findings>,
     pub(crate) patience: Duration,
-    /// The longest payload that fits in the journal, in bytes.
-    pub(crate) max_payload: usize,
     pub(crate) pace: Option<Pace>,
     /// By its policy, the worker has stopped.
     pub(crate) stopped: bool,
@@ -72,7 +70,8 @@ impl<W: Worker> Runner<W> {
     /// Has the handlers rehearse a life. What they did last, and what is not found in the journal, is left in the link's
     /// rehearsal. `false`: by its policy the worker stops.
     pub(crate) fn rehearse(&mut self, course: &mut Course) -> Result<bool, StartError> {
-        let rehearsal = Rehearsal::new(&mut course.life, course.max_payload);
+        let longest = course.reader.segment_bytes() / 4;
+        let rehearsal = Rehearsal::new(&mut course.life, longest);
         self.link.kept.rehearsal = Some(Box::new(rehearsal));
         self.link.kept.on = true;
         if let Some(failure) = self.begin() {
@@ -226,8 +225,8 @@ impl<W: Worker> Runner<W> {
         self.end(sending);
     }
 
-    /// Ends the rehearsal, and goes on live: first comes what had been done and was never published, if it was not.
-    pub(crate) fn go_on(&mut self) -> bool {
+    /// Ends the rehearsal, and goes on live, from `end` on: first comes what had been done and was never published, if it was not.
+    pub(crate) fn go_on(&mut self, end: u64) -> bool {
         let link = &mut self.link;
         let Some(rehearsal) = link.kept.rehearsal.take() else {
             return false;
@@ -235,6 +234,7 @@ impl<W: Worker> Runner<W> {
         link.turn_to(Call::Nothing);
         let name = name_of(W::App::INFO.name, W::INFO.name);
         link.note(NoteKind::Restored.of_nobody(), name.as_bytes());
+        link.note_longest((end, rehearsal.longest_at(end)), &name);
         let left: Vec<_> = rehearsal.left().into_iter().map(|(_, act)| act).collect();
         link.spill.take_over(&left);
         link.flush();
@@ -254,6 +254,8 @@ impl<W: Worker> Runner<W> {
         self.link.kept.on = true;
         let payload = note::place(start, &name);
         self.link.note(NoteKind::Begin.of_nobody(), &payload);
+        let longest = (self.link.control.bus.lap() / 4) as usize;
+        self.link.note_longest((start, longest), &name);
     }
 }
 

@@ -374,8 +374,6 @@ impl<A: App> Part<A> {
         }
         let reader = Reader::open(&self.path).map_err(StartError::Open)?;
         let mut course = Course {
-            // A quarter of a segment.
-            max_payload: (reader.segment_bytes() / 4) as usize,
             reader,
             life: life.clone(),
             from: self.from,

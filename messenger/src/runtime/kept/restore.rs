@@ -8,7 +8,7 @@ use super::mark::Mark;
 use super::past::{self, Life, Past, name_of};
 use super::rehearsal::Findings;
 use super::rehearse::{Course, Track};
-use crate::bus::{Start, Subscriber};
+use crate::bus::{ClaimError, Start, Subscriber};
 use crate::journal::{Journal, Reader, Schema};
 use crate::runtime::app::App;
 use crate::runtime::describe::WorkerInfo;
@@ -247,6 +247,14 @@ impl<W: Worker> Runner<W> {
             if let Some(first) = restores.findings.found().first() {
                 return Err(StartError::Diverged(Box::new(first.clone())));
             }
+            let rehearsal = self.link.kept.rehearsal.as_ref();
+            let len = rehearsal.map_or(0, |rehearsal| rehearsal.longest_left());
+            let max = self.link.publisher.max_payload();
+            if len > max {
+                // By a longer bound it was sent, and would have been published.
+                let (worker, error) = (W::INFO.name, ClaimError::TooLarge { len, max });
+                return Err(StartError::Unnoted { worker, error });
+            }
         }
         if lived.is_none() {
             self.note_begin(self.subscriber.start());
@@ -267,8 +275,7 @@ impl<W: Worker> Runner<W> {
                 if !stopped {
                     self.subscriber.pass_to(end);
                 }
-                let _ = end;
-                let stop_asked = self.go_on();
+                let stop_asked = self.go_on(end);
                 Ready::Restored {
                     stopped,
                     stop_asked,
@@ -315,7 +322,6 @@ impl<W: Worker> Runner<W> {
             life,
             findings: Arc::clone(&restores.findings),
             patience: restores.patience,
-            max_payload: self.link.publisher.max_payload(),
             pace: None,
             stopped: false,
             compared: 0,
