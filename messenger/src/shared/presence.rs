@@ -184,8 +184,12 @@ impl Presence {
         check(&core, path)?;
         let entry = words.process(&parts, place);
         let ear = come(identity, place, &entry, options);
-        let Some(own) = attach(&core, journal.as_ref(), path)? else {
+        let attached = attach(&core, journal.as_ref(), path);
+        if !matches!(attached, Ok(Some(_))) {
+            // It lives: the others are not to take it for one that has died here.
             desk::go(&entry);
+        }
+        let Some(own) = attached? else {
             let members = parts.sizes.members;
             let full = crate::bus::JoinError::NoFreeSlot { members };
             return Ok(Attempt::Crowded(SharedFault::Join(full)));
