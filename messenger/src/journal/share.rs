@@ -30,7 +30,7 @@ use super::store::{Identity, Place, Store};
 use crate::bus::kept::{Core, Progress};
 use crate::bus::{Bus, Lost, processes};
 
-/// For how long one that comes to a bus which nobody uses waits for the journal's lock.
+/// For how long one that comes to a bus which nobody uses, or makes one, waits for the journal's lock.
 const DYING: Duration = Duration::from_millis(500);
 
 /// The part of this process in a journal that processes share.
@@ -110,7 +110,7 @@ impl Share {
             });
             match ready {
                 // One that has died has lost its place on the bus, and not yet all its locks.
-                Err(OpenFault::InUse) if create == Create::No && begun.elapsed() < DYING => {}
+                Err(OpenFault::InUse) if begun.elapsed() < DYING => {}
                 ready => break ready?,
             }
         };

@@ -797,3 +797,17 @@ fn many_come_and_go_at_once() {
     assert_eq!(all(&bus).len() as u64, sent.into_inner());
     until("nothing is being made", || dir.litter().is_empty());
 }
+
+/// Who had it may have been killed just now, and the kernel not have let go of all that was locked.
+#[test]
+fn who_makes_a_bus_waits_a_little_for_the_journal() {
+    let name = fresh();
+    let dir = Dir::new(&name);
+    let held = Journal::open(&dir.0, config()).unwrap();
+    std::thread::scope(|scope| {
+        let made = scope.spawn(|| dir.options().create(&name));
+        std::thread::sleep(Duration::from_millis(100));
+        drop(held);
+        made.join().unwrap().unwrap();
+    });
+}
