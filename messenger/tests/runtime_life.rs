@@ -376,6 +376,24 @@ fn a_claim_that_is_aborted_does_not_hold_up_a_stop() {
 }
 
 #[test]
+fn a_claim_made_after_a_stop_does_not_hold_it_up() {
+    let farewell = Arc::new(Farewell::default());
+    let app = Leaving::builder(bus(4096), farewell.clone());
+    let app = app.patience(Duration::MAX).run().unwrap();
+    let mut raw = app.bus().publisher().unwrap();
+    app.stopper().stop();
+    until(|| farewell.asked.load(Ordering::SeqCst));
+    // Before it stands what the handler sends last, behind it nothing.
+    farewell.may.store(true, Ordering::SeqCst);
+    until(|| app.bus().tail() > 0);
+    let claim = raw.claim(FOREIGN, 8).unwrap();
+    let joined = thread::spawn(|| app.join().unwrap());
+    until(|| joined.is_finished());
+    drop(claim);
+    joined.join().unwrap();
+}
+
+#[test]
 fn what_stands_behind_a_claim_is_read_before_the_end() {
     for gates in [true, false] {
         let farewell = Arc::new(Farewell::default());

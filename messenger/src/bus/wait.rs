@@ -296,7 +296,10 @@ pub(super) fn wake_each(wakers: Vec<(usize, Waker)>) {
     #[cfg(feature = "tokio")]
     let wakers = put_off(wakers);
     for (_, waker) in wakers {
-        let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+            // What it panics with may panic in its turn when it is dropped.
+            core::mem::forget(panic);
+        }
     }
 }
 

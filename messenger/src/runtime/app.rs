@@ -232,7 +232,7 @@ impl<A: App> Builder<A> {
     /// After a graceful stop each record is handled once. After the death of the process those since the last store are
     /// handled again; after a loss of power, those since the cursor was flushed last, which a graceful stop does, unless the system
     /// has flushed it meanwhile. Then, if not each record is synced, answers may be missing. What is in the mailbox of an async handler
-    /// counts as handled. For handlers
+    /// counts as handled, also if it panics and is not made again: what waits there then is lost, and counted as `orphaned`. For handlers
     /// whose state is what the journal has told them, [`restore`](Self::restore) does without that: each record counts once,
     /// whatever happens.
     ///

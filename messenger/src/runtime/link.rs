@@ -233,7 +233,10 @@ impl Link {
                         return Err(refused::<M>(info, seat, SendFault::Encode(error)));
                     }
                     return match claim.commit() {
-                        Ok(_) => Ok(()),
+                        Ok(position) => {
+                            self.spill.passed_by(position);
+                            Ok(())
+                        }
                         Err(error) => Err(refused::<M>(info, seat, SendFault::Commit(error))),
                     };
                 }
@@ -280,7 +283,10 @@ impl Link {
                         }
                     }
                     return match claim.commit() {
-                        Ok(_) => Ok(()),
+                        Ok(position) => {
+                            self.spill.passed_by(position);
+                            Ok(())
+                        }
                         Err(error) => Err(refused::<M>(info, seat, SendFault::Commit(error))),
                     };
                 }

@@ -401,9 +401,13 @@ impl<W: Worker> Runner<W> {
             // Before the run has ended: who reads it to its end reads also what this worker has sent last, behind a claim that
             // somebody else finishes later.
             let deadline = Instant::now().checked_add(self.link.control.patience);
-            self.count_late(deadline);
+            while self.count_late() {
+                if let (false, true) = self.wait_within(deadline) {
+                    break;
+                }
+            }
             sending.end();
-            self.count_late(deadline);
+            self.count_late();
         } else {
             // It stops alone, or before the others, and leaves the bus before it waits for anything: those who go on make the room that it
             // waits for, and none of them waits for this worker.
@@ -438,12 +442,13 @@ impl<W: Worker> Runner<W> {
         }
     }
 
-    /// Counts what stands on the bus after the stop and would have been for this worker. Waits until `deadline` for what is claimed there.
-    fn count_late(&mut self, deadline: Option<Instant>) {
+    /// Counts what stands on the bus after the stop and would have been for this worker. Gives whether it came to a claim that is not
+    /// finished, and this worker has sent something that stands behind it.
+    fn count_late(&mut self) -> bool {
         // What stands there is for the other members of a pool.
         #[cfg(all(feature = "shared", target_os = "linux"))]
         if self.own_end() != u64::MAX {
-            return;
+            return false;
         }
         let control = &self.link.control;
         let (cut_off, tail) = (control.cut_off(), control.bus.tail());
@@ -454,15 +459,11 @@ impl<W: Worker> Runner<W> {
             });
             match polled {
                 Ok(1..) => {}
-                Ok(0) => {
-                    let (there, is_over) = self.wait_within(deadline);
-                    if !there && is_over {
-                        return;
-                    }
-                }
-                Err(_) => return,
+                Ok(0) => return !self.link.spill.all_sent_before(self.subscriber.position()),
+                Err(_) => return false,
             }
         }
+        false
     }
 }
 

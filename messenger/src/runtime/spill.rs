@@ -12,6 +12,8 @@ pub(crate) struct Spill {
     head: usize,
     /// How many blocks may wait.
     limit: usize,
+    /// Up to where what was sent stands on the bus: of this spill, or directly.
+    sent: u64,
 }
 
 impl Block {
@@ -47,7 +49,19 @@ impl Spill {
             blocks: Vec::new(),
             head: 0,
             limit: limit / Block::LEN,
+            sent: 0,
         }
+    }
+
+    /// Something stands at `position` that did not have to wait.
+    #[inline]
+    pub(crate) fn passed_by(&mut self, position: u64) {
+        self.sent = position + 1;
+    }
+
+    /// Whether all that was sent stands before `position`.
+    pub(crate) fn all_sent_before(&self, position: u64) -> bool {
+        self.sent <= position
     }
 
     #[inline]
@@ -113,10 +127,11 @@ impl Spill {
         let taken = &other.blocks[other.head..];
         self.limit = self.limit.saturating_add(taken.len());
         self.blocks.extend_from_slice(taken);
+        self.sent = self.sent.max(other.sent);
         *other = Self {
             blocks: Vec::new(),
             head: 0,
-            limit: other.limit,
+            ..*other
         };
     }
 
@@ -155,8 +170,15 @@ impl Spill {
         #[cfg(not(feature = "journal"))]
         let committed = claim.commit();
         match committed {
-            Err(CommitError::NotSynced(error)) => Err(error),
-            Ok(_) | Err(CommitError::Incomplete { .. }) => Ok(()),
+            Ok(position) => {
+                self.passed_by(position);
+                Ok(())
+            }
+            Err(CommitError::NotSynced(error)) => {
+                self.passed_by(error.position());
+                Err(error)
+            }
+            Err(CommitError::Incomplete { .. }) => Ok(()),
         }
     }
 

@@ -393,7 +393,9 @@ impl<H> TaskPublisher<H> {
                 match claimed {
                     Ok(mut claim) => {
                         fill(claim.zeroed())?;
-                        return claim.commit().map(|_| ()).map_err(SendFault::Commit);
+                        let position = claim.commit().map_err(SendFault::Commit)?;
+                        overflow.passed_by(position);
+                        return Ok(());
                     }
                     Err(ClaimError::Full { .. }) if may_overflow => {}
                     Err(error) => return Err(SendFault::Claim(error)),
