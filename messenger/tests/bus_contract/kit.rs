@@ -1,5 +1,9 @@
 //! What the tests of the contract share.
 
+#[cfg(all(feature = "journal", not(miri)))]
+#[path = "../support/dir.rs"]
+mod dir;
+
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
@@ -17,6 +21,9 @@ use messenger::journal::{Journal, JournalConfig};
 use messenger::memory::MemoryKind;
 #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
 use messenger::shared::SharedBus;
+
+#[cfg(all(feature = "journal", not(miri)))]
+use dir::Dir;
 
 pub(crate) use crate::publisher::{Process, Publisher, Writer};
 
@@ -231,28 +238,12 @@ impl Kind for Single {
     }
 }
 
-/// A journal's directory, removed when dropped.
-#[cfg(all(feature = "journal", not(miri)))]
-struct Dir(PathBuf);
-
-#[cfg(all(feature = "journal", not(miri)))]
-impl Drop for Dir {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 /// A directory for a journal of this thread's test.
 #[cfg(all(feature = "journal", not(miri)))]
 fn dir() -> PathBuf {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let name = format!("messenger-contract-{}-{number}", std::process::id());
-    let path = std::env::temp_dir().join(name);
-    // One of a process that had this number before, and was killed.
-    let _ = std::fs::remove_dir_all(&path);
-    LEFT.with_borrow_mut(|left| left.dirs.push(Dir(path.clone())));
+    let dir = Dir::under(&std::env::temp_dir(), "contract");
+    let path = dir.to_path_buf();
+    LEFT.with_borrow_mut(|left| left.dirs.push(dir));
     path
 }
 

@@ -1,46 +1,20 @@
 //! What the tests of the journal share.
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+#[path = "../support/dir.rs"]
+mod dir;
 
 use messenger::bus::{MessageId, SourceId, Tag};
 use messenger::journal::{Journal, JournalConfig};
 
-/// A directory that goes with its guard.
-pub(crate) struct Dir(PathBuf);
+pub(crate) use dir::Dir;
 
 impl Dir {
     pub(crate) fn new(name: &str) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("messenger-{name}-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        let _ = std::fs::remove_dir_all(&path);
-        Self(path)
+        Self::under(&std::env::temp_dir(), name)
     }
 
     pub(crate) fn open(&self, config: JournalConfig) -> Journal {
-        Journal::open(&self.0, config).unwrap()
-    }
-}
-
-impl std::ops::Deref for Dir {
-    type Target = Path;
-
-    fn deref(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl AsRef<Path> for Dir {
-    fn as_ref(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Dir {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        Journal::open(self, config).unwrap()
     }
 }
 

@@ -1,54 +1,33 @@
 //! What the crash tests share: directories, seeded numbers, and records that say who wrote them, and when.
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+#[path = "../support/dir.rs"]
+mod dir;
+
+use std::path::Path;
 
 use messenger::bus::{MessageId, SourceId, Tag};
 
-/// A directory that goes with its guard; it stays where a test fails, to be looked at.
-pub(crate) struct Dir(PathBuf);
+pub(crate) use dir::Dir;
 
 impl Dir {
     pub(crate) fn new(name: &str) -> Self {
-        Self::under(&std::env::temp_dir(), name)
+        Self::made(&std::env::temp_dir(), name)
     }
 
     /// One whose files are not on a disk, if the system has such a thing: where flushing costs nothing.
     pub(crate) fn in_memory(name: &str) -> Self {
         let memory = Path::new("/dev/shm");
         if memory.is_dir() {
-            Self::under(memory, name)
+            Self::made(memory, name)
         } else {
             Self::new(name)
         }
     }
 
-    fn under(parent: &Path, name: &str) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("messenger-{name}-{}-{number}", std::process::id());
-        let path = parent.join(name);
-        let _ = std::fs::remove_dir_all(&path);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl std::ops::Deref for Dir {
-    type Target = Path;
-
-    fn deref(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Dir {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("what was found is in {}", self.0.display());
-        } else {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
+    fn made(parent: &Path, name: &str) -> Self {
+        let dir = Self::under(parent, name);
+        std::fs::create_dir_all(&dir).unwrap();
+        dir
     }
 }
 

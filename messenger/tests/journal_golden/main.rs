@@ -5,6 +5,8 @@
 //! that is not there yet, with what stands in each as `expected.txt`. What is checked in changes with the format's version only.
 #![cfg(all(feature = "journal", feature = "bincode", not(miri)))]
 
+#[path = "../support/dir.rs"]
+mod dir;
 #[cfg(feature = "zero_copy")]
 mod ran;
 
@@ -17,6 +19,8 @@ use messenger::bus::{MessageId, ReadError, SourceId, Start, Tag};
 use messenger::journal::{Item, Journal, JournalConfig, LeftBy, Reader, Schema};
 use messenger::{App, Handle, Handler, Message, Outbox, Result, messenger};
 use serde::{Deserialize, Serialize};
+
+use dir::Dir;
 
 const SEGMENT: u64 = 4096;
 const PAGE: u64 = 4096;
@@ -66,16 +70,19 @@ fn golden(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// Where a journal is written anew, and whether to stay there.
-fn anew(name: &str) -> (PathBuf, bool) {
+/// Where a journal is written anew, and the guard with which it goes, unless it is to stay.
+fn anew(name: &str) -> (PathBuf, Option<Dir>) {
     match std::env::var_os("MESSENGER_GOLDEN") {
-        Some(asked) => (Path::new(&asked).join(name), true),
-        None => (scratch(name), false),
+        Some(asked) => (Path::new(&asked).join(name), None),
+        None => {
+            let dir = scratch(name);
+            (dir.to_path_buf(), Some(dir))
+        }
     }
 }
 
-fn scratch(name: &str) -> PathBuf {
-    std::env::temp_dir().join(format!("messenger-golden-{name}-{}", std::process::id()))
+fn scratch(name: &str) -> Dir {
+    Dir::under(&std::env::temp_dir(), &format!("golden-{name}"))
 }
 
 fn config() -> JournalConfig {
@@ -282,7 +289,6 @@ fn each_byte_of_version_1_is_read() {
     drop((subscriber, journal));
     let begins = items(&copy);
     assert!(begins.starts_with(&expected) && begins.len() > expected.len());
-    fs::remove_dir_all(&copy).unwrap();
 }
 
 /// Padding has no checksum, so one that fits is forged with ease: it must not hide what is written after it.
@@ -316,7 +322,6 @@ fn a_forged_padding_hides_nothing() {
     };
     assert_eq!(error, Err(ReadError::Damaged { position }));
     drop((subscriber, journal));
-    fs::remove_dir_all(&copy).unwrap();
 }
 
 fn copy_dir(from: &Path, to: &Path) {
@@ -335,7 +340,7 @@ fn copy_dir(from: &Path, to: &Path) {
 /// What is written by this version is what the test above takes for version 1: as long as it is, nothing has changed.
 #[test]
 fn what_is_written_now_is_of_version_1() {
-    let (dir, stays) = anew("journal-v1");
+    let (dir, goes) = anew("journal-v1");
     write(&dir);
     let written = items(&dir);
     assert_eq!(decoded_all(&dir).0, written);
@@ -345,7 +350,7 @@ fn what_is_written_now_is_of_version_1() {
         let records = records.map(|line| line.split_once(' ').unwrap().1.to_owned());
         records.collect::<Vec<_>>()
     };
-    if stays {
+    if goes.is_none() {
         keep(&dir, &written);
         fs::remove_file(dir.join("cursors/.reader.lock")).unwrap();
     } else {
@@ -353,7 +358,6 @@ fn what_is_written_now_is_of_version_1() {
         let expected = fs::read_to_string(golden.join("expected.txt")).unwrap();
         assert_eq!(records(&written), records(&expected));
         assert_eq!(schema_of(&dir), schema_of(&golden));
-        fs::remove_dir_all(dir).unwrap();
     }
 }
 

@@ -1,51 +1,31 @@
 //! What the processes of these tests share: seeded numbers, records that say who wrote them, and what was acknowledged.
 
+#[path = "../support/dir.rs"]
+mod dir;
+
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::SystemTime;
 
 use messenger::bus::{MessageId, SourceId, Tag};
 
-/// A directory in memory that goes with its guard; it stays where a test fails, to be looked at.
-pub(crate) struct Dir(PathBuf);
+pub(crate) use dir::Dir;
 
 impl Dir {
+    /// One in memory.
     pub(crate) fn new(name: &str) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("messenger-{name}-{}-{number}", std::process::id());
-        let path = Path::new("/dev/shm").join(name);
-        let _ = std::fs::remove_dir_all(&path);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
+        let dir = Self::under(Path::new("/dev/shm"), name);
+        std::fs::create_dir_all(&dir).unwrap();
+        dir
     }
 
     /// What lies in it.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
-        let all = std::fs::read_dir(&self.0).unwrap();
+        let all = std::fs::read_dir(self).unwrap();
         all.map(|entry| entry.unwrap().path()).collect()
-    }
-}
-
-impl std::ops::Deref for Dir {
-    type Target = Path;
-
-    fn deref(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Dir {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("what was found is in {}", self.0.display());
-        } else {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
     }
 }
 
