@@ -17,6 +17,7 @@ use messenger::journal::{
 use messenger::shared::{Change, SharedBus, SharedFault, SharedOptions};
 
 use crate::kit::{Other, TAG, forever, fresh, say, until};
+use crate::numbers::mix;
 use crate::reader::number_of;
 
 mod read;
@@ -157,13 +158,6 @@ pub(crate) fn child_process(role: &str, name: &str) -> bool {
     true
 }
 
-/// Numbers that follow from a seed: splitmix64.
-fn mixed(n: u64) -> u64 {
-    let n = (n ^ (n >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let n = (n ^ (n >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    n ^ (n >> 31)
-}
-
 /// Does what can be done with a bus of which some of the journal's words have been written over; what comes of it is nobody's affair.
 fn use_what_is_damaged(name: &str, seed: u64) {
     let dir = Dir::new(name);
@@ -196,18 +190,18 @@ fn use_what_is_damaged(name: &str, seed: u64) {
             .observe(Start::Oldest)
             .map(|mut o| o.try_next(&mut Vec::new()).map(drop));
         let _ = SharedBus::look(Path::new("/dev/shm"), name);
-        let noise = mixed(seed << 8 | round);
+        let noise = mix(seed << 8 | round);
         let at = match noise % 4 {
             // Of whose the words are, and how far the journal has got.
-            0..=2 => 8 * (mixed(noise) % 72),
-            _ => 4096 + 8 * (mixed(noise) % 100),
+            0..=2 => 8 * (mix(noise) % 72),
+            _ => 4096 + 8 * (mix(noise) % 100),
         };
-        let value = match mixed(noise + 1) % 5 {
+        let value = match mix(noise + 1) % 5 {
             0 => 0,
-            1 => there.bus().tail() + mixed(noise + 2) % 5000,
-            2 => mixed(noise + 2) % (8 * SEGMENT),
-            3 => u64::MAX - mixed(noise + 2) % 5000,
-            _ => mixed(noise + 2),
+            1 => there.bus().tail() + mix(noise + 2) % 5000,
+            2 => mix(noise + 2) % (8 * SEGMENT),
+            3 => u64::MAX - mix(noise + 2) % 5000,
+            _ => mix(noise + 2),
         };
         std::os::unix::fs::FileExt::write_all_at(&control, &value.to_le_bytes(), at).unwrap();
     }

@@ -2,6 +2,8 @@
 #![cfg(all(feature = "shared", target_os = "linux", not(miri)))]
 
 mod kit;
+#[path = "../support/numbers.rs"]
+mod numbers;
 
 #[cfg(feature = "zero_copy")]
 mod again;

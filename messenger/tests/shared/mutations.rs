@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 use messenger::bus::{MessageId, SourceId, Start, Tag, WaitStrategy};
 use messenger::shared::{SharedBus, SharedError, SharedFault, SharedOptions};
 
+use crate::numbers::{Rng, cases, first_seed};
+
 /// By which a child is told what to do: the first seed, how many, and its directory.
 const VARIABLE: &str = "MESSENGER_SHARED_DAMAGE";
 const NAME: &str = "damaged";
@@ -25,28 +27,6 @@ const PAGE: u64 = 4096;
 /// The bytes of the first page that its checksum covers; it stands after them. It covers those from the next number on, too.
 const CHECKED: u64 = 12 * 8;
 const CHECKED_FROM: usize = 64 * 8;
-
-fn number(variable: &str, usual: u64) -> u64 {
-    let asked = std::env::var(variable).ok();
-    asked.and_then(|n| n.parse().ok()).unwrap_or(usual)
-}
-
-/// Seeded numbers: splitmix64.
-struct Rng(u64);
-
-impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let n = self.0;
-        let n = (n ^ (n >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let n = (n ^ (n >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        n ^ (n >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-}
 
 fn options(dir: &Path) -> SharedOptions {
     let options = SharedBus::options().bytes(1024).members(8).processes(3);
@@ -121,7 +101,7 @@ impl Damage {
             (ring, 1024),
             (0, self.len),
         ];
-        all[self.rng.below(all.len() as u64) as usize]
+        self.rng.pick(&all)
     }
 
     /// A word that is wrong, perhaps only a little.
@@ -172,7 +152,7 @@ impl Damage {
         }
         // In most cases the first page is what it says that it is.
         let mut first = [0; PAGE as usize];
-        if self.rng.below(4) != 0 && file.read_exact_at(&mut first, 0).is_ok() {
+        if !self.rng.one_in(4) && file.read_exact_at(&mut first, 0).is_ok() {
             let check = crc32c::crc32c(&first[..CHECKED as usize]);
             let check = u64::from(crc32c::crc32c_append(check, &first[CHECKED_FROM..]));
             let _ = file.write_all_at(&check.to_le_bytes(), CHECKED);
@@ -334,8 +314,8 @@ fn child(first: u64, count: u64) -> Result<u64, String> {
 
 #[test]
 fn a_damaged_bus_harms_nobody() {
-    let cases = number("MESSENGER_SHARED_DAMAGES", 10_000);
-    let first = number("MESSENGER_SEED", 1);
+    let cases = cases("MESSENGER_SHARED_DAMAGES", 10_000);
+    let first = first_seed();
     let begun = Instant::now();
     const EACH: u64 = 250;
     let (next, opened) = (AtomicU64::new(0), AtomicU64::new(0));
