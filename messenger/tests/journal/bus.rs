@@ -13,20 +13,13 @@ use messenger::bus::{
 use messenger::journal::{Journal, JournalConfig, JournalError, LeftBy, Retention, SyncPolicy};
 
 use crate::kit::{Dir, payload, small, tag};
+use crate::until::until;
 
 const LONG: Duration = Duration::from_secs(30);
 
 /// Small segments, and no notes of the time.
 fn quiet() -> JournalConfig {
     small().time_resolution(Duration::ZERO)
-}
-
-fn until(mut done: impl FnMut() -> bool, what: &str) {
-    let start = Instant::now();
-    while !done() {
-        assert!(start.elapsed() < LONG, "never: {what}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
 }
 
 /// Readers and publishers of a bounded journal are faster than its keeper, which walks behind them.
@@ -48,10 +41,9 @@ fn what_all_have_read_goes_while_the_keeper_is_behind() {
     assert!(journal.oldest() > 1 << 20);
     drop((publisher, subscriber));
     let oldest = journal.oldest();
-    until(
-        || journal.trim(0).unwrap() >= oldest - 8192,
-        "what was read goes",
-    );
+    until("what was read goes", || {
+        journal.trim(0).unwrap() >= oldest - 8192
+    });
     let files = std::fs::read_dir(&dir).unwrap();
     let segments = files.filter(|file| {
         let name = file.as_ref().unwrap().file_name();
@@ -74,10 +66,9 @@ fn a_sync_does_not_miss_what_was_given_up_unsynced() {
         publisher.send(tag(1), &payload(n)).unwrap();
     }
     assert_eq!(journal.synced(), 0);
-    until(
-        || journal.trim(u64::MAX).unwrap() > 50_000,
-        "old segments go",
-    );
+    until("old segments go", || {
+        journal.trim(u64::MAX).unwrap() > 50_000
+    });
     let tail = journal.bus().tail();
     assert_eq!(journal.sync().unwrap(), tail);
     drop(publisher);
@@ -99,10 +90,9 @@ fn a_journal_that_ends_where_a_segment_does_is_closed_and_opened() {
         }
         assert_eq!(journal.bus().tail(), round * 4096);
         drop(publisher);
-        until(
-            || journal.trim(u64::MAX).unwrap() >= (round - 1) * 4096,
-            "old segments go",
-        );
+        until("old segments go", || {
+            journal.trim(u64::MAX).unwrap() >= (round - 1) * 4096
+        });
         journal.close().unwrap();
     }
 }
@@ -239,10 +229,9 @@ fn a_waker_that_panics_does_not_end_the_keeper() {
     for n in 0..2000 {
         publisher.send(tag(1), &payload(n)).unwrap();
     }
-    until(
-        || journal.oldest() > 4096,
-        "the keeper gives up old segments",
-    );
+    until("the keeper gives up old segments", || {
+        journal.oldest() > 4096
+    });
     drop(publisher);
     journal.close().unwrap();
 }
@@ -291,10 +280,9 @@ fn trouble_is_told_only_to_who_needs_a_segment() {
         Err(ClaimError::Full { .. })
     ));
     // The keeper may be making a file in it.
-    until(
-        || std::fs::remove_dir_all(&dir).is_ok(),
-        "the directory goes",
-    );
+    until("the directory goes", || {
+        std::fs::remove_dir_all(&dir).is_ok()
+    });
     let start = Instant::now();
     while start.elapsed() < Duration::from_millis(150) {
         let full = publisher.try_send(tag(1), &[1; 48]);
@@ -449,7 +437,7 @@ fn files_and_mappings_do_not_pile_up() {
         }
         journal.sync().unwrap();
         // The lock is open; the control words, and of the segments those in use and ahead are mapped.
-        until(|| in_use(&dir).1 <= 6, "what was left behind is unmapped");
+        until("what was left behind is unmapped", || in_use(&dir).1 <= 6);
         assert_eq!(in_use(&dir).0, 1);
         // The members alone keep it.
         drop(journal);

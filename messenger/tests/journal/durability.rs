@@ -7,18 +7,11 @@ use messenger::bus::{ClaimError, CommitError, Start};
 use messenger::journal::{Journal, JournalConfig, JournalError, SyncPolicy, verify};
 
 use crate::kit::{Dir, small, tag};
+use crate::until::until;
 
 /// One long segment, so that a flush is one file's.
 fn long() -> JournalConfig {
     JournalConfig::new().segment_bytes(1 << 22)
-}
-
-fn until(what: &str, mut there: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !there() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "{what}: in vain");
-        std::thread::sleep(Duration::from_millis(1));
-    }
 }
 
 #[test]

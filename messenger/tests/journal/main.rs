@@ -8,6 +8,8 @@ mod child;
 #[cfg(not(miri))]
 mod cursors;
 mod kit;
+#[path = "../support/until.rs"]
+mod until;
 
 mod bus;
 #[cfg(all(target_os = "linux", not(miri)))]

@@ -6,16 +6,9 @@ use messenger::bus::{ClaimError, JoinError, ObserveError, Publisher, Start};
 use messenger::journal::{Journal, JournalConfig, JournalError, Reader, Retention};
 
 use crate::kit::{Dir, small, tag};
+use crate::until::until;
 
 const SEGMENT: u64 = 4096;
-
-fn until(what: &str, mut there: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !there() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "{what}: in vain");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
 
 fn segments(dir: &std::path::Path) -> usize {
     let entries = std::fs::read_dir(dir).unwrap();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use messenger::bus::{ClaimError, MessageId, SourceId, Start, Tag};
 use messenger::journal::{Journal, SyncPolicy, verify};
@@ -10,6 +10,7 @@ use messenger::{FailureKind, Handle, Handler, Message, Outbox, Result, messenger
 use serde::{Deserialize, Serialize};
 
 use crate::kit::{Dir, small};
+use crate::until::until;
 
 /// How many to send.
 #[derive(Message, Serialize, Deserialize, Clone, Debug)]
@@ -136,15 +137,6 @@ mod spilling {
     }
 }
 
-#[track_caller]
-fn until(mut there: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !there() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "in vain");
-        std::thread::yield_now();
-    }
-}
-
 const ITEMS: u64 = 3000;
 
 #[test]
@@ -157,12 +149,16 @@ fn a_handler_sends_over_many_segments_without_a_spill() {
         let report = if own {
             let app = alone::Alone::builder(bus, shared).run().unwrap();
             app.publisher::<Boss>().unwrap().send(&Go(ITEMS)).unwrap();
-            until(|| seen.load(Ordering::Acquire) == ITEMS || app.counters()[0].errors > 0);
+            until("all items", || {
+                seen.load(Ordering::Acquire) == ITEMS || app.counters()[0].errors > 0
+            });
             app.stop().unwrap()
         } else {
             let app = Blast::builder(bus, shared).run().unwrap();
             app.publisher::<Boss>().unwrap().send(&Go(ITEMS)).unwrap();
-            until(|| seen.load(Ordering::Acquire) == ITEMS || app.counters()[0].errors > 0);
+            until("all items", || {
+                seen.load(Ordering::Acquire) == ITEMS || app.counters()[0].errors > 0
+            });
             app.stop().unwrap()
         };
         assert!(report.failures.is_empty(), "{report:?}");
@@ -195,7 +191,9 @@ fn a_handler_waits_for_the_disk() {
         for n in 0..20 {
             boss.send(&Go(n)).unwrap();
         }
-        until(|| seen.load(Ordering::Acquire) == 20 || app.counters()[0].errors > 0);
+        until("all that was asked for", || {
+            seen.load(Ordering::Acquire) == 20 || app.counters()[0].errors > 0
+        });
         let report = app.stop().unwrap();
         assert!(report.failures.is_empty(), "{report:?}");
         assert_eq!(seen.load(Ordering::Acquire), 20);
@@ -220,10 +218,10 @@ fn what_was_spilled_and_cannot_be_synced_is_sent_once_and_reported() {
         .unwrap();
     let mut reader = app.subscribe_gating::<(Item,)>(Start::Newest).unwrap();
     app.publisher::<Boss>().unwrap().send(&Go(SENT)).unwrap();
-    until(|| app.counters()[0].spilled > 100);
+    until("a spill", || app.counters()[0].spilled > 100);
     // Until nothing moves any more, and the other worker has read what there is.
     let mut before = u64::MAX;
-    until(|| {
+    until("a standstill", || {
         std::thread::sleep(Duration::from_millis(200));
         let now = app.counters()[1].messages;
         std::mem::replace(&mut before, now) == now
@@ -257,12 +255,12 @@ fn what_was_spilled_and_cannot_be_synced_is_sent_once_and_reported() {
     };
     // Makes room, so that what was spilled goes out.
     read(40);
-    until(|| failures.load(Ordering::Acquire) > 0);
+    until("a failure", || failures.load(Ordering::Acquire) > 0);
     for (path, aside) in away {
         std::fs::rename(aside, path).unwrap();
     }
     read(SENT - 40);
-    until(|| seen.load(Ordering::Acquire) == SENT);
+    until("all items", || seen.load(Ordering::Acquire) == SENT);
     drop(reader);
     let report = app.stop().unwrap();
     let FailureKind::Returned(error) = &report.failures[0].kind else {
@@ -312,10 +310,10 @@ pub(crate) fn on_a_full_disk(dir: &std::path::Path, make_space: impl FnOnce(&Jou
     let app = Blast::builder(bus, shared).run().unwrap();
     let mut boss = app.publisher::<Boss>().unwrap();
     boss.send(&Go(1_000_000)).unwrap();
-    until(|| app.counters()[0].errors > 0);
+    until("an error", || app.counters()[0].errors > 0);
     make_space(&journal);
     let last = seen.load(Ordering::Acquire);
-    until(|| match boss.send(&Go(0)) {
+    until("room", || match boss.send(&Go(0)) {
         Ok(_) => true,
         Err(error) => {
             assert!(error.to_string().contains("the disk is full"), "{error}");

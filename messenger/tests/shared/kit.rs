@@ -1,13 +1,18 @@
 //! What the tests share: names that nobody else has, and children that are other processes.
 
+#[path = "../support/until.rs"]
+mod until;
+
 #[cfg(feature = "zero_copy")]
 use std::io::Read;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use messenger::bus::{MessageId, SourceId, Tag};
+
+pub(crate) use until::until;
 
 /// By which a child is told what to do: `role name`.
 const ROLE: &str = "MESSENGER_SHARED_ROLE";
@@ -28,16 +33,6 @@ pub(crate) fn fresh() -> String {
         std::process::id(),
         now.unwrap().as_nanos()
     )
-}
-
-/// Waits until `there` says so; says how long that took.
-pub(crate) fn until(what: &str, mut there: impl FnMut() -> bool) -> Duration {
-    let begun = Instant::now();
-    while !there() {
-        assert!(begun.elapsed().as_secs() < 60, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_micros(50));
-    }
-    begun.elapsed()
 }
 
 /// A child process, which is killed when this goes.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use messenger::shared::SharedBus;
 
-use crate::kit::{Acks, Dir, PUBLISHERS, Rng, SURVIVORS, cases, first_seed, now};
+use crate::kit::{Acks, Dir, PUBLISHERS, Rng, SURVIVORS, cases, first_seed, now, until};
 use crate::other::Other;
 use crate::points::{SETTLING, Tries, When, living};
 use crate::stall::{Stalls, summary};
@@ -152,15 +152,6 @@ pub(crate) fn descriptors(dir: &Path) -> usize {
     all.filter_map(|fd| std::fs::read_link(fd.ok()?.path()).ok())
         .filter(|path| path.starts_with(dir))
         .count()
-}
-
-/// Waits until `there` says so.
-pub(crate) fn until(what: &str, mut there: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !there() {
-        assert!(begun.elapsed().as_secs() < 60, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_micros(200));
-    }
 }
 
 /// A bus with its victims.

@@ -4,6 +4,8 @@
 mod dir;
 #[path = "../support/numbers.rs"]
 mod numbers;
+#[path = "../support/until.rs"]
+mod until;
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -18,6 +20,7 @@ use numbers::mix;
 
 pub(crate) use dir::Dir;
 pub(crate) use numbers::{Rng, cases, first_seed};
+pub(crate) use until::until;
 
 impl Dir {
     /// One in memory.

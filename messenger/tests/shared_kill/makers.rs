@@ -9,8 +9,8 @@ use messenger::journal::LeftBy;
 use messenger::shared::{MemberKind, SharedBus};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::arena::{alone, check_journal, until};
-use crate::kit::{Dir, again};
+use crate::arena::{alone, check_journal};
+use crate::kit::{Dir, again, until};
 use crate::victim::{BYTES, NAME, Storage, journal, options};
 
 const VARIABLE: &str = "MESSENGER_SHARED_MAKER";

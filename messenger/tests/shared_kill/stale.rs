@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use messenger::bus::Start;
 use messenger::shared::SharedBus;
 
-use crate::arena::{alone, check_journal, descriptors, until, watchers};
-use crate::kit::{Acks, Dir, PUBLISHERS, Rng, Seen, cases, first_seed, payload, tag};
+use crate::arena::{alone, check_journal, descriptors, watchers};
+use crate::kit::{Acks, Dir, PUBLISHERS, Rng, Seen, cases, first_seed, payload, tag, until};
 use crate::points::{self, HOLES, NAMING, SETTLING, Tries, When, chosen, living};
 use crate::victim::{BYTES, How, NAME, Plan, Role, Storage, journal, options};
 

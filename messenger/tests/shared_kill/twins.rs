@@ -8,8 +8,8 @@ use std::time::Duration;
 use messenger::bus::{MessageId, SourceId, Start, Tag};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::arena::{alone, until};
-use crate::kit::{Dir, again};
+use crate::arena::alone;
+use crate::kit::{Dir, again, until};
 use crate::victim::{NAME, options};
 
 const VARIABLE: &str = "MESSENGER_SHARED_TWIN";

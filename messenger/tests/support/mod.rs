@@ -1,5 +1,7 @@
 //! What the tests of the runtime share.
 
+mod until;
+
 use messenger::bus::{Bus, BusConfig};
 
 /// A bus of `bytes`.
@@ -7,14 +9,8 @@ pub(crate) fn bus(bytes: usize) -> Bus {
     Bus::new(BusConfig::bytes(bytes)).unwrap()
 }
 
-/// Waits until `there` says so.
-pub(crate) fn until(mut there: impl FnMut() -> bool) {
-    let begun = std::time::Instant::now();
-    while !there() {
-        assert!(
-            begun.elapsed().as_secs() < 60,
-            "waited for a minute in vain"
-        );
-        std::thread::yield_now();
-    }
+/// Waits until `there` says so: the line that calls this says what for.
+#[track_caller]
+pub(crate) fn until(there: impl FnMut() -> bool) {
+    until::until("what this line says", there);
 }
