@@ -9,7 +9,9 @@ use super::super::record::Record;
 use super::super::ring::Found;
 use super::super::shared::Core;
 use super::super::{ReadError, Subscriber, Tag};
-use super::{At, Batch, Gating, record};
+use super::Gating;
+use super::batch::Batch;
+use super::cursor::{At, record};
 
 impl Subscriber {
     /// One by which everything from `start` on stays held until [`let_go`](Self::let_go), also what is no record: who comes after it can

@@ -6,7 +6,7 @@ use super::super::members::Joined;
 use super::super::prefetch::Ahead;
 use super::super::shared::Core;
 use super::super::{ReadError, Subscriber};
-use super::{Cursor, Taken};
+use super::cursor::{Cursor, Taken};
 
 /// What becomes of a subscriber that does not read on: [`Gating`] or [`Evictable`].
 #[expect(

@@ -1,6 +1,8 @@
 //! What the contract suite cannot do from outside: headers written over.
 
-use super::super::{Bus, BusConfig, Corrupt, MessageId, SourceId};
+use super::super::layout::State;
+use super::super::{Bus, BusConfig, Corrupt, MessageId, SourceId, Tag};
+use super::cursor::RETRY;
 use super::*;
 
 const TAG: Tag = Tag::new(SourceId::new(1), MessageId::new(1));
