@@ -4,15 +4,17 @@
 //! is torn, lost, repeated or out of order shows. `ci/sanitizers.sh` runs these under
 //! ThreadSanitizer and AddressSanitizer. Under Miri they are short.
 
+#[path = "support/unpark.rs"]
+mod unpark;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::mem::forget;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Scope, Thread};
+use std::task::{Context, Poll};
+use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use futures_core::Stream;
@@ -20,6 +22,7 @@ use messenger::bus::{
     Bus, BusConfig, ClaimError, Evictable, MessageId, ObserveError, OwnedRecord, Publisher,
     PublisherKind, ReadError, SourceId, Start, Subscriber, Tag, WaitStrategy, record_len,
 };
+use unpark::unparks;
 
 /// Longer than any wait takes on a bus that loses no wake-up.
 const LONG: Duration = Duration::from_secs(if cfg!(miri) { 3600 } else { 20 });
@@ -465,21 +468,13 @@ fn publishers_come_and_go() {
     assert_eq!(bus.stats().members, 0);
 }
 
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
 /// A task that takes each round's record.
 fn hear<E: fmt::Debug>(
     stream: &mut (impl Stream<Item = Result<OwnedRecord, E>> + Unpin),
     rounds: u64,
     heard: &AtomicU64,
 ) {
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let waker = unparks();
     let mut task = Context::from_waker(&waker);
     for round in 0..rounds {
         let mut item = pin!(poll_fn(|task| Pin::new(&mut *stream).poll_next(task)));

@@ -2,19 +2,23 @@
 
 #![cfg(all(feature = "tokio", feature = "bincode"))]
 
+#[path = "support/bang.rs"]
+mod bang;
 #[path = "support/log.rs"]
 mod log;
 #[path = "support/runtime.rs"]
 mod runtime;
 mod support;
+#[path = "support/woken.rs"]
+mod woken;
 
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
+use bang::Bang;
 use log::Log;
 use messenger::bus::{Bus, BusConfig, Start};
 use messenger::{
@@ -25,6 +29,7 @@ use runtime::Runtime;
 use serde::{Deserialize, Serialize};
 use support::{bus, until};
 use tokio::sync::mpsc;
+use woken::Woken;
 
 /// A number.
 #[derive(Message, Serialize, Deserialize, Clone, Debug)]
@@ -324,15 +329,6 @@ fn other_tasks_publish_until_the_stop() {
     );
 }
 
-/// Panics where it is to wake somebody.
-struct Bang;
-
-impl Wake for Bang {
-    fn wake(self: Arc<Self>) {
-        panic!("on waking");
-    }
-}
-
 #[test]
 fn a_waker_that_panics_is_not_the_handlers_affair() {
     let runtime = Runtime::new();
@@ -356,16 +352,6 @@ fn a_waker_that_panics_is_not_the_handlers_affair() {
     let report = app.stop().unwrap();
     assert!(report.failures.is_empty(), "{report}");
     drop(held);
-}
-
-/// Counts how often it wakes somebody.
-#[derive(Default)]
-struct Woken(AtomicUsize);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
 }
 
 #[test]
@@ -394,9 +380,8 @@ fn a_waker_that_panics_leaves_nobody_waiting_for_room() {
     let held = app.bus().subscribe(Start::Newest).unwrap();
     while publisher.try_send(&Late(0)).is_ok() {}
     let late = Late(1);
-    let counts = [Arc::new(Woken::default()), Arc::new(Woken::default())];
-    let [first, last] = counts.clone().map(Waker::from);
-    let wakers = [first, Waker::from(Arc::new(Bang)), last];
+    let [(first, first_waker), (last, last_waker)] = [Woken::new(), Woken::new()];
+    let wakers = [first_waker, Waker::from(Arc::new(Bang)), last_waker];
     let mut waiting: Vec<_> = { wakers.iter() }
         .map(|waker| {
             let mut sending = Box::pin(publisher.send(&late));
@@ -406,11 +391,7 @@ fn a_waker_that_panics_leaves_nobody_waiting_for_room() {
         })
         .collect();
     release.send(()).unwrap();
-    until(|| {
-        counts
-            .iter()
-            .all(|count| count.0.load(Ordering::Relaxed) > 0)
-    });
+    until(|| first.get() > 0 && last.get() > 0);
     waiting.clear();
     drop(held);
     app.stop().unwrap();

@@ -2,6 +2,8 @@
 
 #![cfg(all(feature = "tokio", feature = "bincode"))]
 
+#[path = "support/bang.rs"]
+mod bang;
 #[path = "support/log.rs"]
 mod log;
 #[path = "support/runtime.rs"]
@@ -10,9 +12,10 @@ mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
+use bang::Bang;
 use log::Log;
 use messenger::bus::{Bus, MessageId, SourceId, Start, Subscriber, Tag};
 use messenger::{
@@ -280,15 +283,6 @@ fn read(held: &mut Subscription<(Done,)>, answers: u64) {
         let got = held.next_timeout(Duration::from_secs(20)).unwrap();
         let got = got.map(|received| received.get::<Done>().unwrap().unwrap().0);
         assert_eq!(got, Some(ANSWERED + n));
-    }
-}
-
-/// Panics where it is to wake somebody.
-struct Bang;
-
-impl Wake for Bang {
-    fn wake(self: Arc<Self>) {
-        panic!("on waking");
     }
 }
 

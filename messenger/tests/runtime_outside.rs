@@ -1,16 +1,21 @@
 //! Publishing and subscribing from outside of the table, the counters, and the table as data.
 #![cfg(feature = "bincode")]
 
+#[path = "support/block_on.rs"]
+mod block_on;
 mod support;
+#[path = "support/woken.rs"]
+mod woken;
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use block_on::block_on;
 use futures_core::Stream;
 use messenger::bus::{ClaimError, Start, SubscriberStats, WaitStrategy};
 use messenger::{
@@ -19,6 +24,7 @@ use messenger::{
 };
 use serde::{Deserialize, Serialize};
 use support::{bus, until};
+use woken::Woken;
 
 /// A number.
 #[derive(Message, Serialize, Deserialize, Clone, Debug)]
@@ -188,35 +194,6 @@ const ANSWERS: [Subscribe; 2] = [
     |app| app.subscribe_gating(Start::Newest).unwrap(),
 ];
 
-/// Counts how often it is woken.
-#[derive(Default)]
-struct Count(AtomicUsize);
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-/// Runs a future on this thread, which sleeps until it is woken.
-fn block_on<F: Future>(future: F) -> F::Output {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let (mut future, begun) = (pin!(future), Instant::now());
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return output;
-        }
-        thread::park_timeout(Duration::from_secs(60));
-        assert!(begun.elapsed().as_secs() < 60, "the task was never woken");
-    }
-}
-
 /// A task that goes from thread to thread.
 fn spawn<F: Future<Output: Send> + Send + 'static>(task: F) -> thread::JoinHandle<F::Output> {
     thread::spawn(move || block_on(task))
@@ -334,17 +311,12 @@ fn a_task_that_passes_others_messages_lets_other_tasks_run() {
     client.send(&Ask(1)).unwrap();
     until(|| app.counters()[0].messages == 1);
     for mut answers in subscriptions {
-        let count = Arc::new(Count::default());
-        let waker = Waker::from(Arc::clone(&count));
+        let (count, waker) = Woken::new();
         let mut task = Context::from_waker(&waker);
         let mut turns = 0;
         while answers.poll_next(&mut task).unwrap().is_pending() {
             turns += 1;
-            assert_eq!(
-                count.0.load(Ordering::SeqCst),
-                turns,
-                "it asks for its turn"
-            );
+            assert_eq!(count.get(), turns, "it asks for its turn");
         }
         assert!(turns >= 3, "{turns}");
     }
@@ -356,12 +328,11 @@ fn a_task_that_is_dropped_leaves_nothing_and_loses_nothing() {
     let mut client = app.publisher::<Client>().unwrap();
     for answers in ANSWERS {
         let mut answers = answers(&app);
-        let count = Arc::new(Count::default());
-        let waker = Waker::from(Arc::clone(&count));
+        let (count, waker) = Woken::new();
         let mut task = Context::from_waker(&waker);
         assert!(pin!(answers.next_async()).poll(&mut task).is_pending());
         client.send(&Ask(7)).unwrap();
-        until(|| count.0.load(Ordering::SeqCst) > 0);
+        until(|| count.get() > 0);
         assert_eq!(block_on(answers.receive_async()).unwrap().unwrap().0, 14);
         assert!(answers.poll_next(&mut task).unwrap().is_pending());
         drop(waker);

@@ -1,15 +1,18 @@
 //! Workers that send into a full ring: nothing hangs, nothing is lost in silence, and order is kept.
 #![cfg(feature = "bincode")]
 
+#[path = "support/bang.rs"]
+mod bang;
 #[path = "support/log.rs"]
 mod log;
 mod support;
 
 use std::sync::Arc;
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
 
+use bang::Bang;
 use log::Log;
 use messenger::bus::Start;
 use messenger::{
@@ -342,15 +345,6 @@ fn a_stop_does_not_wait_for_room_that_never_comes() {
     let report = app.stop().unwrap();
     assert!(report.workers[0].unsent > 0, "{report:?}");
     drop(reader);
-}
-
-/// Panics where it is to wake somebody.
-struct Bang;
-
-impl Wake for Bang {
-    fn wake(self: Arc<Self>) {
-        panic!("on waking");
-    }
 }
 
 #[test]

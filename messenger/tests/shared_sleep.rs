@@ -1,15 +1,17 @@
 //! Who sleeps on a shared bus is woken by other processes, and one that is killed as it sleeps or wakes takes nobody along.
 #![cfg(all(feature = "shared", target_os = "linux", not(miri)))]
 
+#[path = "support/woken.rs"]
+mod woken;
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Wake, Waker};
+use std::task::Context;
 use std::time::{Duration, Instant};
 
 use messenger::bus::{MessageId, Publisher, SourceId, Start, Subscriber, Tag, WaitStrategy};
 use messenger::shared::SharedBus;
+use woken::Woken;
 
 const TAG: Tag = Tag::new(SourceId::new(1), MessageId::new(1));
 const ROUNDS: u64 = 2000;
@@ -68,16 +70,6 @@ fn receive(subscriber: &mut Subscriber, wait: WaitStrategy) -> u64 {
     u64::from_le_bytes(record.payload().try_into().unwrap())
 }
 
-/// Counts how often it wakes somebody.
-#[derive(Default)]
-struct Count(AtomicUsize);
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
 /// From now on no thread of this process finds memory for its stack.
 fn let_no_thread_begin() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -118,11 +110,10 @@ fn child() {
         // Waits as a task, and nobody could tell it what others publish.
         "looks" => {
             let_no_thread_begin();
-            let count = Arc::new(Count::default());
-            let waker = Waker::from(Arc::clone(&count));
+            let (count, waker) = Woken::new();
             let asleep = subscriber.poll_next(&mut Context::from_waker(&waker));
             assert!(asleep.unwrap().is_pending());
-            assert_eq!(count.0.load(Ordering::Relaxed), 1, "it is to look again");
+            assert_eq!(count.get(), 1, "it is to look again");
         }
         // Sleeps and wakes until it is killed.
         _ => loop {

@@ -1,16 +1,17 @@
 //! What the tests of the contract share.
 
+#[path = "../support/block_on.rs"]
+mod block_on;
 #[cfg(all(feature = "journal", not(miri)))]
 #[path = "../support/dir.rs"]
 mod dir;
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{cell::RefCell, pin::pin};
 
 use messenger::bus::{
     Bus, BusConfig, JoinError, MessageId, Multi, Observer, OwnedRecord, PublisherKind, Single,
@@ -26,6 +27,7 @@ use messenger::shared::SharedBus;
 use dir::Dir;
 
 pub(crate) use crate::publisher::{Process, Publisher, Writer};
+pub(crate) use block_on::block_on;
 
 /// Where a bus has its bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -423,26 +425,5 @@ impl<T> Work<T> {
             }
         }
         panic!("runs while it should sleep ({})", self.setup);
-    }
-}
-
-/// Runs a future on this thread, which sleeps while it is pending.
-pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut context = Context::from_waker(&waker);
-    let mut future = pin!(future);
-    let start = Instant::now();
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
-            return output;
-        }
-        thread::park_timeout(LONG);
-        assert!(start.elapsed() < LONG, "the task was never woken");
     }
 }

@@ -1,9 +1,11 @@
 //! Async reading: a task in place of a thread. What subscribers promise, observers do, too.
 
+#[path = "../support/woken.rs"]
+mod woken;
+
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -14,6 +16,7 @@ use messenger::bus::{
 };
 
 use crate::kit::{Kind, Publisher, Setup, block_on, rounds, spawn, tag};
+use woken::Woken;
 
 /// The tests of one kind of reader: those that it shares with the other, and one of its own.
 macro_rules! of {
@@ -156,27 +159,6 @@ async fn item<R: Reader>(stream: &mut RecordStream<R>) -> OwnedRecord {
     poll_fn(|task| R::poll_item(stream, task)).await
 }
 
-/// Counts how often it is woken.
-#[derive(Default)]
-struct Count(AtomicUsize);
-
-impl Count {
-    fn new() -> (Arc<Self>, Waker) {
-        let count = Arc::new(Self::default());
-        (Arc::clone(&count), Waker::from(count))
-    }
-
-    fn get(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
-    }
-}
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
 fn a_task_is_woken_by_a_commit<K: Kind, R: Reader>(setup: Setup) {
     let (_bus, mut publisher, mut reader) = trio::<K, R>(setup, R::RING);
     let count = rounds(300) as u32;
@@ -244,7 +226,7 @@ pub(crate) fn a_stream_holds_nothing_that_it_has_copied<K: Kind>(setup: Setup) {
 pub(crate) fn a_stream_holds_nobody_back<K: Kind>(setup: Setup) {
     let (bus, mut publisher) = setup.bus::<K>(512);
     let mut stream = bus.observe(Start::Oldest).unwrap().into_stream();
-    let (count, waker) = Count::new();
+    let (count, waker) = Woken::new();
     let mut task = Context::from_waker(&waker);
     let mut poll = || Pin::new(&mut stream).poll_next(&mut task);
     assert!(poll().is_pending());
@@ -277,7 +259,7 @@ fn a_stream_gives_its_reader_back<K: Kind, R: Reader>(setup: Setup) {
     publisher.send(tag(1), b"as a thread").unwrap();
     let mut stream = reader.stream();
     assert_eq!(block_on(item(&mut stream)).payload, b"as a task");
-    let (count, waker) = Count::new();
+    let (count, waker) = Woken::new();
     let mut reader = stream.into_inner();
     assert_eq!(reader.next(setup.wait).payload, b"as a thread");
     assert!(reader.poll(&mut Context::from_waker(&waker)).is_pending());
@@ -288,8 +270,8 @@ fn a_stream_gives_its_reader_back<K: Kind, R: Reader>(setup: Setup) {
 
 fn a_task_that_moved_is_woken_where_it_is<K: Kind, R: Reader>(setup: Setup) {
     let (_bus, mut publisher, mut reader) = trio::<K, R>(setup, 1024);
-    let (here, here_waker) = Count::new();
-    let (there, there_waker) = Count::new();
+    let (here, here_waker) = Woken::new();
+    let (there, there_waker) = Woken::new();
     for waker in [&here_waker, &here_waker, &there_waker] {
         assert!(reader.poll(&mut Context::from_waker(waker)).is_pending());
     }
@@ -315,7 +297,7 @@ fn a_task_that_moved_is_woken_where_it_is<K: Kind, R: Reader>(setup: Setup) {
 
 fn a_dropped_task_is_not_woken<K: Kind, R: Reader>(setup: Setup) {
     let (bus, mut publisher, mut reader) = trio::<K, R>(setup, 1024);
-    let (count, waker) = Count::new();
+    let (count, waker) = Woken::new();
     assert!(reader.poll(&mut Context::from_waker(&waker)).is_pending());
     drop(waker);
     assert_eq!(Arc::strong_count(&count), 2, "kept by the bus");

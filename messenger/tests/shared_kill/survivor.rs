@@ -1,9 +1,10 @@
 //! Those who go on: each publishes, reads, and checks all that it reads. One is a process of its own, two are of the test.
 
-use std::sync::Arc;
+#[path = "../support/unpark.rs"]
+mod unpark;
+
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use messenger::bus::{ClaimError, Observer, Publisher, Start, Subscriber};
@@ -13,6 +14,7 @@ use messenger::shared::SharedBus;
 use crate::kit::{Rng, SURVIVORS, Seen, payload, tag};
 use crate::stall::Watch;
 use crate::victim::{BYTES, glance};
+use unpark::unparks;
 
 /// What survivors are told: to go on, to publish no more, or to read up to a position and end.
 pub(crate) struct Orders(AtomicU64);
@@ -252,15 +254,6 @@ impl Writer {
     }
 }
 
-/// Wakes a thread that stands in for a task.
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
 struct Reader {
     subscriber: Subscriber,
     observer: Observer,
@@ -308,7 +301,7 @@ impl Reader {
 
     /// Reads a record as a task does that is woken. Says whether there was one, before the end.
     fn read_as_task(&mut self, orders: &Orders) -> bool {
-        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+        let waker = unparks();
         let mut task = Context::from_waker(&waker);
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE && orders.end().is_none() {
