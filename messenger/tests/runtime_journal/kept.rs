@@ -11,7 +11,7 @@ use messenger::journal::Journal;
 use messenger::{Handle, Handler, Lifecycle, Outbox, Result, messenger};
 
 use super::kit::{Dir, small};
-use super::table::{Main, Number, Square, all};
+use super::table::{Main, Number, Square, all, send};
 
 const COUNT: u64 = 150;
 /// Names the directory for the child.
@@ -132,15 +132,8 @@ fn killed_and_resumed_what_is_kept_with_its_position_counts_once() {
         fs::create_dir_all(&dir).unwrap();
         let path = dir.join("journal");
         let journal = Journal::open(&path, small()).unwrap();
-        let mut main = journal.bus().publisher().unwrap();
-        let tag = messenger::bus::Tag::new(
-            messenger::bus::SourceId::new(1),
-            messenger::bus::MessageId::new(1),
-        );
-        for n in 1..=COUNT {
-            main.send(tag, &n.to_le_bytes()).unwrap();
-        }
-        drop((main, journal));
+        send(&journal, 1..=COUNT);
+        drop(journal);
         for kills in 0.. {
             let mut command = Command::new(std::env::current_exe().unwrap());
             command.args(["--exact", "kept::child"]).env(DIR, &*dir);

@@ -165,15 +165,7 @@ fn what_was_on_its_way_is_published_when_it_is_restored() {
     publish(&app, 1..=10, 10);
     app.stop().unwrap();
     // Inputs that nobody hears.
-    let mut main = journal.bus().publisher().unwrap();
-    let tag = messenger::bus::Tag::new(
-        messenger::bus::SourceId::new(1),
-        messenger::bus::MessageId::new(1),
-    );
-    for n in 11..=20_u64 {
-        main.send(tag, &n.to_le_bytes()).unwrap();
-    }
-    drop(main);
+    send(&journal, 11..=20);
     assert_eq!(all::<Square>(&dir, 2).len(), 11);
     let app = sums(&journal, &config()).restore().run().unwrap();
     let mut sums_there = app.subscribe_from::<(Sum,)>(Start::Oldest).unwrap();
@@ -218,15 +210,8 @@ fn killed_and_resumed_each_record_is_handled_at_least_once() {
     for round in 0..rounds(4) {
         let dir = Dir::new("killed-resumed");
         let journal = Journal::open(&dir, small()).unwrap();
-        let mut main = journal.bus().publisher().unwrap();
-        let tag = messenger::bus::Tag::new(
-            messenger::bus::SourceId::new(1),
-            messenger::bus::MessageId::new(1),
-        );
-        for n in 1..=COUNT {
-            main.send(tag, &n.to_le_bytes()).unwrap();
-        }
-        drop((main, journal));
+        send(&journal, 1..=COUNT);
+        drop(journal);
         let mut seed = Seed(7 + round);
         loop {
             let mut command = Command::new(std::env::current_exe().unwrap());

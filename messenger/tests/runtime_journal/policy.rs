@@ -11,7 +11,7 @@ use messenger::{Replayed, messenger};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::kit::{Dir, small};
-use super::table::{Main, Number, all};
+use super::table::{Main, Number, all, send};
 
 /// How many numbers a handler has seen since it was made.
 #[derive(Message, Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
@@ -316,11 +316,7 @@ mod tasks {
 fn a_table_that_never_ran_there_may_be_run_over_a_journal() {
     let dir = Dir::new("new");
     let journal = dir.open(small());
-    let mut main = journal.bus().publisher().unwrap();
-    let tag = messenger::bus::Tag::new(Main::ID, Number::ID);
-    for n in 1..=9_u64 {
-        main.send(tag, &n.to_le_bytes()).unwrap();
-    }
+    send(&journal, 1..=9);
     let replay = replayed(&dir, &World::default());
     assert!(replay.is_exact() && replay.compared == 0, "{replay}");
     // What the first worker would have sent; the others hear only what is on the journal.

@@ -186,11 +186,7 @@ fn a_resumed_run_handles_each_record_once_after_a_stop() {
 fn what_stands_behind_a_record_over_which_a_run_stopped_is_for_the_next() {
     let dir = Dir::new("stopped-short");
     let journal = dir.open(JournalConfig::new().segment_bytes(1 << 16));
-    let tag = Tag::new(SourceId::new(1), MessageId::new(1));
-    let mut main = journal.bus().publisher().unwrap();
-    for number in 1..=100_u64 {
-        main.send(tag, &number.to_le_bytes()).unwrap();
-    }
+    send(&journal, 1..=100);
     let run = |panics| {
         let config = Config {
             panics,
@@ -212,11 +208,7 @@ fn a_cursor_that_was_never_stored_says_where_the_worker_began() {
     let dir = Dir::new("never-stored");
     // A note of the time would stand between the tail and where the worker begins.
     let journal = dir.open(small().time_resolution(Duration::ZERO));
-    let tag = Tag::new(SourceId::new(1), MessageId::new(1));
-    let mut main = journal.bus().publisher().unwrap();
-    for number in 1..=10_u64 {
-        main.send(tag, &number.to_le_bytes()).unwrap();
-    }
+    send(&journal, 1..=10);
     let tail = journal.bus().tail();
     let app = sums(&journal, &Config::default()).only([Sums::SQUARING]);
     let app = app.resume().run().unwrap();
@@ -297,9 +289,7 @@ fn a_start_does_not_wait_for_room_that_the_run_itself_has_to_make() {
 fn without_a_cursor_a_resumed_worker_begins_where_it_is_told() {
     let dir = Dir::new("first-resumed");
     let journal = dir.open(JournalConfig::new().segment_bytes(1 << 16));
-    let tag = Tag::new(SourceId::new(1), MessageId::new(1));
-    let mut main = journal.bus().publisher().unwrap();
-    main.send(tag, &7_u64.to_le_bytes()).unwrap();
+    send(&journal, [7]);
     let app = sums(&journal, &Config::default())
         .start(Start::Oldest)
         .resume()

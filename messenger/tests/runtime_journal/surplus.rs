@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use messenger::bus::{Start, Tag};
+use messenger::bus::Start;
 use messenger::journal::{Journal, Reader};
 use messenger::{
     ActKind, Builder, Divergence, Handle, Handler, HandlerError, Message, Outbox, Replay, Replayed,
@@ -11,7 +11,7 @@ use messenger::{
 use serde::{Deserialize, Serialize};
 
 use super::kit::{Dir, small};
-use super::table::{Main, Number, all};
+use super::table::{Main, Number, all, send};
 
 /// Something about a number.
 #[derive(Message, Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
@@ -115,14 +115,6 @@ fn replay(dir: &Path, build: Build, replay: Replay) -> Replayed {
     let reader = Reader::open(dir).unwrap();
     let builder = Watch::builder(&reader, build).only([Watch::WATCHING]);
     builder.replay(replay).unwrap()
-}
-
-fn send(journal: &Journal, numbers: impl IntoIterator<Item = u64>) {
-    let mut main = journal.bus().publisher().unwrap();
-    for n in numbers {
-        let tag = Tag::new(Main::ID, Number::ID);
-        main.send(tag, &n.to_le_bytes()).unwrap();
-    }
 }
 
 /// Publishes numbers, and waits until the worker has had all of them.

@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use messenger::bus::Start;
+use messenger::bus::{Start, Tag};
 use messenger::journal::{Journal, Reader};
 use messenger::{
     Builder, Handle, Handler, Lifecycle, Message, Outbox, Receive, Result, Running, Timer,
@@ -252,6 +252,15 @@ messenger! {
 
 pub(crate) fn sums(journal: &Journal, config: &Config) -> Builder<Sums> {
     Sums::builder(journal, config.clone())
+}
+
+/// Sends the numbers, whether a table runs there or not.
+pub(crate) fn send(journal: &Journal, numbers: impl IntoIterator<Item = u64>) {
+    let mut main = journal.bus().publisher().unwrap();
+    for number in numbers {
+        let tag = Tag::new(Main::ID, Number::ID);
+        main.send(tag, &number.to_le_bytes()).unwrap();
+    }
 }
 
 /// Publishes the numbers, and waits until the sum of `count` numbers stands on the journal.

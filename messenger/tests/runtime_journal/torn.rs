@@ -12,7 +12,7 @@ use messenger::{
 use serde::{Deserialize, Serialize};
 
 use super::kit::{Dir, small};
-use super::table::{Config, Main, Number, Sums, all, publish, sums};
+use super::table::{Config, Main, Number, Sums, all, publish, send, sums};
 
 #[derive(Message, Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 #[message(id = 20, codec = bincode)]
@@ -236,11 +236,7 @@ fn a_worker_that_only_listens_is_refused_too_when_its_past_is_not_retained() {
     );
     drop(refused);
     // Also when not even the note of its end is left.
-    let mut main = journal.bus().publisher().unwrap();
-    let tag = messenger::bus::Tag::new(Main::ID, Number::ID);
-    for n in 201..=500_u64 {
-        main.send(tag, &n.to_le_bytes()).unwrap();
-    }
+    send(&journal, 201..=500);
     journal.trim(journal.bus().tail()).unwrap();
     let build = || sums(&journal, &config).only([Sums::JUDGING]);
     let refused = build().restore().run();
