@@ -8,6 +8,7 @@ mod dir;
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -426,4 +427,24 @@ impl<T> Work<T> {
         }
         panic!("runs while it should sleep ({})", self.setup);
     }
+}
+
+/// Runs a `wait` on a thread of its own, which goes on until it is told to stop, woken or not; gives what comes of it.
+#[track_caller]
+pub(crate) fn stopped<K: Kind, T: Send + 'static>(
+    bus: &Bus<K>,
+    wait: impl FnOnce(&dyn Fn() -> bool) -> T + Send + 'static,
+) -> T {
+    let stop = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&stop);
+    let work = spawn(move || wait(&|| told.load(Ordering::SeqCst)));
+    assert!(work.runs_still());
+    bus.wake_all();
+    assert!(
+        work.runs_still(),
+        "woken, but neither told to stop nor given what it waits for"
+    );
+    stop.store(true, Ordering::SeqCst);
+    bus.wake_all();
+    work.finish()
 }

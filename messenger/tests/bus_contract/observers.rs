@@ -7,7 +7,7 @@ use std::time::Instant;
 use messenger::bus::{ObserveError, Start, record_len};
 
 use crate::kit::{
-    Kind, LONG, SHORT, Setup, drain, observed, payload, rounds, soon, spawn, tag, take,
+    Kind, LONG, SHORT, Setup, drain, observed, payload, rounds, soon, spawn, stopped, tag, take,
 };
 
 pub(crate) fn an_observer_gets_copies<K: Kind>(setup: Setup) {
@@ -165,16 +165,10 @@ pub(crate) fn an_observer_waits<K: Kind>(setup: Setup) {
     let (mut observer, bytes, found) = work.finish();
     assert_eq!((found.unwrap().position, bytes), (0, b"wake up".to_vec()));
 
-    let stop = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&stop);
-    let work = spawn(move || {
-        let stop = || told.load(Ordering::SeqCst);
+    let found = stopped(&bus, move |stop| {
         observer.next_until(&mut Vec::new(), setup.wait, None, stop)
     });
-    assert!(work.runs_still());
-    stop.store(true, Ordering::SeqCst);
-    bus.wake_all();
-    assert_eq!(work.finish(), Ok(None));
+    assert_eq!(found, Ok(None));
 }
 
 pub(crate) fn an_observer_that_waits_takes_its_time_or_none<K: Kind>(setup: Setup) {

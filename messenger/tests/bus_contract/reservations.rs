@@ -1,13 +1,13 @@
 //! Several records by one claim.
 
 use std::mem::forget;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use messenger::bus::{ClaimError, record_len};
 
-use crate::kit::{Kind, LONG, SHORT, Setup, drain, fill, payload, rounds, soon, spawn, tag, take};
+use crate::kit::{
+    Kind, LONG, SHORT, Setup, drain, fill, payload, rounds, soon, spawn, stopped, tag, take,
+};
 
 pub(crate) fn a_reservation_carries_several_records<K: Kind>(setup: Setup) {
     let (bus, mut publisher, mut subscriber) = setup.trio::<K>(1024);
@@ -193,22 +193,10 @@ pub(crate) fn a_reservation_waits_for_so_long<K: Kind>(setup: Setup) {
 pub(crate) fn a_reservation_waits_until_it_is_told<K: Kind>(setup: Setup) {
     let (bus, mut publisher, mut subscriber) = setup.trio::<K>(256);
     let sent = fill(&mut publisher, &[1; 16]);
-    let stop = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&stop);
-    let work = spawn(move || {
-        let stop = || told.load(Ordering::SeqCst);
+    let (mut publisher, batch) = stopped(&bus, move |stop| {
         let batch = publisher.reserve_until(64, None, stop).map(drop);
         (publisher, batch)
     });
-    assert!(work.runs_still());
-    bus.wake_all();
-    assert!(
-        work.runs_still(),
-        "woken, but neither room nor told to stop"
-    );
-    stop.store(true, Ordering::SeqCst);
-    bus.wake_all();
-    let (mut publisher, batch) = work.finish();
     assert_eq!(batch, Err(ClaimError::Interrupted));
     assert_eq!(drain(&mut subscriber).len(), sent);
     let batch = publisher.reserve_until(64, soon(), || true);

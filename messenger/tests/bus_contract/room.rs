@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use messenger::bus::{ClaimError, Start, record_len};
 
-use crate::kit::{Kind, LONG, SHORT, Setup, drain, fill, payload, rounds, soon, spawn, tag, take};
+use crate::kit::{
+    Kind, LONG, SHORT, Setup, drain, fill, payload, rounds, soon, spawn, stopped, tag, take,
+};
 
 pub(crate) fn a_full_bus_says_so_and_keeps_what_is_unread<K: Kind>(setup: Setup) {
     let (bus, mut publisher, mut subscriber) = setup.trio::<K>(1024);
@@ -86,22 +88,10 @@ pub(crate) fn a_wait_for_room_times_out<K: Kind>(setup: Setup) {
 pub(crate) fn a_wait_for_room_ends_when_it_is_told_to<K: Kind>(setup: Setup) {
     let (bus, mut publisher, mut subscriber) = setup.trio::<K>(256);
     let sent = fill(&mut publisher, &[1; 16]);
-    let stop = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&stop);
-    let work = spawn(move || {
-        let stop = || told.load(Ordering::SeqCst);
+    let (mut publisher, claim) = stopped(&bus, move |stop| {
         let claim = publisher.claim_until(tag(1), 16, None, stop).map(drop);
         (publisher, claim)
     });
-    assert!(work.runs_still());
-    bus.wake_all();
-    assert!(
-        work.runs_still(),
-        "woken, but neither room nor told to stop"
-    );
-    stop.store(true, Ordering::SeqCst);
-    bus.wake_all();
-    let (mut publisher, claim) = work.finish();
     assert_eq!(claim, Err(ClaimError::Interrupted));
     assert_eq!(drain(&mut subscriber).len(), sent);
     publisher

@@ -1,12 +1,10 @@
 //! Waiting for records: each way of it, its end, and what it costs.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use messenger::bus::Start;
 
-use crate::kit::{Kind, LONG, SHORT, Setup, rounds, soon, spawn, tag};
+use crate::kit::{Kind, LONG, SHORT, Setup, rounds, soon, spawn, stopped, tag};
 
 pub(crate) fn a_reader_is_woken_by_a_commit<K: Kind>(setup: Setup) {
     let (_bus, mut publisher, mut subscriber) = setup.trio::<K>(1024);
@@ -69,22 +67,10 @@ pub(crate) fn a_wait_for_records_times_out<K: Kind>(setup: Setup) {
 
 pub(crate) fn a_wait_for_records_ends_when_it_is_told_to<K: Kind>(setup: Setup) {
     let (bus, mut publisher, mut subscriber) = setup.trio::<K>(1024);
-    let stop = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&stop);
-    let work = spawn(move || {
-        let stop = || told.load(Ordering::SeqCst);
+    let (found, mut subscriber) = stopped(&bus, move |stop| {
         let found = subscriber.wait_until(setup.wait, None, stop).unwrap();
         (found, subscriber)
     });
-    assert!(work.runs_still());
-    bus.wake_all();
-    assert!(
-        work.runs_still(),
-        "woken, but neither a record nor told to stop"
-    );
-    stop.store(true, Ordering::SeqCst);
-    bus.wake_all();
-    let (found, mut subscriber) = work.finish();
     assert!(!found);
     publisher.send(tag(1), b"late").unwrap();
     assert!(
