@@ -1,7 +1,7 @@
 //! Who died when, and how long the others waited.
 
 use core::fmt;
-use messenger::shared::Membership;
+use messenger::shared::MembershipEvent;
 use std::time::{Duration, Instant};
 
 /// What is known of a death.
@@ -63,7 +63,7 @@ impl Deaths {
     }
 
     /// The bus has told of the death.
-    pub(crate) fn told(&mut self, change: &Membership) {
+    pub(crate) fn told(&mut self, change: &MembershipEvent) {
         if let Some(death) = self.all.last_mut() {
             death.told = change.to_string();
             death.settled = self.killed.elapsed();

@@ -10,7 +10,7 @@ use super::ear::{Ear, Heard};
 use super::error::SharedError;
 use super::layout::{Entry, Header, Parts, Place, Words};
 use super::lock::{self, Holder};
-use super::process::{Change, Membership, Process};
+use super::process::{Change, MembershipEvent, Process};
 use crate::bus::kept::{Memory, Window};
 use crate::bus::processes::Core;
 use crate::journal::Share;
@@ -99,7 +99,7 @@ pub(super) struct Desk {
     own: usize,
     /// Held by the one thread that settles: locks of the kernel don't keep threads apart.
     settling: Mutex<Window>,
-    pub(super) listeners: Mutex<Vec<Sender<Membership>>>,
+    pub(super) listeners: Mutex<Vec<Sender<MembershipEvent>>>,
 }
 
 /// What is left to do after a look at all processes.
@@ -301,7 +301,7 @@ impl Desk {
     /// Tells all listeners.
     pub(super) fn tell(&self, process: Process, change: Change) {
         let at = SystemTime::now();
-        let told = Membership {
+        let told = MembershipEvent {
             process,
             change,
             at,

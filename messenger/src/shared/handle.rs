@@ -16,9 +16,9 @@ use super::name::{DIRECTORY, path_of};
 use super::options::SharedOptions;
 use super::pool_seat::PoolSeat;
 use super::presence::{Presence, map};
-use super::process::{Membership, Process};
+use super::process::{MembershipEvent, Process};
 use super::seat::Seat;
-use super::workers::LookedWorker;
+use super::workers::WorkerStatus;
 use crate::bus::Bus;
 use crate::bus::processes;
 use crate::journal::{CursorError, Journal, JournalError, Schema, SchemaConflict};
@@ -208,7 +208,7 @@ impl SharedBus {
     /// A death is told when its affairs are settled: what the dead process had begun is finished, and what it held is free. Somebody who
     /// comes and goes while this process does not get to run is told of all the same, unless another has come to the same place since.
     #[must_use]
-    pub fn membership(&self) -> Receiver<Membership> {
+    pub fn membership(&self) -> Receiver<MembershipEvent> {
         let (to, from) = channel();
         lock_of(&self.presence.desk().listeners).push(to);
         from
@@ -216,7 +216,7 @@ impl SharedBus {
 
     /// The workers that have run on it: up to where each has handled everything, and who runs it now.
     #[must_use]
-    pub fn workers(&self) -> Vec<LookedWorker> {
+    pub fn workers(&self) -> Vec<WorkerStatus> {
         self.presence.desk().workers()
     }
 

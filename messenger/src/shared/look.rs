@@ -15,7 +15,7 @@ use super::lock::{self, Holder};
 use super::name::{name_of, path_of};
 use super::presence::{check, map};
 use super::process::Process;
-use super::workers::{LookedWorker, workers};
+use super::workers::{WorkerStatus, workers};
 use crate::bus::Stats;
 use crate::bus::processes::{Core, Gate, holders, onlooker, sample, stats};
 use crate::journal::{self, Onlooker, Rights, Schema};
@@ -59,7 +59,7 @@ pub struct Look {
     /// is one.
     pub members: Vec<Member>,
     /// The workers that have run on it.
-    pub workers: Vec<LookedWorker>,
+    pub workers: Vec<WorkerStatus>,
     /// Its numbers. The capacity of one whose journal has no bound is the greatest there is.
     pub stats: Stats,
     /// The directory of the journal that has its records; `None`: they lie in a ring.

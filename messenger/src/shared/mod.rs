@@ -44,9 +44,9 @@ pub use error::{SharedError, SharedFault};
 pub use handle::SharedBus;
 pub use look::{Listed, Look, Member, MemberKind};
 pub use options::SharedOptions;
-pub use process::{Cause, Change, Membership, Process};
+pub use process::{Cause, Change, MembershipEvent, Process};
 pub use reader::Reader;
-pub use workers::{LookedWorker, PoolMember};
+pub use workers::{PoolMember, WorkerStatus};
 pub(crate) use {
     pool_seat::{PoolSeat, Took, Trouble},
     seat::Seat,

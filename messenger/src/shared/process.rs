@@ -66,7 +66,7 @@ impl fmt::Display for Process {
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub struct Membership {
+pub struct MembershipEvent {
     /// Who.
     pub process: Process,
     /// How.
@@ -100,7 +100,7 @@ pub enum Cause {
     Exit(i32),
 }
 
-impl fmt::Display for Membership {
+impl fmt::Display for MembershipEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let process = &self.process;
         match self.change {

@@ -11,7 +11,7 @@ use super::layout::{Entry, Kind, LONGEST, Place};
 use super::lock;
 use super::presence::Presence;
 use super::process::Process;
-use super::workers::{LookedWorker, workers};
+use super::workers::{WorkerStatus, workers};
 use crate::bus::Subscriber;
 use crate::bus::processes::stats;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
@@ -178,7 +178,7 @@ impl Desk {
     }
 
     /// The workers that have run on the bus, up to where they have got, and who runs them.
-    pub(super) fn workers(&self) -> Vec<LookedWorker> {
+    pub(super) fn workers(&self) -> Vec<WorkerStatus> {
         let tail = || stats(&self.core).tail;
         let runs = |owner| runner(self, owner);
         workers(&self.words, &self.parts, tail, runs)

@@ -11,7 +11,7 @@ use crate::sync::load_acquire;
 /// A worker that has run on a bus.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub struct LookedWorker {
+pub struct WorkerStatus {
     /// The table and the worker: `Table.worker`.
     pub name: String,
     /// Up to where it has handled everything, if it has begun.
@@ -40,7 +40,7 @@ pub(super) fn workers(
     parts: &Parts,
     tail: impl FnOnce() -> u64,
     runs: impl Fn(u64) -> Option<Process>,
-) -> Vec<LookedWorker> {
+) -> Vec<WorkerStatus> {
     let mut all = Vec::new();
     for index in 0..parts.sizes.workers {
         let entry = words.worker(parts, index);
@@ -64,9 +64,9 @@ pub(super) fn workers(
     all
 }
 
-fn alone(entry: &Entry<'_>, runs: &impl Fn(u64) -> Option<Process>) -> LookedWorker {
+fn alone(entry: &Entry<'_>, runs: &impl Fn(u64) -> Option<Process>) -> WorkerStatus {
     let position = load_acquire(entry.at());
-    LookedWorker {
+    WorkerStatus {
         name: entry.name(),
         position: (position != NONE).then_some(position),
         lag: None,
@@ -75,7 +75,7 @@ fn alone(entry: &Entry<'_>, runs: &impl Fn(u64) -> Option<Process>) -> LookedWor
     }
 }
 
-fn together(pool: &PoolWords<'_>, runs: &impl Fn(u64) -> Option<Process>) -> LookedWorker {
+fn together(pool: &PoolWords<'_>, runs: &impl Fn(u64) -> Option<Process>) -> WorkerStatus {
     let mut members = Vec::new();
     // First: what is taken after that is not before it.
     let mut position = pool.next().ok().flatten();
@@ -89,7 +89,7 @@ fn together(pool: &PoolWords<'_>, runs: &impl Fn(u64) -> Option<Process>) -> Loo
             members.push(PoolMember { process, owes });
         }
     }
-    LookedWorker {
+    WorkerStatus {
         name: pool.entry().name(),
         position,
         lag: None,

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use messenger::bus::Start;
-use messenger::shared::{LookedWorker, SharedBus, SharedFault};
+use messenger::shared::{SharedBus, SharedFault, WorkerStatus};
 use messenger::{Handle, Handler, Message, Outbox, Result, Running, StartError, messenger};
 
 use crate::kit::{Other, TAG, fresh, say, until, wait_for_a_byte};
@@ -299,7 +299,7 @@ impl Place {
         self.config.wait(jobs)
     }
 
-    pub(crate) fn crew(&self) -> LookedWorker {
+    pub(crate) fn crew(&self) -> WorkerStatus {
         let worker = self.bus.workers().pop().unwrap();
         assert_eq!(worker.name, "Works.Crew");
         worker
