@@ -275,11 +275,12 @@ impl SharedBus {
         read_schema(&desk.words, &desk.parts, &desk.path)
     }
 
-    /// Takes in what a program brings: its ids, and its tables.
+    /// Takes in what a program brings: its ids, its tables, and what its zero-copy types are made of, as far as there is room for
+    /// that.
     ///
     /// # Errors
     ///
-    /// [`SharedError`] if an id means something else to those who came before, or there is no room for it. Then nothing was
+    /// [`SharedError`] if an id means something else to those who came before, or there is no room for ids and tables. Then nothing was
     /// taken in.
     pub fn admit(&self, program: &Schema) -> Result<(), SharedError> {
         let desk = self.presence.desk();
@@ -298,11 +299,9 @@ impl SharedBus {
         if !new.map_err(|conflict: SchemaConflict| error(SharedFault::Conflict(conflict)))? {
             return Ok(());
         }
-        let text = schema.to_string();
-        let (len, room) = (text.len(), desk.parts.sizes.schema);
-        if len > room {
-            return Err(error(SharedFault::SchemaFull { len, room }));
-        }
+        let room = desk.parts.sizes.schema;
+        let text = schema.text_within(room);
+        let text = text.map_err(|len| error(SharedFault::SchemaFull { len, room }))?;
         desk.words.set_schema(&desk.parts, text.as_bytes());
         Ok(())
     }

@@ -141,7 +141,7 @@ impl SharedOptions {
     }
 
     /// How many bytes there are for what ids mean, for the tables and for what zero-copy types are made of, as text: up to 16 MiB; 128 KiB unless
-    /// told.
+    /// told. What types are made of is left out where there is no room for it.
     pub fn schema_bytes(mut self, bytes: usize) -> Self {
         self.schema = bytes as u64;
         self

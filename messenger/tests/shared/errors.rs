@@ -176,6 +176,19 @@ fn of_what_ids_mean() {
         "what there is to say of ids and tables takes 26 bytes, and the bus has 16 for it; create it with more: \
          `SharedOptions::schema_bytes`"
     );
+    // What types are made of is left out from where it has no room, also what was there before.
+    let shape = |layout| format!("struct\t{layout:016x}\t1\t1\n");
+    bus.admit(&format!("{one}{}", shape(1)).parse().unwrap())
+        .unwrap();
+    assert_eq!(bus.schema().unwrap(), one);
+    let longer = SharedBus::options().schema_bytes(80).create(&fresh());
+    let longer = longer.unwrap();
+    let brought = format!("{one}{}{}", shape(1), shape(2));
+    longer.admit(&brought.parse().unwrap()).unwrap();
+    assert_eq!(longer.schema().unwrap().to_string(), brought);
+    longer.admit(&two).unwrap();
+    let text = format!("{one}{two}{}", shape(1));
+    assert_eq!(longer.schema().unwrap().to_string(), text);
     let other: Schema = "source\t1\tOther\n".parse().unwrap();
     says!(
         bus.admit(&other).unwrap_err(),

@@ -145,10 +145,10 @@ impl Schema {
     }
 }
 
-/// Writes what `schema` knows of shapes at the end of `to`.
-pub(super) fn write(to: &mut String, schema: &Schema) {
+/// Writes shapes at the end of `to`.
+pub(super) fn write(to: &mut String, shapes: &[ShapeEntry]) {
     let mut to = Lines(to);
-    for shape in &schema.shapes {
+    for shape in shapes {
         to.word(match shape.parts {
             Parts::Struct(_) => "struct",
             Parts::Enum(_) => "enum",

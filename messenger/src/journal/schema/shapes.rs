@@ -18,7 +18,7 @@ const BEGIN: &str = "messenger shapes\t1\n";
 
 fn encode(schema: &Schema) -> String {
     let mut text = BEGIN.to_owned();
-    shape::write(&mut text, schema);
+    shape::write(&mut text, &schema.shapes);
     let crc = crc_line(crc32c(text.as_bytes()));
     text + &crc
 }

@@ -12,8 +12,30 @@ impl fmt::Display for Schema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
         lines::write(&mut text, self);
-        shape::write(&mut text, self);
+        shape::write(&mut text, &self.shapes);
         f.write_str(&text)
+    }
+}
+
+#[cfg(feature = "shared")]
+impl Schema {
+    /// The same in at most `room` bytes. What types are made of is for who looks, and left out from where it has no room; the error
+    /// is how long all else is, if that is more.
+    pub(crate) fn text_within(&self, room: usize) -> Result<String, usize> {
+        let mut text = String::new();
+        lines::write(&mut text, self);
+        if text.len() > room {
+            return Err(text.len());
+        }
+        for shape in &self.shapes {
+            let before = text.len();
+            shape::write(&mut text, core::slice::from_ref(shape));
+            if text.len() > room {
+                text.truncate(before);
+                break;
+            }
+        }
+        Ok(text)
     }
 }
 
