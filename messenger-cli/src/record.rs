@@ -2,7 +2,7 @@
 
 use messenger::bus::Tag;
 use messenger::journal::Schema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -38,8 +38,13 @@ pub(crate) struct ReadLine {
     #[serde(default)]
     pub(crate) payload: Option<String>,
     /// Read only where there is no payload, which says it all; and JSON that is written may be deeper than what is read.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "said")]
     pub(crate) decoded: Option<Box<RawValue>>,
+}
+
+/// Something also where it is null, since there are payloads that say just that.
+fn said<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::deserialize(from).map(Some)
 }
 
 #[derive(Deserialize)]

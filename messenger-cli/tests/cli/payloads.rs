@@ -528,6 +528,22 @@ fn payloads_are_made_of_what_they_say() {
 }
 
 #[test]
+fn what_decodes_to_null_is_made_of_it() {
+    let dir = Dir::new("said-null");
+    drop(open(&dir));
+    let file = dir.join("formats.json");
+    let formats = r#"{"Small": {"NEWTYPESTRUCT": {"OPTION": "U32"}}}"#;
+    std::fs::write(&file, formats).unwrap();
+    let mut text = out(4, &["export", dir.str()]);
+    text += "{\"source\":{\"id\":1},\"message\":{\"id\":6},\"decoded\":null}\n";
+    let copy = Dir::new("said-null-copy");
+    let done = import(&copy, &["--schema", file.to_str().unwrap()], text);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let records = lines(&out(0, &["cat", "--json", copy.str()]));
+    assert_eq!(records[0]["payload"], "00");
+}
+
+#[test]
 fn protobuf_is_made_of_what_it_says() {
     let dir = Dir::new("said-protobuf");
     crate::market::five(&dir);
