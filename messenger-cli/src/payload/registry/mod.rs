@@ -87,6 +87,7 @@ impl Codec {
             Self::Bincode => bincode::decode_seed(seed, bytes),
             Self::Postcard => postcard::decode_seed(seed, bytes),
         };
+        let value = value.map(|value| *value.0);
         value.map_err(|error| match (error, all.why.take()) {
             // Not all codecs keep it.
             (DecodeError::Codec { .. }, Some(why)) => why,
@@ -209,4 +210,39 @@ fn only(value: &Value) -> Option<(&String, &Value)> {
 fn in_some(value: &Value) -> Option<&Value> {
     let (name, inner) = only(value)?;
     (name == SOME).then_some(inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn as_many_elements_as_there_are_bytes_are_read() {
+        let formats = json!({
+            "Kind": {"ENUM": {"0": {"Plain": "UNIT"}}},
+            "Wrapped": {"NEWTYPESTRUCT": "BOOL"},
+            "One": {"STRUCT": [{"n": "U8"}]},
+        });
+        for (item, value) in [
+            (json!("I8"), json!(0)),
+            (json!({"OPTION": "U64"}), json!(null)),
+            (json!({"TYPENAME": "Kind"}), json!("Plain")),
+            (json!({"TYPENAME": "Wrapped"}), json!(false)),
+            (json!({"TYPENAME": "One"}), json!({"n": 0})),
+        ] {
+            let mut formats = formats.clone();
+            formats["List"] = json!({"NEWTYPESTRUCT": {"SEQ": item}});
+            let registry = serde_json::from_value(formats).unwrap();
+            let list = vec![value; 200_000].into();
+            let bytes = Codec::Postcard.encode(&registry, "List", &list).unwrap();
+            assert_eq!(bytes.len(), 200_003);
+            let read = Codec::Postcard.decode(&registry, "List", &bytes);
+            assert!(read.as_ref() == Ok(&list), "{item}: {:?}", read.err());
+            // No more than that.
+            let read = Codec::Postcard.decode(&registry, "List", &bytes[..200_002]);
+            assert!(read.is_err(), "{item}");
+        }
+    }
 }
