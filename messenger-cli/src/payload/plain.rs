@@ -4,7 +4,11 @@
 //! tail is an object of `head`, if it has one, and `tail`. What takes no bytes is null. Of a type that is known by nothing but its name, as
 //! one of another crate, there are the bytes, in hex.
 
+use std::cell::Cell;
+use std::ops::Range;
+
 use messenger::journal::{FieldEntry, Parts, Schema, ShapeEntry, VariantEntry};
+use messenger::message::max_memory;
 use serde_json::{Map, Value};
 
 use super::values::{self, within};
@@ -13,15 +17,33 @@ use crate::hex;
 /// Types nest deeper in no program.
 const DEEPEST: u32 = 128;
 
+/// No record is as long.
+const LONGEST: usize = 1 << 30;
+
+/// What a field, an array or a variant takes of what a payload may make beside its bytes; and its name takes its length.
+const PART: usize = 32;
+
+/// Reads a payload by the shapes of a schema.
+struct Reading<'a> {
+    schema: &'a Schema,
+    /// What it may still make beside its bytes: names, parts without bytes and levels are as many as somebody wrote into the shapes, for each
+    /// item anew.
+    left: Cell<usize>,
+}
+
 /// What `bytes` say, which are a message of the layout; the error says why they are none.
 pub(super) fn decode(schema: &Schema, shape: &ShapeEntry, bytes: &[u8]) -> Result<Value, String> {
+    let reading = Reading {
+        schema,
+        left: Cell::new(max_memory(bytes.len())),
+    };
     let Parts::Tail {
         head,
         item_size,
         item,
     } = &shape.parts
     else {
-        return whole(schema, shape, bytes, DEEPEST);
+        return reading.whole(shape, bytes, DEEPEST);
     };
     let (at, item_size) = (index(shape.size)?, index(*item_size)?);
     let (first, rest) = bytes
@@ -33,12 +55,12 @@ pub(super) fn decode(schema: &Schema, shape: &ShapeEntry, bytes: &[u8]) -> Resul
         })?;
     let mut object = Map::new();
     if head != "()" {
-        let head = part(schema, head, first, DEEPEST).map_err(within("head"))?;
+        let head = reading.part(head, first, DEEPEST).map_err(within("head"))?;
         object.insert("head".into(), head);
     }
     let tail = rest
         .chunks(item_size)
-        .map(|bytes| part(schema, item, bytes, DEEPEST));
+        .map(|bytes| reading.part(item, bytes, DEEPEST));
     let tail = tail.collect::<Result<_, _>>().map_err(within("tail"))?;
     object.insert("tail".into(), tail);
     Ok(object.into())
@@ -71,6 +93,9 @@ pub(super) fn encode(
     for value in values::to_list(tail).map_err(within("tail"))? {
         let mut one = room(*item_size)?;
         put(schema, item, value, &mut one, DEEPEST).map_err(within("tail"))?;
+        if one.len() > LONGEST - bytes.len() {
+            return Err("no record is as long".into());
+        }
         bytes.extend(one);
     }
     Ok(bytes)
@@ -112,9 +137,8 @@ fn index(number: u64) -> Result<usize, String> {
 
 /// Zeros to write a value into.
 fn room(size: u64) -> Result<Vec<u8>, String> {
-    // No record is as long.
     let size = index(size)?;
-    (size <= 1 << 30)
+    (size <= LONGEST)
         .then(|| vec![0; size])
         .ok_or_else(contradicts)
 }
@@ -130,12 +154,30 @@ fn deeper(depth: u32) -> Result<u32, String> {
     depth.checked_sub(1).ok_or_else(contradicts)
 }
 
-fn span(field: &FieldEntry) -> Result<std::ops::Range<usize>, String> {
+fn span(field: &FieldEntry) -> Result<Range<usize>, String> {
     let end = field
         .offset
         .checked_add(field.size)
         .ok_or_else(contradicts)?;
     Ok(index(field.offset)?..index(end)?)
+}
+
+/// Where the fields of a struct of so many bytes are. Each byte is in one of them: so there are not more parts than go with the bytes, and what
+/// is said of the parts says all of them.
+fn spans(fields: &[FieldEntry], size: usize) -> Result<Vec<Range<usize>>, String> {
+    let mut before = 0;
+    let spans = fields.iter().map(|field| {
+        let span = span(field)?;
+        if !span.is_empty() {
+            if span.start != before {
+                return Err(contradicts());
+            }
+            before = span.end;
+        }
+        Ok(span)
+    });
+    let spans = spans.collect::<Result<_, _>>()?;
+    (before == size).then_some(spans).ok_or_else(contradicts)
 }
 
 /// Whether the fields are those of a tuple.
@@ -167,85 +209,91 @@ fn bits(bytes: &[u8]) -> Result<u32, String> {
         .ok_or_else(contradicts)
 }
 
-fn whole(schema: &Schema, shape: &ShapeEntry, bytes: &[u8], depth: u32) -> Result<Value, String> {
-    if shape.size != bytes.len() as u64 {
-        return Err(format!("{} bytes, and it has {}", bytes.len(), shape.size));
+impl Reading<'_> {
+    /// Takes what a part of this name makes beside its bytes.
+    fn take(&self, name: &str) -> Result<(), String> {
+        let left = self.left.get().checked_sub(name.len() + PART);
+        self.left
+            .set(left.ok_or("what the journal has of its shape makes too much of its bytes")?);
+        Ok(())
     }
-    match &shape.parts {
-        Parts::Struct(fields) => {
-            let mut before = 0;
-            let values = fields.iter().map(|field| {
-                // Each byte is in one field, so that there are not more parts than go with the bytes.
-                let span = span(field)?;
-                let bytes = bytes
-                    .get(span.clone())
-                    .filter(|_| span.is_empty() || span.start >= before);
-                let bytes = bytes.ok_or_else(contradicts)?;
-                before = before.max(span.end);
-                part(schema, &field.type_name, bytes, depth).map_err(within(&field.name))
-            });
-            let mut values = values.collect::<Result<Vec<_>, _>>()?;
-            if is_tuple(fields) {
-                return Ok(if let [one] = &mut values[..] {
-                    one.take()
-                } else {
-                    values.into()
-                });
-            }
-            let names = fields.iter().map(|field| field.name.clone());
-            Ok(names.zip(values).collect::<Map<_, _>>().into())
-        }
-        Parts::Enum(variants) => {
-            let (bits, number) = (bits(bytes)?, unsigned(bytes));
-            let mut variants = variants.iter();
-            let variant = variants.find(|variant| in_bits(variant, bits) == number);
-            let variant = variant.ok_or_else(|| format!("{number} is no variant"))?;
-            Ok(variant.name.clone().into())
-        }
-        _ => Err(contradicts()),
-    }
-}
 
-fn part(schema: &Schema, name: &str, bytes: &[u8], depth: u32) -> Result<Value, String> {
-    let depth = deeper(depth)?;
-    if bytes.is_empty() {
-        return Ok(Value::Null);
+    fn whole(&self, shape: &ShapeEntry, bytes: &[u8], depth: u32) -> Result<Value, String> {
+        if shape.size != bytes.len() as u64 {
+            return Err(format!("{} bytes, and it has {}", bytes.len(), shape.size));
+        }
+        match &shape.parts {
+            Parts::Struct(fields) => {
+                let spans = spans(fields, bytes.len())?;
+                let values = fields.iter().zip(spans).map(|(field, span)| {
+                    self.take(&field.name)?;
+                    let bytes = bytes.get(span).ok_or_else(contradicts)?;
+                    self.part(&field.type_name, bytes, depth)
+                        .map_err(within(&field.name))
+                });
+                let mut values = values.collect::<Result<Vec<_>, _>>()?;
+                if is_tuple(fields) {
+                    return Ok(if let [one] = &mut values[..] {
+                        one.take()
+                    } else {
+                        values.into()
+                    });
+                }
+                let names = fields.iter().map(|field| field.name.clone());
+                Ok(names.zip(values).collect::<Map<_, _>>().into())
+            }
+            Parts::Enum(variants) => {
+                let (bits, number) = (bits(bytes)?, unsigned(bytes));
+                let mut variants = variants.iter();
+                let variant = variants.find(|variant| in_bits(variant, bits) == number);
+                let variant = variant.ok_or_else(|| format!("{number} is no variant"))?;
+                self.take(&variant.name)?;
+                Ok(variant.name.clone().into())
+            }
+            _ => Err(contradicts()),
+        }
     }
-    let name = match Type::of(name) {
-        Type::Array(item, len) => {
-            let items = bytes.chunks(each(len, bytes.len())?);
-            return items
-                .map(|bytes| part(schema, item, bytes, depth))
-                .collect();
+
+    fn part(&self, name: &str, bytes: &[u8], depth: u32) -> Result<Value, String> {
+        let depth = deeper(depth)?;
+        if bytes.is_empty() {
+            return Ok(Value::Null);
         }
-        Type::Shape(layout) => match schema.shape(layout) {
-            Some(shape) => return whole(schema, shape, bytes, depth),
-            None => name,
-        },
-        Type::Name(name) => name,
-    };
-    let number = unsigned(&bytes[..bytes.len().min(16)]);
-    Ok(match (name, bytes.len()) {
-        ("u8", 1) | ("u16", 2) | ("u32", 4) | ("u64", 8) | ("u128", 16) | ("usize", 4 | 8) => {
-            values::unsigned(number)
-        }
-        ("i8", 1) | ("i16", 2) | ("i32", 4) | ("i64", 8) | ("i128", 16) | ("isize", 4 | 8) => {
-            let unused = 128 - bits(bytes)?;
-            values::signed((number << unused) as i128 >> unused)
-        }
-        ("f32", 4) => values::single(f32::from_bits(number as u32)),
-        ("f64", 8) => values::double(f64::from_bits(number as u64)),
-        ("bool", 1) => match number {
-            0 => false.into(),
-            1 => true.into(),
-            other => return Err(format!("{other} is no bool")),
-        },
-        ("char", 4) => match char::from_u32(number as u32) {
-            Some(char) => char.to_string().into(),
-            None => return Err(format!("{number:#x} is no char")),
-        },
-        _ => hex::encode(bytes).into(),
-    })
+        let name = match Type::of(name) {
+            Type::Array(item, len) => {
+                self.take("")?;
+                let items = bytes.chunks(each(len, bytes.len())?);
+                return items.map(|bytes| self.part(item, bytes, depth)).collect();
+            }
+            Type::Shape(layout) => match self.schema.shape(layout) {
+                Some(shape) => return self.whole(shape, bytes, depth),
+                None => name,
+            },
+            Type::Name(name) => name,
+        };
+        let number = unsigned(&bytes[..bytes.len().min(16)]);
+        Ok(match (name, bytes.len()) {
+            ("u8", 1) | ("u16", 2) | ("u32", 4) | ("u64", 8) | ("u128", 16) | ("usize", 4 | 8) => {
+                values::unsigned(number)
+            }
+            ("i8", 1) | ("i16", 2) | ("i32", 4) | ("i64", 8) | ("i128", 16) | ("isize", 4 | 8) => {
+                let unused = 128 - bits(bytes)?;
+                values::signed((number << unused) as i128 >> unused)
+            }
+            ("f32", 4) => values::single(f32::from_bits(number as u32)),
+            ("f64", 8) => values::double(f64::from_bits(number as u64)),
+            ("bool", 1) => match number {
+                0 => false.into(),
+                1 => true.into(),
+                other => return Err(format!("{other} is no bool")),
+            },
+            ("char", 4) => match char::from_u32(number as u32) {
+                Some(char) => char.to_string().into(),
+                None => return Err(format!("{number:#x} is no char")),
+            },
+            _ => hex::encode(bytes).into(),
+        })
+    }
 }
 
 fn put_whole(
@@ -268,8 +316,9 @@ fn put_whole(
             } else {
                 values::to_list_of(value, fields.len())?.iter().collect()
             };
-            for (field, value) in fields.iter().zip(values) {
-                let to = to.get_mut(span(field)?).ok_or_else(contradicts)?;
+            let spans = spans(fields, to.len())?;
+            for ((field, span), value) in fields.iter().zip(spans).zip(values) {
+                let to = to.get_mut(span).ok_or_else(contradicts)?;
                 put(schema, &field.type_name, value, to, depth).map_err(within(&field.name))?;
             }
             Ok(())
@@ -407,6 +456,53 @@ mod tests {
         assert!(both(twice, &[0; 8], Value::Null).0.is_err());
         let endless = "tail\t00000000000000aa\t0\t1\t()\t0\tu64\n";
         assert!(both(endless, &[0; 8], Value::Null).0.is_err());
+    }
+
+    #[test]
+    fn no_shape_makes_much_of_little() {
+        // It says nothing of its bytes.
+        let empty = "struct\t00000000000000bb\t1073741824\t1\n\
+                     tail\t00000000000000aa\t0\t1\t()\t1073741824\t#00000000000000bb\n";
+        let gap = "struct\t00000000000000aa\t8\t1\nfield\ta\t0\t2\tu16\nfield\tb\t4\t4\tu32\n";
+        let end = "struct\t00000000000000aa\t8\t1\nfield\ta\t0\t2\tu16\nfield\tb\t2\t4\tu32\n";
+        for (text, value) in [
+            (empty, serde_json::json!({"tail": [{}, {}]})),
+            (gap, serde_json::json!({"a": 1, "b": 2})),
+            (end, serde_json::json!({"a": 1, "b": 2})),
+        ] {
+            let made = both(text, &[], value).1;
+            assert!(
+                made.is_err_and(|why| why.ends_with(&contradicts())),
+                "{text}"
+            );
+        }
+        // Its names are long, its fields without bytes many, or its levels.
+        let long = "n".repeat(10_000);
+        let named = format!("field\t{long}\t0\t1\tu8\n");
+        let many: String = (0..10_000)
+            .map(|n| format!("field\t{n}\t1\t0\tMark\n"))
+            .collect();
+        let many = format!("field\tn\t0\t1\tu8\n{many}");
+        let variant = format!("variant\t{long}\t0\n");
+        let array = format!(
+            "field\tn\t0\t1\t{}u8{}\n",
+            "[".repeat(100),
+            ";1]".repeat(100)
+        );
+        for (word, parts) in [
+            ("struct", named),
+            ("struct", many),
+            ("enum", variant),
+            ("struct", array),
+        ] {
+            let text = format!(
+                "{word}\t00000000000000bb\t1\t1\n{parts}\
+                 tail\t00000000000000aa\t0\t1\t()\t1\t#00000000000000bb\n"
+            );
+            assert!(both(&text, &[0; 2], Value::Null).0.is_ok(), "{word}");
+            let said = both(&text, &[0; 50_000], Value::Null).0;
+            assert!(said.is_err_and(|why| why.contains("too much")), "{word}");
+        }
     }
 
     #[test]
