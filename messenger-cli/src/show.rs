@@ -56,11 +56,13 @@ pub(crate) struct Show {
 
 impl ShowArgs {
     pub(crate) fn open(&self, schema: &Schema, learn: Learn) -> Result<Show, Fail> {
+        let decoder = self.decode.open()?;
+        decoder.note_unknown(schema);
         Ok(Show {
             schema: schema.clone(),
             learn,
             nameless: Vec::new(),
-            decoder: self.decode.open()?,
+            decoder,
             json: self.json,
             full: self.full,
             widths: widths(schema),

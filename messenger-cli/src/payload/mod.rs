@@ -16,7 +16,7 @@ use prost_reflect::{DescriptorPool, MessageDescriptor};
 use serde_json::Value;
 use serde_reflection::Registry;
 
-use crate::fail::Fail;
+use crate::fail::{Fail, warn};
 
 use registry::Codec;
 
@@ -175,19 +175,33 @@ impl Decoder {
     fn look_for(&self, entry: &MessageEntry) -> Result<Option<Type>, Fail> {
         let told = self.types.iter().find(|(name, _)| *name == entry.name);
         let told = told.map(|(_, name)| name.as_str());
-        let protobuf = told.and_then(|name| self.pool.as_ref()?.get_message_by_name(name));
-        if let Some(of) = protobuf {
-            return Ok(Some(Type::Protobuf(of)));
+        if let (Some(codec), Some(registry)) = (Codec::of(&entry.codec), &self.registry) {
+            let name = told.or_else(|| registry::find(registry, entry));
+            if let Some(name) = name.filter(|name| registry.contains_key(*name)) {
+                return Ok(Some(Type::Serde(codec, name.to_owned())));
+            }
         }
-        match (Codec::of(&entry.codec), &self.registry, &self.pool) {
-            (Some(codec), Some(registry), _) => {
-                let name = told.or_else(|| registry::find(registry, entry));
-                Ok(name.map(|name| Type::Serde(codec, name.to_owned())))
+        let Some(pool) = &self.pool else {
+            return Ok(None);
+        };
+        let of = match told.and_then(|name| pool.get_message_by_name(name)) {
+            None if entry.codec == "prost" => protobuf::find(pool, entry)?,
+            told => told,
+        };
+        Ok(of.map(Type::Protobuf))
+    }
+
+    /// Says which messages that types were told of are none of the schema's.
+    pub(crate) fn note_unknown(&self, schema: &Schema) {
+        for (message, name) in &self.types {
+            let names = schema.messages().iter().map(|entry| &*entry.name);
+            if !names.clone().any(|known| known == message) {
+                let known: Vec<_> = names.collect();
+                warn(format_args!(
+                    "--type {message}={name}: there is no message {message}, but {}",
+                    known.join(", ")
+                ));
             }
-            (None, _, Some(pool)) if entry.codec == "prost" => {
-                Ok(protobuf::find(pool, entry)?.map(Type::Protobuf))
-            }
-            _ => Ok(None),
         }
     }
 

@@ -544,6 +544,52 @@ fn what_decodes_to_null_is_made_of_it() {
 }
 
 #[test]
+fn a_type_that_both_files_have_is_that_of_the_codec() {
+    let dir = Dir::new("both-files");
+    let (journal, mut publisher) = open(&dir);
+    send(&mut publisher, &Small(7));
+    drop(publisher);
+    journal.close().unwrap();
+    let file = dir.join("formats.json");
+    let (file, quotes) = (
+        file.to_str().unwrap(),
+        crate::reading::descriptor(&dir, &[""]),
+    );
+    let typed = |formats, pair| {
+        std::fs::write(file, formats).unwrap();
+        let by = ["--schema", file, "--descriptor", &quotes, "--type", pair];
+        let ran = crate::kit::run(&[&["cat", "--json", dir.str()], &by[..]].concat());
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        (lines(&ran.out).remove(0), ran.err)
+    };
+    let (number, none) = (
+        r#"{"Quote": {"NEWTYPESTRUCT": "U32"}}"#,
+        r#"{"Other": {"NEWTYPESTRUCT": "U32"}}"#,
+    );
+    assert_eq!(typed(number, "Tiny=Quote").0["decoded"], 7);
+    // Only the descriptor has it.
+    let why = typed(none, "Tiny=Quote").0["undecoded"].clone();
+    assert!(why.as_str().unwrap().starts_with("no Quote: "), "{why}");
+    // Nobody's type is told.
+    let (record, note) = typed(number, "Tinny=Quote");
+    assert_eq!(record.get("decoded"), None);
+    assert!(
+        note.contains("note: --type Tinny=Quote: there is no message Tinny, but Tick, Depth"),
+        "{note}"
+    );
+    let by = ["--schema", file, "--type", "Tinny=Quote"];
+    let text = out(0, &["export", dir.str()]);
+    for ran in [
+        crate::kit::run(&[&["export", dir.str()], &by[..]].concat()),
+        import(&Dir::new("both-files-copy"), &by, text),
+    ] {
+        let noted = ran.err.contains("note: --type Tinny=Quote: ");
+        assert!(ran.code == Some(0) && noted, "{ran:?}");
+    }
+    std::fs::remove_file(&quotes).unwrap();
+}
+
+#[test]
 fn protobuf_is_made_of_what_it_says() {
     let dir = Dir::new("said-protobuf");
     crate::market::five(&dir);
