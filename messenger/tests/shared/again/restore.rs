@@ -240,7 +240,7 @@ fn after_a_loss_of_power_seats_in_a_file_are_not_believed() {
 fn after_a_loss_of_power_who_forgets_seats_may_be_killed() {
     after_a_loss_of_power(|_, name| {
         // There are three: a worker's, a pool's, and one in it.
-        for point in ["worker_forgotten:1", "worker_forgotten:3"] {
+        for point in ["worker_forgotten:1", "worker_forgotten:3", "history_said:1"] {
             let fault = Some(("MESSENGER_FAULT", point));
             Other::start_with("leaves", name, fault).is_killed(point);
         }
