@@ -507,6 +507,26 @@ fn who_is_killed_over_what_is_missed_leaves_the_rest_to_others() {
     stop(last);
 }
 
+/// A pool on a bus of these options that has done so many jobs, when somebody was killed at `point` who was to forget it.
+#[cfg(feature = "fault")]
+fn half_forgotten(
+    options: messenger::shared::SharedOptions,
+    jobs: u64,
+    point: &str,
+) -> (SharedBus, String, Config) {
+    let bus = options.keep(true).create(&fresh()).unwrap();
+    let name = bus.name().to_owned();
+    let config = Config::new(&bus);
+    let mut member = config.start(&name, 1, None);
+    assert_eq!(member.line(), "runs");
+    send_at_once(&bus, &config, 1..=jobs);
+    config.wait(jobs);
+    stop(member);
+    let fault = Some(("MESSENGER_FAULT", point));
+    Other::start_with("forgets", &name, fault).is_killed(point);
+    (bus, name, config)
+}
+
 /// Who forgets a pool, or begins to and is killed, leaves one that can be forgotten, and then nothing of it takes any place.
 #[cfg(feature = "fault")]
 #[test]
@@ -517,17 +537,7 @@ fn who_is_killed_as_it_forgets_a_pool_leaves_nothing_of_it() {
         "seat_forgone:1",
         "pool_forgotten:1",
     ] {
-        let options = SharedBus::options().keep(true).workers(2);
-        let bus = options.create(&fresh()).unwrap();
-        let name = bus.name().to_owned();
-        let config = Config::new(&bus);
-        let mut member = config.start(&name, 1, None);
-        assert_eq!(member.line(), "runs");
-        send_at_once(&bus, &config, 1..=20);
-        config.wait(20);
-        stop(member);
-        let fault = Some(("MESSENGER_FAULT", point));
-        Other::start_with("forgets", &name, fault).is_killed(point);
+        let (bus, name, config) = half_forgotten(SharedBus::options().workers(2), 20, point);
         assert!(bus.forget_worker("Works.Crew").unwrap(), "{point}");
         // There is room for this one only if the member's is free.
         let builder = crate::pool::other::Others::builder(&bus, config.clone());
@@ -550,17 +560,7 @@ fn a_pool_that_was_half_forgotten_begins_anew() {
         ("pool_unbegun:1", "turn_taken:2"),
         ("seat_forgone:1", "turn_taken:2"),
     ] {
-        let options = SharedBus::options().keep(true);
-        let bus = options.create(&fresh()).unwrap();
-        let name = bus.name().to_owned();
-        let config = Config::new(&bus);
-        let mut member = config.start(&name, 1, None);
-        assert_eq!(member.line(), "runs");
-        send_at_once(&bus, &config, 1..=200);
-        config.wait(200);
-        stop(member);
-        let fault = Some(("MESSENGER_FAULT", point));
-        Other::start_with("forgets", &name, fault).is_killed(point);
+        let (bus, name, config) = half_forgotten(SharedBus::options(), 200, point);
         config.start(&name, 2, Some(then)).is_killed(then);
         let mut last = config.start(&name, 3, None);
         assert_eq!(last.line(), "runs");

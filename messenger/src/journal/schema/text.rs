@@ -17,7 +17,7 @@ impl fmt::Display for Schema {
     }
 }
 
-#[cfg(feature = "shared")]
+#[cfg(all(feature = "shared", target_os = "linux"))]
 impl Schema {
     /// The same in at most `room` bytes. What types are made of is for who looks, and left out from where it has no room; the error
     /// is how long all else is, if that is more.
