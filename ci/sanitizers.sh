@@ -52,7 +52,7 @@ for sanitizer in "${sanitizers[@]}"; do
     fi
     available "$sanitizer" || continue
     echo "sanitizers.sh: $sanitizer, with $(rustc +nightly --version)"
-    under "$sanitizer" --no-fail-fast --lib \
+    PROPTEST_CASES=64 under "$sanitizer" --no-fail-fast --lib \
         --test bus_stress --test bus_contract --test bus_properties --test bus_errors -- "$@"
     # The journal as a bus, in memory and in mapped files. Not under ThreadSanitizer: which segments there are stands in maps
     # behind std's mutexes, of which it does not see that they order anything, and so reports each look at them.

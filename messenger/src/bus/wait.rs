@@ -298,7 +298,7 @@ pub(super) fn wake_each(wakers: Vec<(usize, Waker)>) {
     for (_, waker) in wakers {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
             // What it panics with may panic in its turn when it is dropped.
-            core::mem::forget(panic);
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(panic))).map_err(core::mem::forget);
         }
     }
 }
