@@ -655,10 +655,7 @@ fn who_comes_while_others_go_on_misses_nothing() {
     let place = Place::new(1 << 12, HOLD);
     let first = place.start(1);
     let mut slow = place.start_at(2, Some("pool_found:1:stop"));
-    let stat = format!("/proc/{}/stat", slow.child.id());
-    until("it stands still", || {
-        std::fs::read_to_string(&stat).unwrap().contains(") T ")
-    });
+    slow.stands_still();
     place.send(1..=300).join().unwrap();
     place.wait(300);
     slow.signal("-CONT");
