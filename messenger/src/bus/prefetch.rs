@@ -7,7 +7,7 @@
 use core::ptr::NonNull;
 
 use super::shared::Core;
-use super::window::Window;
+use super::window::{Sight, Window};
 
 /// The length of a cache line in bytes.
 const LINE: usize = 64;
@@ -43,46 +43,47 @@ pub(super) fn after_a_look_in_vain(window: &Window, position: u64) {
 /// from the one before, so the processor cannot run ahead by itself.
 #[derive(Clone, Copy)]
 pub(super) struct Ahead {
-    /// Up to here there is something to ask for.
-    end: u64,
-    /// From here on, ask again how much has been claimed.
-    ask_at: u64,
+    /// So far ahead of its position, in bytes, it asks for lines; 0: for none.
+    by: u64,
+    /// From here on, it finds out anew.
+    pub(super) until: u64,
 }
 
 impl Ahead {
     pub(super) fn from(position: u64) -> Self {
         Self {
-            end: 0,
-            ask_at: position,
+            by: 0,
+            until: position,
         }
     }
 
-    /// Asks for what will be read some records after `position`.
-    #[inline]
-    pub(super) fn before_reading(&mut self, core: &Core, window: &Window, position: u64) {
-        if position >= self.ask_at {
-            *self = Self::ask(core, position);
-        }
-        if position < self.end {
-            line_for_reading(window.byte(position + READ_AHEAD).as_ptr());
-        }
+    /// Asks for what will be read some records after `position`, which is before `until`.
+    #[inline(always)]
+    pub(super) fn before_reading(&self, sight: Sight<'_>, position: u64) {
+        line_for_reading(sight.byte(position + self.by).as_ptr());
     }
 
+    /// Finds out, where need be, how it is from `position` on, which then is before `until`.
+    ///
     /// Nearer to the tail, lines would be taken from those who write them. The tail itself would
     /// say where it is, but every look at it delays a claim; the marks are written once a step.
-    #[cold]
-    #[inline(never)]
-    fn ask(core: &Core, position: u64) -> Self {
-        match core.mark_after(position) {
-            Some(mark) => Self {
-                end: mark.saturating_sub(READ_AHEAD),
-                ask_at: mark,
-            },
-            None => Self {
-                end: 0,
-                ask_at: position + ASK_AGAIN,
-            },
+    pub(super) fn before_going_on(&mut self, core: &Core, position: u64) {
+        if position < self.until {
+            return;
         }
+        let mark = core.mark_after(position);
+        let until = mark.unwrap_or(0).saturating_sub(READ_AHEAD);
+        *self = if position < until {
+            Self {
+                by: READ_AHEAD,
+                until,
+            }
+        } else {
+            Self {
+                by: 0,
+                until: mark.unwrap_or(position + ASK_AGAIN),
+            }
+        };
     }
 }
 

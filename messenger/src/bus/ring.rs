@@ -565,36 +565,6 @@ impl<M: Memory> Ring<M> {
         Ok(self.format.found(position, stamp, || meta.load(Relaxed))?)
     }
 
-    /// The second word of the header of the record at `position`, which the window covers and the caller's slot
-    /// keeps from being overwritten, if one is committed there; its length is not checked. `Err`: what the stamp says instead,
-    /// see [`State::is_one`].
-    #[cfg(not(loom))]
-    #[inline(always)]
-    pub(super) fn committed(&self, window: &M::Window, position: u64) -> Result<u64, u64> {
-        let (stamp, meta) = self.memory.header(window, position);
-        // Edge 1, commit.
-        let state = self.format.state(position, stamp.load(order::stamp_load()));
-        if state == State::Committed as u64 {
-            Ok(meta.load(Relaxed))
-        } else {
-            Err(state)
-        }
-    }
-
-    /// See [`Format::offset`].
-    #[cfg(not(loom))]
-    #[inline]
-    pub(super) fn offset(&self, position: u64) -> u64 {
-        self.format.offset(position)
-    }
-
-    /// See [`Format::starts`].
-    #[cfg(not(loom))]
-    #[inline]
-    pub(super) fn starts(&self, bytes: u64) -> u64 {
-        self.format.starts(bytes)
-    }
-
     /// On a bus that is kept: whether what a look has found at `position` is as it was when it was finished. Nothing
     /// is not.
     #[cfg(not(loom))]

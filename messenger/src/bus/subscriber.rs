@@ -100,7 +100,7 @@ impl<K: SubscriberKind> Subscriber<K> {
         cursor.store(core);
         Ok(cursor
             .lend::<K>(core)?
-            .map(|taken| record(&cursor.window, taken)))
+            .map(|taken| record(cursor.window.sight(), taken)))
     }
 
     /// The next record; waits for it if need be.
@@ -113,7 +113,7 @@ impl<K: SubscriberKind> Subscriber<K> {
             // Without a deadline it only returns when a record is there.
             if self.wait_until(wait, None, || false)? {
                 if let Some(taken) = self.cursor.lend::<K>(&self.core)? {
-                    return Ok(record(&self.cursor.window, taken));
+                    return Ok(record(self.cursor.window.sight(), taken));
                 }
             }
         }
@@ -243,7 +243,7 @@ impl<K: SubscriberKind> Subscriber<K> {
             drop(self.core.deregister(self.cursor.slot));
         }
         match self.cursor.lend::<K>(&self.core)? {
-            Some(taken) => Ok(Poll::Ready(record(&self.cursor.window, taken))),
+            Some(taken) => Ok(Poll::Ready(record(self.cursor.window.sight(), taken))),
             None => Ok(Poll::Pending),
         }
     }

@@ -1,5 +1,6 @@
 //! A member's way to the bytes of records.
 
+use core::marker::PhantomData;
 use core::ptr::NonNull;
 use std::sync::Arc;
 
@@ -75,12 +76,20 @@ impl Window {
         self.first + self.mask + 1
     }
 
-    /// The byte at `position`, which the window covers. Valid for as long as the window lives; for how many bytes,
-    /// and for whom, is the protocol's affair.
+    /// What it is looked at through.
+    #[inline]
+    pub(crate) fn sight(&self) -> Sight<'_> {
+        Sight {
+            base: self.base,
+            mask: self.mask,
+            window: PhantomData,
+        }
+    }
+
+    /// See [`Sight::byte`].
     #[inline]
     pub(crate) fn byte(&self, position: u64) -> NonNull<u8> {
-        // SAFETY: masked, the offset is inside the window.
-        unsafe { self.base.add((position & self.mask) as usize) }
+        self.sight().byte(position)
     }
 
     /// Puts a copy of the `len` bytes of payload of the record at `position`, which the window covers, in the place of what is in
@@ -109,12 +118,36 @@ impl Window {
         unsafe { AtomicU64::from_ptr(self.byte(position).cast().as_ptr()) }
     }
 
-    /// Both words of the header of the record at `position`, a multiple of 16.
+    /// See [`Sight::header`].
     #[inline]
     pub(super) fn header(&self, position: u64) -> (&AtomicU64, &AtomicU64) {
+        self.sight().header(position)
+    }
+}
+
+/// What a window shows, by value: so that a loop over records keeps it in registers, whatever else it does to memory.
+#[derive(Clone, Copy)]
+pub(crate) struct Sight<'a> {
+    base: NonNull<u8>,
+    mask: u64,
+    window: PhantomData<&'a Window>,
+}
+
+impl<'a> Sight<'a> {
+    /// The byte at `position`, which the window covers. Valid for as long as the window lives; for how many bytes,
+    /// and for whom, is the protocol's affair.
+    #[inline]
+    pub(crate) fn byte(self, position: u64) -> NonNull<u8> {
+        // SAFETY: masked, the offset is inside the window.
+        unsafe { self.base.add((position & self.mask) as usize) }
+    }
+
+    /// Both words of the header of the record at `position`, a multiple of 16.
+    #[inline]
+    pub(super) fn header(self, position: u64) -> (&'a AtomicU64, &'a AtomicU64) {
         debug_assert_eq!(position % RECORD_ALIGN, 0);
         let stamp = self.byte(position).cast();
-        // SAFETY: as for `word`; the window and its records are aligned to the 16 bytes of a header, so none crosses
+        // SAFETY: as for `Window::word`; the window and its records are aligned to the 16 bytes of a header, so none crosses
         // the window's end.
         unsafe {
             (

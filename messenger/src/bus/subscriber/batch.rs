@@ -22,15 +22,17 @@ pub(super) fn read_batch<K: SubscriberKind>(
         cursor,
         kind: PhantomData,
     };
+    let format = core.format;
     let mut count = 0;
-    while count < max {
-        if batch.at.position < batch.at.near {
-            if let Ok(taken) = batch.at.take(core, &batch.cursor.window)? {
-                count += 1;
-                if !each(record(&batch.cursor.window, taken)) {
-                    break;
-                }
-                continue;
+    'all: while count < max {
+        let sight = batch.cursor.window.sight();
+        while batch.at.position < batch.at.near {
+            let Ok(taken) = batch.at.take(&format, sight)? else {
+                break;
+            };
+            count += 1;
+            if !each(record(sight, taken)) || count == max {
+                break 'all;
             }
         }
         if !batch.reach()? {
@@ -42,8 +44,7 @@ pub(super) fn read_batch<K: SubscriberKind>(
 }
 
 /// A cursor's `at` while a batch is read. Its position is put back and stored at the end of the batch, also when a reader
-/// panics. The rest, if it is not put back, is what it was before: good guesses all the same, and `near`, which only
-/// `reach` changes.
+/// panics. The rest, if it is not put back, is what it was at the last `reach`: `near`, and the stride for which it was found.
 pub(super) struct Batch<'a, K: SubscriberKind> {
     pub(super) core: &'a Core,
     pub(super) at: At,

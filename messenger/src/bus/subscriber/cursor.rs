@@ -1,14 +1,17 @@
 //! How far a subscriber has read, and how it comes from record to record.
 
+use super::super::format::Format;
 use super::super::layout::{HEADER, State, meta_len, meta_tag, record_len};
 use super::super::members::Joined;
+use super::super::order;
 use super::super::prefetch::{Ahead, after_a_look_in_vain, opaque};
 use super::super::record::Record;
 use super::super::ring::{Found, Memory};
 use super::super::shared::Core;
-use super::super::window::Window;
+use super::super::window::{Sight, Window};
 use super::super::{Corrupt, ReadError, Tag};
 use super::SubscriberKind;
+use crate::sync::Ordering::Relaxed;
 
 /// How far a subscriber has read.
 pub(super) struct Cursor {
@@ -33,8 +36,9 @@ pub(super) struct Cursor {
 pub(super) struct At {
     /// What is read next. Only grows.
     pub(super) position: u64,
-    /// What stands from `position` on and before this one is in the cursor's window, and is handed out without a check of
-    /// its checksum, or after one. Where `position` has come to it, [`Cursor::reach`] has to look.
+    /// What begins from `position` on and before this one is in the cursor's window, and is handed out without a check of its
+    /// checksum, or after one; if it is as long as `stride` says, it ends in its lap; and there is nothing to ask `ahead`. So a record is taken
+    /// after this one comparison. Where `position` has come to it, [`Cursor::reach`] has to look.
     pub(super) near: u64,
     pub(super) stride: Stride,
     pub(super) ahead: Ahead,
@@ -50,24 +54,26 @@ pub(super) struct Stride {
     steady: u64,
     /// After so many records more, `steady` is tried again; not 0 while `steady` is.
     retry: u32,
-    /// Where a record as long as the last one can begin, see [`Format::starts`](crate::bus::format::Format::starts).
-    starts: u64,
 }
 
 /// For so many records after one that was not like those before, none is taken to be so.
 pub(super) const RETRY: u32 = 32;
 
 impl Stride {
+    const NONE: Self = Self {
+        steady: 0,
+        retry: 1,
+    };
+
     /// A record took `bytes`, and not `steady`.
     #[inline(always)]
-    fn learn(&mut self, core: &Core, bytes: u64) {
+    fn learn(&mut self, bytes: u64) {
         self.retry = if self.steady == 0 {
             self.retry - 1
         } else {
             RETRY
         };
         self.steady = if self.retry == 0 { bytes } else { 0 };
-        self.starts = core.starts(bytes);
     }
 }
 
@@ -77,11 +83,11 @@ impl At {
     #[inline(always)]
     pub(super) fn take(
         &mut self,
-        core: &Core,
-        window: &Window,
+        format: &Format,
+        sight: Sight<'_>,
     ) -> Result<Result<Taken, u64>, Corrupt> {
         let position = self.position;
-        let meta = match core.committed(window, position) {
+        let meta = match committed(format, sight, position) {
             Ok(meta) => meta,
             Err(state) => return Ok(Err(state)),
         };
@@ -93,16 +99,37 @@ impl At {
         // stands on its own stamp, loaded with Acquire at its own position, not on that of the one before.
         let mut stride = opaque(self.stride.steady);
         if bytes != self.stride.steady {
-            self.stride.learn(core, bytes);
+            if format.offset(position) >= format.starts(bytes) {
+                return Err(Corrupt { position, len });
+            }
+            self.stride.learn(bytes);
+            if self.stride.steady != 0 {
+                // It was found for another length.
+                self.near = 0;
+            }
             stride = bytes;
         }
-        // `starts` is that of `bytes`: both are learnt at once, and `bytes` is never 0.
-        if core.offset(position) >= self.stride.starts {
-            return Err(Corrupt { position, len });
-        }
-        self.ahead.before_reading(core, window, position);
+        self.ahead.before_reading(sight, position);
         self.position = position + stride;
         Ok(Ok((position, meta_tag(meta), len)))
+    }
+
+    /// What [`near`](Self::near) is where the window covers the position, whose records' checksums need no check.
+    fn near(&mut self, core: &Core) -> u64 {
+        let position = self.position;
+        self.ahead.before_going_on(core, position);
+        let end = core.format.lap_end(position);
+        let last = end.saturating_sub(self.stride.steady);
+        if position > last {
+            // None as long as those before it begins here.
+            self.stride = Stride::NONE;
+        }
+        let starts = if self.stride.steady == 0 {
+            end
+        } else {
+            last + 1
+        };
+        starts.min(self.ahead.until)
     }
 }
 
@@ -115,11 +142,7 @@ impl Cursor {
             at: At {
                 position,
                 near: 0,
-                stride: Stride {
-                    steady: 0,
-                    retry: 1,
-                    starts: 0,
-                },
+                stride: Stride::NONE,
                 ahead: Ahead::from(position),
             },
             stored: joined.floor,
@@ -186,15 +209,17 @@ impl Cursor {
             }
         };
         let position = self.at.position;
-        // The window is only moved on when `position` has come to its end, so what is near stays in it.
-        self.at.near = if position < self.plain {
-            position + u64::from(there)
-        } else if self.window.covers(position) {
-            after_a_look_in_vain(&self.window, position);
-            self.window.end()
+        // The window is only moved on when `position` has come to its end, which is its lap's, so what is near stays in it.
+        self.at.near = if self.window.covers(position) {
+            self.at.near(core)
         } else {
             0
         };
+        if position < self.plain {
+            self.at.near = self.at.near.min(position + u64::from(there));
+        } else {
+            after_a_look_in_vain(&self.window, position);
+        }
         Ok(there)
     }
 
@@ -203,8 +228,7 @@ impl Cursor {
     pub(super) fn sees_nothing(&self, core: &Core) -> bool {
         let At { position, near, .. } = self.at;
         position < near
-            && core
-                .committed(&self.window, position)
+            && committed(&core.format, self.window.sight(), position)
                 .is_err_and(|state| !State::is_one(state))
     }
 
@@ -212,7 +236,7 @@ impl Cursor {
     #[inline(always)]
     pub(super) fn take(&mut self, core: &Core) -> Result<Option<Taken>, ReadError> {
         if self.at.position < self.at.near {
-            match self.at.take(core, &self.window)? {
+            match self.at.take(&core.format, self.window.sight())? {
                 Ok(taken) => return Ok(Some(taken)),
                 Err(state) if !State::is_one(state) => {
                     after_a_look_in_vain(&self.window, self.at.position);
@@ -234,7 +258,22 @@ impl Cursor {
         if !there {
             return Ok(None);
         }
-        Ok(self.at.take(core, &self.window)?.ok())
+        Ok(self.at.take(&core.format, self.window.sight())?.ok())
+    }
+}
+
+/// The second word of the header of the record at `position`, which the cursor's window covers and its slot
+/// keeps from being overwritten, if one is committed there; its length is not checked. `Err`: what the stamp says instead,
+/// see [`State::is_one`].
+#[inline(always)]
+fn committed(format: &Format, sight: Sight<'_>, position: u64) -> Result<u64, u64> {
+    let (stamp, meta) = sight.header(position);
+    // Edge 1, commit.
+    let state = format.state(position, stamp.load(order::stamp_load()));
+    if state == State::Committed as u64 {
+        Ok(meta.load(Relaxed))
+    } else {
+        Err(state)
     }
 }
 
@@ -244,8 +283,8 @@ pub(super) type Taken = (u64, Tag, u32);
 /// A record just taken, in the window in which it was. It must go before the cursor stores a position past it; so all who call
 /// this borrow the subscriber for as long as the record lives.
 #[inline]
-pub(super) fn record(window: &Window, (position, tag, len): Taken) -> Record<'_> {
-    let start = window.byte(position);
+pub(super) fn record(sight: Sight<'_>, (position, tag, len): Taken) -> Record<'_> {
+    let start = sight.byte(position);
     Record {
         position,
         tag,

@@ -100,7 +100,7 @@ impl Subscriber {
             let there = cursor.reach(core);
             let end = cursor.at.position;
             match there {
-                Ok(true) => match cursor.at.take(core, &cursor.window) {
+                Ok(true) => match cursor.at.take(&core.format, cursor.window.sight()) {
                     Ok(Ok((position, tag, _))) if takes(position, tag) => {}
                     Ok(_) => break Ok(end),
                     Err(error) => break Err(error.into()),
@@ -136,9 +136,9 @@ impl Subscriber {
             if !batch.reach()? || batch.at.position >= end {
                 break;
             }
-            if let Ok(taken) = batch.at.take(core, &batch.cursor.window)? {
+            if let Ok(taken) = batch.at.take(&core.format, batch.cursor.window.sight())? {
                 count += 1;
-                if !each(record(&batch.cursor.window, taken)) {
+                if !each(record(batch.cursor.window.sight(), taken)) {
                     break;
                 }
             }
