@@ -67,15 +67,6 @@ impl Window {
         (position ^ self.first) & self.common == 0
     }
 
-    /// The first position after those that are here; the greatest of all where all are.
-    #[inline]
-    pub(super) fn end(&self) -> u64 {
-        if self.common == 0 {
-            return u64::MAX;
-        }
-        self.first + self.mask + 1
-    }
-
     /// What it is looked at through.
     #[inline]
     pub(crate) fn sight(&self) -> Sight<'_> {
