@@ -198,24 +198,6 @@ impl<K: PublisherKind> Bus<K> {
         }
     }
 
-    /// Attaches a subscriber that holds all from its start on until it lets go of it by name, see [`Subscriber::let_go`].
-    #[cfg(all(feature = "shared", target_os = "linux"))]
-    pub(crate) fn subscribe_holding(&self, start: Start) -> Result<Subscriber, JoinError> {
-        self.join(start, 0, Subscriber::holding)
-    }
-
-    /// The same in a slot that goes on holding what another held, for `owner`; it begins at `start`. `None`: that is not held by it; then the slot
-    /// goes on as it is.
-    #[cfg(all(feature = "shared", target_os = "linux"))]
-    pub(crate) fn take_over(&self, slot: usize, owner: u32, start: u64) -> Option<Subscriber> {
-        let joined = self.core.take_over(slot, owner)?;
-        if joined.floor > start {
-            self.core.hand_over(slot, (self.core.owner, owner));
-            return None;
-        }
-        Some(Subscriber::holding(self.core.clone(), joined, start))
-    }
-
     /// Attaches an observer, which gets copies, holds back nobody, and may be lapped.
     ///
     /// # Errors
@@ -236,7 +218,6 @@ impl<K: PublisherKind> Bus<K> {
     }
 
     /// Whether processes share it.
-    #[cfg(all(feature = "shared", target_os = "linux"))]
     pub(crate) fn is_shared(&self) -> bool {
         self.core.owner != 0
     }
@@ -311,6 +292,25 @@ impl<K: PublisherKind> Bus<K> {
     /// (see [`Subscriber::wait_until`]).
     pub fn wake_all(&self) {
         self.core.rouse_all();
+    }
+}
+
+#[cfg(all(feature = "shared", target_os = "linux"))]
+impl<K: PublisherKind> Bus<K> {
+    /// Attaches a subscriber that holds all from its start on until it lets go of it by name, see [`Subscriber::let_go`].
+    pub(crate) fn subscribe_holding(&self, start: Start) -> Result<Subscriber, JoinError> {
+        self.join(start, 0, Subscriber::holding)
+    }
+
+    /// The same in a slot that goes on holding what another held, for `owner`; it begins at `start`. `None`: that is not held by it; then the slot
+    /// goes on as it is.
+    pub(crate) fn take_over(&self, slot: usize, owner: u32, start: u64) -> Option<Subscriber> {
+        let joined = self.core.take_over(slot, owner)?;
+        if joined.floor > start {
+            self.core.hand_over(slot, (self.core.owner, owner));
+            return None;
+        }
+        Some(Subscriber::holding(self.core.clone(), joined, start))
     }
 }
 

@@ -35,6 +35,10 @@ mod glance;
 mod ids;
 mod layout;
 mod members;
+#[cfg_attr(
+    not(any(loom, all(feature = "shared", target_os = "linux"))),
+    expect(dead_code, reason = "only a bus that processes share has all edges")
+)]
 mod order;
 mod park;
 #[cfg(any(all(test, loom), all(not(loom), feature = "journal")))]
@@ -69,6 +73,8 @@ mod observer;
 mod payload;
 #[cfg(not(loom))]
 mod prefetch;
+#[cfg(all(not(loom), feature = "shared", target_os = "linux"))]
+pub(crate) mod processes;
 #[cfg(not(loom))]
 mod publisher;
 #[cfg(not(loom))]
@@ -119,8 +125,6 @@ pub use {
 #[cfg(all(not(loom), feature = "journal"))]
 pub(crate) mod kept {
     pub(crate) use super::format::Format;
-    #[cfg(all(feature = "shared", target_os = "linux"))]
-    pub(crate) use super::layout::MIN_CAPACITY;
     pub(crate) use super::layout::{HEADER, Intent, State, TAIL_AT, meta, meta_len, meta_tag};
     pub(crate) use super::naps::Naps;
     pub(crate) use super::order::{finish_store, glance_fence, growth_load, growth_store};
@@ -130,20 +134,6 @@ pub(crate) mod kept {
     pub(crate) use super::shared::{
         Core, LastWords, Segments, last_words, over_segments, reset_words, words_len,
     };
-    pub(crate) use super::window::Window;
-}
-
-/// What a bus that processes share is made of: the same protocol, over memory that is not this process's alone.
-#[cfg(all(not(loom), feature = "shared", target_os = "linux"))]
-pub(crate) mod processes {
-    pub(crate) use super::glance::Missed;
-    pub(crate) use super::handle::start_of;
-    pub(crate) use super::layout::Gate;
-    pub(crate) use super::ring::{Found, Memory};
-    pub(crate) use super::shared::{
-        Core, alive, begin, check, onlooker, onlooker_over_segments, over, ready,
-    };
-    pub(crate) use super::stats::{holders, sample, stats};
     pub(crate) use super::window::Window;
 }
 

@@ -83,18 +83,15 @@ orderings! {
     announce_load = Acquire;
     /// Edge 13, growth: a segment, before there are said to be some up to its end.
     /// Model: `segments::a_publisher_crosses_by_the_limit_of_another`.
-    #[cfg(any(loom, feature = "journal"))]
     growth_store = Release;
     /// Edge 13, growth: the load of that, before a member turns to a segment.
     /// Model: `segments::a_publisher_crosses_by_the_limit_of_another`.
-    #[cfg(any(loom, feature = "journal"))]
     growth_load = Acquire;
     /// Edge 15, intent: what a publisher says that it tries to claim, before it moves the tail.
     /// Model: `recover::a_live_one_that_goes_on_is_not_robbed`.
     tail_move = Release;
     /// Edge 15, intent: the load of the tail by one who then looks at intents, or whether a note is made.
     /// Model: `progress::a_note_is_finished_before_what_comes_after_it_is_synced`.
-    #[cfg(any(loom, feature = "journal"))]
     tail_load = Acquire;
     /// Edge 16, settled: the stamps of a claim, before it is said to be finished.
     /// Model: `recover::two_settle_for_two_dead`.
@@ -104,86 +101,66 @@ orderings! {
     intent_store = Release;
     /// Edge 16, settled: the load of an intent, before a look at the stamps.
     /// Model: `recover::two_settle_for_two_dead`.
-    #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
     intent_load = Acquire;
     /// Edge 17, length: that an intent is over, before the length of the next one.
     /// Model: `recover::a_live_one_that_goes_on_is_not_robbed`.
     length_store = Release;
     /// Edge 17, length: the load of a length, before another look at its intent.
     /// Model: `recover::a_live_one_that_goes_on_is_not_robbed`.
-    #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
     length_load = Acquire;
     /// Edge 22, held: what the last owner of a slot did, before the slot is said to be held for another.
     /// Model: `held::what_is_held_is_taken_over_from_where_it_is`.
-    #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
     hold_store = Release;
     /// Edge 22, held: who takes that over, before it looks from where on it is held.
     /// Model: `held::what_is_held_is_taken_over_from_where_it_is`.
-    #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
     hold_load = Acquire;
     /// Edge 20, turn: what a member of a pool takes, and whose the last turn was, before the word of the last turn goes on.
     /// Model: `turns::what_a_dead_one_has_taken_is_known`.
-    #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
     turn_store = Release;
     /// Edge 20, turn: the load of that word.
     /// Model: `turns::what_a_dead_one_has_taken_is_known`.
-    #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
     turn_load = Acquire;
     /// Edge 21, cell: that its turn is the last no more, before a cell is written anew.
     /// Model: `turns::each_range_is_taken_once`.
-    #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
     cell_store = Release;
     /// Edge 21, cell: the load of a cell, before another look at the word.
     /// Model: `turns::each_range_is_taken_once`.
-    #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
     cell_load = Acquire;
     /// Edge 23, finished: what somebody has walked over, before that is said to be finished.
     /// Model: `progress::what_is_finished_is_flushed_by_another`.
-    #[cfg(any(loom, feature = "journal"))]
     finished_store = Release;
     /// Edge 23, finished: the load of that, by who does not walk over it.
     /// Model: `progress::what_is_finished_is_flushed_by_another`.
-    #[cfg(any(loom, feature = "journal"))]
     finished_load = Acquire;
     /// Edge 25, synced: a flush, before what it took is said to be synced.
     /// Model: `progress::what_is_synced_has_been_flushed`.
-    #[cfg(any(loom, feature = "journal"))]
     synced_store = Release;
     /// Edge 25, synced: the load of the watermark, by who relies on it.
     /// Model: `progress::what_is_synced_has_been_flushed`.
-    #[cfg(any(loom, feature = "journal"))]
     synced_load = Acquire;
     /// Edge 27, names: the flush of the names of segments, before they are said to be flushed.
     /// Model: `progress::names_are_flushed_once_for_all`.
-    #[cfg(any(loom, feature = "journal"))]
     names_store = Release;
     /// Edge 27, names: the load of that, by who does not flush them.
     /// Model: `progress::names_are_flushed_once_for_all`.
-    #[cfg(any(loom, feature = "journal"))]
     names_load = Acquire;
     /// Edge 28, failure: why a flush has failed, before it is said to have failed.
     /// Model: `progress::a_failure_is_told_with_its_reason`.
-    #[cfg(any(loom, feature = "journal"))]
     failed_store = Release;
     /// Edge 28, failure: the load of that, before the reason is looked at.
     /// Model: `progress::a_failure_is_told_with_its_reason`.
-    #[cfg(any(loom, feature = "journal"))]
     failed_load = Acquire;
     /// Edge 29, noted: the stamp of a note of the time, before nobody is said to make one.
     /// Model: `progress::a_note_is_finished_before_what_comes_after_it_is_synced`.
-    #[cfg(any(loom, feature = "journal"))]
     noted_store = Release;
     /// Edge 29, noted: the load of that, before the walk.
     /// Model: `progress::a_note_is_finished_before_what_comes_after_it_is_synced`.
-    #[cfg(any(loom, feature = "journal"))]
     noted_load = Acquire;
     /// Edge 30, removed: a segment that is removed, and the flush of that, before it is said to be gone.
     /// Model: `progress::a_segment_is_removed_after_those_before_it`.
-    #[cfg(any(loom, feature = "journal"))]
     removed_store = Release;
     /// Edge 30, removed: the load of that, before the next segment is removed.
     /// Model: `progress::a_segment_is_removed_after_those_before_it`.
-    #[cfg(any(loom, feature = "journal"))]
     removed_load = Acquire;
 }
 
@@ -200,14 +177,12 @@ macro_rules! light_fences {
 light_fences! {
     /// Edge 1, commit: after a relaxed load of the stamp, where nothing can be written.
     /// Model: `glance::glance_at_the_newest`.
-    #[cfg(any(loom, feature = "journal"))]
     glance_fence = Acquire;
     /// Edge 18, overwriting: what allowed a publisher to write over others' bytes, before it does.
     /// Model: `glance::glance_during_wrap_by_two`.
     overwrite_fence = Release;
     /// Edge 18, overwriting: a copy by one who holds nothing, before it looks whether that was allowed.
     /// Model: `glance::glance_during_wrap`.
-    #[cfg(any(loom, all(feature = "shared", target_os = "linux")))]
     validate_fence = Acquire;
 }
 
@@ -227,7 +202,6 @@ fences! {
     refresh_fence;
     /// Edge 14, retire: the same, where segments are given up.
     /// Model: `segments::a_segment_is_given_up_beside_a_joiner`.
-    #[cfg(any(loom, feature = "journal"))]
     retire_fence;
     /// Edge 8, join: between taking a slot, or being evicted from it, and loading the floor.
     /// Model: `join::join_during_wrap`.
@@ -252,15 +226,12 @@ fences! {
     withdraw_fence;
     /// Edge 24, check: between a number, or its check, and the next look at both.
     /// Model: `progress::the_check_fits_whoever_comes_last`.
-    #[cfg(any(loom, feature = "journal"))]
     check_fence;
     /// Edge 26, naming: between saying that somebody syncs and flushing the names that are there.
     /// Model: `progress::a_name_is_flushed_by_who_gives_it_or_who_begins_to_sync`.
-    #[cfg(any(loom, feature = "journal"))]
     syncing_fence;
     /// Edge 26, naming: between naming a segment and the look whether somebody syncs.
     /// Model: `progress::a_name_is_flushed_by_who_gives_it_or_who_begins_to_sync`.
-    #[cfg(any(loom, feature = "journal"))]
     naming_fence;
 }
 

@@ -16,8 +16,8 @@ pub(crate) enum Reach {
     Process,
     /// Those of some processes.
     #[cfg_attr(
-        any(loom, not(any(test, all(feature = "shared", target_os = "linux")))),
-        expect(dead_code, reason = "only a shared bus has them")
+        any(loom, not(any(test, feature = "journal"))),
+        expect(dead_code, reason = "without a journal no bus is shared")
     )]
     Processes,
 }

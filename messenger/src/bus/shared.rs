@@ -6,8 +6,6 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-#[cfg(all(feature = "shared", target_os = "linux"))]
-use super::bell::Bell;
 #[cfg(feature = "journal")]
 use super::format::Format;
 #[cfg(feature = "journal")]
@@ -30,19 +28,18 @@ use crate::sync::Ordering::Relaxed;
 pub(crate) struct Shared {
     /// Where the shared words are, and a ring's bytes. Held for its drop, too: `View`s point into it.
     region: Arc<Region>,
-    #[cfg(all(feature = "shared", target_os = "linux"))]
-    reach: Reach,
     /// Where the records are.
     bytes: Bytes,
     data: Bed,
     room: Bed,
     registry: Registry,
+    /// Where other processes publish, too.
     #[cfg(all(feature = "shared", target_os = "linux"))]
-    bell: Bell,
+    bell: Option<super::bell::Bell>,
 }
 
 /// Where a bus's records lie.
-enum Bytes {
+pub(super) enum Bytes {
     /// In a ring, behind the shared words.
     Ring { at: usize, capacity: u64 },
     /// In segments, which come and go.
@@ -54,16 +51,6 @@ enum Bytes {
     /// Nowhere yet: only the words are looked at.
     #[cfg(feature = "journal")]
     None,
-}
-
-#[cfg(all(feature = "shared", target_os = "linux"))]
-impl Bytes {
-    /// A ring that lies `at` bytes into `region`.
-    fn ring(region: &Region, at: usize, capacity: u64) -> Self {
-        let room = region.len().checked_sub(at);
-        assert!(room.is_some_and(|room| capacity <= room as u64));
-        Self::Ring { at, capacity }
-    }
 }
 
 /// The segments of a bus that grows. Asked only where one segment ends and another begins, and by who finds no room.
@@ -173,136 +160,12 @@ pub(crate) fn over_segments(
     (capacity, format): (u64, Format),
     owner: Owner,
 ) -> Core {
-    let reach = reach_of(owner);
+    let reach = match owner {
+        0 => Reach::Process,
+        _ => Reach::Processes,
+    };
     let view = View::new(region, at, members, Bytes::Segments(segments), reach);
     Ring::kept(view, capacity, format, owner, Barrier::over(reach))
-}
-
-#[cfg(feature = "journal")]
-fn reach_of(owner: Owner) -> Reach {
-    #[cfg(all(feature = "shared", target_os = "linux"))]
-    if owner != 0 {
-        return Reach::Processes;
-    }
-    debug_assert_eq!(owner, 0);
-    Reach::Process
-}
-
-/// As [`over_segments`], for one who is no member, and only looks.
-#[cfg(all(feature = "shared", target_os = "linux"))]
-pub(crate) fn onlooker_over_segments(
-    (region, at): (Arc<Region>, usize),
-    members: usize,
-    segments: Arc<dyn Segments>,
-    (capacity, format): (u64, Format),
-) -> Core {
-    let bytes = Bytes::Segments(segments);
-    let view = View::new(region, at, members, bytes, Reach::Processes);
-    Ring::looked_at(view, capacity, format)
-}
-
-/// Readies this process for buses that others use too: for the first one the kernel takes some ten milliseconds, which nothing
-/// ends, not even the process's death.
-#[cfg(all(feature = "shared", target_os = "linux"))]
-pub(crate) fn ready() {
-    Barrier::over(Reach::Processes);
-}
-
-/// A bus whose words and whose ring lie at `control` and `ring` bytes in `region`, aligned, and which other processes use too. This
-/// one has the number `owner` there.
-#[cfg(all(feature = "shared", target_os = "linux"))]
-pub(crate) fn over(
-    region: &Arc<Region>,
-    (control, ring): (usize, usize),
-    (members, capacity): (usize, u64),
-    salt: u64,
-    owner: Owner,
-) -> Core {
-    let bytes = Bytes::ring(region, ring, capacity);
-    let view = View::new(
-        Arc::clone(region),
-        control,
-        members,
-        bytes,
-        Reach::Processes,
-    );
-    let barrier = Barrier::over(Reach::Processes);
-    Ring::shared(view, capacity, salt, owner, barrier)
-}
-
-/// As [`over`], for one who is no member, and only looks: `region` may be mapped for reading alone, and then whatever writes a word
-/// ends the process.
-#[cfg(all(feature = "shared", target_os = "linux"))]
-pub(crate) fn onlooker(
-    region: &Arc<Region>,
-    (control, ring): (usize, usize),
-    (members, capacity): (usize, u64),
-    salt: u64,
-) -> Core {
-    let bytes = Bytes::ring(region, ring, capacity);
-    let region = Arc::clone(region);
-    let view = View::new(region, control, members, bytes, Reach::Processes);
-    Ring::looked_at(view, capacity, Format::in_memory(capacity, salt))
-}
-
-/// Makes the words of a shared bus, all zero, those of a fresh one. Nobody else uses them yet.
-#[cfg(all(feature = "shared", target_os = "linux"))]
-pub(crate) fn begin(core: &Core) {
-    let control = core.memory.control();
-    control.limit.store(core.capacity(), Relaxed);
-}
-
-/// Whether the words of a bus can be those that its members write, whatever they do meanwhile. `Err`: which can't, and what it is.
-#[cfg(all(feature = "shared", target_os = "linux"))]
-pub(crate) fn check(core: &Core) -> Result<(), (&'static str, u64)> {
-    use super::layout::{Gate, POSITION};
-    use super::ring::LAST;
-    let control = core.memory.control();
-    let read = crate::sync::load_acquire;
-    // Each grows, and is at most as far as the next one (the floor: less a ring's length), so each is read before the next.
-    let before = read(&control.floor);
-    let (tail, limit, floor) = (
-        read(&control.tail),
-        read(&control.limit),
-        read(&control.floor),
-    );
-    for (what, position) in [("floor", floor), ("tail", tail), ("limit", limit)] {
-        if position > LAST || position & !POSITION != 0 {
-            return Err((what, position));
-        }
-    }
-    if before > tail {
-        return Err(("floor", before));
-    }
-    if tail > limit {
-        return Err(("tail", tail));
-    }
-    // (A journal that was opened with a bound begins with more than that, maybe.)
-    if !core.is_kept() && limit > floor + core.capacity() {
-        return Err(("limit", limit));
-    }
-    if control.slots_used.load(Relaxed) as usize > core.memory.slots().len() {
-        return Err(("number of slots", control.slots_used.load(Relaxed).into()));
-    }
-    for slot in core.memory.slots() {
-        let word = read(&slot.gate);
-        let is_sound = match Gate::of(word) {
-            Gate::Subscriber(at) | Gate::Pinned(at) | Gate::Resting(at) | Gate::Evicted(at) => {
-                at <= read(&control.tail)
-            }
-            gate => gate.word() == word,
-        };
-        if !is_sound {
-            return Err(("slot", word));
-        }
-    }
-    Ok(())
-}
-
-/// The same bus, and while a clone of it is there, `life` lives.
-#[cfg(all(feature = "shared", target_os = "linux"))]
-pub(crate) fn alive(core: Core, life: Arc<dyn Any + Send + Sync>) -> Core {
-    core.alive(life)
 }
 
 #[cfg(feature = "journal")]
@@ -390,7 +253,13 @@ pub(crate) fn reset_words(region: &Arc<Region>, at: usize, members: usize, floor
 }
 
 impl View {
-    fn new(region: Arc<Region>, at: usize, members: usize, bytes: Bytes, reach: Reach) -> Self {
+    pub(super) fn new(
+        region: Arc<Region>,
+        at: usize,
+        members: usize,
+        bytes: Bytes,
+        reach: Reach,
+    ) -> Self {
         // (With so many members nothing wraps around.)
         assert!(members <= usize::from(u16::MAX) && at <= region.len());
         assert!(at % REGION_ALIGN == 0 && words_len(members) <= region.len() - at);
@@ -405,14 +274,12 @@ impl View {
             life: None,
             shared: Arc::new(Shared {
                 region,
-                #[cfg(all(feature = "shared", target_os = "linux"))]
-                reach,
                 bytes,
                 data: Bed::new(reach),
                 room: Bed::new(reach),
                 registry: Registry::default(),
                 #[cfg(all(feature = "shared", target_os = "linux"))]
-                bell: Bell::default(),
+                bell: (reach == Reach::Processes).then(Default::default),
             }),
         }
     }
@@ -474,16 +341,16 @@ impl Memory for View {
     #[cfg(all(feature = "shared", target_os = "linux"))]
     fn listen(&self) -> bool {
         let shared = &self.shared;
-        if shared.reach == Reach::Process {
+        let Some(bell) = &shared.bell else {
             return true;
-        }
+        };
         // A view for the thread: without what the members have, and so not ended by them.
         let at = self.control.as_ptr().addr() - shared.region.base().as_ptr().addr();
         let view = || {
             let region = Arc::clone(&shared.region);
-            Self::new(region, at, self.slots.len(), Bytes::None, shared.reach)
+            Self::new(region, at, self.slots.len(), Bytes::None, Reach::Processes)
         };
-        shared.bell.listen(&shared.data.wakers, view)
+        bell.listen(&shared.data.wakers, view)
     }
 
     fn window(&self) -> Window {

@@ -1,8 +1,6 @@
 //! How a bus stands, read while it runs.
 
 use super::layout::Gate;
-#[cfg(all(feature = "shared", target_os = "linux"))]
-use super::layout::Owner;
 use super::ring::Memory;
 use super::shared::Core;
 use crate::sync::Ordering::Relaxed;
@@ -108,59 +106,6 @@ pub(crate) fn stats(core: &Core) -> Stats {
         lagged: control.lagged.load(Relaxed),
         evicted: control.evicted.load(Relaxed),
     }
-}
-
-/// What each slot that is taken says, and the process whose member has it.
-#[cfg(all(feature = "shared", target_os = "linux"))]
-pub(crate) fn holders(core: &Core) -> Vec<(usize, Gate, Owner)> {
-    let slots = core.memory.slots().iter().enumerate();
-    let taken = slots.filter_map(|(slot, word)| {
-        let gate = Gate::of(load_acquire(&word.gate));
-        match gate {
-            Gate::Free => None,
-            Gate::Joining(owner) | Gate::Idle(owner) => Some((slot, gate, owner)),
-            // Written before the gate said a position.
-            Gate::Subscriber(_) | Gate::Pinned(_) | Gate::Resting(_) | Gate::Evicted(_) => {
-                Some((slot, gate, word.owner.load(Relaxed)))
-            }
-        }
-    });
-    taken.collect()
-}
-
-/// Counts some of the newest records, `most` at the most: how many, and the bytes that they take in the ring. Only words of
-/// headers are read, and no pin is taken: who publishes is not held up.
-#[cfg(all(feature = "shared", target_os = "linux"))]
-pub(crate) fn sample(core: &Core, most: u64) -> (u64, u64) {
-    use super::layout::RECORD_ALIGN;
-    use super::ring::{Found, LAST};
-    let control = core.memory.control();
-    let tail = load_acquire(&control.tail);
-    let floor = load_acquire(&control.floor);
-    // A mark is a record boundary, as the floor is; whatever else stands there was not written by a member.
-    let can_be = |position: u64| position <= LAST && position % RECORD_ALIGN == 0;
-    let marks = control.marks.iter().map(load_acquire);
-    let mut begins: Vec<_> = marks.filter(|&m| m > floor && m < tail).collect();
-    begins.push(floor);
-    begins.retain(|&position| can_be(position));
-    begins.sort_unstable();
-    // The newest but one, so that there is something behind it.
-    let Some(&begin) = begins.get(begins.len().saturating_sub(2)) else {
-        return (0, 0);
-    };
-    let mut window = core.memory.window();
-    let (mut position, mut records) = (begin, 0);
-    while records < most && position < tail {
-        match core.glance(&mut window, position, |_, _, _| None) {
-            Ok(Found::Record { next, .. }) => {
-                records += 1;
-                position = next;
-            }
-            Ok(Found::Skip { next }) => position = next,
-            _ => break,
-        }
-    }
-    (records, position - begin)
 }
 
 /// Whether some subscriber holds records before `position`.

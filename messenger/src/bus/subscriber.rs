@@ -43,8 +43,7 @@ pub struct Subscriber<K: SubscriberKind = Gating> {
     cursor: Cursor,
     enrolled: bool,
     kind: PhantomData<K>,
-    /// Its slot is given back by another.
-    #[cfg(all(feature = "shared", target_os = "linux"))]
+    /// Its slot is given back by another, on a bus that processes share.
     stays: bool,
 }
 
@@ -66,7 +65,6 @@ impl<K: SubscriberKind> Subscriber<K> {
             cursor,
             enrolled: false,
             kind: PhantomData,
-            #[cfg(all(feature = "shared", target_os = "linux"))]
             stays: false,
         }
     }
@@ -289,7 +287,6 @@ impl<K: SubscriberKind> Subscriber<K> {
 
 impl<K: SubscriberKind> Drop for Subscriber<K> {
     fn drop(&mut self) {
-        #[cfg(all(feature = "shared", target_os = "linux"))]
         if self.stays {
             return;
         }

@@ -4,13 +4,9 @@ use core::marker::PhantomData;
 use core::ptr::NonNull;
 use std::sync::Arc;
 
-#[cfg(all(feature = "shared", target_os = "linux"))]
-use super::layout::HEADER;
 use super::layout::RECORD_ALIGN;
 use crate::memory::Region;
 use crate::sync::AtomicU64;
-#[cfg(all(feature = "shared", target_os = "linux"))]
-use crate::sync::Ordering::Relaxed;
 
 /// The part of a bus's bytes that a member looks at: the whole ring, or a segment of a journal. What it covers
 /// stays mapped, at the same address, for as long as it lives.
@@ -81,20 +77,6 @@ impl Window {
     #[inline]
     pub(crate) fn byte(&self, position: u64) -> NonNull<u8> {
         self.sight().byte(position)
-    }
-
-    /// Puts a copy of the `len` bytes of payload of the record at `position`, which the window covers, in the place of what is in
-    /// `into`. They are read word by word, and others may write there meanwhile: then they are any bytes.
-    #[cfg(all(feature = "shared", target_os = "linux"))]
-    pub(crate) fn copy(&self, position: u64, len: usize, into: &mut Vec<u8>) {
-        const WORD: usize = size_of::<u64>();
-        // A record ends at a word's end.
-        into.resize(len.next_multiple_of(WORD), 0);
-        let from = (position + HEADER..).step_by(WORD);
-        for (at, bytes) in from.zip(into.chunks_exact_mut(WORD)) {
-            bytes.copy_from_slice(&self.word(at).load(Relaxed).to_ne_bytes());
-        }
-        into.truncate(len);
     }
 
     /// The word at `position`, a multiple of 8.

@@ -261,7 +261,7 @@ impl Share {
             Arc::clone(&self.store)
         };
         let core = core_of(&store, &self.config);
-        let bus = Bus::of(processes::alive(core.clone(), Arc::new(Arc::clone(&life))));
+        let bus = Bus::of(core.clone().alive(Arc::new(Arc::clone(&life))));
         Ok(Journal {
             inner: Arc::new(Inner {
                 bus,

@@ -20,7 +20,6 @@ use super::process::{MembershipEvent, Process};
 use super::seat::Seat;
 use super::workers::WorkerStatus;
 use crate::bus::Bus;
-use crate::bus::processes;
 use crate::journal::{CursorError, Journal, JournalError, Schema, SchemaConflict};
 
 /// For how long a bus is looked for whose journal is in use.
@@ -162,7 +161,7 @@ impl SharedBus {
                 map(&desk.file, desk.parts.len as u64, &desk.path, Access::Write)?;
             let core = super::presence::core_of(&words, &desk.parts, &header, desk.place.owner());
             let life = Arc::clone(&presence);
-            (Bus::of(processes::alive(core, life)), None)
+            (Bus::of(core.alive(life)), None)
         };
         Ok(Self {
             bus,

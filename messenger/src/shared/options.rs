@@ -7,7 +7,7 @@ use super::error::{SharedError, SharedFault};
 use super::handle::SharedBus;
 use super::layout::{MOST_BYTES, MOST_MEMBERS, MOST_PROCESSES, MOST_SCHEMA, MOST_WORKERS};
 use super::name::DIRECTORY;
-use crate::bus::kept::MIN_CAPACITY;
+use crate::bus::processes::MIN_CAPACITY;
 use crate::journal::JournalConfig;
 
 /// How a shared bus is made and opened, for those who want more than [`SharedBus::create`] and [`SharedBus::open`] offer.

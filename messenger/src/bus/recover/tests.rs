@@ -7,8 +7,9 @@ use std::task::Wake;
 
 use super::dying::{Run, STEPS, Step, publish_up_to};
 use super::*;
+use crate::bus::processes::{begin, over};
 use crate::bus::ring::Room;
-use crate::bus::shared::{self, Core, words_len};
+use crate::bus::shared::{Core, words_len};
 use crate::bus::wait::Event;
 use crate::bus::{Bus, Multi, Publisher, Start, Subscriber};
 use crate::journal::testing::shared_in_memory;
@@ -25,9 +26,9 @@ fn processes<const N: usize>(capacity: u64) -> [Core; N] {
     let region = Arc::new(region.unwrap());
     let cores = core::array::from_fn(|index| {
         let (sizes, owner) = ((MEMBERS, capacity), index as Owner + 1);
-        shared::over(&region, (0, ring), sizes, 0x5EED, owner)
+        over(&region, (0, ring), sizes, 0x5EED, owner)
     });
-    shared::begin(&cores[0]);
+    begin(&cores[0]);
     cores
 }
 

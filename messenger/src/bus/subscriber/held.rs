@@ -146,3 +146,84 @@ impl Subscriber {
         Ok(count)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::bus::{Bus, BusConfig, MessageId, SourceId, Start, Subscriber, Tag, WaitStrategy};
+
+    const TAG: Tag = Tag::new(SourceId::new(1), MessageId::new(1));
+
+    #[test]
+    fn what_is_held_back_is_held_until_it_is_let_go_of() {
+        let bus = Bus::new(BusConfig::bytes(256)).unwrap();
+        let mut publisher = bus.publisher().unwrap();
+        let mut subscriber = bus.subscribe_holding(Start::Oldest).unwrap();
+        publisher.send(TAG, &[]).unwrap();
+        assert_eq!(subscriber.poll(9, |_| ()), Ok(1));
+        assert_eq!(subscriber.poll(9, |_| ()), Ok(0));
+        assert_eq!((subscriber.held(), subscriber.position()), (0, 16));
+        while publisher.try_send(TAG, &[]).is_ok() {}
+        assert_eq!(bus.tail(), 256);
+        assert_eq!(subscriber.poll(99, |_| ()), Ok(15));
+        assert!(publisher.try_send(TAG, &[]).is_err(), "it is all held");
+        subscriber.let_go(u64::MAX);
+        assert_eq!(subscriber.held(), 256);
+        // Nobody sleeps on what is stepped over only.
+        drop(publisher.try_claim(TAG, 0).unwrap());
+        let there = subscriber.wait_until(WaitStrategy::Block, None, || false);
+        assert_eq!(there, Ok(false));
+        assert_eq!((subscriber.held(), subscriber.position()), (256, 272));
+    }
+
+    /// As a member of a pool does it.
+    #[test]
+    fn what_is_taken_is_looked_at_passed_over_and_handled_in_parts() {
+        let bus = Bus::new(BusConfig::bytes(512)).unwrap();
+        let mut publisher = bus.publisher().unwrap();
+        let mut subscriber = bus.subscribe_holding(Start::Oldest).unwrap();
+        for _ in 0..4 {
+            publisher.send(TAG, &[]).unwrap();
+        }
+        drop(publisher.try_claim(TAG, 0).unwrap());
+        // What is no record is taken with what stands before it; and nothing is read by a look.
+        let mut seen = Vec::new();
+        let end = subscriber.look_ahead(|position, _| {
+            seen.push(position);
+            position < 32
+        });
+        assert_eq!((end, &seen[..]), (Ok(32), &[0, 16, 32][..]));
+        assert_eq!(subscriber.look_ahead(|_, _| true), Ok(80));
+        assert_eq!((subscriber.held(), subscriber.position()), (0, 0));
+
+        let mut read = Vec::new();
+        let mut poll = |subscriber: &mut Subscriber, end, most: usize| {
+            read.clear();
+            let polled = subscriber.poll_before(end, |record| {
+                read.push(record.position());
+                read.len() < most
+            });
+            assert_eq!(polled, Ok(read.len()));
+            read.clone()
+        };
+        assert_eq!(poll(&mut subscriber, 32, 1), [0]);
+        assert_eq!(poll(&mut subscriber, 32, 9), [16]);
+        assert_eq!(poll(&mut subscriber, 32, 9), [0_u64; 0]);
+        // The next one is another's.
+        subscriber.pass_to(48);
+        subscriber.pass_to(16);
+        publisher.send(TAG, &[]).unwrap();
+        assert_eq!(poll(&mut subscriber, 80, 9), [48]);
+        // It came to a record that it has not taken, past what it has; only that may be let go of.
+        assert_eq!((subscriber.held(), subscriber.position()), (0, 80));
+        drop(publisher.try_claim(TAG, 0).unwrap());
+        assert_eq!(poll(&mut subscriber, 96, 9), [80]);
+        let there = subscriber.wait_until(WaitStrategy::Block, None, || false);
+        assert_eq!((there, subscriber.position()), (Ok(false), 112));
+        subscriber.let_go(96);
+        assert_eq!(subscriber.held(), 96);
+        subscriber.let_go(64);
+        assert_eq!(subscriber.held(), 96);
+        subscriber.let_go(u64::MAX);
+        assert_eq!(subscriber.held(), 112);
+    }
+}
