@@ -62,6 +62,9 @@ pub(super) const FLUSHED_AT: u64 = 536;
 pub(super) const TRIMMED_AT: u64 = 544;
 pub(super) const WALKED_AT: u64 = 552;
 
+#[cfg(all(feature = "shared", target_os = "linux"))]
+mod shared;
+
 /// The mapped file.
 pub(super) struct Control {
     pub(super) region: Arc<Region>,
@@ -202,83 +205,6 @@ impl Control {
         Ok(control)
     }
 
-    /// The words that the processes which write this journal now use, for `members` members; or, for one who only looks, have used last.
-    /// `None`: there are no such.
-    #[cfg(all(feature = "shared", target_os = "linux"))]
-    pub(super) fn join(
-        dir: &Dir,
-        identity: &Identity,
-        members: usize,
-        writable: bool,
-    ) -> io::Result<Option<Self>> {
-        let file = dir.open(CONTROL, writable)?;
-        if file.metadata()?.len() != len(members) as u64 {
-            return Ok(None);
-        }
-        let mut control = Self::over(Region::of_file(&file, len(members), writable)?, members);
-        control.read_only = !writable;
-        control.region.keep_from_children();
-        let is_open = control.word(STATE_AT).load(Ordering::Relaxed) == OPEN;
-        let is_right = control.members_of(identity) == Some(members);
-        Ok((is_right && (is_open || !writable)).then_some(control))
-    }
-
-    /// Whether other words have come in their place, or are about to: who still looks at these looks there, again and again.
-    #[cfg(all(feature = "shared", target_os = "linux"))]
-    pub(super) fn is_superseded(&self) -> bool {
-        self.word(SUPERSEDED_AT).load(Ordering::Relaxed) != 0
-    }
-
-    /// The same of the words in `file`.
-    #[cfg(all(feature = "shared", target_os = "linux"))]
-    pub(super) fn is_superseded_in(file: &File) -> io::Result<bool> {
-        let mut word = [0; 8];
-        std::os::unix::fs::FileExt::read_exact_at(file, &mut word, SUPERSEDED_AT)?;
-        Ok(word != [0; 8])
-    }
-
-    /// Up to where the records stay that there are by these words.
-    #[cfg(all(feature = "shared", target_os = "linux"))]
-    pub(super) fn stays(&self) -> u64 {
-        stays_by(self.word(SUPERSEDED_AT).load(Ordering::Relaxed))
-    }
-
-    /// Up to where the records are the same as by the words in `before`, if that is known.
-    #[cfg(all(feature = "shared", target_os = "linux"))]
-    pub(super) fn same_as(&self, before: &Self) -> Option<u64> {
-        let word = |at| self.word(at).load(Ordering::Relaxed);
-        before.same_by(word)
-    }
-
-    /// The same by the words that stand in `dir` now, whoever has them, and by what they say of themselves; and whether they are for as many members, or
-    /// the journal is had by one who writes it alone. `None`: there are none.
-    #[cfg(all(feature = "shared", target_os = "linux"))]
-    pub(super) fn stays_in(&self, dir: &Dir) -> io::Result<Option<(u64, bool)>> {
-        let Some((_, page)) = words_in(dir, false)? else {
-            return Ok(None);
-        };
-        let word = |at| word_of(&page, at);
-        let same = self.same_by(word).unwrap_or(0);
-        let stays = same.min(stays_by(word(SUPERSEDED_AT)));
-        Ok(Some((stays, word(MEMBERS_AT) == self.members as u64)))
-    }
-
-    /// Up to where the records of these words are those of others, which have `word`; if that is known.
-    #[cfg(all(feature = "shared", target_os = "linux"))]
-    fn same_by(&self, word: impl Fn(u64) -> u64) -> Option<u64> {
-        match self.word(HISTORY_AT).load(Ordering::Relaxed) {
-            same if same == word(HISTORY_AT) => Some(ALL),
-            cut if cut == word(BEFORE_AT) => Some(word(CUT_AT) & !15),
-            _ => None,
-        }
-    }
-
-    /// The number that these words have from those before them, unless records were given up in between that somebody may have read.
-    #[cfg(all(feature = "shared", target_os = "linux"))]
-    pub(super) fn history(&self) -> u64 {
-        self.word(HISTORY_AT).load(Ordering::Relaxed)
-    }
-
     /// For how many members the words are, if this journal's writers have made them since the system was started.
     fn members_of(&self, identity: &Identity) -> Option<usize> {
         let word = |at| self.word(at).load(Ordering::Relaxed);
@@ -385,15 +311,6 @@ fn page_of(dir: &Dir, identity: &Identity) -> io::Result<Option<[u8; WORDS_AT]>>
         let word = |at| word_of(page, at);
         [word(ID_AT), word(ID_AT + 8)] == words_of(identity.id)
     }))
-}
-
-/// What the word says up to where the records stay.
-#[cfg(all(feature = "shared", target_os = "linux"))]
-fn stays_by(superseded: u64) -> u64 {
-    match superseded {
-        0 | ALL => ALL,
-        stays => stays & !15,
-    }
 }
 
 /// Whether the page says that the journal was closed, and where it ended.

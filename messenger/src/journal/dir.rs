@@ -1,13 +1,14 @@
 //! The directory of a journal: by it its files are opened and made, so that none is another's, and no link is followed.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use super::files::{CURSORS, open_plain};
+
 #[cfg(all(feature = "shared", target_os = "linux"))]
-use super::rights::Rights;
+mod shared;
 
 /// The directory of a journal, or of its cursors.
 #[derive(Clone, Debug)]
@@ -15,7 +16,7 @@ pub(crate) struct Dir {
     path: PathBuf,
     /// Where processes share the journal. Else whose its files are is the system's affair, and they are made as this process makes files.
     #[cfg(all(feature = "shared", target_os = "linux"))]
-    rights: Option<Rights>,
+    rights: Option<super::share::Rights>,
 }
 
 impl Dir {
@@ -25,16 +26,6 @@ impl Dir {
             path: path.to_owned(),
             #[cfg(all(feature = "shared", target_os = "linux"))]
             rights: None,
-        }
-    }
-
-    /// That of a journal which processes share.
-    #[cfg(all(feature = "shared", target_os = "linux"))]
-    pub(crate) fn shared(path: &Path, rights: Rights) -> Self {
-        Self {
-            // Without the `/` at its end, by which a link would be followed.
-            path: path.components().collect(),
-            rights: Some(rights),
         }
     }
 
@@ -81,41 +72,30 @@ impl Dir {
     fn make_new(&self, name: &str) -> io::Result<File> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true);
+        let path = self.path.join(name);
         #[cfg(all(feature = "shared", target_os = "linux"))]
         if let Some(rights) = &self.rights {
-            // Never more than that, not even for a moment.
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, rights.mode());
+            return rights.make(options, &path);
         }
-        let file = options.open(self.path.join(name))?;
-        #[cfg(all(feature = "shared", target_os = "linux"))]
-        if let Some(rights) = &self.rights {
-            rights.give(&file)?;
-        }
-        Ok(file)
+        options.open(path)
     }
 
     /// Makes the directory itself, if there is none.
     pub(crate) fn make_itself(&self) -> io::Result<()> {
-        #[cfg_attr(
-            not(all(feature = "shared", target_os = "linux")),
-            expect(unused_mut, reason = "for the mode")
-        )]
-        let mut builder = DirBuilder::new();
-        #[cfg(all(feature = "shared", target_os = "linux"))]
-        if let Some(rights) = &self.rights {
-            std::os::unix::fs::DirBuilderExt::mode(&mut builder, rights.mode_of_dir());
-        }
-        match builder.create(&self.path) {
+        match self.make_dir() {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && self.path.is_dir() => {
-                return Ok(());
+                Ok(())
             }
-            made => made?,
+            made => made,
         }
+    }
+
+    fn make_dir(&self) -> io::Result<()> {
         #[cfg(all(feature = "shared", target_os = "linux"))]
         if let Some(rights) = &self.rights {
-            rights.give(&File::open(&self.path)?)?;
+            return rights.make_dir(&self.path);
         }
-        Ok(())
+        fs::create_dir(&self.path)
     }
 
     /// Says if it is none, or another's, where processes share what lies in it.
@@ -129,41 +109,6 @@ impl Dir {
                 return Err(io::Error::new(io::ErrorKind::NotADirectory, text));
             }
             rights.check(&self.path, &meta)?;
-        }
-        Ok(())
-    }
-
-    /// Gives the journal's files that are there already the rights that they are to have. Nobody uses them.
-    #[cfg(all(feature = "shared", target_os = "linux"))]
-    pub(crate) fn give_rights(&self) -> io::Result<()> {
-        use super::files::{CONTROL, LOCK, SCHEMA, SHAPES, segment_base};
-
-        let Some(rights) = &self.rights else {
-            return Ok(());
-        };
-        self.give_to_those(rights, |name| {
-            [CONTROL, LOCK, SCHEMA, SHAPES].contains(&name) || segment_base(name).is_some()
-        })?;
-        let cursors = self.cursors();
-        match cursors.check() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            checked => checked?,
-        }
-        rights.give(&File::open(&cursors)?)?;
-        cursors.give_to_those(rights, |_| true)
-    }
-
-    #[cfg(all(feature = "shared", target_os = "linux"))]
-    fn give_to_those(&self, rights: &Rights, are_meant: impl Fn(&str) -> bool) -> io::Result<()> {
-        for entry in fs::read_dir(&self.path)? {
-            let entry = entry?;
-            let Ok(name) = entry.file_name().into_string() else {
-                continue;
-            };
-            // What is no file is refused when it is opened.
-            if are_meant(&name) && entry.file_type()?.is_file() {
-                rights.give(&self.open(&name, false)?)?;
-            }
         }
         Ok(())
     }

@@ -117,9 +117,8 @@ impl Store {
 
     /// Says that this process makes a note of the time, until the guard goes.
     pub(super) fn note_begun(&self) -> impl Drop + '_ {
-        let own = u64::from(self.owner) + 1;
-        self.control.begin_note(own);
-        Noting { store: self, own }
+        self.control.begin_note(u64::from(self.owner) + 1);
+        Noting(self)
     }
 
     /// The journal's own claim is not to keep what stands after it from being synced: it is finished soon.
@@ -130,8 +129,7 @@ impl Store {
         }
     }
 
-    /// A process that had the number `owner` makes no note any more.
-    #[cfg(all(feature = "shared", target_os = "linux"))]
+    /// The process with the number `owner` makes no note any more.
     pub(super) fn note_ended(&self, owner: u32) {
         self.control.end_note(u64::from(owner) + 1);
     }
@@ -233,14 +231,11 @@ impl Store {
 }
 
 /// That a note of the time is being made.
-struct Noting<'a> {
-    store: &'a Store,
-    own: u64,
-}
+struct Noting<'a>(&'a Store);
 
 impl Drop for Noting<'_> {
     fn drop(&mut self) {
-        self.store.control.end_note(self.own);
+        self.0.note_ended(self.0.owner);
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) const LOCK: &str = "lock";
 /// The directory of the named cursors; see `cursor.rs`.
 pub(crate) const CURSORS: &str = "cursors";
 
-const SEGMENT: &str = ".segment";
+pub(super) const SEGMENT: &str = ".segment";
 const DIGITS: usize = 20;
 
 /// Opens a file to read it, and perhaps to write it. What is no plain file is refused: it could keep waiting who opens it, have no end, or
@@ -76,7 +76,6 @@ impl Locked {
         Self(file)
     }
 
-    #[cfg(all(feature = "shared", target_os = "linux"))]
     pub(crate) fn file(&self) -> &File {
         &self.0
     }
@@ -86,7 +85,7 @@ impl Drop for Locked {
     fn drop(&mut self) {
         // Closing it would unlock it too, but not while a child that another thread has forked has yet to become a program of
         // its own, and holds the same open file. If it fails, closing does it.
-        let _ = FileExt::unlock(&self.0);
+        let _ = FileExt::unlock(self.file());
     }
 }
 
@@ -152,32 +151,6 @@ pub(crate) fn new_segment_name(base: u64, owner: u32) -> String {
     }
 }
 
-/// Gives the file `new` the name `name`, unless there is a file of that name. Says whether it did.
-#[cfg(all(feature = "shared", target_os = "linux"))]
-pub(crate) fn name_new(new: &Path, name: &Path) -> io::Result<bool> {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
-    use rustix::io::Errno;
-
-    match renameat_with(CWD, new, CWD, name, RenameFlags::NOREPLACE) {
-        Ok(()) => return Ok(true),
-        Err(Errno::EXIST) => return Ok(false),
-        // Some file systems have no such call.
-        Err(Errno::INVAL | Errno::NOSYS) => {}
-        Err(error) => return Err(error.into()),
-    }
-    match fs::hard_link(new, name) {
-        Ok(()) => fs::remove_file(new).map(|()| true),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-/// The same where one process writes a journal: nobody else gives names.
-#[cfg(not(all(feature = "shared", target_os = "linux")))]
-pub(crate) fn name_new(new: &Path, name: &Path) -> io::Result<bool> {
-    fs::rename(new, name).map(|()| true)
-}
-
 /// Says that a journal is about to be created in `dir`.
 pub(crate) fn begin_creating(dir: &Dir) -> io::Result<()> {
     dir.make(&first_segment_new())?;
@@ -199,25 +172,6 @@ pub(crate) fn remove_new(dir: &Path, spared: Option<&str>) -> io::Result<()> {
         }
         if entry.file_name().as_encoded_bytes().ends_with(b".new") && !entry.file_type()?.is_dir() {
             fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
-}
-
-/// Removes the segments that a process that had the number `owner` was making.
-#[cfg(all(feature = "shared", target_os = "linux"))]
-pub(crate) fn remove_new_of(dir: &Path, owner: u32) -> io::Result<()> {
-    let whose = format!("{SEGMENT}.{owner}.");
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name.contains(&whose) && name.ends_with(".new") {
-            match fs::remove_file(entry.path()) {
-                // By another who settles for the same one.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                removed => removed?,
-            }
         }
     }
     Ok(())

@@ -49,12 +49,14 @@ pub(super) enum Held {
     /// This process writes it alone.
     Alone(Arc<Life>),
     /// Processes share it as their bus.
-    #[cfg(all(feature = "shared", target_os = "linux"))]
+    #[cfg_attr(
+        not(all(feature = "shared", target_os = "linux")),
+        expect(dead_code, reason = "only a shared bus has it")
+    )]
     Shared(Arc<dyn Sharing>),
 }
 
 /// A process's part in a journal that others write, too.
-#[cfg(all(feature = "shared", target_os = "linux"))]
 pub(crate) trait Sharing: Send + Sync {
     /// Does what no other process may do at the same time.
     fn alone(&self, act: &mut dyn FnMut()) -> io::Result<()>;
@@ -163,7 +165,6 @@ impl Journal {
     }
 
     /// Whether processes share it as their bus.
-    #[cfg(all(feature = "shared", target_os = "linux"))]
     pub(crate) fn is_shared(&self) -> bool {
         matches!(self.inner.held, Held::Shared(_))
     }
@@ -223,7 +224,6 @@ impl Journal {
 
     /// What the file says, where other processes may have changed it.
     fn said_by_others(&self) -> io::Result<Option<Manifest>> {
-        #[cfg(all(feature = "shared", target_os = "linux"))]
         if let (Held::Shared(_), Some(dir)) = (&self.inner.held, &self.inner.dir) {
             return Manifest::read(dir).map(Some).map_err(io::Error::other);
         }
@@ -236,7 +236,6 @@ impl Journal {
     ///
     /// [`JournalError::Conflict`] if it contradicts what the journal says; [`JournalError::System`] if it can't be written.
     pub fn admit(&self, program: &Schema) -> Result<(), JournalError> {
-        #[cfg(all(feature = "shared", target_os = "linux"))]
         if let Held::Shared(sharing) = &self.inner.held {
             let mut admitted = Ok(());
             let alone = sharing.alone(&mut || admitted = self.admit_alone(program));
@@ -396,7 +395,6 @@ impl Journal {
         drop((bus, core, store));
         let life = match held {
             Held::Alone(life) => Arc::into_inner(life).ok_or(JournalError::InUse)?,
-            #[cfg(all(feature = "shared", target_os = "linux"))]
             Held::Shared(_) => return Err(JournalError::InUse),
         };
         match life.end() {

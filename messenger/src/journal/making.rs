@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use fs4::FileExt;
 
 use super::dir::Dir;
-use super::files::{name_new, new_segment_name, segment_name, sync_dir, sync_file};
+use super::files::{new_segment_name, segment_name, sync_dir, sync_file};
 use super::header::HEADER_BYTES;
 use super::state::Turn;
 use super::store::{Place, Store, now_nanos};
@@ -114,9 +114,10 @@ impl Store {
                 fault!("segment_made");
                 let new = dir.join(&new);
                 let named = match self.owner {
+                    #[cfg(all(feature = "shared", target_os = "linux"))]
+                    1.. => super::share::name_new(&new, &path),
                     // Nobody else names one. What may be there was never whole, nor flushed.
-                    0 => fs::rename(&new, &path).map(|()| true),
-                    _ => name_new(&new, &path),
+                    _ => fs::rename(&new, &path).map(|()| true),
                 }?;
                 fault!("segment_named");
                 Ok(named.then_some(region))
@@ -146,28 +147,6 @@ impl Store {
             Some(region) => Ok(region),
             None => self.region(base).map_err(io::Error::other),
         }
-    }
-
-    /// Removes what a dead process that had the number `owner` was making; and what it has named too late, if it did.
-    #[cfg(all(feature = "shared", target_os = "linux"))]
-    pub(crate) fn tidy_after(&self, owner: u32) -> io::Result<()> {
-        let Place::Files { dir, .. } = &self.place else {
-            return Ok(());
-        };
-        super::files::remove_new_of(dir, owner)?;
-        for base in super::files::list_segments(dir, self.segment_bytes())?.bases {
-            // What is before `removed` is not looked for any more.
-            if base < self.control.removed() {
-                match fs::remove_file(dir.join(segment_name(base))) {
-                    // By another who settles for the same one, or by that one itself.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    removed => removed?,
-                }
-                // Somebody may have flushed its name.
-                sync_dir(dir)?;
-            }
-        }
-        Ok(())
     }
 
     fn make_file(&self, dir: &Dir, new: &str, base: u64, synced: u64) -> io::Result<Arc<Region>> {
@@ -221,31 +200,4 @@ fn write_zeros(file: &mut File, mut at: u64, end: u64, run: u64) -> io::Result<(
         }
     }
     Ok(())
-}
-
-#[cfg(all(test, feature = "shared", target_os = "linux", not(miri)))]
-mod tests {
-    use super::super::store::Identity;
-    use super::super::testing::TempDir;
-    use super::*;
-
-    #[test]
-    fn two_who_tidy_up_at_once_leave_nothing() {
-        let dir = TempDir::new();
-        let identity = Identity {
-            id: [7; 16],
-            segment_bytes: 4096,
-            salt: 1,
-        };
-        let store = Store::new(Some((&Dir::of(&dir), true)), identity, 1, false).unwrap();
-        let late = (0..200).map(|number| dir.join(segment_name(number * 4096)));
-        late.for_each(|path| fs::write(path, b"").unwrap());
-        store.set_oldest(1 << 20);
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| store.tidy_after(3).unwrap());
-            }
-        });
-        assert_eq!(fs::read_dir(&*dir).unwrap().count(), 0);
-    }
 }

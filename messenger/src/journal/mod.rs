@@ -29,8 +29,6 @@ mod reader;
 mod reader_state;
 mod recover;
 mod repair;
-#[cfg(all(feature = "shared", target_os = "linux"))]
-mod rights;
 mod schema;
 mod seek;
 #[cfg(all(feature = "shared", target_os = "linux"))]
@@ -59,11 +57,10 @@ pub use schema::{
 };
 pub use verify::{Damage, DamageKind, Progress, Verified, verify};
 
-#[cfg(all(feature = "shared", target_os = "linux"))]
-pub(crate) use handle::Sharing;
-#[cfg(all(feature = "shared", target_os = "linux"))]
-pub(crate) use rights::Rights;
 #[cfg(test)]
 pub(crate) use schema::Manifest;
 #[cfg(all(feature = "shared", target_os = "linux"))]
-pub(crate) use share::{Home, Onlooker, Share, look_at, schema_of};
+pub(crate) use {
+    handle::Sharing,
+    share::{Home, Onlooker, Rights, Share, look_at, schema_of},
+};

@@ -24,11 +24,16 @@ use super::opening::{
     Create, Settled, capacity, core_of, keep, lock_by, manifest_of, settled, store_of,
 };
 use super::recover::{LeftBy, Recovery};
-use super::rights::Rights;
 use super::schema::{Manifest, Schema};
 use super::store::{Identity, Place, Store};
 use crate::bus::kept::{Core, Progress};
 use crate::bus::{Bus, Lost, processes};
+pub(crate) use rights::Rights;
+pub(super) use segments::name_new;
+
+mod rights;
+mod segments;
+mod words;
 
 /// For how long one that comes to a bus which nobody uses, or makes one, waits for the journal's lock.
 const DYING: Duration = Duration::from_millis(500);
@@ -289,6 +294,15 @@ impl Share {
 impl Drop for Share {
     fn drop(&mut self) {
         self.leave();
+    }
+}
+
+impl Store {
+    /// Has its words in `control`, as the process with the number `owner` among those that use it.
+    fn join(&mut self, control: Control, owner: u32) {
+        self.control = control;
+        self.owner = owner;
+        self.begin_walking();
     }
 }
 

@@ -119,14 +119,6 @@ impl Store {
         })
     }
 
-    /// Has its words in `control`, as the process with the number `owner` among those that use it.
-    #[cfg(all(feature = "shared", target_os = "linux"))]
-    pub(super) fn join(&mut self, control: Control, owner: u32) {
-        self.control = control;
-        self.owner = owner;
-        self.begin_walking();
-    }
-
     pub(crate) fn format(&self) -> Format {
         Format::kept(self.identity.segment_bytes, self.identity.salt)
     }

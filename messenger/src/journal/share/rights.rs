@@ -1,8 +1,8 @@
 //! Who may use the files of a journal that processes share: those who may use the bus's own file.
 
-use std::fs::{File, Metadata};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use rustix::fs::{Gid, fchown};
@@ -26,17 +26,13 @@ impl Rights {
         }
     }
 
-    pub(super) fn mode(&self) -> u32 {
-        self.mode
-    }
-
     /// Who may read a file of the journal may go through its directory.
-    pub(super) fn mode_of_dir(&self) -> u32 {
+    fn mode_of_dir(&self) -> u32 {
         self.mode | (self.mode & 0o444) >> 2
     }
 
     /// Says if what is at `path` belongs to somebody whom this process doesn't trust: not its own user, nor one whom the bus lets write.
-    pub(super) fn check(&self, path: &Path, meta: &Metadata) -> io::Result<()> {
+    pub(in crate::journal) fn check(&self, path: &Path, meta: &Metadata) -> io::Result<()> {
         let user = rustix::process::geteuid().as_raw();
         let (owner, mode) = (meta.uid(), meta.mode() & 0o777);
         let is_let_in =
@@ -52,8 +48,25 @@ impl Rights {
         Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
     }
 
+    /// Makes the file at `path`, which is never anybody else's, not even for a moment.
+    pub(in crate::journal) fn make(
+        &self,
+        mut options: OpenOptions,
+        path: &Path,
+    ) -> io::Result<File> {
+        let file = options.mode(self.mode).open(path)?;
+        self.give(&file)?;
+        Ok(file)
+    }
+
+    /// Makes the directory at `path`, likewise.
+    pub(in crate::journal) fn make_dir(&self, path: &Path) -> io::Result<()> {
+        DirBuilder::new().mode(self.mode_of_dir()).create(path)?;
+        self.give(&File::open(path)?)
+    }
+
     /// Gives them to a file, or a directory, whatever the process's mask. Another user's are his affair.
-    pub(super) fn give(&self, file: &File) -> io::Result<()> {
+    pub(in crate::journal) fn give(&self, file: &File) -> io::Result<()> {
         let meta = file.metadata()?;
         if meta.uid() != rustix::process::geteuid().as_raw() {
             return Ok(());
