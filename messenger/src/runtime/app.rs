@@ -400,7 +400,6 @@ impl<A: App> Builder<A> {
         match &self.ground.0 {
             On::Bus(bus) => {
                 // Its workers have their seats in its file.
-                #[cfg(all(feature = "shared", target_os = "linux"))]
                 if bus.is_shared() {
                     return Err(StartError::NotAlone);
                 }
@@ -415,7 +414,6 @@ impl<A: App> Builder<A> {
             #[cfg(feature = "journal")]
             On::Journal(journal) => {
                 // Its workers have their seats on the bus.
-                #[cfg(all(feature = "shared", target_os = "linux"))]
                 if journal.is_shared() {
                     return Err(StartError::NotAlone);
                 }
@@ -502,7 +500,7 @@ fn join(
     let _ = ground;
     match plan {
         Some(plan) => plan.join(app, worker),
-        None => Ok((bus.subscribe(start)?, Way::Bus)),
+        None => Ok((bus.subscribe(start)?, Way::Ring(None))),
     }
 }
 

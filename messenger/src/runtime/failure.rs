@@ -72,7 +72,6 @@ pub enum FailureKind {
     #[cfg(all(feature = "shared", target_os = "linux"))]
     Pool(crate::shared::SharedError),
     /// A member of the worker's pool has died and owed records, and not all of them are retained. The worker goes on without them.
-    #[cfg(all(feature = "shared", target_os = "linux"))]
     Missed {
         /// Where what it owed begins.
         position: u64,
@@ -144,7 +143,6 @@ impl fmt::Display for Failure {
             FailureKind::Cursor(error) => error.fmt(f),
             #[cfg(all(feature = "shared", target_os = "linux"))]
             FailureKind::Pool(error) => error.fmt(f),
-            #[cfg(all(feature = "shared", target_os = "linux"))]
             FailureKind::Missed { position, oldest } => write!(
                 f,
                 "a member of the pool died and owed what begins at position {position}, and the bus retains only what begins at \

@@ -9,8 +9,6 @@ use super::start_error::StartError;
 use crate::bus::{Bus, Runs};
 #[cfg(feature = "journal")]
 use crate::journal::{Journal, Reader};
-#[cfg(all(feature = "shared", target_os = "linux"))]
-use crate::shared::SharedBus;
 
 /// What a table runs on: a [`Bus`] or `&Bus`, or, with the feature `journal`, a `&Journal`, or, with the feature `shared`, a `&SharedBus`. Or what it is only
 /// replayed on: a `&Reader`, which can't be written to.
@@ -25,7 +23,7 @@ pub(crate) enum On {
     #[cfg(feature = "journal")]
     Files(PathBuf),
     #[cfg(all(feature = "shared", target_os = "linux"))]
-    Shared(SharedBus),
+    Shared(crate::shared::SharedBus),
 }
 
 impl Ground {
@@ -41,9 +39,7 @@ impl Ground {
             #[cfg(feature = "journal")]
             On::Journal(journal) => journal.bus().run_worker(app, worker),
             #[cfg(feature = "journal")]
-            On::Files(_) => return Ok(None),
-            #[cfg(all(feature = "shared", target_os = "linux"))]
-            On::Shared(_) => return Ok(None),
+            _ => return Ok(None),
         };
         runs.map(Some).ok_or(StartError::WorkerRuns { app, worker })
     }
@@ -65,13 +61,6 @@ impl From<&Bus> for Ground {
 impl From<&Journal> for Ground {
     fn from(journal: &Journal) -> Self {
         Self(On::Journal(journal.clone()))
-    }
-}
-
-#[cfg(all(feature = "shared", target_os = "linux"))]
-impl From<&SharedBus> for Ground {
-    fn from(bus: &SharedBus) -> Self {
-        Self(On::Shared(bus.clone()))
     }
 }
 

@@ -83,12 +83,12 @@ impl<W: Worker> Runner<W> {
         };
         let stride = link.control.bus.stride();
         Self {
+            #[cfg(all(feature = "shared", target_os = "linux"))]
+            copy: link.control.bus.is_shared().then(Default::default),
             worker,
             link,
             #[cfg(feature = "journal")]
             mark: None,
-            #[cfg(all(feature = "shared", target_os = "linux"))]
-            copy: None,
             subscriber,
             config,
             clock,
@@ -185,10 +185,17 @@ impl<W: Worker> Runner<W> {
     /// The position of the first record that is not read.
     #[inline]
     pub(super) fn position(&self) -> u64 {
-        let position = self.subscriber.position();
+        self.subscriber.position().min(self.own_end())
+    }
+
+    /// What stands before here, and has been read, may be let go of: of a pool, as far as nothing is left there for anybody to take.
+    #[inline]
+    pub(super) fn own_end(&self) -> u64 {
         #[cfg(all(feature = "shared", target_os = "linux"))]
-        let position = position.min(self.own_end());
-        position
+        if let Some(seat) = self.pool_seat() {
+            return seat.end();
+        }
+        u64::MAX
     }
 
     /// Takes what is there, up to a batch.
@@ -198,10 +205,8 @@ impl<W: Worker> Runner<W> {
             return Ok(0);
         }
         #[cfg(all(feature = "shared", target_os = "linux"))]
-        if W::INFO.options.pool {
-            if let Some(super::kept::Mark::Pool(_)) = &self.mark {
-                return self.poll_pool();
-            }
+        if self.pool_seat().is_some() {
+            return self.poll_pool();
         }
         self.poll_all().map_err(FailureKind::Read)
     }
@@ -215,8 +220,6 @@ impl<W: Worker> Runner<W> {
             clock,
             passed,
             stride,
-            #[cfg(all(feature = "shared", target_os = "linux"))]
-            copy,
             ..
         } = self;
         link.turn_to(Call::Handle);
@@ -230,7 +233,7 @@ impl<W: Worker> Runner<W> {
                 Some(route) => {
                     let payload = record.payload();
                     #[cfg(all(feature = "shared", target_os = "linux"))]
-                    let payload = match copy {
+                    let payload = match &mut self.copy {
                         Some(copy) => {
                             copy.copy_from(payload);
                             copy.as_slice()
@@ -357,12 +360,10 @@ impl<W: Worker> Runner<W> {
                     let hold = Instant::now() + HOLD;
                     deadline = Some(deadline.map_or(hold, |next| next.min(hold)));
                 }
-                #[cfg(all(feature = "shared", target_os = "linux"))]
-                let mark = &self.mark;
                 // An error is found again, and reported, by the next poll.
                 let _ = self.subscriber.wait_until(wait, deadline, || {
                     #[cfg(all(feature = "shared", target_os = "linux"))]
-                    if W::INFO.options.pool && super::split::is_called(mark.as_ref()) {
+                    if W::INFO.options.pool && super::split::is_called(self.mark.as_ref()) {
                         return true;
                     }
                     control.is_stopping() || link.is_nudged()
@@ -446,7 +447,6 @@ impl<W: Worker> Runner<W> {
     /// finished, and this worker has sent something that stands behind it.
     fn count_late(&mut self) -> bool {
         // What stands there is for the other members of a pool.
-        #[cfg(all(feature = "shared", target_os = "linux"))]
         if self.own_end() != u64::MAX {
             return false;
         }

@@ -49,7 +49,6 @@ pub enum StartError {
         what: &'static str,
     },
     /// What it is to run on is the bus, or the journal, that a `SharedBus` has: processes share it.
-    #[cfg(all(feature = "shared", target_os = "linux"))]
     NotAlone,
     /// It is to run on what can only be read.
     #[cfg(feature = "journal")]
@@ -120,7 +119,6 @@ pub enum StartError {
     #[cfg(all(feature = "shared", target_os = "linux"))]
     Shared(crate::shared::SharedError),
     /// What a worker was to go on with, after another process, is not retained any more.
-    #[cfg(all(feature = "shared", target_os = "linux"))]
     Missed {
         /// The worker's name.
         worker: &'static str,
@@ -205,7 +203,6 @@ impl fmt::Display for StartError {
                 f,
                 "only on a journal in files can a table be {what}: give `builder` a `&Journal` that was opened with a path"
             ),
-            #[cfg(all(feature = "shared", target_os = "linux"))]
             Self::NotAlone => f.write_str(
                 "processes share that bus, and which of them runs a worker stands elsewhere: give `builder` the `&SharedBus`, and not its `bus()` or `journal()`",
             ),
@@ -293,7 +290,6 @@ impl fmt::Display for StartError {
             ),
             #[cfg(all(feature = "shared", target_os = "linux"))]
             Self::Shared(error) => error.fmt(f),
-            #[cfg(all(feature = "shared", target_os = "linux"))]
             Self::Missed {
                 worker,
                 position,

@@ -5,7 +5,7 @@ mod divergence;
 mod mark;
 mod notes;
 mod pace;
-mod past;
+pub(super) mod past;
 mod rehearsal;
 mod rehearse;
 mod replay;
@@ -18,11 +18,7 @@ pub use divergence::{Act, ActKind, Divergence, Unrecorded};
 pub use replay::Replay;
 pub use replayed::{ReplayError, Replayed};
 
-#[cfg(all(feature = "shared", target_os = "linux"))]
-pub(super) use mark::Both;
 pub(super) use mark::Mark;
 pub(super) use notes::Kept;
-#[cfg(all(feature = "shared", target_os = "linux"))]
-pub(super) use past::name_of;
 pub(super) use replay::Part;
 pub(super) use restore::{Beginning, Plan, Ready, Way, admit, let_go};

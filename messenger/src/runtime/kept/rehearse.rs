@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::divergence::{Act, Divergence};
-#[cfg(all(feature = "shared", target_os = "linux"))]
-use super::mark::Mark;
 use super::pace::Pace;
 use super::past::{self, Life, name_of, own_of};
 use super::rehearsal::{Findings, Rehearsal};
@@ -246,7 +244,7 @@ impl<W: Worker> Runner<W> {
     pub(crate) fn note_begin(&mut self, start: u64) {
         let name = name_of(W::App::INFO.name, W::INFO.name);
         #[cfg(all(feature = "shared", target_os = "linux"))]
-        if let Some(Mark::Pool(_)) = &self.mark {
+        if self.pool_seat().is_some() {
             return self
                 .link
                 .note(NoteKind::Member.of_nobody(), name.as_bytes());

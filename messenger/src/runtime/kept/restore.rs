@@ -30,16 +30,13 @@ pub(crate) enum Beginning {
 
 /// How a worker begins.
 pub(crate) enum Way {
-    /// On a bus in memory.
-    Bus,
+    /// On a bus in memory; with a mark where processes share it.
+    Ring(Option<Mark>),
     /// On a journal, also on one that processes share.
     Journal {
         mark: Option<Mark>,
         restores: Option<Box<Restores>>,
     },
-    /// On a ring that processes share.
-    #[cfg(all(feature = "shared", target_os = "linux"))]
-    Shared(Mark),
 }
 
 /// What a worker has when the table is restored.
@@ -152,7 +149,6 @@ impl Plan {
     /// Where the past of a worker ends that has joined by this subscriber.
     fn end_of_past(&self, subscriber: &Subscriber) -> u64 {
         // Among others it has joined where the one before had got, so that it holds what it has not answered yet, and others have gone on since.
-        #[cfg(all(feature = "shared", target_os = "linux"))]
         if self.journal.is_shared() {
             return self.journal.bus().tail();
         }
@@ -224,20 +220,13 @@ impl<W: Worker> Runner<W> {
     /// Does what comes before the worker is live. `None`: another worker has said why there will be no start.
     pub(crate) fn get_ready(&mut self, way: Way, gate: &Gate) -> Result<Option<Ready>, StartError> {
         let (mark, restores) = match way {
-            Way::Bus => return Ok(Some(Ready::Made)),
-            #[cfg(all(feature = "shared", target_os = "linux"))]
-            Way::Shared(mark) => {
-                self.mark = Some(mark);
-                self.copy = Some(crate::runtime::aligned::AlignedBytes::default());
+            Way::Ring(mark) => {
+                self.mark = mark;
                 return Ok(Some(Ready::Made));
             }
             Way::Journal { mark, restores } => (mark, restores),
         };
         self.mark = mark;
-        #[cfg(all(feature = "shared", target_os = "linux"))]
-        if let Some(Mark::Both(_) | Mark::Pool(_)) = &self.mark {
-            self.copy = Some(crate::runtime::aligned::AlignedBytes::default());
-        }
         let mut lived = None;
         if let Some(mut restores) = restores {
             lived = self.live_again(&mut restores)?;

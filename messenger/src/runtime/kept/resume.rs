@@ -111,22 +111,4 @@ impl<W: Worker> Runner<W> {
             }
         }
     }
-
-    /// On a bus whose records lie in a journal: has it say for good how far the worker has got, if all that it sent is there.
-    #[cfg(all(feature = "shared", target_os = "linux"))]
-    fn keep_beyond_the_bus(&mut self) {
-        let position = self.reached();
-        let is_whole = self.link.spill.is_empty() && !self.link.unkept;
-        let Some(Mark::Both(both)) = self.mark.as_mut().filter(|_| is_whole) else {
-            return;
-        };
-        if let Err(kind) = both.end(position) {
-            self.link.control.report(Failure {
-                worker: W::INFO.name,
-                handler: None,
-                record: None,
-                kind,
-            });
-        }
-    }
 }

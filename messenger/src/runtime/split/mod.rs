@@ -1,17 +1,26 @@
 //! A table whose workers run in several processes.
 
 mod pool;
+mod seated;
 
 pub(in crate::runtime) use pool::is_called;
+pub(in crate::runtime) use seated::Seated;
 
 use super::describe::WorkerInfo;
-use super::kept::Way;
-use super::kept::name_of;
-use super::kept::{Both, Mark};
+use super::ground::{Ground, On};
+use super::kept::past::name_of;
+use super::kept::{Mark, Way};
 use super::start_error::StartError;
 use crate::bus::{JoinError, Start, Subscriber};
 use crate::journal::Journal;
 use crate::shared::{Seat, SharedBus};
+use seated::Both;
+
+impl From<&SharedBus> for Ground {
+    fn from(bus: &SharedBus) -> Self {
+        Self(On::Shared(bus.clone()))
+    }
+}
 
 /// Attaches a worker to a bus that processes share: where it had got when it ran last, in whatever process, and else
 /// where `start` says.
@@ -29,12 +38,14 @@ pub(super) fn join(
         let start = seat.position().map_or(start, Start::At);
         let subscriber = subscribe(shared, worker, start)?;
         seat.sit(&subscriber).map_err(StartError::Shared)?;
-        return Ok((subscriber, Way::Shared(Mark::Seat(seat))));
+        let mark = Mark::Seat(Seated::Alone(seat));
+        return Ok((subscriber, Way::Ring(Some(mark))));
     };
     let start = reached(&seat, journal, &name)?.map_or(start, Start::At);
     let subscriber = subscribe(shared, worker, start)?;
     let both = with_cursor(seat, journal, &name, &subscriber)?;
-    let (mark, restores) = (Some(Mark::Both(Box::new(both))), None);
+    let mark = Some(Mark::Seat(Seated::Both(Box::new(both))));
+    let restores = None;
     Ok((subscriber, Way::Journal { mark, restores }))
 }
 
@@ -85,11 +96,11 @@ fn join_pool(
             joined => joined?,
         };
         if seat.sit(&mut subscriber).map_err(StartError::Shared)? {
-            let mark = Mark::Pool(Box::new(seat));
+            let mark = Some(Mark::Seat(Seated::Pool(Box::new(seat))));
             let way = match shared.journal() {
-                None => Way::Shared(mark),
+                None => Way::Ring(mark),
                 Some(_) => Way::Journal {
-                    mark: Some(mark),
+                    mark,
                     restores: None,
                 },
             };

@@ -5,18 +5,17 @@ use crate::runtime::kept::Mark;
 use crate::runtime::link::Call;
 use crate::runtime::runner::{Runner, take};
 use crate::runtime::worker::Worker;
-use crate::shared::{Took, Trouble};
+use crate::shared::{PoolSeat, Took, Trouble};
+
+use super::Seated;
 
 impl<W: Worker> Runner<W> {
-    /// What stands before here, and has been read, may be let go of: of a pool, as far as nothing is left there for anybody to take.
+    /// The seat of a member of a pool.
     #[inline]
-    pub(in crate::runtime) fn own_end(&self) -> u64 {
-        if !W::INFO.options.pool {
-            return u64::MAX;
-        }
+    pub(in crate::runtime) fn pool_seat(&self) -> Option<&PoolSeat> {
         match &self.mark {
-            Some(Mark::Pool(seat)) => seat.end(),
-            _ => u64::MAX,
+            Some(Mark::Seat(Seated::Pool(seat))) if W::INFO.options.pool => Some(seat),
+            _ => None,
         }
     }
 
@@ -74,7 +73,7 @@ impl<W: Worker> Runner<W> {
             mark,
             ..
         } = self;
-        let Some(Mark::Pool(seat)) = mark else {
+        let Some(Mark::Seat(Seated::Pool(seat))) = mark else {
             return Ok(Took::Nothing);
         };
         let (bus, cut_off) = (&link.control.bus, link.control.cut_off());
@@ -113,7 +112,7 @@ impl<W: Worker> Runner<W> {
 
 /// Whether the mark is a pool's, and somebody has left that who may owe something.
 pub(in crate::runtime) fn is_called(mark: Option<&Mark>) -> bool {
-    matches!(mark, Some(Mark::Pool(seat)) if seat.is_called())
+    matches!(mark, Some(Mark::Seat(Seated::Pool(seat))) if seat.is_called())
 }
 
 fn kind_of(trouble: Trouble) -> FailureKind {
