@@ -52,9 +52,9 @@ fn the_guide_to_journals_shows_journal_replay() {
 }
 
 #[test]
-fn the_page_on_shared_buses_shows_what_compiles() {
+fn the_guide_to_shared_buses_shows_what_compiles() {
     shows(
-        include_str!("../../docs/shared.md"),
+        include_str!("../../docs/shared-guide.md"),
         &[
             include_str!("pages/shared.rs"),
             include_str!("../processes/market.rs"),

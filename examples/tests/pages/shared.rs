@@ -1,4 +1,4 @@
-//! The code of `docs/shared.md` that stands in no example. It is compiled and not run: it names a bus and a directory that are not the tests'.
+//! The code of `docs/shared-guide.md` that stands in no example. It is compiled and not run: it names a bus and a directory that are not the tests'.
 #![expect(dead_code, reason = "the page shows it")]
 
 use std::error::Error;

@@ -15,7 +15,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What stands in the file, and what is done when a process dies, stands in `docs/shared.md`. Linux only.
+//! What is guaranteed, and who is trusted, stands in `docs/shared-guide.md`; what stands in the file, and what is done when a process dies, in `docs/shared.md`.
+//! Linux only.
 
 mod create;
 mod desk;
