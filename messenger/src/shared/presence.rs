@@ -279,10 +279,11 @@ fn is_there(options: &SharedOptions, home: Option<&Home>) -> Result<(), SharedFa
         return Ok(());
     };
     let journal = home.map(|home| home.dir.clone());
-    if dir.canonicalize().ok() == journal {
-        return Ok(());
+    // A directory that isn't there, or not yet, is that of no journal, and so not where a ring's records lie.
+    match dir.canonicalize() {
+        Ok(dir) if journal.as_ref() == Some(&dir) => Ok(()),
+        _ => Err(SharedFault::Storage { journal }),
     }
-    Err(SharedFault::Storage { journal })
 }
 
 /// Attaches this process, and the thread that keeps its journal. `None`: there is no free slot.

@@ -337,6 +337,13 @@ fn a_bus_lies_where_it_was_made() {
         error.fault().to_string(),
         "its records lie in a ring, and not in a journal: open it without saying where, or create another one"
     );
+    // Nor is a journal that has still to be made the ring that is there.
+    let error = other.options().open_or_create(&name).unwrap_err();
+    assert!(
+        matches!(error.fault(), SharedFault::Storage { journal: None }),
+        "{error}"
+    );
+    assert!(!other.0.exists());
 }
 
 /// Who is refused has had a hold on the bus for a moment, perhaps the last one.
