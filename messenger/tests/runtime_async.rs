@@ -458,8 +458,8 @@ fn without_a_runtime_nothing_starts() {
     assert!(matches!(error, StartError::Failed(_)));
     assert_eq!(
         error.to_string(),
-        "worker `Desk`, handler `slow`: `on_start` failed: an async handler needs a tokio runtime: call `run` inside \
-         of one, or give `Builder::tokio` its handle"
+        "worker `Desk`, handler `slow`: `on_start` failed: an async handler needs a tokio runtime: call `run_async` \
+         in a task of one, or give `Builder::tokio` its handle"
     );
 }
 
@@ -479,4 +479,28 @@ fn a_program_on_one_tokio_thread_runs_and_joins_without_blocking_it() {
     });
     assert_eq!(report.messages(), 2);
     assert!(log.lines().contains(&"stopped after 1".to_owned()));
+}
+
+#[test]
+fn whoever_runs_the_only_thread_of_the_tasks_is_told_and_does_not_wait_for_ever() {
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let run = || Office::builder(bus(4096), Config::new(&Log::default())).run();
+        let panic = std::panic::catch_unwind(|| runtime.block_on(async { drop(run()) }));
+        let text = *panic.unwrap_err().downcast::<String>().unwrap();
+        // On a thread that may wait it starts, on the same runtime.
+        runtime.block_on(async {
+            let app = tokio::task::spawn_blocking(run).await.unwrap().unwrap();
+            app.stopper().stop();
+            app.join_async().await.unwrap();
+        });
+        tell.send(text).unwrap();
+    });
+    let text = told
+        .recv_timeout(Duration::from_secs(30))
+        .expect("it does not wait");
+    assert!(text.contains("Cannot block the current thread"), "{text}");
 }

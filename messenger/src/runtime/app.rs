@@ -277,14 +277,28 @@ impl<A: App> Builder<A> {
     /// A worker, by its table's name and its own, runs once at a time on a bus or a journal, or each record would be handled twice; on a bus
     /// that processes share, in one of them, unless it is a pool. It may run again as soon as its thread has ended, in whatever way.
     ///
+    /// With async handlers it waits for their tasks to start, which takes another thread: so in a task call `run_async` in place of it, and in the end
+    /// `join_async`.
+    ///
     /// On a journal this takes the table, and all its ids and names, into the journal's schema; what a handler sends is kept from
     /// now on, and can be restored and replayed.
     ///
     /// # Errors
     ///
     /// [`StartError`]: the first thing that went wrong; then nothing runs any more.
+    ///
+    /// # Panics
+    ///
+    /// If async handlers are to run on the current tokio runtime, and this thread is the only one that drives it, as with
+    /// `#[tokio::main(flavor = "current_thread")]`: it would wait for ever.
+    #[track_caller]
     pub fn run(self) -> Result<Running<A>, StartError> {
         let workers = self.workers()?;
+        #[cfg(feature = "tokio")]
+        let tokio = match self.tokio.clone() {
+            None => current_runtime::<A>(&workers),
+            told => told,
+        };
         let bus = self.bus()?;
         #[cfg(feature = "journal")]
         let plan = self.plan()?;
@@ -293,10 +307,6 @@ impl<A: App> Builder<A> {
             .map_err(StartError::Conflict)?;
         let control = Arc::new(Control::new(bus, self.patience, self.watch));
         let config = Arc::new(self.config);
-        #[cfg(feature = "tokio")]
-        let tokio = self
-            .tokio
-            .or_else(|| tokio::runtime::Handle::try_current().ok());
         let mut threads = Vec::with_capacity(workers.len());
         let mut tallies = Vec::with_capacity(workers.len());
         // All join the bus before any handler can send.
@@ -467,6 +477,28 @@ impl<A: App> Builder<A> {
         }
         Ok(workers)
     }
+}
+
+/// The tokio runtime in which this thread is.
+///
+/// # Panics
+///
+/// If the workers have async handlers, whose tasks could not begin while this thread waits for them. Whether it may wait is for tokio to say, and it does so by
+/// a panic of its own where something blocks.
+#[cfg(feature = "tokio")]
+#[track_caller]
+fn current_runtime<A: App>(workers: &[usize]) -> Option<tokio::runtime::Handle> {
+    let runtime = tokio::runtime::Handle::try_current().ok()?;
+    let handlers = |&worker: &usize| A::INFO.workers[worker].handlers.iter();
+    let is_async = workers
+        .iter()
+        .flat_map(handlers)
+        .any(|handler| handler.is_async);
+    if is_async && runtime.runtime_flavor() == tokio::runtime::RuntimeFlavor::CurrentThread {
+        let (_, nothing) = tokio::sync::oneshot::channel::<()>();
+        let _ = nothing.blocking_recv();
+    }
+    Some(runtime)
 }
 
 impl<A: App> fmt::Debug for Builder<A> {

@@ -200,7 +200,7 @@ impl<H: AsyncHandler> Mailbox<H> {
     fn start(&mut self, handler: H, seat: Seat, link: &mut Link) -> Result {
         let Some(runtime) = link.tokio.clone() else {
             return Err(HandlerError::new(
-                "an async handler needs a tokio runtime: call `run` inside of one, or give `Builder::tokio` its handle",
+                "an async handler needs a tokio runtime: call `run_async` in a task of one, or give `Builder::tokio` its handle",
             ));
         };
         let (queue, outlet) = self.place(seat, link)?;
