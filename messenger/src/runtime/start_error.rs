@@ -305,7 +305,8 @@ impl fmt::Display for StartError {
             Self::Diverged(divergence) => write!(
                 f,
                 "{divergence}. Nothing has been published: go back to the build that did what the journal has (if this is that build, a handler goes \
-                 by something that differs from run to run, such as a clock, a process number or the order of a `HashMap`), or begin anew with `run()`"
+                 by something that differs from run to run, such as a clock, a process number or the order of a `HashMap`; if a message has other fields \
+                 now, old records of it do not decode, and `Builder::on_failure` is told of each), or begin anew with `run()`"
             ),
         }
     }
