@@ -158,7 +158,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let reader = Reader::open(&dir)?;
     assert!(reader.newest()? > killed_at, "it was in the middle");
     let replayed = Market::builder(&reader, config.clone()).replay(Replay::all())?;
-    println!("{replayed}");
+    print!("{replayed}");
     assert!(replayed.is_exact());
     assert!(replayed.unrecorded.is_empty());
 

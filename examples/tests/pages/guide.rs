@@ -1,9 +1,7 @@
 //! The code of `docs/guide.md` that stands in no example.
 
-use std::error::Error;
-
 use messenger::bus::{Bus, BusConfig};
-use messenger::{Handler, Message, Running, messenger};
+use messenger::{Handler, Message, messenger};
 use serde::{Deserialize, Serialize};
 
 #[derive(Message, Serialize, Deserialize)]
@@ -28,6 +26,9 @@ messenger! {
         routes: []
     drop: [ Main, Alarm ]
 }
+
+use messenger::Running;
+use std::error::Error;
 
 /// What a request for the next alarm is answered with.
 async fn next_alarm(till: &Running<Till>) -> Result<u64, Box<dyn Error + Send + Sync>> {

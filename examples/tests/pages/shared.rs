@@ -2,14 +2,15 @@
 #![expect(dead_code, reason = "the page shows it")]
 
 use std::error::Error;
-use std::time::Duration;
 
-use messenger::bus::{ObserveError, ReadError, Record, Start, Tag, WaitStrategy};
+use messenger::bus::{Record, Tag};
 use messenger_examples::market_data::messages::Quote;
 
-fn using_it(tag: Tag) -> Result<(), Box<dyn Error>> {
+fn using_it() -> Result<(), Box<dyn Error>> {
+    use messenger::bus::{MessageId, SourceId, Tag};
     use messenger::shared::SharedBus;
 
+    let tag = Tag::new(SourceId::new(1), MessageId::new(1)); // who sends, and what
     let shared = SharedBus::open_or_create("prices", 1 << 20)?; // a name, and the ring's length in bytes
     shared.bus().publisher()?.send(tag, b"hello")?;
     let changes = shared.membership(); // who comes, leaves and dies from now on
@@ -24,6 +25,9 @@ fn evicted(
     shared: &messenger::shared::SharedBus,
     show: fn(&Record<'_>),
 ) -> Result<(), Box<dyn Error>> {
+    use messenger::bus::{ReadError, Start, WaitStrategy};
+    use std::time::Duration;
+
     let rest = Duration::from_secs(2);
     let mut subscriber = shared.bus().subscribe_evictable(Start::Newest, rest)?;
     loop {
@@ -52,6 +56,7 @@ fn on_a_journal(tag: Tag) -> Result<(), Box<dyn Error>> {
 }
 
 fn only_reading(show: fn(&Quote)) -> Result<(), Box<dyn Error>> {
+    use messenger::bus::{ObserveError, Start, WaitStrategy};
     use messenger::shared::SharedBus;
     use messenger::{Message, Receive};
 

@@ -1,8 +1,7 @@
 //! The code of `docs/tuning.md`.
 
+use messenger::bus::{Bus, MessageId, SourceId, Start, Tag, WaitStrategy};
 use std::error::Error;
-
-use messenger::bus::{Bus, BusConfig, MessageId, SourceId, Start, Tag, WaitStrategy};
 
 const PRICE: Tag = Tag::new(SourceId::new(1), MessageId::new(1));
 
@@ -32,6 +31,6 @@ fn many_at_once(bus: &Bus) -> Result<u64, Box<dyn Error>> {
 
 #[test]
 fn runs_of_records_share_what_each_costs() {
-    let bus = Bus::new(BusConfig::bytes(4 << 20).prefault(true)).unwrap();
+    let bus = Bus::new(messenger::bus::BusConfig::bytes(4 << 20).prefault(true)).unwrap();
     assert_eq!(many_at_once(&bus).unwrap(), 5050);
 }
