@@ -190,9 +190,9 @@ impl Names {
         numbers: &[Option<usize>],
         errors: &mut Errors,
     ) -> Vec<Receiver> {
-        if route.receivers.is_empty() {
+        if let (true, Some(brackets)) = (route.receivers.is_empty(), route.brackets) {
             errors.at_span(
-                route.brackets,
+                brackets,
                 format_args!(
                     "nobody receives `{0}, {1}`: name a handler of worker `{worker_name}`; or take the route out and \
                      write `drop: [ {0}, {1} ]`",

@@ -21,7 +21,10 @@ pub(super) fn handlers(input: ParseStream<'_>, into: &mut Worker, errors: &mut E
                 handler.is_faulty = errors.0.len() > before;
                 whole &= !handler.is_faulty;
                 into.handlers.push(handler);
-                separated(input, errors, handler_begins);
+                if !separated(input, errors, handler_begins) {
+                    whole = false;
+                    into.has_unnamed = true;
+                }
             }
             Err(error) => {
                 whole = false;
@@ -135,6 +138,9 @@ fn constructor(input: ParseStream<'_>, handler: &mut Handler, errors: &mut Error
                 ),
             );
         }
+        if !(input.is_empty() || input.peek(Token![,]) || handler_begins(input)) {
+            skip_before(input, handler_begins);
+        }
         return;
     };
     if input.is_empty() || input.peek(Token![,]) {
@@ -162,7 +168,7 @@ pub(super) fn routes(input: ParseStream<'_>, into: &mut Vec<Route>, errors: &mut
         match route(input, errors) {
             Ok(route) => {
                 into.push(route);
-                separated(input, errors, route_begins);
+                whole &= separated(input, errors, route_begins);
             }
             Err(error) => {
                 whole = false;
@@ -203,6 +209,7 @@ fn route(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Route> {
     }
     let content;
     let brackets = bracketed!(content in input);
+    let before = errors.0.len();
     let mut receivers = Vec::new();
     while !content.is_empty() {
         match content.parse::<Ident>() {
@@ -226,7 +233,7 @@ fn route(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Route> {
         source,
         message,
         receivers,
-        brackets: brackets.span.join(),
+        brackets: (errors.0.len() == before).then(|| brackets.span.join()),
     })
 }
 
@@ -244,7 +251,7 @@ pub(super) fn outside(
         match source {
             Ok(source) => {
                 into.push(source);
-                separated(input, errors, |_| true);
+                whole &= separated(input, errors, |input| input.peek(Ident));
             }
             Err(error) => {
                 whole = false;

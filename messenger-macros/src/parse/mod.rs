@@ -63,8 +63,8 @@ pub(crate) struct Route {
     pub(crate) source: TypePath,
     pub(crate) message: TypePath,
     pub(crate) receivers: Vec<Ident>,
-    /// Where their list stands.
-    pub(crate) brackets: Span,
+    /// Where their list stands, if all of it could be read.
+    pub(crate) brackets: Option<Span>,
 }
 
 /// `Pong, Raw`

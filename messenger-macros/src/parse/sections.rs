@@ -1,6 +1,6 @@
 //! What follows the head of a table: its sections, and the workers with theirs.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseBuffer, ParseStream};
 use syn::{Attribute, Ident, Token, braced, bracketed, parenthesized};
@@ -62,15 +62,25 @@ impl Sections<'_> {
                     lines::dropped(&list, &mut self.table.dropped, self.errors)
                 };
             }
-            Some(_) => self.strays(input)?,
+            Some(_) => {
+                let first: Ident = input.fork().call(Ident::parse_any)?;
+                self.errors.at(
+                    &first,
+                    format_args!("`{first}` belongs to a worker: write `Name:` before it"),
+                );
+                self.strays(input)?;
+            }
             None if input.peek(Ident) => {
                 let name = input.parse()?;
                 self.worker(attrs, name, input)?;
             }
-            None => self.lost(
-                input,
-                "here a worker begins, `Name:`, or `outside: [ .. ]`, or `drop: [ .. ]`",
-            )?,
+            None => {
+                self.lost(
+                    input,
+                    "here a worker begins, `Name:`, or `outside: [ .. ]`, or `drop: [ .. ]`",
+                )?;
+                self.strays(input)?;
+            }
         }
         Ok(())
     }
@@ -83,17 +93,40 @@ impl Sections<'_> {
     ) -> syn::Result<()> {
         let mut options = Options::default();
         let before = self.errors.0.len();
-        if input.peek(syn::token::Paren) {
-            let content;
-            parenthesized!(content in input);
-            options.read(content.parse()?, self.errors);
+        if input.peek(syn::token::Paren) || is_list(input) && input.peek2(Token![:]) {
+            let list: Group = input.parse()?;
+            if list.delimiter() != Delimiter::Parenthesis {
+                self.errors.at_span(
+                    list.span_open(),
+                    format_args!(
+                        "the options of a worker stand in parentheses: `{name} (wait = block):`"
+                    ),
+                );
+            }
+            options.read(list.stream(), self.errors);
         }
-        if input.parse::<Token![:]>().is_err() {
+        let has_colon = input.parse::<Option<Token![:]>>()?.is_some();
+        let is_braced = input.peek(syn::token::Brace);
+        let content;
+        let input = if is_braced {
+            braced!(content in input);
             self.errors.at(
                 &name,
-                format_args!("a `:` is missing after the worker's name: `{name}:`"),
+                format_args!(
+                    "a worker stands without braces: `{name}: handlers: [ .. ] routes: [ .. ]`"
+                ),
             );
-        }
+            &content
+        } else {
+            if !has_colon {
+                self.errors.at(
+                    &name,
+                    format_args!("a `:` is missing after the worker's name: `{name}:`"),
+                );
+                self.pass(input)?;
+            }
+            input
+        };
         let mut worker = Worker {
             attrs,
             name,
@@ -132,6 +165,10 @@ impl Sections<'_> {
                 lines::routes(&list, &mut worker.routes, self.errors)
             };
         }
+        if is_braced {
+            self.table.whole &= input.is_empty();
+            input.parse::<TokenStream>()?;
+        }
         // Where something could not be read, that may be what is missing.
         if readable {
             self.missing(&worker.name, handlers, routes);
@@ -159,13 +196,8 @@ impl Sections<'_> {
         self.errors.at(worker, text);
     }
 
-    /// `handlers` and `routes` without a worker: all of them are one mistake.
+    /// `handlers` and `routes` without a worker: all of them are one mistake, which has been told.
     fn strays(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
-        let first: Ident = input.fork().call(Ident::parse_any)?;
-        self.errors.at(
-            &first,
-            format_args!("`{first}` belongs to a worker: write `Name:` before it"),
-        );
         self.table.whole = false;
         while let Some(section @ (Section::Handlers | Section::Routes)) = Section::ahead(input) {
             let name = self.section_name(input, section)?;
@@ -251,7 +283,13 @@ impl Sections<'_> {
         self.errors.0.push(input.error(text));
         self.table.whole = false;
         input.parse::<TokenTree>()?;
+        self.pass(input)
+    }
+
+    /// Goes on at what looks like a section or a worker.
+    fn pass(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
         while !begins(input) {
+            self.table.whole = false;
             input.parse::<TokenTree>()?;
         }
         Ok(())
@@ -263,7 +301,11 @@ fn begins(input: ParseStream<'_>) -> bool {
     input.is_empty()
         || Section::ahead(input).is_some()
         || input.peek(Token![#])
-        || input.peek(Ident) && (input.peek2(Token![:]) || input.peek2(syn::token::Paren))
+        || input.peek(Ident)
+            && (input.peek2(Token![:])
+                || input.peek2(syn::token::Paren)
+                || input.peek2(syn::token::Brace)
+                || input.peek2(syn::token::Bracket) && input.peek3(Token![:]))
 }
 
 fn is_list(input: ParseStream<'_>) -> bool {
@@ -301,8 +343,9 @@ impl Section {
         if let Some(section) = Self::ALL.into_iter().find(|section| name == section.name()) {
             return Some(section);
         }
-        ahead.parse::<Option<Token![:]>>().ok()?;
-        if !ahead.peek(syn::token::Bracket) {
+        let has_colon = ahead.parse::<Option<Token![:]>>().ok()?.is_some();
+        // Options in brackets belong to a worker.
+        if !ahead.peek(syn::token::Bracket) || !has_colon && ahead.peek2(Token![:]) {
             return None;
         }
         let near = nearest(&name, Self::ALL.map(Self::name)).unwrap_or("routes");

@@ -92,22 +92,31 @@ pub(super) fn no_attributes(
     Ok(())
 }
 
-/// Reads the `,` after a line.
+/// Reads the `,` after a line; `false` if what follows could not be read.
 pub(super) fn separated(
     input: ParseStream<'_>,
     errors: &mut Errors,
     begins: impl Fn(ParseStream<'_>) -> bool,
-) {
+) -> bool {
     if input.is_empty() || input.parse::<Token![,]>().is_ok() {
-        return;
+        return true;
+    }
+    if input.peek(Token![;]) {
+        errors
+            .0
+            .push(input.error("between two lines stands a `,`, not a `;`"));
+        skip(input);
+        return true;
     }
     let found = next_token(input);
     errors
         .0
         .push(input.error(format_args!("a `,` is missing before `{found}`")));
-    if !begins(input) {
+    let next = begins(input);
+    if !next {
         skip_to(input, begins);
     }
+    next
 }
 
 /// Skips to where the next line begins: after a `,` or, as only routes end in one, after a list.
