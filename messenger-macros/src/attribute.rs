@@ -2,9 +2,9 @@
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
-use syn::parse::{Parse, ParseStream};
+use syn::parse::{Parse, ParseStream, Parser};
 use syn::spanned::Spanned;
-use syn::{Expr, ExprCast, ExprLit, Ident, Lit, Token};
+use syn::{Expr, ExprCast, ExprLit, Ident, Lit, Path, Token};
 
 /// One `name = value`.
 pub(crate) struct Given {
@@ -48,19 +48,43 @@ pub(crate) fn options(tokens: TokenStream) -> Vec<TokenStream> {
     options
 }
 
+const IDS: &str = "an id is a number from 0 to 65535, or a variant of a `messenger_id_enum!`";
+
+/// The id that an option gives.
+pub(crate) fn id_in(value: TokenStream) -> syn::Result<Expr> {
+    let read = |input: ParseStream<'_>| {
+        let id = input.parse();
+        let id = id.map_err(|_| syn::Error::new_spanned(&value, IDS))?;
+        if input.is_empty() {
+            self::id(id)
+        } else {
+            Err(input.error("a `,` is missing before this"))
+        }
+    };
+    read.parse2(value.clone())
+}
+
 /// An id as its author wrote it. What is no number at first sight is told here: the compiler would speak of casts.
 pub(crate) fn id(id: Expr) -> syn::Result<Expr> {
     match &id {
         Expr::Lit(ExprLit { lit, .. })
             if !matches!(lit, Lit::Int(_) | Lit::Byte(_) | Lit::Char(_)) =>
         {
-            Err(syn::Error::new_spanned(
-                lit,
-                "an id is a number from 0 to 65535, or a variant of a `messenger_id_enum!`",
-            ))
+            Err(syn::Error::new_spanned(lit, IDS))
         }
         _ => Ok(id),
     }
+}
+
+/// Where the messenger crate is.
+pub(crate) fn krate(value: TokenStream) -> syn::Result<Path> {
+    let path = Path::parse_mod_style.parse2(value.clone());
+    path.map_err(|_| {
+        syn::Error::new_spanned(
+            value,
+            "a crate is a path without quotes: `crate = ::messenger`",
+        )
+    })
 }
 
 /// An id as a number at `at`, whatever it is made of: where it needs parentheses before `as`, they come by themselves.

@@ -142,8 +142,8 @@ impl Attrs {
             text => {
                 let Given { value, .. } = syn::parse2(option)?;
                 match text {
-                    "id" => self.id = Some(attribute::id(syn::parse2(value)?)?),
-                    "crate" => self.krate = Path::parse_mod_style.parse2(value)?,
+                    "id" => self.id = Some(attribute::id_in(value)?),
+                    "crate" => self.krate = attribute::krate(value)?,
                     _ => {
                         self.name = syn::parse2(value.clone()).map_err(|_| {
                             syn::Error::new_spanned(

@@ -3,7 +3,6 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
-use syn::parse::Parser;
 use syn::spanned::Spanned;
 use syn::{Attribute, DeriveInput, Expr, Ident, LitStr, Meta, Path};
 
@@ -150,13 +149,13 @@ impl Attrs {
 
     fn set(&mut self, name: &str, value: TokenStream) -> syn::Result<()> {
         match name {
-            "id" => self.id = Some(attribute::id(syn::parse2(value)?)?),
+            "id" => self.id = Some(attribute::id_in(value)?),
             "name" => {
                 self.name = Some(syn::parse2(value.clone()).map_err(|_| {
                     syn::Error::new_spanned(value, "a name is a text in quotes: `name = \"Ball\"`")
                 })?);
             }
-            "crate" => self.krate = Path::parse_mod_style.parse2(value)?,
+            "crate" => self.krate = attribute::krate(value)?,
             _ => {
                 let wrong = || {
                     let given = value.to_string();

@@ -92,6 +92,10 @@ fn message(input: &DeriveInput, attrs: &Attrs, body: &Expansion) -> TokenStream 
 
 /// The impls of a message that has errors, so that what uses it shows none of its own.
 fn stand_in(input: &DeriveInput, attrs: &Attrs) -> TokenStream {
+    if plain::slices(input).next().is_some() {
+        // It has no size, and nothing uses it without a complaint of the compiler's.
+        return TokenStream::new();
+    }
     let krate = &attrs.krate;
     let (_, ty, bounds) = input.generics.split_for_impl();
     let (generics, _, _) = input.generics.split_for_impl();

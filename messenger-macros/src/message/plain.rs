@@ -85,6 +85,13 @@ fn expand_struct(
             "plain data can't borrow: its bytes are all there is of it",
         );
     }
+    for slice in slices(input) {
+        errors.at(
+            slice,
+            "a field has a length of its own: take an array, `[T; N]`, or make the message one with a tail, \
+             `{ head: &'a H, tail: &'a [T] }`",
+        );
+    }
     let transparent = repr.is("transparent");
 
     let shape = format_ident!("__{}_SHAPE", ident);
@@ -210,6 +217,16 @@ fn expand_enum(
             }
         }
     }
+}
+
+/// The types of fields that have no size of their own.
+pub(super) fn slices(input: &DeriveInput) -> impl Iterator<Item = &Type> {
+    let fields = match &input.data {
+        Data::Struct(data) => Some(&data.fields),
+        _ => None,
+    };
+    let types = fields.into_iter().flatten().map(|field| &field.ty);
+    types.filter(|ty| matches!(ty, Type::Slice(_)))
 }
 
 /// What tells a type from others of its size. Wants `Unknown` in scope.
