@@ -120,7 +120,7 @@ pub trait Handle<M: Message>: Handler {
     label = "not in the `sends(..)` of `{H}`",
     note = "add it there: `#[handler(id = .., sends(.., {Self}))]`"
 )]
-pub trait SentBy<H>: Message {}
+pub trait SentBy<H> {}
 
 /// A source outside of the table `A`, listed in its `outside: [..]`.
 #[diagnostic::on_unimplemented(

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::control::Control;
 use super::handler::{Handler, SentBy};
 use crate::bus::{Claim, ClaimError, CommitError, Publisher, Tag, WaitStrategy};
-use crate::message::{EncodeError, ExtendedMessage};
+use crate::message::{EncodeError, ExtendedMessage, Message};
 #[cfg(feature = "zero_copy")]
 use crate::message::{ZeroCopyMessage, zero_copy};
 use crate::words::in_words;
@@ -183,7 +183,11 @@ impl<S: Handler> SourcePublisher<S> {
         Ok(claim.commit()?)
     }
 
-    fn claim<M: SentBy<S>>(&mut self, len: usize, wait: Wait) -> Result<Claim<'_>, PublishError> {
+    fn claim<M: Message + SentBy<S>>(
+        &mut self,
+        len: usize,
+        wait: Wait,
+    ) -> Result<Claim<'_>, PublishError> {
         let control = &self.control;
         let is_over = || control.is_stopping() || control.has_ended();
         if is_over() {
