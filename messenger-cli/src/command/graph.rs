@@ -91,6 +91,7 @@ impl Graph {
             names.join(", ")
         };
         match (&self.table, schema.tables()) {
+            (_, []) => Ok(None),
             (Some(name), _) => match schema.table(name) {
                 Some(table) => Ok(Some(table)),
                 None => Err(Fail::error(format!(
@@ -98,7 +99,6 @@ impl Graph {
                     names()
                 ))),
             },
-            (None, []) => Ok(None),
             (None, [table]) => Ok(Some(table)),
             (None, _) => Err(Fail::error(format!(
                 "several tables have run on the {what}: say which one, --table NAME, of {}",

@@ -233,6 +233,8 @@ fn the_kept_table_is_drawn() {
         .close()
         .unwrap();
     assert!(err(4, &["graph", none.str()]).contains("no table has run"));
+    let named = err(4, &["graph", none.str(), "--table", "Market"]);
+    assert!(named.contains("no table has run"), "{named}");
 }
 
 #[test]
