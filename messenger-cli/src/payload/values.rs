@@ -3,6 +3,8 @@
 //! As serde_json writes them; but integers of more than 64 bits are texts, and so are `inf`, `-inf` and `NaN`, which is `NaN:` and
 //! its bits in hex if it has others than the usual ones. What is read may have any number as a text.
 
+use std::collections::HashSet;
+
 use serde_json::{Number, Value};
 
 /// More of a value is not shown in an error.
@@ -133,7 +135,8 @@ pub(super) fn to_list_of(value: &Value, len: usize) -> Result<&[Value], String> 
 pub(super) fn to_fields<'v>(value: &'v Value, names: &[&str]) -> Result<Vec<&'v Value>, String> {
     let object = value.as_object();
     let object = object.ok_or_else(|| format!("{} is no object", shown(value)))?;
-    if let Some(name) = object.keys().find(|name| !names.contains(&name.as_str())) {
+    let known: HashSet<_> = names.iter().copied().collect();
+    if let Some(name) = object.keys().find(|name| !known.contains(name.as_str())) {
         return Err(format!(
             "there is no field {name:?}, but {}",
             names.join(", ")
