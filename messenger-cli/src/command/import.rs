@@ -1,7 +1,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use messenger::bus::{ClaimError, MessageId, Publisher, SourceId, Tag};
@@ -263,7 +263,16 @@ impl Importer {
 
 fn time(text: &str) -> Result<SystemTime, Fail> {
     match times::parse(text, SystemTime::now()) {
-        Some(Ok(time)) if !text.starts_with('-') => Ok(time),
+        Some(Ok(time)) if !text.starts_with('-') => {
+            // In nanoseconds since 1970, of 64 bits.
+            let since = time.duration_since(UNIX_EPOCH).ok();
+            let noted = since.and_then(|since| u64::try_from(since.as_nanos()).ok());
+            noted.map(|_| time).ok_or_else(|| {
+                Fail::error(format!(
+                    "its time {text:?} is none that a journal can note, which are those from 1970 to 2554"
+                ))
+            })
+        }
         Some(Err(why)) => Err(Fail::error(format!("its time can't be read: {why}"))),
         _ => Err(Fail::error(format!(
             "its time {text:?} is none: write RFC 3339, as in 2026-11-27T04:00:00Z"

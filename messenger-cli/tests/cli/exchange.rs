@@ -174,6 +174,14 @@ fn what_can_not_be_taken_is_named() {
             "its time \"noon\" is none",
         ),
         (
+            record("", json!("1969-12-31T23:59:59Z")).to_string(),
+            "its time \"1969-12-31T23:59:59Z\" is none that a journal can note",
+        ),
+        (
+            record("", json!("@18446744073.709551616")).to_string(),
+            "is none that a journal can note",
+        ),
+        (
             record(&"00".repeat(5000), Value::Null).to_string(),
             "--segment-bytes",
         ),
