@@ -1,5 +1,6 @@
 //! Records as they are shown: for people, or as JSON.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
 
@@ -46,7 +47,7 @@ pub(crate) struct Show {
     /// Gives it as it is now.
     learn: Learn,
     /// Ids of which no name was found when it was looked for last.
-    nameless: Vec<Tag>,
+    nameless: HashSet<Tag>,
     decoder: Decoder,
     json: bool,
     full: bool,
@@ -61,7 +62,7 @@ impl ShowArgs {
         Ok(Show {
             schema: schema.clone(),
             learn,
-            nameless: Vec::new(),
+            nameless: HashSet::new(),
             decoder,
             json: self.json,
             full: self.full,
@@ -146,7 +147,7 @@ impl Show {
             self.schema = schema;
             self.widths = widths(&self.schema);
         }
-        self.nameless.push(tag);
+        self.nameless.insert(tag);
     }
 }
 
