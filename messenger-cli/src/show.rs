@@ -58,7 +58,7 @@ pub(crate) struct Show {
 impl ShowArgs {
     pub(crate) fn open(&self, schema: &Schema, learn: Learn) -> Result<Show, Fail> {
         let decoder = self.decode.open()?;
-        decoder.note_unknown(schema);
+        decoder.note_useless(schema);
         Ok(Show {
             schema: schema.clone(),
             learn,

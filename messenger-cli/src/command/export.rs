@@ -39,7 +39,7 @@ impl Export {
     pub(super) fn run(self, out: &mut Out) -> Result<Exit, Fail> {
         // First, so that no file is written over for nothing.
         let (decoder, range) = (self.decode.open()?, self.range.open(&self.dir)?);
-        decoder.note_unknown(range.reader.schema());
+        decoder.note_useless(range.reader.schema());
         let Some(path) = &self.output else {
             let shown = std::io::stdout().is_terminal();
             return write(out, decoder, range, shown);

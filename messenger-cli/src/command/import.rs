@@ -172,7 +172,7 @@ impl Import {
         };
         importer.journal.admit(&schema)?;
         importer.schema = importer.journal.schema();
-        importer.decoder.note_unknown(&importer.schema);
+        importer.decoder.note_useless(&importer.schema);
         Ok(())
     }
 

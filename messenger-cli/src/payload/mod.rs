@@ -102,6 +102,11 @@ impl DecodeArgs {
                     )
                 }));
             }
+            if let Some((_, other)) = decoder.types.iter().find(|(known, _)| known == message) {
+                return Err(Fail::error(format!(
+                    "--type {pair}: {message} is said to be {other}, too"
+                )));
+            }
             decoder.types.push((message.to_owned(), name.to_owned()));
         }
         Ok(decoder)
@@ -191,27 +196,79 @@ impl Decoder {
         Ok(of.map(Type::Protobuf))
     }
 
-    /// Says which messages that types were told of are none of the schema's.
-    pub(crate) fn note_unknown(&self, schema: &Schema) {
+    /// Says which of the types that were told, and which of the files, say nothing of the schema's messages.
+    pub(crate) fn note_useless(&self, schema: &Schema) {
+        let messages = schema.messages();
         for (message, name) in &self.types {
-            let names = schema.messages().iter().map(|entry| &*entry.name);
-            if !names.clone().any(|known| known == message) {
-                let known: Vec<_> = names.collect();
+            let mut named = schema.messages_named(message).peekable();
+            if named.peek().is_none() {
+                let known: Vec<_> = messages.iter().map(|entry| &*entry.name).collect();
                 warn(format_args!(
                     "--type {message}={name}: there is no message {message}, but {}",
                     known.join(", ")
                 ));
             }
+            for entry in named {
+                let why = match (&*entry.codec, self.look_for(entry)) {
+                    ("zero_copy", _) => "what messages of the codec zero_copy are made of the journal, or the bus, knows".to_owned(),
+                    (_, Ok(Some(found))) if found.name() == name => continue,
+                    (codec, _) => format!("of the codec {codec} only --descriptor says what messages are made of"),
+                };
+                warn(format_args!(
+                    "--type {message}={name} is not looked at: {why}"
+                ));
+            }
+        }
+        if messages.is_empty() {
+            return;
+        }
+        let found = messages.iter().map(|entry| self.look_for(entry));
+        // Where it can't choose, something was found.
+        let found: Vec<_> = found.filter_map(Result::transpose).collect();
+        let any = |is: fn(&Type) -> bool| found.iter().any(|found| found.as_ref().map_or(true, is));
+        if self.registry.is_some() && !any(|found| matches!(found, Type::Serde(..))) {
+            note_foreign("--schema", self.containers());
+        }
+        if self.pool.is_some() && !any(|found| matches!(found, Type::Protobuf(_))) {
+            note_foreign("--descriptor", self.protobufs());
         }
     }
 
     /// The names of all types in the files.
     fn names(&self) -> impl Iterator<Item = String> {
-        let messages = self.pool.iter().flat_map(DescriptorPool::all_messages);
-        let containers = self.registry.iter().flat_map(Registry::keys);
-        let messages = messages.map(|message| message.full_name().to_owned());
-        messages.chain(containers.cloned())
+        self.protobufs().chain(self.containers())
     }
+
+    fn protobufs(&self) -> impl Iterator<Item = String> {
+        let messages = self.pool.iter().flat_map(DescriptorPool::all_messages);
+        messages.map(|message| message.full_name().to_owned())
+    }
+
+    fn containers(&self) -> impl Iterator<Item = String> {
+        self.registry.iter().flat_map(Registry::keys).cloned()
+    }
+}
+
+impl Type {
+    fn name(&self) -> &str {
+        match self {
+            Self::Protobuf(of) => of.full_name(),
+            Self::Serde(_, name) => name,
+        }
+    }
+}
+
+/// Says of a file with these types that no message has one of them.
+fn note_foreign(file: &str, types: impl Iterator<Item = String>) {
+    let types: Vec<_> = types.collect();
+    let has = if types.is_empty() {
+        "none".to_owned()
+    } else {
+        types.join(", ")
+    };
+    warn(format_args!(
+        "{file}: no message there has a type of it. --type MESSAGE=TYPE says which one has; it has {has}"
+    ));
 }
 
 /// `bytes` as text, if they are text that can be printed on one line.

@@ -160,3 +160,62 @@ fn a_type_that_both_files_have_is_that_of_the_codec() {
     }
     std::fs::remove_file(&quotes).unwrap();
 }
+
+#[test]
+fn what_is_told_for_nothing_is_noted() {
+    let dir = Dir::new("useless");
+    let file = kinds(&dir);
+    let noted = |args: &[&str]| {
+        let ran = crate::kit::run(&[&["cat", dir.str()], args].concat());
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        ran.err
+    };
+    let by = ["--schema", &file];
+    assert_eq!(noted(&by), "");
+    let known = noted(&[&by[..], &["--type", "Tick=Report"]].concat());
+    assert_eq!(
+        known,
+        "note: --type Tick=Report is not looked at: what messages of the codec zero_copy are made of the journal, or the bus, knows\n"
+    );
+    let twice = [&by[..], &["--type", "Tiny=Small", "--type", "Tiny=Report"]].concat();
+    let twice = err(1, &[&["cat", dir.str()], &twice[..]].concat());
+    assert!(
+        twice.contains("--type Tiny=Report: Tiny is said to be Small, too"),
+        "{twice}"
+    );
+
+    // Files of another program.
+    let other = dir.join("other.json");
+    let other = other.to_str().unwrap();
+    std::fs::write(other, r#"{"Other": {"NEWTYPESTRUCT": "U32"}}"#).unwrap();
+    let none =
+        "no message there has a type of it. --type MESSAGE=TYPE says which one has; it has Other\n";
+    assert_eq!(
+        noted(&["--schema", other]),
+        format!("note: --schema: {none}")
+    );
+    assert_eq!(noted(&["--schema", other, "--type", "Tiny=Other"]), "");
+    let quotes = super::protobuf::descriptor(&dir, &["market"]);
+    let none = none.replace("Other", "market.Quote");
+    assert_eq!(
+        noted(&["--descriptor", &quotes]),
+        format!("note: --descriptor: {none}")
+    );
+    std::fs::remove_file(&quotes).unwrap();
+    // Of prost only a descriptor tells.
+    let market = Dir::new("useless-market");
+    crate::market::five(&market);
+    let args = [
+        "cat",
+        market.str(),
+        "--schema",
+        other,
+        "--type",
+        "Quote=Other",
+    ];
+    let ran = crate::kit::run(&args);
+    assert!(
+        ran.err.contains("note: --type Quote=Other is not looked at: of the codec prost only --descriptor says what messages are made of"),
+        "{ran:?}"
+    );
+}
