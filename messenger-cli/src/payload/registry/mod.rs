@@ -13,7 +13,7 @@ use std::path::Path;
 
 use messenger::bus::PayloadWriter;
 use messenger::journal::MessageEntry;
-use messenger::message::{DecodeError, EncodeError, MAX_DEPTH, bincode, postcard};
+use messenger::message::{DecodeError, EncodeError, MAX_DEPTH, bincode, max_memory, postcard};
 use serde_json::Value;
 use serde_reflection::{ContainerFormat, Error, Format, FormatHolder, Registry};
 
@@ -22,6 +22,9 @@ use crate::fail::Fail;
 
 /// The name of what is there of an option, where JSON would have it as nothing.
 const SOME: &str = "Some";
+
+/// What a value without bytes takes of what a payload may make.
+const EMPTY: usize = 32;
 
 /// Reads the file, in which all is there that it names.
 pub(super) fn open(path: &Path, bytes: &[u8]) -> Result<Registry, Fail> {
@@ -82,6 +85,7 @@ impl Codec {
         bytes: &[u8],
     ) -> Result<Value, String> {
         let (all, format) = (All::new(registry), Format::TypeName(name.to_owned()));
+        all.left.set(max_memory(bytes.len()) / EMPTY);
         let seed = At::new(&all, &format);
         let value = match self {
             Self::Bincode => bincode::decode_seed(seed, bytes),
@@ -128,6 +132,8 @@ struct All<'a> {
     registry: &'a Registry,
     /// Why the value is none.
     why: Cell<Option<String>>,
+    /// How many more values without bytes are read: there are as many as somebody wrote into the registry, and not as the payload has bytes.
+    left: Cell<usize>,
 }
 
 impl<'a> All<'a> {
@@ -135,7 +141,18 @@ impl<'a> All<'a> {
         Self {
             registry,
             why: Cell::new(None),
+            left: Cell::new(0),
         }
+    }
+
+    /// Takes a value that has so many parts to read.
+    fn take(&self, parts: usize) -> Result<(), &'static str> {
+        if parts == 0 {
+            let left = self.left.get().checked_sub(1);
+            let too_much = || self.no("what it says makes too much of the payload's bytes".into());
+            self.left.set(left.ok_or_else(too_much)?);
+        }
+        Ok(())
     }
 
     /// Keeps why it is none, and gives what stands for that until the codec is done.
@@ -243,6 +260,36 @@ mod tests {
             // No more than that.
             let read = Codec::Postcard.decode(&registry, "List", &bytes[..200_002]);
             assert!(read.is_err(), "{item}");
+        }
+    }
+
+    #[test]
+    fn what_takes_no_bytes_is_not_without_end() {
+        let twice = |name: &str| json!({"TUPLE": [{"TYPENAME": name}, {"TYPENAME": name}]});
+        let mut formats = json!({"T0": "UNITSTRUCT", "None": {"TUPLESTRUCT": []}});
+        for level in 1..22 {
+            formats[format!("T{level}")] =
+                json!({"NEWTYPESTRUCT": twice(&format!("T{}", level - 1))});
+        }
+        let many = |item| json!({"TUPLEARRAY": {"CONTENT": item, "SIZE": 2_000_000}});
+        for (format, sound) in [
+            (
+                json!({"TUPLEARRAY": {"CONTENT": "UNIT", "SIZE": 20_000}}),
+                true,
+            ),
+            (many(json!("UNIT")), false),
+            (many(json!({"TUPLE": []})), false),
+            (many(json!({"TYPENAME": "None"})), false),
+            (json!({"TYPENAME": "T21"}), false),
+        ] {
+            let mut formats = formats.clone();
+            formats["All"] = json!({"NEWTYPESTRUCT": format});
+            let registry = serde_json::from_value(formats).unwrap();
+            let read = Codec::Bincode.decode(&registry, "All", &[]);
+            assert_eq!(read.is_ok(), sound, "{format}");
+            let told =
+                |why: &str| why.ends_with("what it says makes too much of the payload's bytes");
+            assert!(read.as_ref().err().is_none_or(|why| told(why)), "{read:?}");
         }
     }
 }

@@ -28,8 +28,12 @@ impl<'de> DeserializeSeed<'de> for At<'_> {
     type Value = Boxed;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Boxed, D::Error> {
+        let take = |parts| self.all.take(parts).map_err(D::Error::custom);
         let compound = match self.format {
-            Format::Unit => return Ok(Value::Null.into()),
+            Format::Unit => {
+                take(0)?;
+                return Ok(Value::Null.into());
+            }
             Format::Bool => return bool::deserialize(from).map(Boxed::from),
             Format::I8 => return i8::deserialize(from).map(Boxed::from),
             Format::I16 => return i16::deserialize(from).map(Boxed::from),
@@ -67,9 +71,11 @@ impl<'de> DeserializeSeed<'de> for At<'_> {
                 return from.deserialize_map(Compound::Map(key, value));
             }
             Format::Tuple(parts) => {
+                take(parts.len())?;
                 return from.deserialize_tuple(parts.len(), Compound::Tuple(self, parts));
             }
             Format::TupleArray { content, size } => {
+                take(*size)?;
                 let items = Compound::Array(self.part(content), *size);
                 return from.deserialize_tuple(*size, items);
             }
@@ -77,14 +83,19 @@ impl<'de> DeserializeSeed<'de> for At<'_> {
             other => Err(format!("{other:?} is no format of a value")),
         };
         match compound.map_err(|why| D::Error::custom(self.all.no(why)))? {
-            ContainerFormat::UnitStruct => Ok(Value::Null.into()),
+            ContainerFormat::UnitStruct => {
+                take(0)?;
+                Ok(Value::Null.into())
+            }
             ContainerFormat::NewTypeStruct(inner) => {
                 from.deserialize_newtype_struct("", Compound::NewType(self.part(inner)))
             }
             ContainerFormat::TupleStruct(parts) => {
+                take(parts.len())?;
                 from.deserialize_tuple(parts.len(), Compound::Tuple(self, parts))
             }
             ContainerFormat::Struct(fields) => {
+                take(fields.len())?;
                 from.deserialize_tuple(fields.len(), Compound::Struct(self, fields))
             }
             ContainerFormat::Enum(variants) => {
