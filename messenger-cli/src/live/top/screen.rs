@@ -15,6 +15,18 @@ use super::rates::Rates;
 use crate::show::plain;
 use crate::units;
 
+/// The columns of the buses, and how wide they are: that of the names at least.
+const COLUMNS: [(&str, u16); 8] = [
+    ("bus", 14),
+    ("proc", 4),
+    ("records/s", 9),
+    ("bytes/s", 8),
+    ("retained", 8),
+    ("capacity", 8),
+    ("lag", 8),
+    ("state", 12),
+];
+
 /// The screen, and what was chosen on it.
 pub(super) struct Screen {
     title: String,
@@ -94,16 +106,7 @@ impl Screen {
     }
 
     fn buses(&self, frame: &mut Frame<'_>, area: Rect, rates: &Rates) {
-        let columns = [
-            ("bus", Constraint::Fill(1)),
-            ("proc", Constraint::Length(4)),
-            ("records/s", Constraint::Length(9)),
-            ("bytes/s", Constraint::Length(8)),
-            ("retained", Constraint::Length(8)),
-            ("capacity", Constraint::Length(8)),
-            ("lag", Constraint::Length(8)),
-            ("state", Constraint::Length(12)),
-        ];
+        let shown = fitting(area.width);
         let rows = self.buses.iter().map(|bus| {
             let mut cells = vec![Cell::from(plain(&bus.name))];
             match &bus.bus {
@@ -130,10 +133,10 @@ impl Screen {
             };
             let state = Cell::from(state).style(self.style(Style::new().fg(colour)));
             cells.push(state);
-            Row::new(cells)
+            Row::new(only(&shown, cells))
         });
-        let heads = columns.iter().enumerate().map(|(index, (head, _))| {
-            let is_text = index == 0 || index == columns.len() - 1;
+        let heads = COLUMNS.iter().enumerate().map(|(index, (head, _))| {
+            let is_text = index == 0 || index == COLUMNS.len() - 1;
             if is_text {
                 Cell::from(*head)
             } else {
@@ -142,8 +145,15 @@ impl Screen {
         });
         let mut state = TableState::default().with_selected(self.index());
         let chosen = Style::new().add_modifier(Modifier::REVERSED);
-        let table = Table::new(rows, columns.iter().map(|(_, width)| *width))
-            .header(Row::new(heads).style(self.head()))
+        let widths = COLUMNS
+            .iter()
+            .enumerate()
+            .map(|(index, &(_, width))| match index {
+                0 => Constraint::Fill(1),
+                _ => Constraint::Length(width),
+            });
+        let table = Table::new(rows, only(&shown, widths))
+            .header(Row::new(only(&shown, heads)).style(self.head()))
             .column_spacing(1)
             .row_highlight_style(self.style(chosen))
             .highlight_symbol("> ");
@@ -232,6 +242,26 @@ impl Screen {
             lines.push(Line::styled(format!("{name:<30} {:>10}", "died"), dead));
         }
     }
+}
+
+/// Which columns find room, that of the names at least: a number that is cut would be another one.
+fn fitting(width: u16) -> [bool; COLUMNS.len()] {
+    let mut shown = [true; COLUMNS.len()];
+    // Which goes first.
+    for column in [5, 4, 1, 3, 2, 6, 7] {
+        let widths = only(&shown, COLUMNS).map(|(_, width)| width + 1);
+        if widths.sum::<u16>() < width {
+            break;
+        }
+        shown[column] = false;
+    }
+    shown
+}
+
+/// Those that are shown.
+fn only<T>(shown: &[bool], all: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
+    let all = all.into_iter().zip(shown);
+    all.filter_map(|(one, shown)| shown.then_some(one))
 }
 
 fn right(text: String) -> Cell<'static> {

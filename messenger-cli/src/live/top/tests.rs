@@ -226,3 +226,35 @@ fn numbers_are_short() {
         assert_eq!(short(number), text);
     }
 }
+
+#[test]
+fn where_there_is_little_room_whole_columns_are_left_out() {
+    let (mut buses, rates) = looked();
+    buses.truncate(2);
+    let mut screen = Screen::new(Path::new("/dev/shm"), Duration::from_millis(500), true);
+    screen.show(buses);
+    for (width, head, row) in [
+        (
+            60,
+            "  bus            records/s  bytes/s      lag state",
+            "> prices            ~15.6k  977 KiB  488 KiB live, 1 died",
+        ),
+        (
+            40,
+            "  bus                 lag state",
+            "> prices          488 KiB live, 1 died",
+        ),
+        (20, "  bus", "> prices"),
+    ] {
+        let lines = drawn(&screen, &rates, (width, 8));
+        let words = |line: &str| {
+            line.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (words(&lines[1]), words(&lines[2])),
+            (words(head), words(row))
+        );
+    }
+}
