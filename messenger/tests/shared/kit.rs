@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use messenger::bus::{MessageId, SourceId, Tag};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 pub(crate) use until::until;
 
@@ -34,6 +35,9 @@ pub(crate) fn fresh() -> String {
         now.unwrap().as_nanos()
     )
 }
+
+/// Longer than any child is silent that is to say something.
+const LONG: Duration = Duration::from_secs(120);
 
 /// A child process, which is killed when this goes.
 pub(crate) struct Other {
@@ -70,6 +74,11 @@ impl Other {
     /// The next line that the child says with [`say`].
     pub(crate) fn line(&mut self) -> String {
         loop {
+            if self.lines.buffer().is_empty() {
+                let mut out = [PollFd::new(self.lines.get_ref(), PollFlags::IN)];
+                let wait = Timespec::try_from(LONG).unwrap();
+                assert_eq!(poll(&mut out, Some(&wait)), Ok(1), "the child says nothing");
+            }
             let mut line = String::new();
             let read = self.lines.read_line(&mut line).unwrap();
             assert!(read > 0, "the child ended and said nothing");

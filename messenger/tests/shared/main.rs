@@ -22,6 +22,7 @@ mod pool;
 #[cfg(feature = "zero_copy")]
 mod pool_kill;
 mod reader;
+mod same_pid;
 mod soak;
 #[cfg(feature = "zero_copy")]
 mod table;

@@ -27,16 +27,17 @@ fn unshare(spaces: &[&str]) -> Option<Command> {
             return Some(command());
         }
     }
-    // Past the test harness, which would keep it to itself.
-    let _ = writeln!(
-        std::io::stderr(),
-        "SKIPPED: this user can't have namespaces of its own"
-    );
+    skipped("SKIPPED: this user can't have namespaces of its own");
     None
 }
 
+/// Says so past the test harness, which would keep it to itself.
+pub(crate) fn skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "{why}");
+}
+
 /// Starts a child that does `role`, in namespaces of its own.
-fn start(spaces: &[&str], role: &str, name: &str) -> Option<Other> {
+pub(crate) fn start(spaces: &[&str], role: &str, name: &str) -> Option<Other> {
     let mut command = unshare(spaces)?;
     command.arg(std::env::current_exe().unwrap());
     command.args(["namespaces::child_elsewhere", "--exact"]);
@@ -64,6 +65,7 @@ fn child_elsewhere() {
     let Some((role, name)) = role() else { return };
     match role.as_str() {
         "claims" => claims(&SharedBus::open(&name).unwrap()),
+        "numbers" => crate::same_pid::happens(&name),
         "watches" => watches(&SharedBus::create(&name, 1 << 12).unwrap()),
         other => panic!("no role {other}"),
     }
