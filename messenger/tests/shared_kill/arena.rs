@@ -1,7 +1,5 @@
 //! Victims on a bus on which three survivors publish and read, one after the other and two at a time.
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
@@ -13,7 +11,7 @@ use messenger::shared::SharedBus;
 use crate::kit::{Acks, Dir, PUBLISHERS, Rng, SURVIVORS, cases, first_seed, now, until};
 use crate::other::Other;
 use crate::points::{SETTLING, Tries, When, living};
-use crate::stall::{Stalls, summary};
+use crate::stall::{Stalls, Table};
 use crate::survivor::{Orders, Report, Survivor};
 use crate::victim::{Death, How, NAME, Plan, Role, Storage, journal, options};
 use messenger::journal::{Journal, JournalConfig, LeftBy, verify};
@@ -82,53 +80,10 @@ struct Sum {
     deaths: Vec<Death>,
     records: u64,
     of_victims: u64,
-    /// How each died, and the longest stall around that, in nanoseconds.
-    longest: Vec<(How, u64)>,
-    /// The same, around moments at which nobody was killed.
-    usual: Vec<u64>,
 }
 
-/// What is told at the end.
-impl fmt::Display for Sum {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut kind = |what: &str, is: &dyn Fn(How) -> bool| {
-            let stalls = self.longest.iter().filter(|(how, _)| is(*how));
-            let stalls: Vec<u64> = stalls.map(|(_, stall)| *stall).collect();
-            let (count, stalls) = (stalls.len(), summary(stalls.into_iter()));
-            writeln!(
-                f,
-                "{count} kills {what}: the others' longest stall around each: {stalls}"
-            )
-        };
-        kind("at points", &|how| matches!(how, How::At(_)))?;
-        kind("at random moments", &|how| how == How::AtRandom)?;
-        kind(
-            "of those that did not come to their point in time",
-            &|how| how == How::InVain,
-        )?;
-        writeln!(
-            f,
-            "around moments without a kill: {}",
-            summary(self.usual.iter().copied())
-        )?;
-        let mut at_points = BTreeMap::<_, (u64, u64)>::new();
-        for (how, stall) in &self.longest {
-            if let How::At(point) = how {
-                let of = at_points.entry(point).or_default();
-                *of = (of.0 + 1, of.1.max(stall / 1000));
-            }
-        }
-        writeln!(
-            f,
-            "at each point, kills and the longest stall in us: {at_points:?}"
-        )?;
-        write!(
-            f,
-            "{} records, {} of them of victims",
-            self.records, self.of_victims
-        )
-    }
-}
+/// What the others stood still for on all buses of this run, so that the last test to end tells of all.
+static STALLS: Mutex<Table> = Mutex::new(Table::new());
 
 /// One test at a time: what is left at the end is counted.
 pub(crate) fn alone() -> MutexGuard<'static, ()> {
@@ -308,9 +263,11 @@ fn one_bus(storage: Storage, seed: u64, todo: &Mutex<Todo>, sum: &Mutex<Sum>) {
     let deaths = std::mem::take(&mut sum.deaths);
     let moments: Vec<u64> = deaths.iter().map(|death| death.at).collect();
     let around = stalls.around(&moments);
-    let hows = deaths.into_iter().map(|death| death.how);
-    sum.longest.extend(hows.zip(around));
-    sum.usual.extend(stalls.around(&quiet_moments));
+    let mut table = STALLS.lock().unwrap();
+    for (death, stall) in deaths.into_iter().zip(around) {
+        table.take(format!("{storage:?}: {}", death.how), stall);
+    }
+    table.take_usual(stalls.around(&quiet_moments));
 }
 
 /// Whether only the survivors are left.
@@ -390,10 +347,13 @@ fn kill_on(storage: Storage, at_random: u64) {
         }
         seed += 1;
     }
+    let sum = sum.into_inner().unwrap();
     println!(
-        "{storage:?}, in {:?}: {}",
+        "{storage:?}, in {:?}: {} records, {} of them of victims\n\n{}",
         begun.elapsed(),
-        sum.into_inner().unwrap()
+        sum.records,
+        sum.of_victims,
+        STALLS.lock().unwrap()
     );
     let todo = todo.into_inner().unwrap();
     todo.living.check();

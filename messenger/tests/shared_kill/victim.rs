@@ -1,5 +1,6 @@
 //! The process that is killed. It is this test binary, run again.
 
+use std::fmt;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -58,6 +59,16 @@ pub(crate) enum How {
     InVain,
     /// Another process, at any moment.
     AtRandom,
+}
+
+impl fmt::Display for How {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(point) => write!(f, "`{point}`"),
+            Self::InVain => f.write_str("too late for its point"),
+            Self::AtRandom => f.write_str("any moment"),
+        }
+    }
 }
 
 /// What kind of a victim it is.
