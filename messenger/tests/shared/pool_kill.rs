@@ -205,9 +205,15 @@ fn at_every_point(survivors: u64, hold: Duration, bytes: usize) {
     let last = sender_ends(&place, sender, survivors);
     complete(&place.wait(last), last);
     until("nothing is owed", || place.crew().lag == Some(0));
-    for other in others {
-        stop(other);
-    }
+    ends(place, others);
+}
+
+/// Those that live leave, and then nothing is left of the bus.
+fn ends(place: Place, others: Vec<Other>) {
+    others.into_iter().for_each(stop);
+    let file = place.bus.path().to_owned();
+    drop(place);
+    assert!(!file.exists(), "{} is left", file.display());
 }
 
 /// Ends the sending; with nobody left, somebody comes to do what there is to do.
@@ -615,9 +621,7 @@ fn at_any_time(survivors: u64, hold: Duration) {
     }
     let last = sender_ends(&place, sender, survivors);
     complete(&place.wait(last), last);
-    for other in others {
-        stop(other);
-    }
+    ends(place, others);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use messenger::shared::SharedBus;
 
 use crate::kit::{Acks, Dir, PUBLISHERS, Rng, SURVIVORS, cases, first_seed, now, until};
+use crate::left::{WATCHER, check_nothing_but_files, threads};
 use crate::other::Other;
 use crate::points::{SETTLING, Tries, When, living};
 use crate::stall::{Stalls, Table};
@@ -89,24 +90,6 @@ static STALLS: Mutex<Table> = Mutex::new(Table::new());
 pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// How many threads of this process watch a bus.
-pub(crate) fn watchers() -> usize {
-    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-    let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm"));
-    tasks
-        .filter_map(|task| name(task.ok()?).ok())
-        .filter(|name| name.starts_with("messenger-watc"))
-        .count()
-}
-
-/// How many descriptors of files in `dir` this process has.
-pub(crate) fn descriptors(dir: &Path) -> usize {
-    let all = std::fs::read_dir("/proc/self/fd").unwrap();
-    all.filter_map(|fd| std::fs::read_link(fd.ok()?.path()).ok())
-        .filter(|path| path.starts_with(dir))
-        .count()
 }
 
 /// A bus with its victims.
@@ -243,13 +226,13 @@ fn one_bus(storage: Storage, seed: u64, todo: &Mutex<Todo>, sum: &Mutex<Sum>) {
     until("the other survivor has left", || bus.processes().len() == 1);
     let members = bus.bus().stats().members;
     assert_eq!(members, storage.own_members(), "{:?}", bus.bus().stats());
-    assert_eq!(watchers(), 1);
+    let watchers = threads().into_iter().filter(|name| name == WATCHER);
+    assert_eq!(watchers.count(), 1);
     let schema = bus.schema().unwrap().to_string();
     assert!(schema.contains("Victim"), "{schema}");
     std::fs::remove_file(dir.join("acks")).unwrap();
     drop(bus);
-    assert_eq!(watchers(), 0);
-    assert_eq!(descriptors(&dir), 0);
+    check_nothing_but_files(&dir);
     if storage.is_journal() {
         check_journal(&journal(&dir));
         std::fs::remove_dir_all(journal(&dir)).unwrap();

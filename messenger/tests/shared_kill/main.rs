@@ -7,6 +7,7 @@
 
 mod arena;
 mod kit;
+mod left;
 mod makers;
 mod other;
 mod points;

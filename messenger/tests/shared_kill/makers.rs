@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::arena::{alone, check_journal};
 use crate::kit::{Dir, again, until};
+use crate::left::check_nothing_but_files;
 use crate::victim::{BYTES, NAME, Storage, journal, options};
 
 const VARIABLE: &str = "MESSENGER_SHARED_MAKER";
@@ -138,6 +139,7 @@ fn one_stopped_while_it_makes_a_segment_holds_up_nobody() {
             until("what is given up is removed", || names(&dir).len() < 12);
         }
         drop(bus);
+        check_nothing_but_files(&dir);
         check_journal(&journal(&dir));
     }
 }
@@ -182,6 +184,7 @@ fn a_segment_that_is_named_too_late_is_removed() {
             });
         }
         SharedBus::remove_in(&dir, NAME).unwrap();
+        check_nothing_but_files(&dir);
         check_journal(&journal(&dir));
     }
 }

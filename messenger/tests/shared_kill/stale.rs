@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use messenger::bus::Start;
 use messenger::shared::SharedBus;
 
-use crate::arena::{alone, check_journal, descriptors, watchers};
+use crate::arena::{alone, check_journal};
 use crate::kit::{Acks, Dir, PUBLISHERS, Rng, Seen, cases, first_seed, payload, tag, until};
+use crate::left::check_nothing_but_files;
 use crate::points::{self, HOLES, NAMING, SETTLING, Tries, When, chosen, living};
 use crate::victim::{BYTES, How, NAME, Plan, Role, Storage, journal, options};
 
@@ -203,7 +204,7 @@ impl<'a> Trial<'a> {
             seen.next[&number] == 100
         });
         drop((bus, subscriber, publisher));
-        assert_eq!((watchers(), descriptors(&self.dir)), (0, 0));
+        check_nothing_but_files(&self.dir);
         let file = self.dir.join(format!("messenger.{NAME}"));
         assert_eq!(file.exists(), self.keeps);
         if self.storage.is_journal() {

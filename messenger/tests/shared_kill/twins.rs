@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::arena::alone;
 use crate::kit::{Dir, again, until};
+use crate::left::check_nothing_but_files;
 use crate::victim::{NAME, options};
 
 const VARIABLE: &str = "MESSENGER_SHARED_TWIN";
@@ -149,6 +150,10 @@ fn one(fate: Fate, tries: usize, owns: usize) {
     assert_eq!(next(), None, "{context}");
     let aborted = u64::from(fate != Fate::TrierDies);
     assert_eq!(bus.bus().stats().aborted, aborted, "{context}");
+    drop((trier, owner));
+    drop((bus, publisher, subscriber));
+    check_nothing_but_files(&dir);
+    assert!(dir.files().is_empty(), "{context}");
 }
 
 #[test]
@@ -188,4 +193,8 @@ fn one_stopped_behind_the_door_holds_up_no_record() {
     });
     let schema = bus.schema().unwrap();
     assert!(schema.to_string().contains("One"));
+    drop((claims, behind_the_door));
+    drop((bus, subscriber));
+    check_nothing_but_files(&dir);
+    assert!(dir.files().is_empty());
 }
