@@ -22,7 +22,7 @@ use messenger::bus::{
 use messenger::journal::{Journal, JournalConfig};
 use messenger::memory::MemoryKind;
 #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
-use messenger::shared::SharedBus;
+use messenger::shared::{SharedBus, SharedOptions};
 
 #[cfg(all(feature = "journal", not(miri)))]
 use dir::Dir;
@@ -40,24 +40,37 @@ pub(crate) enum Place {
     /// The same in files, which are of 4 KiB at least, so that there are many laps of the bound in each.
     #[cfg(all(feature = "journal", not(miri)))]
     Files,
-    /// In a file that processes share, or, `kept`, the files of a journal, as `Files`. The first publisher is in another process, if
-    /// `split`; else it looks at them through a mapping of its own, as if it were.
+    /// In a file that processes share, or, `kept`, the files of a journal, as `Files`.
     #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
     Shared {
         kept: bool,
-        split: bool,
+        end: End,
     },
+}
+
+/// Where the first publisher of a bus is that processes share.
+#[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// In this process, and looks at the file through a mapping of its own.
+    Here,
+    /// In another one, which has opened what this one made.
+    Opens,
+    /// In another one, which has made what this one opens: so the readers have come later.
+    Makes,
 }
 
 #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
 impl Place {
-    pub(crate) const SHARED: Self = Self::shared(false, false);
-    pub(crate) const SHARED_FILES: Self = Self::shared(true, false);
-    pub(crate) const SPLIT: Self = Self::shared(false, true);
-    pub(crate) const SPLIT_FILES: Self = Self::shared(true, true);
+    pub(crate) const SHARED: Self = Self::shared(false, End::Here);
+    pub(crate) const SHARED_FILES: Self = Self::shared(true, End::Here);
+    pub(crate) const SPLIT: Self = Self::shared(false, End::Opens);
+    pub(crate) const SPLIT_FILES: Self = Self::shared(true, End::Opens);
+    pub(crate) const JOINED: Self = Self::shared(false, End::Makes);
+    pub(crate) const JOINED_FILES: Self = Self::shared(true, End::Makes);
 
-    const fn shared(kept: bool, split: bool) -> Self {
-        Self::Shared { kept, split }
+    const fn shared(kept: bool, end: End) -> Self {
+        Self::Shared { kept, end }
     }
 }
 
@@ -87,7 +100,9 @@ impl Setup {
         match self.place {
             Place::Ring(_) => 0,
             #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
-            Place::Shared { kept, split } => (1 + usize::from(kept)) * (1 + usize::from(split)),
+            Place::Shared { kept, end } => {
+                (1 + usize::from(kept)) * (1 + usize::from(end != End::Here))
+            }
             #[cfg(feature = "journal")]
             _ => 1,
         }
@@ -121,7 +136,7 @@ impl Setup {
                 journal.unwrap().bus().clone()
             }
             #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
-            Place::Shared { kept, split } => return self.shared(bytes, members, kept, split),
+            Place::Shared { kept, end } => return self.shared(bytes, members, kept, end),
         };
         let publisher = bus.publisher().unwrap();
         (bus, Publisher::Here(publisher))
@@ -170,7 +185,7 @@ impl Setup {
 
     /// A bus that processes share, and a publisher that has another mapping of it, or is in another process.
     #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
-    fn shared(self, bytes: usize, members: usize, kept: bool, split: bool) -> (Bus, Publisher) {
+    fn shared(self, bytes: usize, members: usize, kept: bool, end: End) -> (Bus, Publisher) {
         use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
         static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -179,26 +194,59 @@ impl Setup {
             std::process::id(),
             COUNT.fetch_add(1, Relaxed)
         );
-        let mut options = SharedBus::options()
-            .bytes(bytes)
-            .members(members + self.own_members());
-        if kept {
-            options = options.journal(dir(), self.journal(bytes, members));
-        }
-        let here = options.create(&name).unwrap();
-        let publisher = if split {
-            Publisher::elsewhere(&name)
-        } else {
-            let there = options.open(&name).unwrap();
-            Publisher::Here(there.bus().publisher().unwrap())
+        let dir = kept.then(dir);
+        let options = self.options(bytes, members, dir.as_deref());
+        let (here, publisher) = match end {
+            End::Here => {
+                let here = options.create(&name).unwrap();
+                let there = options.open(&name).unwrap();
+                (here, Publisher::Here(there.bus().publisher().unwrap()))
+            }
+            End::Opens => {
+                let here = options.create(&name).unwrap();
+                (here, Publisher::elsewhere(&name, None))
+            }
+            End::Makes => {
+                let dir = dir.unwrap_or_default();
+                let of = format!("{bytes} {members} {}", dir.display());
+                let publisher = Publisher::elsewhere(&name, Some(&of));
+                (options.open(&name).unwrap(), publisher)
+            }
         };
         (here.bus().clone(), publisher)
+    }
+
+    /// Those of such a bus, with a journal in `dir`, if there is one.
+    #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
+    fn options(self, bytes: usize, members: usize, dir: Option<&Path>) -> SharedOptions {
+        let options = SharedBus::options()
+            .bytes(bytes)
+            .members(members + self.own_members());
+        match dir {
+            Some(dir) => options.journal(dir, self.journal(bytes, members)),
+            None => options,
+        }
     }
 
     /// Whether who waits in this way sleeps in the kernel.
     pub(crate) fn sleeps(self) -> bool {
         matches!(self.wait, WaitStrategy::Block | WaitStrategy::BlockNow)
     }
+}
+
+/// Makes what another process asks for by these words.
+#[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
+pub(crate) fn make(name: &str, of: &str) -> SharedBus {
+    let mut words = of.splitn(3, ' ');
+    let mut word = || words.next().unwrap();
+    let (bytes, members) = (word().parse().unwrap(), word().parse().unwrap());
+    let dir = Some(Path::new(word())).filter(|dir| !dir.as_os_str().is_empty());
+    let setup = Setup {
+        place: Place::shared(dir.is_some(), End::Makes),
+        wait: WaitStrategy::Yield,
+    };
+    let options = setup.options(bytes, members, dir);
+    options.create(name).unwrap()
 }
 
 /// A bus of many publishers, or of one.

@@ -4,7 +4,7 @@
 //! Each test is a function over a [`kit::Setup`] and a [`kit::Kind`]; `contract!` makes a module
 //! of tests for every combination (fewer under Miri, which maps no files). A journal that is bounded and notes no
 //! times is a ring too, in segments: what it promises is the same, to the byte. On a bus that processes share, publisher and readers
-//! are also in two of them: the tests are the same, but for those that `in_one_process` lists.
+//! are also in two of them, either of which has made it: the tests are the same, but for those that `in_one_process` lists.
 
 mod kit;
 
@@ -101,6 +101,11 @@ macro_rules! contract {
             setup! { files_yield: crate::kit::Place::SPLIT_FILES, Yield, Multi; $tests {} }
             setup! { files_block: crate::kit::Place::SPLIT_FILES, Block, Multi; $tests {} }
             setup! { files_block_now: crate::kit::Place::SPLIT_FILES, BlockNow, Multi; $tests {} }
+        }
+        #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
+        mod readers_come_later {
+            setup! { shared_block: crate::kit::Place::JOINED, Block, Multi; $tests {} }
+            setup! { files_block_now: crate::kit::Place::JOINED_FILES, BlockNow, Multi; $tests {} }
         }
         // All else; under Miri each memory, each wait and each kind of publisher is enough, and not each with each.
         #[cfg(not(miri))]

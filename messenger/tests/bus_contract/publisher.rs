@@ -47,10 +47,10 @@ macro_rules! either {
 }
 
 impl<K: PublisherKind> Publisher<K> {
-    /// One in another process, on the bus that processes share by that name.
+    /// One in another process, on the bus that processes share by that name; `makes` says of what kind it is, if that process is to make it.
     #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
-    pub(crate) fn elsewhere(bus: &str) -> Self {
-        Self::There(far::Publisher::start(bus))
+    pub(crate) fn elsewhere(bus: &str, makes: Option<&str>) -> Self {
+        Self::There(far::Publisher::start(bus, makes))
     }
 
     pub(crate) fn set_wait(&mut self, wait: WaitStrategy) {

@@ -17,9 +17,10 @@ use messenger::bus::{ClaimError, CommitError, Overflow, Tag, WaitStrategy};
 
 use crate::kit;
 
-/// The test that the other process runs, and the variable by which it is told the bus's name.
+/// The test that the other process runs, and the variables by which it is told the bus's name, and of what kind it is to be, if it is to be made.
 const TEST: &str = "publisher::far::obey::orders_of_another_process";
 const BUS: &str = "MESSENGER_CONTRACT_BUS";
+const MAKES: &str = "MESSENGER_CONTRACT_MAKES";
 
 /// Stands before what the other process says, and that is more than the test harness does.
 const SAYS: &str = "> ";
@@ -108,10 +109,11 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    fn start(bus: &str) -> Self {
+    fn start(bus: &str, makes: Option<&str>) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args([TEST, "--exact", "--nocapture", "--quiet"])
             .env(BUS, bus)
+            .envs(makes.map(|of| (MAKES, of)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -156,8 +158,8 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    pub(crate) fn start(bus: &str) -> Self {
-        let mut process = Process::start(bus);
+    pub(crate) fn start(bus: &str, makes: Option<&str>) -> Self {
+        let mut process = Process::start(bus, makes);
         let task = process.answer().into();
         let process = Arc::new(Mutex::new(process));
         kit::stays(&process);
