@@ -35,8 +35,9 @@ mod rights;
 mod segments;
 mod words;
 
-/// For how long one that comes to a bus which nobody uses, or makes one, waits for the journal's lock.
-const DYING: Duration = Duration::from_millis(500);
+/// For how long one that comes to a bus which nobody uses, or makes one, waits for the journal's lock: the last one before it may have died just now,
+/// or be closing the journal, which takes as long as its disk does.
+const LEAVING: Duration = Duration::from_secs(2);
 
 /// The part of this process in a journal that processes share.
 pub(crate) struct Share {
@@ -114,8 +115,8 @@ impl Share {
                 Ok((settled, dir, page))
             });
             match ready {
-                // One that has died has lost its place on the bus, and not yet all its locks.
-                Err(OpenFault::InUse) if begun.elapsed() < DYING => {}
+                // One that has left or died has lost its place on the bus, and not yet all its locks.
+                Err(OpenFault::InUse) if begun.elapsed() < LEAVING => {}
                 ready => break ready?,
             }
         };
