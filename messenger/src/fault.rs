@@ -69,9 +69,9 @@ fn die() -> ! {
 }
 
 /// Told of each flush before it is asked for: the path of the file, or of the directory whose names are flushed. What the file
-/// holds then, and what has not failed after it, survives a power loss.
+/// holds then, and what has not failed after it, survives a power loss. If it gives an error, that is the flush's.
 #[cfg(all(feature = "fault", not(loom)))]
-pub type Flushing = Box<dyn Fn(&std::path::Path) + Send + Sync>;
+pub type Flushing = Box<dyn Fn(&std::path::Path) -> std::io::Result<()> + Send + Sync>;
 
 #[cfg(all(feature = "fault", not(loom)))]
 static FLUSHING: std::sync::RwLock<Option<Flushing>> = std::sync::RwLock::new(None);
@@ -85,11 +85,9 @@ pub fn on_flush(hook: Flushing) {
 }
 
 #[cfg(all(feature = "fault", feature = "journal", not(loom)))]
-pub(crate) fn flushing(path: &std::path::Path) {
+pub(crate) fn flushing(path: &std::path::Path) -> std::io::Result<()> {
     let hook = FLUSHING
         .read()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Some(hook) = &*hook {
-        hook(path);
-    }
+    hook.as_ref().map_or(Ok(()), |hook| hook(path))
 }

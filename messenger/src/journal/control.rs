@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::dir::Dir;
-use super::files::{CONTROL, sync_dir, sync_file};
+use super::files::{CONTROL, replace, sync_dir, sync_file};
 use super::store::{Identity, now_nanos};
 use crate::bus::kept::{
     Intent, LastWords, Progress, TAIL_AT, Window, finished_check, last_words, reset_words,
@@ -265,8 +265,8 @@ impl Control {
         Ok(page.map(|page| word_of(&page, OLDEST_AT)))
     }
 
-    /// Whether a flush of the last writers' has failed: by whatever words there are, since more is looked at and written for it, and nothing
-    /// believed.
+    /// Whether a flush of the last writers' has failed, or an opening or a repair that was to clear something did not come to its end: by whatever words there
+    /// are, since more is looked at and written for it, and nothing believed.
     pub(super) fn has_failed(dir: &Dir, identity: &Identity) -> io::Result<bool> {
         let page = page_of(dir, identity)?;
         Ok(page.is_some_and(|page| word_of(&page, FAILED_AT) != 0))
@@ -347,14 +347,22 @@ fn supersede(dir: &Dir, identity: &Identity, stays: u64) -> io::Result<History> 
     })
 }
 
-/// Has nobody believe the words in `dir` any more, and tells those who look at them that records stay up to `stays`: before anything is cut.
+/// Has nobody believe the words in `dir` any more, and tells those who look at them that records stay up to `stays`: before anything is cut. And whoever finds
+/// them so takes it that a flush has failed: of what was cut he can't know it.
 pub(super) fn disown(dir: &Dir, identity: &Identity, stays: u64) -> io::Result<()> {
     // First, so that who is about to join them is told why he can't.
     supersede(dir, identity, stays)?;
-    // What is none nobody believes.
+    let failed = 1_u64.to_le_bytes();
     let Some((mut file, _)) = words_in(dir, true)? else {
-        return Ok(());
+        // There is none, or what is there is none.
+        let mut page = [0; WORDS_AT];
+        page[MAGIC_AT as usize..][..8].copy_from_slice(&MAGIC.to_le_bytes());
+        page[ID_AT as usize..][..16].copy_from_slice(&identity.id);
+        page[FAILED_AT as usize..][..8].copy_from_slice(&failed);
+        return replace(dir, CONTROL, &page);
     };
+    file.seek(SeekFrom::Start(FAILED_AT))?;
+    file.write_all(&failed)?;
     // Of no boot, and not closed.
     file.seek(SeekFrom::Start(BOOT_AT))?;
     file.write_all(&[0; (STATE_AT + 8 - BOOT_AT) as usize])?;

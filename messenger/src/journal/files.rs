@@ -177,17 +177,20 @@ pub(crate) fn remove_new(dir: &Path, spared: Option<&str>) -> io::Result<()> {
     Ok(())
 }
 
-/// Tells a test that simulates a disk.
-fn flushing(path: &Path) {
+/// Tells a test that simulates a disk, which may fail.
+fn flushing(path: &Path) -> io::Result<()> {
     #[cfg(feature = "fault")]
-    crate::fault::flushing(path);
+    return crate::fault::flushing(path);
     #[cfg(not(feature = "fault"))]
-    let _ = path;
+    {
+        let _ = path;
+        Ok(())
+    }
 }
 
 /// Makes what `file`, which is at `path`, holds survive a power loss.
 pub(crate) fn sync_file(file: &File, path: &Path) -> io::Result<()> {
-    flushing(path);
+    flushing(path)?;
     file.sync_data()
 }
 
@@ -196,7 +199,7 @@ pub(crate) fn sync_file(file: &File, path: &Path) -> io::Result<()> {
 /// By the mapping: of an error the system tells, once each, those who had the file open when it came about, and not who opens it after one of
 /// them was told.
 pub(crate) fn sync_region(region: &Region, path: &Path) -> io::Result<()> {
-    flushing(path);
+    flushing(path)?;
     // On Linux it is as if the file were flushed.
     region.flush()?;
     #[cfg(not(target_os = "linux"))]
@@ -226,7 +229,7 @@ pub(crate) fn open_dir(dir: &Path) -> io::Result<impl FnOnce() -> io::Result<()>
     #[cfg(unix)]
     let file = File::open(dir)?;
     Ok(move || {
-        flushing(dir);
+        flushing(dir)?;
         #[cfg(unix)]
         file.sync_all()?;
         Ok(())

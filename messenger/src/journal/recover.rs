@@ -160,6 +160,10 @@ pub(super) fn recover(
         end.by_checksums(files.synced)?;
     }
     let tail = end.walker.position;
+    if failed {
+        // Before anything of it is flushed.
+        write_again(store, dir, &files).map_err(system("write again what was not flushed"))?;
+    }
     let mut dropped = if consistent {
         refuse_strays(store, dir, &files)?;
         None
@@ -179,10 +183,6 @@ pub(super) fn recover(
         let to = dropped.map_or(lost, |dropped| dropped.to.max(lost));
         let from = tail;
         dropped = Some(Dropped { from, to, why });
-    }
-    if failed {
-        write_again(store, dir, &files, tail)
-            .map_err(system("write again what was not flushed"))?;
     }
     for &base in files.after.iter().filter(|&&base| base > files.first) {
         let path = dir.join(segment_name(base));
@@ -516,13 +516,13 @@ impl<'a> End<'a> {
 /// How much is written again at a time.
 const RUN: usize = 1 << 20;
 
-/// Writes what stands from the synced position to `tail` over itself, and the segments' headers: what a flush has failed to take is unchanged since
-/// then in the system's eyes, and another flush would not take it either.
-fn write_again(store: &Store, dir: &Path, files: &Files, tail: u64) -> io::Result<()> {
+/// Writes the segments from the synced position on over themselves: what a flush has failed to take, or an opening to clear, is unchanged since then in the
+/// system's eyes, and another flush would not take it either.
+fn write_again(store: &Store, dir: &Path, files: &Files) -> io::Result<()> {
     let mut bytes = vec![0; RUN];
     for base in (store.base(files.synced)..files.end).step_by(files.segment_bytes as usize) {
         let mut file = open_plain(&dir.join(segment_name(base)), true)?;
-        let end = HEADER_BYTES as u64 + tail.saturating_sub(base).min(files.segment_bytes);
+        let end = store.file_bytes();
         for at in (0..end).step_by(RUN) {
             let some = &mut bytes[..RUN.min((end - at) as usize)];
             file.seek(SeekFrom::Start(at))?;

@@ -10,8 +10,16 @@ use std::time::Duration;
 use messenger::journal::{JournalConfig, SyncPolicy};
 
 use crate::kit::{Dir, small, tag};
+#[cfg(target_os = "linux")]
+use {
+    crate::durability::{is_counted, written},
+    messenger::journal::Journal,
+};
 
 static PANICKED: AtomicBool = AtomicBool::new(false);
+
+/// A disk with a file of this name beside the segments fails.
+const REFUSES: &str = "refuses";
 
 /// How many flushes of segments there were in `dir` since this was asked first.
 fn flushes(dir: &Path) -> u64 {
@@ -20,7 +28,7 @@ fn flushes(dir: &Path) -> u64 {
         messenger::fault::on_flush(Box::new(|path| {
             let segment = path.extension().is_some_and(|end| end == "segment");
             let Some(dir) = path.parent().filter(|_| segment) else {
-                return;
+                return Ok(());
             };
             if let Some(counts) = FLUSHES.get() {
                 *counts.lock().unwrap().entry(dir.to_owned()).or_default() += 1;
@@ -32,6 +40,10 @@ fn flushes(dir: &Path) -> u64 {
             if dir.to_string_lossy().contains("-group-") {
                 // On a fast disk it would be luck that others come meanwhile.
                 std::thread::sleep(Duration::from_micros(500));
+            }
+            match dir.join(REFUSES).exists() {
+                true => Err(std::io::Error::from_raw_os_error(5)),
+                false => Ok(()),
             }
         }));
         Mutex::default()
@@ -125,4 +137,58 @@ fn publishers_share_flushes() {
         publisher.send(tag(n), &[7; 64]).unwrap();
     }
     assert!(flushes(&dir) - before >= 20);
+}
+
+/// To the system what it could not write is unchanged from then on: another flush would do nothing, and say that all is well.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_an_opening_has_failed_to_clear_is_written_again_by_the_next() {
+    for has_words in [true, false] {
+        let (live, dir) = (Dir::new("live"), Dir::new("not-cleared"));
+        let _ = flushes(&dir);
+        let config = long().time_resolution(Duration::ZERO);
+        let journal = live.open(config);
+        let mut publisher = journal.bus().publisher().unwrap();
+        let sent: Vec<_> = (0..40)
+            .map(|n| publisher.send(tag(n), &[1; 50_000]).unwrap())
+            .collect();
+        // As a loss of power leaves it: a record is missing, and the words are those of another boot, or gone.
+        std::fs::create_dir(&*dir).unwrap();
+        let copy = |name: &str, changed: Option<usize>| {
+            let mut bytes = std::fs::read(live.join(name)).unwrap();
+            changed.into_iter().for_each(|at| bytes[at] ^= 1);
+            std::fs::write(dir.join(name), bytes).unwrap();
+        };
+        copy("schema", None);
+        let lost = 4096 + sent[20] as usize;
+        copy("00000000000000000000.segment", Some(lost));
+        if has_words {
+            copy("control", Some(32));
+        }
+        drop((publisher, journal));
+        if !is_counted(&dir) {
+            return;
+        }
+        std::fs::write(dir.join(REFUSES), "").unwrap();
+        let refused = Journal::open(&dir, config).unwrap_err().to_string();
+        let expected = "flush a segment that was cleared";
+        assert!(refused.contains(expected), "{refused}");
+        std::fs::remove_file(dir.join(REFUSES)).unwrap();
+        for entry in std::fs::read_dir(&dir).unwrap() {
+            let file = std::fs::File::open(entry.unwrap().path()).unwrap();
+            file.sync_all().unwrap();
+        }
+        let before = written();
+        let journal = dir.open(config);
+        assert_eq!(journal.bus().tail(), sent[20]);
+        let again = written() - before;
+        let cleared = sent[39] - sent[20];
+        assert!(again >= cleared, "{again} bytes, words: {has_words}");
+        drop(journal);
+        // Once.
+        let before = written();
+        drop(dir.open(config));
+        let more = written() - before;
+        assert!(more < 1 << 20, "{more} bytes");
+    }
 }

@@ -31,6 +31,7 @@ fn watch(disk: &Arc<Disk>) {
         for disk in disks {
             disk.flushing(path);
         }
+        Ok(())
     }));
 }
 
