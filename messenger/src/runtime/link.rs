@@ -12,7 +12,7 @@ use super::error::{HandlerError, Result};
 use super::failure::{FailedRecord, Failure, FailureKind};
 use super::outbox::Seat;
 use super::spill::Spill;
-use super::timers::Timers;
+use super::timers::{Timer, Timers};
 use super::told::Told;
 #[cfg(feature = "tokio")]
 use crate::bus::JoinError;
@@ -189,6 +189,21 @@ impl Link {
         return self.mailbox_full;
         #[cfg(not(feature = "tokio"))]
         false
+    }
+
+    /// When the next timer fires; not while the spill has no place for the note of it.
+    pub(super) fn next_timer(&self) -> Option<Instant> {
+        #[cfg(feature = "journal")]
+        if !self.can_note_timer() {
+            return None;
+        }
+        self.timers.next()
+    }
+
+    /// Takes the next timer that fires at `now`, and whose it is, but for those numbered after `last`.
+    pub(super) fn due_timer(&mut self, now: Instant, last: u64) -> Option<(u16, Timer)> {
+        self.next_timer()?;
+        self.timers.due(now, last)
     }
 
     /// Whether a batch goes on: nothing waits for room, neither what was sent nor what is to be handled.
@@ -486,7 +501,7 @@ pub struct SendError {
     pub worker: &'static str,
     /// The handler's name in the table.
     pub handler: &'static str,
-    /// The message's name.
+    /// The message's name; or what a note is of that the journal was to take.
     pub message: &'static str,
     /// Why.
     pub fault: SendFault,

@@ -102,7 +102,7 @@ impl WorkerOptions {
         self
     }
 
-    /// How many bytes the worker keeps of what its handlers sent while the ring was full.
+    /// How many bytes the worker keeps of what its handlers sent while the ring was full; on a journal, of what it notes down about them, too.
     #[must_use]
     pub const fn spill(mut self, bytes: usize) -> Self {
         self.spill = bytes;

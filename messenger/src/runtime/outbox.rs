@@ -80,7 +80,8 @@ impl<'a, H> Outbox<'a, H> {
     }
 
     /// Asks for a call of [`on_timer`](super::Lifecycle::on_timer) when `after` has passed, also if the worker
-    /// sleeps by then. It fires once; set it again for a period.
+    /// sleeps by then. It fires once; set it again for a period. On a journal that is noted down: while the journal has no room for the
+    /// note, nor the worker's [spill](super::WorkerOptions::spill), timers wait.
     pub fn timer(&mut self, after: Duration) -> Timer {
         let outside = self.link.call == Call::Loop;
         let told = self.link.told.as_ref();
@@ -95,7 +96,9 @@ impl<'a, H> Outbox<'a, H> {
     }
 
     /// What time it is. On a journal the time is noted down, and a handler that is replayed or restored is told the
-    /// same again; one that asks the system's clock is told another, and may do something else.
+    /// same again; one that asks the system's clock is told another, and may do something else. If the journal has no room for the note, nor the
+    /// worker's [spill](super::WorkerOptions::spill), the handler is told the time all the same, and what it is told when it is replayed may differ: that is a
+    /// [`SendError`](super::SendError) for the worker's error policy, as if the handler had returned it.
     ///
     /// ```
     /// # use messenger::{Handler, Lifecycle, Outbox, Result};

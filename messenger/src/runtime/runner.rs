@@ -271,7 +271,7 @@ impl<W: Worker> Runner<W> {
     fn fire(&mut self) {
         self.link.turn_to(Call::Timer);
         let (now, last) = (Instant::now(), self.link.timers.last());
-        while let Some((index, timer)) = self.link.timers.due(now, last) {
+        while let Some((index, timer)) = self.link.due_timer(now, last) {
             #[cfg(feature = "journal")]
             if self.link.kept.on {
                 self.note_timer(index, timer);
@@ -296,7 +296,7 @@ impl<W: Worker> Runner<W> {
             self.let_go_if_least();
         }
         let hold = Instant::now() + HOLD;
-        let deadline = self.link.timers.next().map_or(hold, |next| next.min(hold));
+        let deadline = self.link.next_timer().map_or(hold, |next| next.min(hold));
         self.link
             .wait_for_room((position, own), deadline, Control::is_stopping);
         if !self.link.spill.is_empty() {
@@ -323,7 +323,7 @@ impl<W: Worker> Runner<W> {
         if self.link.has_full_mailbox() {
             // Not for long: who waits for room, or for a stop, may be what its task waits for.
             let hold = Instant::now() + HOLD;
-            let deadline = self.link.timers.next().map_or(hold, |next| next.min(hold));
+            let deadline = self.link.next_timer().map_or(hold, |next| next.min(hold));
             self.link.wait_for_places(deadline);
             return true;
         }
@@ -355,7 +355,7 @@ impl<W: Worker> Runner<W> {
             WaitStrategy::Spin if cfg!(not(miri)) => core::hint::spin_loop(),
             WaitStrategy::Spin | WaitStrategy::Yield => std::thread::yield_now(),
             wait => {
-                let mut deadline = link.timers.next();
+                let mut deadline = link.next_timer();
                 if restless {
                     let hold = Instant::now() + HOLD;
                     deadline = Some(deadline.map_or(hold, |next| next.min(hold)));

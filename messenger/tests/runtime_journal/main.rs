@@ -7,9 +7,12 @@ mod kit;
 #[path = "../support/log.rs"]
 mod log;
 mod table;
+#[path = "../support/until.rs"]
+mod until;
 
 mod errors;
 mod exact;
+mod full;
 #[cfg(all(feature = "fault", target_os = "linux"))]
 mod kept;
 #[cfg(all(feature = "fault", target_os = "linux"))]

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::rehearsal::Rehearsal;
 use crate::bus::{ClaimError, Tag};
 use crate::journal::note::{self, NoteKind};
-use crate::runtime::link::{Call, Link, SendFault};
+use crate::runtime::deliver::returned;
+use crate::runtime::link::{Call, Link, SendError, SendFault};
 use crate::runtime::outbox::{Seat, random};
 
 /// What a link has for a journal.
@@ -75,7 +76,17 @@ impl Link {
         }
     }
 
-    /// Writes a note, in its place among what this worker sends.
+    /// Whether so many bytes of payload may go to the spill, if there is no room for them.
+    fn may_wait(&self, len: usize) -> bool {
+        self.spill.is_empty() || self.spill.fits(len)
+    }
+
+    /// Whether a timer may fire: one that fires again and again would fill the memory with its notes.
+    pub(in crate::runtime) fn can_note_timer(&self) -> bool {
+        !self.kept.on || self.may_wait(size_of_val(&note::timer(0, 0)))
+    }
+
+    /// Writes a note, in its place among what this worker sends. It may wait beyond the spill's limit: what comes without end asks before.
     pub(crate) fn note(&mut self, tag: Tag, payload: &[u8]) {
         if self.spill.is_empty() {
             match self.publisher.try_note_grown(tag, payload) {
@@ -102,8 +113,8 @@ impl Link {
         if len > max {
             return Err(SendFault::Claim(ClaimError::TooLarge { len, max }));
         }
-        if !self.spill.is_empty() && !self.spill.fits(len) {
-            // Notes have no limit: one that tries again in each turn would fill the memory with what does not come.
+        if !self.may_wait(len) {
+            // The notes have no limit: one that tries again in each turn would fill the memory with what does not come.
             return Err(self.spill_is_full());
         }
         self.note(NoteKind::Outside.about(seat.source), &[]);
@@ -154,9 +165,24 @@ impl Link {
         }
         let value = take();
         // What has no cause on the bus is not done again.
-        if !matches!(self.call, Call::Loop | Call::Stop) {
-            self.note(kind.about(seat.source), &note::number(value));
+        if matches!(self.call, Call::Loop | Call::Stop) {
+            return value;
         }
+        let payload = note::number(value);
+        if self.may_wait(payload.len()) {
+            self.note(kind.about(seat.source), &payload);
+            return value;
+        }
+        let error = SendError {
+            worker: self.info.name,
+            handler: self.info.handlers[usize::from(seat.index)].name,
+            message: match kind {
+                NoteKind::Clock => "note of the time",
+                _ => "note of a random number",
+            },
+            fault: self.spill_is_full(),
+        };
+        returned(self, seat, error.into());
         value
     }
 }
