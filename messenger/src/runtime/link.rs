@@ -247,13 +247,9 @@ impl Link {
                         drop(claim);
                         return Err(refused::<M>(info, seat, SendFault::Encode(error)));
                     }
-                    return match claim.commit() {
-                        Ok(position) => {
-                            self.spill.passed_by(position);
-                            Ok(())
-                        }
-                        Err(error) => Err(refused::<M>(info, seat, SendFault::Commit(error))),
-                    };
+                    let sent = self.spill.went_out(claim.commit());
+                    return sent
+                        .map_err(|error| refused::<M>(info, seat, SendFault::Commit(error)));
                 }
                 Err(ClaimError::Full { .. }) => {}
                 Err(error) => return Err(refused::<M>(info, seat, SendFault::Claim(error))),
@@ -297,13 +293,9 @@ impl Link {
                             return Err(refused::<M>(info, seat, SendFault::Encode(error)));
                         }
                     }
-                    return match claim.commit() {
-                        Ok(position) => {
-                            self.spill.passed_by(position);
-                            Ok(())
-                        }
-                        Err(error) => Err(refused::<M>(info, seat, SendFault::Commit(error))),
-                    };
+                    let sent = self.spill.went_out(claim.commit());
+                    return sent
+                        .map_err(|error| refused::<M>(info, seat, SendFault::Commit(error)));
                 }
                 Err(ClaimError::Full { .. }) => {}
                 Err(error) => return Err(refused::<M>(info, seat, SendFault::Claim(error))),

@@ -53,10 +53,18 @@ impl Spill {
         }
     }
 
-    /// Something stands at `position` that did not have to wait.
+    /// Something was sent, and `committed` so, also what did not have to wait. It is out all the same if it is not synced.
     #[inline]
-    pub(crate) fn passed_by(&mut self, position: u64) {
-        self.sent = position + 1;
+    pub(crate) fn went_out(
+        &mut self,
+        committed: Result<u64, CommitError>,
+    ) -> Result<(), CommitError> {
+        match &committed {
+            Ok(position) => self.sent = position + 1,
+            Err(CommitError::NotSynced(error)) => self.sent = error.position() + 1,
+            Err(CommitError::Incomplete { .. }) => {}
+        }
+        committed.map(drop)
     }
 
     /// Whether all that was sent stands before `position`.
@@ -169,16 +177,9 @@ impl Spill {
         };
         #[cfg(not(feature = "journal"))]
         let committed = claim.commit();
-        match committed {
-            Ok(position) => {
-                self.passed_by(position);
-                Ok(())
-            }
-            Err(CommitError::NotSynced(error)) => {
-                self.passed_by(error.position());
-                Err(error)
-            }
-            Err(CommitError::Incomplete { .. }) => Ok(()),
+        match self.went_out(committed) {
+            Err(CommitError::NotSynced(error)) => Err(error),
+            Ok(()) | Err(CommitError::Incomplete { .. }) => Ok(()),
         }
     }
 

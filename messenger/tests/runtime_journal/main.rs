@@ -17,6 +17,7 @@ mod full;
 mod kept;
 #[cfg(all(feature = "fault", target_os = "linux"))]
 mod kill;
+mod last;
 mod policy;
 mod renamed;
 mod replay;

@@ -138,7 +138,8 @@ impl Link {
             match self.publisher.try_claim_grown(tag, len) {
                 Ok(mut claim) => {
                     fill(claim.zeroed())?;
-                    return claim.commit().map(drop).map_err(SendFault::Commit);
+                    let sent = self.spill.went_out(claim.commit());
+                    return sent.map_err(SendFault::Commit);
                 }
                 Err(ClaimError::Full { .. }) => {}
                 Err(error) => return Err(SendFault::Claim(error)),

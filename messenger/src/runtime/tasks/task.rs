@@ -393,9 +393,8 @@ impl<H> TaskPublisher<H> {
                 match claimed {
                     Ok(mut claim) => {
                         fill(claim.zeroed())?;
-                        let position = claim.commit().map_err(SendFault::Commit)?;
-                        overflow.passed_by(position);
-                        return Ok(());
+                        let sent = overflow.went_out(claim.commit());
+                        return sent.map_err(SendFault::Commit);
                     }
                     Err(ClaimError::Full { .. }) if may_overflow => {}
                     Err(error) => return Err(SendFault::Claim(error)),
