@@ -252,16 +252,14 @@ pub(super) fn settled(
     removed.map_err(system("remove a segment that was made too late"))?;
     let left = left.or(closed_at.map(Left::closed));
     let recovery = recover(&store, path, left.as_ref(), closed_at, fresh)?;
-    let set_back = cursor::set_back(path, store.identity.id, recovery.tail);
+    // What stood behind may have been read.
+    let cut = recovery.left == LeftBy::PowerLoss;
+    let set_back = cursor::set_back(path, store.identity.id, recovery.tail, cut);
     set_back.map_err(|error| system("set back a cursor")(io::Error::other(error)))?;
     let bases = store.bases().map_err(system("list the segments"))?;
     let floor = bases.first().copied().unwrap_or(0);
     store.set_oldest(floor);
-    let stays = match recovery.left {
-        // What stood behind may have been read.
-        LeftBy::PowerLoss => recovery.tail,
-        _ => control::ALL,
-    };
+    let stays = if cut { recovery.tail } else { control::ALL };
     let (bus, known) = ((floor, recovery.tail), &store.control);
     let control = Control::create(path, &store.identity, members, bus, stays, known);
     store.control = control.map_err(system("make the file of shared words"))?;

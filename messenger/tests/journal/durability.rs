@@ -258,6 +258,27 @@ fn what_a_flush_has_failed_to_take_is_written_again() {
     assert!(more < 1 << 20, "{more} bytes");
 }
 
+/// Nor does it take a cursor that one could not flush who held it before.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_cursor_says_is_written_again_by_who_holds_it_next() {
+    let dir = Dir::new("cursor-again");
+    let journal = dir.open(quiet());
+    let mut cursor = journal.cursor("mine").unwrap();
+    cursor.store(32).unwrap();
+    drop(cursor);
+    let file = std::fs::File::open(dir.join("cursors/mine")).unwrap();
+    file.sync_all().unwrap();
+    if !is_counted(&dir) {
+        return;
+    }
+    let before = written();
+    let cursor = journal.cursor("mine").unwrap();
+    let again = written() - before;
+    assert!(again >= 4096, "{again} bytes");
+    assert_eq!(cursor.position(), 32);
+}
+
 /// Nor is it there for certain: the system may have dropped it, and read what was there before.
 #[test]
 fn what_a_failed_flush_has_lost_is_given_up() {

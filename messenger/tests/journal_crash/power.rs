@@ -1,7 +1,7 @@
 //! The power goes: what was synced is there, and of the rest what stands before the first thing that is not whole.
 
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -423,10 +423,11 @@ impl Life {
 }
 
 /// Where a process may be killed that recovers from a loss of power.
-const RECOVERING: [&str; 8] = [
+const RECOVERING: [&str; 9] = [
     "cleared",
     "clear_flushed",
     "after_removed",
+    "cursor_set_back",
     "control_made",
     "control_superseded",
     "control_named",
@@ -472,28 +473,45 @@ pub(crate) fn copy_dir(from: &Path, to: &Path) {
     }
 }
 
-/// What was set to zero may be there still on the disk, if who did that was killed before it was flushed.
-#[test]
-fn what_a_killed_recovery_has_cleared_is_flushed_by_the_next() {
-    let dir = Dir::new("cleared");
+/// A journal of three records in `dir`, and a cursor behind the last, as a disk may have kept it: without the second record, nor the words, nor what was
+/// synced. Gives the first segment's file, and where in it the second record stood.
+fn without_the_second(dir: &Dir) -> (PathBuf, usize) {
     let config = JournalConfig::new().segment_bytes(SEGMENT).members(8);
     let journal = Journal::open(dir.join("live"), config).unwrap();
     let mut publisher = journal.bus().publisher().unwrap();
     let sent = [1, 2, 3].map(|n| publisher.send(kit::tag(0, n), &[n as u8; 100]).unwrap());
-    // As the disk has kept it: without the second record, nor the words, nor what was synced.
-    copy_dir(&dir.join("live"), &dir.join("kept"));
+    let mut cursor = journal.cursor(CURSOR).unwrap();
+    cursor.store(journal.bus().tail()).unwrap();
+    let kept = dir.join("kept");
+    copy_dir(&dir.join("live"), &kept);
+    std::fs::remove_file(kept.join("control")).unwrap();
+    let segment = kept.join(format!("{:020}.segment", 0));
+    let at = 4096 + sent[1] as usize;
+    change(&segment, |bytes| bytes[at] ^= 1);
+    (segment, at)
+}
+
+/// What was set to zero may be there still on the disk, if who did that was killed before it was flushed.
+#[test]
+fn what_a_killed_recovery_has_cleared_is_flushed_by_the_next() {
+    let dir = Dir::new("cleared");
+    let (segment, at) = without_the_second(&dir);
     let dir = &dir.join("kept");
-    std::fs::remove_file(dir.join("control")).unwrap();
-    let segment = dir.join(format!("{:020}.segment", 0));
-    change(&segment, |bytes| bytes[4096 + sent[1] as usize] ^= 1);
     assert!(recover_until(dir, "cleared"));
     let cleared = std::fs::read(&segment).unwrap();
-    assert!(
-        cleared[4096 + sent[1] as usize..]
-            .iter()
-            .all(|&byte| byte == 0)
-    );
+    assert!(cleared[at..].iter().all(|&byte| byte == 0));
     assert!(recover_until(dir, "clear_flushed"));
+}
+
+/// Nor may the disk have what a cursor was set back to.
+#[test]
+fn what_a_killed_recovery_has_set_back_is_flushed_by_the_next() {
+    let dir = Dir::new("set-back");
+    without_the_second(&dir);
+    let dir = &dir.join("kept");
+    for _ in 0..2 {
+        assert!(recover_until(dir, "cursor_set_back"));
+    }
 }
 
 #[test]

@@ -126,8 +126,12 @@ impl Cursor {
         if found.slot.id != id {
             return Err(CursorError::OtherJournal { name: name.into() });
         }
-        // Who held it before may not have synced what it says, and the next store writes over the other slot.
-        files::sync_file(&file, &path).map_err(failed)?;
+        // Who held it before may not have synced what it says, and the next store writes over the other slot. If he has tried, and failed, the system may
+        // take it for flushed, until it is written again.
+        let at = (found.at * SLOT_STEP) as u64;
+        let written = write_at(&mut file, &found.slot.encode(), at);
+        let synced = written.and_then(|()| files::sync_file(&file, &path));
+        synced.map_err(failed)?;
         Ok(Self {
             name: name.into(),
             file,
@@ -277,15 +281,18 @@ pub(crate) fn info(dir: &Path, name: &str) -> Result<CursorInfo, CursorError> {
 }
 
 /// Has no cursor of the journal `id` in `dir` say more than `tail`, where that ends: what it would say is handled is not there any more, and is
-/// to be another record's place. But for those that can't be read, which is told to who opens them, and those that somebody holds.
-pub(super) fn set_back(dir: &Dir, id: [u8; 16], tail: u64) -> Result<(), CursorError> {
+/// to be another record's place. But for those that can't be read, which is told to who opens them, and those that somebody holds. If it has just been `cut`
+/// there, one that says `tail` may have been set back by who died over it, and not be flushed.
+pub(super) fn set_back(dir: &Dir, id: [u8; 16], tail: u64, cut: bool) -> Result<(), CursorError> {
     for name in names(dir)? {
-        if !info(dir, &name).is_ok_and(|cursor| cursor.position > tail) {
+        let least = if cut { tail } else { tail + 1 };
+        if !info(dir, &name).is_ok_and(|cursor| cursor.position >= least) {
             continue;
         }
         match Cursor::open(dir, id, &name, tail) {
             Ok(mut cursor) => {
                 cursor.store(tail)?;
+                fault!("cursor_set_back");
                 cursor.sync()?;
             }
             Err(CursorError::Held { .. } | CursorError::OtherJournal { .. }) => {}
