@@ -99,3 +99,73 @@ fn what_a_turn_of_the_loop_sent_behind_a_claim_is_read_before_the_end() {
 fn what_is_not_synced_for_a_claim_is_read_before_the_end() {
     reads_what_was_sent_last(SyncPolicy::EachRecord, false);
 }
+
+#[cfg(feature = "fault")]
+mod kept {
+    use std::sync::atomic::AtomicU64;
+
+    use messenger::Handle;
+
+    use super::super::table::{Number, Square};
+    use super::*;
+
+    /// Answers as soon as it may.
+    #[derive(Debug, Handler)]
+    #[handler(id = 22, sends(Square))]
+    pub(crate) struct Answerer(Parting);
+
+    impl Handle<Number> for Answerer {
+        fn handle(&mut self, number: &Number, out: &mut Outbox<'_, Self>) -> Result {
+            self.0.asked.store(true, SeqCst);
+            until("leave to answer", || self.0.may.load(SeqCst));
+            out.send(&Square(number.0))
+        }
+    }
+
+    /// The test.
+    #[derive(Debug, Handler)]
+    #[handler(id = 23, sends(Number))]
+    pub(crate) struct Asker;
+
+    messenger! {
+        Answering(parting: Parting);
+        outside: [ Asker ]
+        Desk:
+            handlers: [ answerer: Answerer = Answerer(parting.clone()) ]
+            routes: [ Asker, Number: [answerer] ]
+        drop: [ Answerer, Square ]
+    }
+
+    /// How often cursors of this table were flushed.
+    static FLUSHED: AtomicU64 = AtomicU64::new(0);
+
+    /// A loss of power would take the answer, so what was answered is not to be passed over after it.
+    #[test]
+    fn a_cursor_is_not_flushed_before_the_answers_are() {
+        messenger::fault::on_flush(Box::new(|path| {
+            let counts = path.ends_with("Answering.Desk");
+            FLUSHED.fetch_add(u64::from(counts), SeqCst);
+            Ok(())
+        }));
+        let dir = Dir::new("answers");
+        let journal = dir.open(small().time_resolution(Duration::ZERO));
+        let parting = Parting::default();
+        let app = Answering::builder(&journal, parting.clone())
+            .resume()
+            .patience(Duration::from_millis(50))
+            .run()
+            .unwrap();
+        let mut raw = journal.bus().publisher().unwrap();
+        app.publisher::<Asker>().unwrap().send(&Number(7)).unwrap();
+        until("the question", || parting.asked.load(SeqCst));
+        app.stopper().stop();
+        let tag = Tag::new(SourceId::new(1), MessageId::new(1));
+        let claim = raw.claim(tag, 8).unwrap();
+        let before = FLUSHED.load(SeqCst);
+        assert!(before > 0, "as it was made");
+        parting.may.store(true, SeqCst);
+        app.join().unwrap();
+        assert!(journal.synced() <= claim.position());
+        assert_eq!(FLUSHED.load(SeqCst), before);
+    }
+}

@@ -1,6 +1,21 @@
 //! Where a worker says up to where it has handled everything, for who runs it next.
 
+use core::time::Duration;
+
 use crate::journal::{Cursor, CursorError, Journal};
+use crate::runtime::failure::FailureKind;
+
+/// How long a worker that ends waits until what it has sent is synced: another's claim may stand before that, and not be finished.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Whether all that stands on the journal now can be synced.
+pub(in crate::runtime) fn sync_all(journal: &Journal) -> Result<bool, FailureKind> {
+    let synced = match journal.bus().tail().checked_sub(1) {
+        Some(last) => journal.wait_synced(last, Some(PATIENCE)),
+        None => Ok(true),
+    };
+    synced.map_err(|error| FailureKind::Returned(error.into()))
+}
 
 /// Where a worker says how far it has got.
 pub(crate) enum Mark {

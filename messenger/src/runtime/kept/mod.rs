@@ -19,6 +19,8 @@ pub use replay::Replay;
 pub use replayed::{ReplayError, Replayed};
 
 pub(super) use mark::Mark;
+#[cfg(all(feature = "shared", target_os = "linux"))]
+pub(super) use mark::sync_all;
 pub(super) use notes::Kept;
 pub(super) use replay::Part;
 pub(super) use restore::{Beginning, Plan, Ready, Way, admit, let_go};

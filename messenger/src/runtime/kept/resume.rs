@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::mark::Mark;
+use super::mark::{Mark, sync_all};
 use super::past::name_of;
 use crate::journal::note::{self, NoteKind};
 use crate::runtime::app::App;
@@ -74,15 +74,14 @@ impl<W: Worker> Runner<W> {
         if let Some(Mark::Cursor(place)) = &mut self.mark {
             let (cursor, journal) = &mut **place;
             // First what was sent: a cursor that outlives it in a loss of power would pass over what it was the answer to.
-            let synced = journal.sync().map(|_| cursor.sync());
-            match synced {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => self.give_up_cursor(error),
-                Err(error) => self.link.control.report(Failure {
+            match sync_all(journal).map(|synced| synced.then(|| cursor.sync())) {
+                Ok(None | Some(Ok(()))) => {}
+                Ok(Some(Err(error))) => self.give_up_cursor(error),
+                Err(kind) => self.link.control.report(Failure {
                     worker: W::INFO.name,
                     handler: None,
                     record: None,
-                    kind: FailureKind::Returned(error.into()),
+                    kind,
                 }),
             }
         }

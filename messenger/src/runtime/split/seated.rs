@@ -1,18 +1,13 @@
 //! Where a worker says how far it has got, on a bus that processes share.
 
-use core::time::Duration;
-
 use crate::bus::Subscriber;
 use crate::journal::{Cursor, CursorError, Journal};
 use crate::runtime::failure::{Failure, FailureKind};
-use crate::runtime::kept::Mark;
+use crate::runtime::kept::{Mark, sync_all};
 use crate::runtime::runner::Runner;
 use crate::runtime::start_error::StartError;
 use crate::runtime::worker::Worker;
 use crate::shared::{PoolSeat, Seat};
-
-/// How long a worker that ends waits until what it has sent is synced: another's claim may stand before that, and not be finished.
-const PATIENCE: Duration = Duration::from_millis(500);
 
 /// How a worker sits on the bus.
 pub(in crate::runtime) enum Seated {
@@ -90,12 +85,7 @@ impl Both {
 
     /// The worker ends at `position`. If not all that it has sent can be synced now, the cursor stays behind.
     fn end(&mut self, position: u64) -> Result<(), FailureKind> {
-        let sent = self.journal.bus().tail();
-        let synced = match sent.checked_sub(1) {
-            Some(last) => self.journal.wait_synced(last, Some(PATIENCE)),
-            None => Ok(true),
-        };
-        let kept = match synced.map_err(|error| FailureKind::Returned(error.into()))? {
+        let kept = match sync_all(&self.journal)? {
             true => self.cursor.store(position),
             false => Ok(()),
         };
