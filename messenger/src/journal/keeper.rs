@@ -222,20 +222,26 @@ impl Keeper {
         found
     }
 
-    /// Up to where all subscribers and all named cursors have read.
+    /// Up to where all subscribers and all named cursors have read, also after a loss of power.
     fn passed(&self) -> io::Result<u64> {
         let mut least = None;
-        if let Some(dir) = self.store.dir() {
+        let dir = self.store.dir();
+        if let Some(dir) = dir {
             for info in cursor::list(dir).map_err(io::Error::other)? {
                 let position = info.position;
                 least = Some(least.map_or(position, |l: u64| l.min(position)));
             }
         }
         let subscriber = self.core.least_subscriber();
-        Ok(match (least, subscriber) {
+        let passed = match (least, subscriber) {
             (Some(a), Some(b)) => a.min(b),
             (a, b) => a.or(b).unwrap_or(0),
-        })
+        };
+        let goes = self.store.base(passed.min(self.store.finished())) > self.store.oldest();
+        if let Some(dir) = dir.filter(|_| goes) {
+            cursor::flush(dir)?;
+        }
+        Ok(passed)
     }
 }
 

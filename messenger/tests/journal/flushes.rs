@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
-use messenger::journal::{JournalConfig, SyncPolicy};
+use messenger::journal::{JournalConfig, Retention, SyncPolicy};
 
 use crate::kit::{Dir, small, tag};
+use crate::until::until;
 #[cfg(target_os = "linux")]
 use {
     crate::durability::{is_counted, written},
@@ -21,13 +22,14 @@ static PANICKED: AtomicBool = AtomicBool::new(false);
 /// A disk with a file of this name beside the segments fails.
 const REFUSES: &str = "refuses";
 
-/// How many flushes of segments there were in `dir` since this was asked first.
+/// How many flushes of segments, or of cursors, there were in `dir` since this was asked first.
 fn flushes(dir: &Path) -> u64 {
     static FLUSHES: OnceLock<Mutex<HashMap<PathBuf, u64>>> = OnceLock::new();
     let counts = FLUSHES.get_or_init(|| {
         messenger::fault::on_flush(Box::new(|path| {
             let segment = path.extension().is_some_and(|end| end == "segment");
-            let Some(dir) = path.parent().filter(|_| segment) else {
+            let counts = |dir: &&Path| segment || dir.ends_with("cursors");
+            let Some(dir) = path.parent().filter(counts) else {
                 return Ok(());
             };
             if let Some(counts) = FLUSHES.get() {
@@ -137,6 +139,28 @@ fn publishers_share_flushes() {
         publisher.send(tag(n), &[7; 64]).unwrap();
     }
     assert!(flushes(&dir) - before >= 20);
+}
+
+/// After a loss of power a cursor is to say no position that has been given up since it passed it.
+#[test]
+fn what_cursors_have_passed_goes_once_they_are_flushed() {
+    let dir = Dir::new("passed");
+    let cursors = dir.join("cursors");
+    let _ = flushes(&cursors);
+    let config = small().retain(Retention::Passed);
+    let journal = dir.open(config.time_resolution(Duration::ZERO));
+    let mut publisher = journal.bus().publisher().unwrap();
+    for n in 0..100 {
+        publisher.send(tag(n), &[1; 240]).unwrap();
+    }
+    let mut cursor = journal.cursor("mine").unwrap();
+    let before = flushes(&cursors);
+    cursor.store(3 * 4096).unwrap();
+    until("what it has passed", || journal.oldest() == 3 * 4096);
+    let after = flushes(&cursors);
+    assert!(after > before);
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(flushes(&cursors), after, "there is nothing more to go");
 }
 
 /// To the system what it could not write is unchanged from then on: another flush would do nothing, and say that all is well.

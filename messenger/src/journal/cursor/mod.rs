@@ -302,6 +302,21 @@ pub(super) fn set_back(dir: &Dir, id: [u8; 16], tail: u64, cut: bool) -> Result<
     Ok(())
 }
 
+/// Flushes what all cursors of the journal in `dir` say, whoever holds them.
+pub(super) fn flush(dir: &Path) -> io::Result<()> {
+    for name in names(dir).map_err(io::Error::other)? {
+        let path = path(dir, &name);
+        // They may be others', who let us only read them; Windows flushes what one may write.
+        let file = files::open_plain(&path, cfg!(windows));
+        match file.and_then(|file| files::sync_file(&file, &path)) {
+            // Removed meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            flushed => flushed?,
+        }
+    }
+    Ok(())
+}
+
 /// Removes the cursor `name` of the journal in `dir`, which nobody holds. It may be damaged.
 pub(crate) fn remove(dir: &Dir, name: &str) -> Result<(), CursorError> {
     check(name)?;
