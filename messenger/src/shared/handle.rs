@@ -246,16 +246,18 @@ impl SharedBus {
         let Some(index) = desk.worker_named(worker) else {
             return Ok(false);
         };
-        if desk.pool_about(index).is_some() {
-            let error = |fault| SharedError::new(&desk.path, fault);
-            desk.settle_all();
+        desk.settle_all();
+        {
             let _here = hold_house();
             let _door =
                 { lock::door(&desk.file) }.map_err(|e| desk.system("waiting for the door", e))?;
-            desk.forget_pool(index, worker).map_err(error)?;
-        } else {
-            self.seat(worker)?.forget();
+            if desk.pool_about(index).is_some() {
+                let forgotten = desk.forget_pool(index, worker);
+                let error = |fault| SharedError::new(&desk.path, fault);
+                return forgotten.map(|()| true).map_err(error);
+            }
         }
+        self.seat(worker)?.forget();
         Ok(true)
     }
 

@@ -479,6 +479,8 @@ impl Desk {
         // Whoever dies on the way leaves a pool that has not begun, or what it was.
         entry.at().store(NONE, Relaxed);
         fault!("pool_unsaid");
+        entry.slot().store(0, Relaxed);
+        fault!("pool_unheld");
         entry.last().store(word_of(0, index), Release);
         fault!("pool_unbegun");
         self.free_seats_of(index);
@@ -487,11 +489,13 @@ impl Desk {
         Ok(())
     }
 
-    /// Frees the entries of all seats in a pool that is none any more.
+    /// Frees the entries of all seats in a pool that is none any more. Nothing is held for them.
     fn free_seats_of(&self, pool: usize) {
         for index in 0..self.parts.sizes.workers {
             let entry = self.words.worker(&self.parts, index);
             if entry.kind() == Kind::Seat && entry.pool().load(Acquire) == pool as u64 {
+                entry.slot().store(0, Relaxed);
+                fault!("seat_unwanted");
                 entry.state().store(Kind::Free.state(), Release);
                 fault!("seat_forgone");
             }

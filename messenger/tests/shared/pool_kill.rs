@@ -539,7 +539,9 @@ fn half_forgotten(
 fn who_is_killed_as_it_forgets_a_pool_leaves_nothing_of_it() {
     for point in [
         "pool_unsaid:1",
+        "pool_unheld:1",
         "pool_unbegun:1",
+        "seat_unwanted:1",
         "seat_forgone:1",
         "pool_forgotten:1",
     ] {
@@ -905,4 +907,40 @@ fn what_a_dead_one_came_for_is_held_anew() {
     drop((settles, publisher, bus));
     std::fs::remove_dir_all(&config.dir).unwrap();
     SharedBus::remove(&name).unwrap();
+}
+
+/// What is held for a pool is not any more when the pool is forgotten.
+#[test]
+fn what_a_forgotten_pool_owed_is_not_held() {
+    let mut place = Place::new(1 << 12, Duration::from_secs(600));
+    place.config.pause = Duration::from_secs(60);
+    place.send(1..=BATCH as u64).join().unwrap();
+    let mut dead = place.start(1);
+    until("it has begun", || place.log().contains(&(1, 1)));
+    dead.kill();
+    until("it is forgotten", || {
+        place.bus.forget_worker("Works.Crew").is_ok()
+    });
+    let mut publisher = place.bus.bus().publisher().unwrap();
+    for _ in 0..100 {
+        let sent = publisher.send_timeout(TAG, &[0; 100], Duration::from_secs(20));
+        sent.unwrap();
+    }
+}
+
+/// Of two who forget a pool at once the second finds a worker that has begun nothing.
+#[cfg(feature = "fault")]
+#[test]
+fn two_may_forget_a_pool_at_once() {
+    let place = Place::new(1 << 12, HOLD);
+    stop(place.start(1));
+    let fault = ("MESSENGER_FAULT", "pool_unsaid:1:stop");
+    let first = Other::start_with("forgets", place.bus.name(), Some(fault));
+    first.stands_still();
+    thread::scope(|scope| {
+        let second = scope.spawn(|| place.bus.forget_worker("Works.Crew"));
+        thread::sleep(Duration::from_millis(100));
+        first.signal("-CONT");
+        assert!(second.join().unwrap().unwrap());
+    });
 }
