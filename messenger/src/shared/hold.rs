@@ -20,17 +20,17 @@ impl Desk {
             if entry.whose().load(Acquire) != owner {
                 continue;
             }
+            self.hold_anew(index, hold);
             let is_seat = entry.kind() == Kind::Seat;
             let is_owner = |slot: &usize, owner| self.core.owner_of(*slot) == Some(owner);
             match self.slot_of(&entry) {
                 // A pool's that it had just taken, and what it held not yet.
-                Some(slot) if is_seat && self.is_held(slot) => {
-                    self.hold_for(&entry, (slot, place), hold);
-                }
+                Some(slot) if is_seat && self.is_held(slot) => {}
                 Some(slot)
                     if self.is_to_be_held(index, place, hold) && is_owner(&slot, place.owner()) =>
                 {
-                    self.hold_for(&entry, (slot, place), hold);
+                    // Who sees that it is held sees until when: edge 22.
+                    self.core.hand_over(slot, (place.owner(), HELD));
                     fault!("seat_held");
                 }
                 // Who finds that the seat owes something must not take what another has there for it.
@@ -51,12 +51,18 @@ impl Desk {
         }
     }
 
-    /// What a subscriber of the process in `place`, which is this one or dead, holds in `slot` is held for who has the seat next.
-    pub(super) fn hold_for(&self, entry: &Entry<'_>, (slot, place): (usize, Place), hold: u64) {
-        entry.until().store(clock().saturating_add(hold), Relaxed);
-        fault!("hold_timed");
-        // Who sees that it is held sees until when: edge 22.
-        self.core.hand_over(slot, (place.owner(), HELD));
+    /// Says until when is held what the worker of the entry `index` has still to read, whose process is dead, or about to leave. If it is a seat in a pool,
+    /// also what others owe that have gone: this one may be the last who could have taken it over.
+    pub(super) fn hold_anew(&self, index: usize, hold: u64) {
+        let until = clock().saturating_add(hold);
+        let say = |entry: Entry<'_>| {
+            entry.until().store(until, Relaxed);
+            fault!("hold_timed");
+        };
+        match self.pool_about(index) {
+            Some(pool) => pool.seats().for_each(|(_, seat)| say(seat)),
+            None => say(self.words.worker(&self.parts, index)),
+        }
     }
 
     /// Whether what the worker of the entry `index` has still to read is to be held when the process in `place` has gone.
@@ -156,9 +162,9 @@ impl Desk {
                 (Company::Holds, None) => 0,
                 // They will take it over.
                 (Company::Coming | Company::Holds, Some(_)) => u64::MAX,
-                // Who has the seat will. Or it has died, and as that is settled its time begins anew: until when is said before the seat is free.
-                _ if entry.whose().load(Acquire) != 0 => u64::MAX,
-                (Company::Nobody, _) | (Company::Coming, None) => left(),
+                // Who has a seat will. Or he has died, and as that is settled its time begins anew: until when is said before the seat is free.
+                _ if (pool.seats()).any(|(_, seat)| seat.whose().load(Acquire) != 0) => u64::MAX,
+                _ => left(),
             }
         };
         self.entries_of(slot).map(left).max().unwrap_or(0)

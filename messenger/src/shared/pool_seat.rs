@@ -529,13 +529,15 @@ impl Drop for PoolSeat {
         // As long as it owes something in a seat that it has left, it does so in the last one, too.
         let owes = self.said < self.range.1;
         if let Some(slot) = self.slot {
+            desk.hold_anew(self.index, desk.hold);
             let others = || {
                 let pool = self.pool();
                 let own = |index, _| seats().any(|seat| seat == index);
                 pool.is_ok_and(|pool| desk.company(&pool, own) != Company::Nobody)
             };
             if owes && (desk.hold > 0 || others()) {
-                entries().for_each(|entry| desk.hold_for(&entry, (slot, desk.place), desk.hold));
+                // Who sees that it is held sees until when: edge 22.
+                desk.core.hand_over(slot, (desk.place.owner(), HELD));
             } else {
                 for entry in entries() {
                     entry.slot().store(0, Relaxed);

@@ -891,22 +891,60 @@ fn what_a_dead_one_came_for_is_held_anew() {
     comes.kill();
     settles.stands_still();
     let bus = SharedBus::open(&name).unwrap();
-    let mut publisher = bus.bus().publisher().unwrap();
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_millis(500) {
-        if publisher.try_send(TAG, &[0; 100]).is_err() {
-            thread::sleep(Duration::from_millis(1));
-        }
-    }
+    fill(bus.bus());
     config.pause = Duration::ZERO;
     let mut last = config.start(&name, SURVIVOR, None);
     assert_eq!(last.line(), "runs");
     settles.signal("-CONT");
     complete(&config.wait(jobs), jobs);
     stop(last);
-    drop((settles, publisher, bus));
+    drop((settles, bus));
     std::fs::remove_dir_all(&config.dir).unwrap();
     SharedBus::remove(&name).unwrap();
+}
+
+/// Fills a bus for a moment, as far as there is room.
+fn fill(bus: &messenger::bus::Bus) {
+    let mut publisher = bus.publisher().unwrap();
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(500) {
+        if publisher.try_send(TAG, &[0; 100]).is_err() {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// One dies with jobs in hand; and the other, before it comes to take them over, and after the time for which they were held. With nobody left that
+/// begins anew for all that is owed.
+#[test]
+fn what_a_dead_one_owed_is_held_anew_when_the_last_one_dies() {
+    let hold = Duration::from_secs(2);
+    let mut place = Place::new(1 << 12, hold);
+    let (most, jobs) = (BATCH as u64, 2 * BATCH as u64);
+    place.config.pause = Duration::from_secs(60);
+    place.send(1..=jobs).join().unwrap();
+    let mut dead = place.start(1);
+    until("it has begun", || place.log().contains(&(1, 1)));
+    let mut busy = place.start(2);
+    until("the other, too", || place.log().contains(&(most + 1, 2)));
+    let leave = |left| {
+        until("it is settled", || {
+            let members = place.crew().members.unwrap();
+            members.iter().filter(|it| it.process.is_none()).count() == left
+        });
+    };
+    dead.kill();
+    leave(1);
+    thread::sleep(hold);
+    busy.kill();
+    leave(2);
+    fill(place.bus.bus());
+    let mut last = place.config.clone();
+    last.pause = Duration::ZERO;
+    let mut last = last.start(place.bus.name(), SURVIVOR, None);
+    assert_eq!(last.line(), "runs");
+    complete(&place.wait(jobs), jobs);
+    stop(last);
 }
 
 /// What is held for a pool is not any more when the pool is forgotten.
