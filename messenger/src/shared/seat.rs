@@ -67,9 +67,10 @@ impl Seat {
         (self.said != NONE).then_some(self.said)
     }
 
-    /// Forgets up to where it has got.
+    /// Forgets up to where it has got. Nothing is held for it any more.
     pub(super) fn forget(mut self) {
         self.store(NONE);
+        self.rise();
     }
 
     /// Says which slot the worker's subscriber has, by which it holds what it has still to read; what was held for it until now is not any
@@ -95,7 +96,7 @@ impl Seat {
     }
 
     /// Says that the worker has no slot any more: what its subscriber holds until it goes is not held for it.
-    pub(crate) fn rise(&mut self) {
+    pub(crate) fn rise(&self) {
         let desk = self.presence.desk();
         let entry = desk.words.worker(&desk.parts, self.index);
         entry.slot().store(0, Relaxed);
@@ -187,9 +188,12 @@ impl Desk {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.rise();
         let desk = self.presence.desk();
         let entry = desk.words.worker(&desk.parts, self.index);
+        // What is held for the worker stays so where nobody has come to read it.
+        if !desk.slot_of(&entry).is_some_and(|slot| desk.is_held(slot)) {
+            self.rise();
+        }
         entry.whose().store(0, Release);
         fault!("worker_left");
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use messenger::bus::{Start, Tag};
 use messenger::journal::{Journal, JournalConfig};
-use messenger::shared::{SharedBus, SharedFault, SharedOptions};
+use messenger::shared::{Change, SharedBus, SharedFault, SharedOptions};
 use messenger::{
     Handle, Handler, Lifecycle, Message, Outbox, Result, Running, StartError, Subscription,
     messenger,
@@ -571,6 +571,29 @@ fn who_is_killed_on_taking_over_loses_nothing() {
     complete(&log, 1000, 1, 0);
     // Of all who were killed nothing is held any more.
     until("room", || place.bus.bus().stats().subscribers.len() == 1);
+}
+
+/// What is held for a dead worker stays so if somebody comes for it who finds no room for a subscriber.
+#[test]
+fn a_start_that_fails_lets_go_of_nothing_that_is_held() {
+    let mut place = Place::new(1 << 12, HOLD);
+    place.config.answers = 0;
+    let (bus, told) = (place.bus.bus(), place.bus.membership());
+    place.run("First").kill();
+    let is_death = |change| matches!(change, Change::Died { .. });
+    until("it is settled", || {
+        told.try_iter().any(|it| is_death(it.change))
+    });
+    let none: Vec<_> = std::iter::from_fn(|| bus.observe(Start::Newest).ok()).collect();
+    let builder = Split::builder(&place.bus, place.config.clone());
+    let error = builder.only([Split::FIRST]).run().unwrap_err();
+    assert!(matches!(error, StartError::Join(_)), "{error}");
+    drop(none);
+    let sending = place.send(1..=1000);
+    thread::sleep(Duration::from_millis(500));
+    let _first = place.run("First");
+    complete(&place.wait("first", 1000), 1000, 1, 0);
+    ended(sending);
 }
 
 #[test]
