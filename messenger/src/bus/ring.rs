@@ -253,7 +253,7 @@ impl<M: Memory> Ring<M> {
     /// Bytes in a row: of the ring, or of a segment.
     #[cfg(any(all(test, loom), all(not(loom), feature = "journal")))]
     #[inline]
-    pub(super) fn lap(&self) -> u64 {
+    pub(crate) fn lap(&self) -> u64 {
         self.format.lap
     }
 

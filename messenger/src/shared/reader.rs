@@ -123,6 +123,8 @@ impl Reader {
         let (floor, tail) = core.glance_at_ends();
         let start = start_of(start, floor, tail);
         let start = start.map_err(|e| SharedError::new(&path, SharedFault::Join(e)))?;
+        // No record crosses the end of the ring, or of a segment: one begins where that of any place does. (The tail is a record boundary, too.)
+        let lap = start - start % core.lap();
         Ok(Self {
             path,
             window: core.memory.window(),
@@ -131,8 +133,7 @@ impl Reader {
             header,
             words,
             rights,
-            // The tail is a record boundary; of another place it is not known.
-            position: if start == tail { tail } else { floor },
+            position: if start == tail { tail } else { floor.max(lap) },
             start,
         })
     }

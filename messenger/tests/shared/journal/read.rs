@@ -377,6 +377,28 @@ fn an_opening_that_cuts_says_so_before() {
     }
 }
 
+/// One that begins later looks at nothing that stands in segments before, however much that is, and whatever has become of it.
+#[test]
+fn a_reader_begins_in_the_segment_of_its_start() {
+    let name = fresh();
+    let dir = Dir::new(&name);
+    let bus = dir.options().create(&name).unwrap();
+    let mut publisher = bus.bus().publisher().unwrap();
+    let first = publisher.send(TAG, &[1; 40]).unwrap();
+    while publisher.send(TAG, &[2; 40]).unwrap() < 2 * SEGMENT {}
+    let last = publisher.send(TAG, &[3; 40]).unwrap();
+    let file = dir.0.join("00000000000000000000.segment");
+    let file = std::fs::File::options().write(true).open(file).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &[9], 4096 + first + 16).unwrap();
+    let mut payload = Vec::new();
+    let mut reader = SharedBus::read(&name, Start::At(last)).unwrap();
+    assert!(reader.try_next(&mut payload).unwrap().is_some());
+    assert_eq!(payload, [3; 40]);
+    let read = SharedBus::read(&name, Start::At(first + 16));
+    let damaged = ReadError::Damaged { position: first }.into();
+    assert_eq!(read.unwrap().try_next(&mut payload), Err(damaged));
+}
+
 #[test]
 fn what_is_damaged_is_not_read_as_whole() {
     let name = fresh();
