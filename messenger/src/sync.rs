@@ -24,13 +24,22 @@ pub(crate) fn spin_loop() {
     loom::thread::yield_now();
 }
 
-/// Loads `word` as with `Acquire`, also from memory that can't be written: there the language allows relaxed loads only.
+/// Loads `word` with `order`, `Relaxed` or `Acquire`, also from memory that can't be written: there the language allows relaxed loads only.
+#[cfg(any(test, not(loom)))]
+#[inline]
+pub(crate) fn load(word: &AtomicU64, order: Ordering) -> u64 {
+    let value = word.load(Ordering::Relaxed);
+    if order == Ordering::Acquire {
+        fence(Ordering::Acquire);
+    }
+    value
+}
+
+/// The same with `Acquire`.
 #[cfg(not(loom))]
 #[inline]
 pub(crate) fn load_acquire(word: &AtomicU64) -> u64 {
-    let value = word.load(Ordering::Relaxed);
-    fence(Ordering::Acquire);
-    value
+    load(word, Ordering::Acquire)
 }
 
 /// Raises `word` to `value` if that is more; gives what it was.

@@ -54,6 +54,11 @@ mod room;
     all(test, loom),
     all(not(loom), feature = "shared", target_os = "linux")
 ))]
+pub(crate) mod seats;
+#[cfg(any(
+    all(test, loom),
+    all(not(loom), feature = "shared", target_os = "linux")
+))]
 pub(crate) mod turns;
 mod wait;
 

@@ -162,6 +162,39 @@ orderings! {
     /// Edge 30, removed: the load of that, before the next segment is removed.
     /// Model: `progress::a_segment_is_removed_after_those_before_it`.
     removed_load = Acquire;
+    /// Edges 31, seat, and 33, move: what who had a seat has done there, and said, before it is nobody's any more.
+    /// Model: `seats::who_moves_is_found`.
+    seat_store = Release;
+    /// Edges 31, seat, and 33, move: the load of whose a seat is.
+    /// Model: `seats::who_moves_is_found`.
+    seat_load = Acquire;
+    /// Edge 31, seat: who takes it, before it looks what is owed there.
+    /// Model: `seats::who_takes_a_seat_finds_what_was_done_there`.
+    seat_take = Acquire;
+    /// Edges 32, call, and 33, move: a seat that is left, or taken beside another, before that is said.
+    /// Model: `seats::who_has_looked_is_called_again`.
+    call_store = Release;
+    /// Edges 32, call, and 33, move: the load of that, before a look at the seats.
+    /// Model: `seats::who_has_looked_is_called_again`.
+    call_load = Acquire;
+    /// Edge 35, entry: the words of an entry, before it says what it is.
+    /// Model: `seats::of_an_entry_that_stays_all_is_of_one`.
+    entry_store = Release;
+    /// Edge 35, entry: the load of that, before its words.
+    /// Model: `seats::of_an_entry_that_stays_all_is_of_one`.
+    entry_load = Acquire;
+    /// Edge 37, said: what a worker has handled and sent, or where a pool was told to begin, before its position is said.
+    /// Model: `seats::a_pool_begins_before_the_tail`.
+    said_store = Release;
+    /// Edge 37, said: the load of a position.
+    /// Model: `seats::what_is_handled_has_been_sent`.
+    said_load = Acquire;
+    /// Edge 38, schema: the text of a schema, before it counts.
+    /// Model: `seats::a_schema_that_counts_is_whole`.
+    schema_store = Release;
+    /// Edge 38, schema: the load of which one counts, by who looks at it without the door.
+    /// Model: `seats::a_schema_that_counts_is_whole`.
+    schema_load = Acquire;
 }
 
 macro_rules! light_fences {
@@ -184,6 +217,12 @@ light_fences! {
     /// Edge 18, overwriting: a copy by one who holds nothing, before it looks whether that was allowed.
     /// Model: `glance::glance_during_wrap`.
     validate_fence = Acquire;
+    /// Edge 35, entry: that who had an entry before has gone, before its words are written anew.
+    /// Model: `seats::of_an_entry_that_stays_all_is_of_one`.
+    new_entry_fence = Release;
+    /// Edge 35, entry: the words of an entry, before another look whether it is still the same one's.
+    /// Model: `seats::of_an_entry_that_stays_all_is_of_one`.
+    known_fence = Acquire;
 }
 
 macro_rules! fences {
@@ -233,6 +272,12 @@ fences! {
     /// Edge 26, naming: between naming a segment and the look whether somebody syncs.
     /// Model: `progress::a_name_is_flushed_by_who_gives_it_or_who_begins_to_sync`.
     naming_fence;
+    /// Edge 34, deaths: between saying that a process is dead and the look who else lives.
+    /// Model: `seats::of_two_who_die_one_finds_the_other_dead`.
+    death_fence;
+    /// Edge 36, arrivals: between saying that a process is here and the look who else is.
+    /// Model: `seats::of_two_who_come_one_finds_the_other`.
+    arrival_fence;
 }
 
 macro_rules! swaps {

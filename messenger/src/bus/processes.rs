@@ -14,6 +14,10 @@ use crate::sync::load_acquire;
 pub(crate) use super::glance::Missed;
 pub(crate) use super::handle::start_of;
 pub(crate) use super::layout::{Gate, MIN_CAPACITY};
+pub(crate) use super::order::{
+    arrival_fence, entry_load, entry_store, known_fence, new_entry_fence, said_load, said_store,
+    schema_load, schema_store,
+};
 pub(crate) use super::ring::{Found, Memory};
 pub(crate) use super::shared::Core;
 pub(crate) use super::stats::stats;

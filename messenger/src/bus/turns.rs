@@ -5,8 +5,7 @@
 //! whose a range is, whenever a process dies.
 
 use super::order;
-use crate::sync::{AtomicU64, Ordering, fence, fetch_max};
-use Ordering::{Acquire, Relaxed};
+use crate::sync::{AtomicU64, Ordering::Relaxed, fetch_max, load};
 
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -56,15 +55,6 @@ impl SeatWords<'_> {
     }
 }
 
-/// Loads a word, also from memory that can't be written: there the language allows relaxed loads only.
-fn load(word: &AtomicU64, order: Ordering) -> u64 {
-    let value = word.load(Relaxed);
-    if order == Acquire {
-        fence(Acquire);
-    }
-    value
-}
-
 /// The last turn of a pool, as it was at some moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Turn {
@@ -93,6 +83,7 @@ pub(crate) fn look(pool: &impl Pool) -> Result<Turn, u64> {
         let (turn, index) = (word >> INDEX_BITS, (word & INDEX) as usize);
         let is_first = index == pool.own();
         let next = if is_first {
+            // Edge 37, said: likewise by the next load of the word.
             Some(load(pool.start(), order::cell_load()))
         } else {
             // Edge 21, cell: if it is another turn's by now, the next load of the word shows it.

@@ -12,10 +12,9 @@ use super::layout::{Entry, Header, Parts, Place, Words};
 use super::lock::{self, Holder};
 use super::process::{Change, MembershipEvent, Process};
 use crate::bus::kept::{Memory, Window};
-use crate::bus::processes::Core;
+use crate::bus::processes::{Core, arrival_fence, new_entry_fence};
 use crate::journal::Share;
-use crate::sync::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use crate::sync::fence;
+use crate::sync::Ordering::Relaxed;
 
 /// What the state of an entry says, in its three low bits. The next one says whether who had it before died; above them stands a number
 /// that grows with each process that has it.
@@ -153,16 +152,16 @@ impl Desk {
 
     /// Has all other processes look who is there.
     pub(super) fn poke(&self) {
-        // Of two that come at once, each has said that it is here before it looks for the other, so one of them sees it.
-        fence(SeqCst);
+        // Edge 36, arrivals: of two that come at once, each has said that it is here before it looks for the other, so one of them sees it.
+        arrival_fence();
         for place in self.places().filter(|&place| place != self.place) {
-            let state = self.entry(place).state().load(Acquire);
+            let state = self.entry(place).state();
             if Stand::of(state) != Stand::Here || self.ear.tell(place, turn_of(state)) == Heard::Yes
             {
                 continue;
             }
             // One that is dying is settled; one that lives, and can't hear, has to look by itself, and so have we for him.
-            if self.lives(place) && self.entry(place).state().load(Acquire) == state {
+            if self.lives(place) && self.entry(place).is_still(state) {
                 self.words.deaf().store(1, Relaxed);
                 fault!("deafness_said");
             }
@@ -179,7 +178,7 @@ impl Desk {
     /// The process in a place, if one has come there, and its state.
     pub(super) fn process_in(&self, place: Place) -> Option<(u64, Process)> {
         let entry = self.entry(place);
-        let state = entry.state().load(Acquire);
+        let state = entry.state();
         if Stand::of(state) != Stand::Here {
             return None;
         }
@@ -192,7 +191,7 @@ impl Desk {
             }
         };
         let process = read_process(&entry, place, pid);
-        (entry.state().load(Acquire) == state).then_some((state, process))
+        entry.is_still(state).then_some((state, process))
     }
 
     /// All that are here and live.
@@ -208,22 +207,23 @@ impl Desk {
         let mut settled = false;
         let mut window = lock_of(&self.settling);
         for place in self.places() {
-            let state = self.entry(place).state();
+            let entry = self.entry(place);
             let is_there = |state: u64| matches!(Stand::of(state), Stand::Here | Stand::Dead);
-            if place == self.place || !is_there(state.load(Acquire)) || self.lives(place) {
+            if place == self.place || !is_there(entry.state()) || self.lives(place) {
                 continue;
             }
             // Who settles holds the place, so one does at a time; if it dies, the kernel gives the place back.
             if !matches!(lock::try_place(&self.file, place), Ok(true)) {
                 continue;
             }
-            let before = state.load(Acquire);
+            let before = entry.state();
             if is_there(before) {
-                state.store(Stand::Dead.in_place_of(before), Release);
+                // Edge 34, deaths: before it is asked who else lives.
+                entry.set_state(Stand::Dead.in_place_of(before));
                 fault!("settling");
                 if self.settle(place, &mut window) {
                     fault!("settled_all");
-                    state.store(Stand::Settled.in_place_of(before), Release);
+                    entry.set_state(Stand::Settled.in_place_of(before));
                     fault!("place_settled");
                     settled = true;
                 } else {
@@ -290,7 +290,7 @@ impl Desk {
 
     /// Whether a process in `place` may be claiming.
     fn may_claim(&self, place: Place) -> bool {
-        match Stand::of(self.entry(place).state().load(Acquire)) {
+        match Stand::of(self.entry(place).state()) {
             Stand::Here => self.lives(place),
             Stand::Dead => false,
             // One that is coming, and not said to be here.
@@ -320,19 +320,20 @@ impl Desk {
 
 /// Says that this process is in the place of `entry`, which it has locked, and has `state` there.
 pub(super) fn enter(entry: &Entry<'_>, state: u64, name: &str) {
+    // Edge 35, entry: who reads anything of this one finds that the one before has gone.
+    new_entry_fence();
     entry.set_name(name);
     entry.whose().store(std::process::id().into(), Relaxed);
     fault!("process_said");
     entry.at().store(now(), Relaxed);
     fault!("entered");
-    entry.state().store(state, Release);
+    entry.set_state(state);
     fault!("place_taken");
 }
 
 /// Says that it has gone in good order, and has no member.
 pub(super) fn go(entry: &Entry<'_>) {
-    let here = entry.state().load(Relaxed);
-    entry.state().store(Stand::Empty.in_place_of(here), Release);
+    entry.set_state(Stand::Empty.in_place_of(entry.state()));
     fault!("place_left");
 }
 
@@ -364,16 +365,16 @@ pub(super) fn settle_stale(words: &Words, parts: &Parts, core: &Core) {
 pub(super) fn settle_stale_places(words: &Words, parts: &Parts) {
     for worker in 0..parts.sizes.workers {
         let entry = words.worker(parts, worker);
-        entry.whose().store(0, Release);
+        entry.whose().store(0, Relaxed);
         fault!("stale_seat_freed");
-        entry.slot().store(0, Release);
+        entry.slot().store(0, Relaxed);
         fault!("stale_seat_cleared");
     }
     for place in (0..parts.sizes.processes).map(Place::new) {
-        let state = words.process(parts, place).state();
-        let before = state.load(Relaxed);
+        let entry = words.process(parts, place);
+        let before = entry.state();
         if matches!(Stand::of(before), Stand::Here | Stand::Dead) {
-            state.store(Stand::Settled.in_place_of(before), Release);
+            entry.set_state(Stand::Settled.in_place_of(before));
             fault!("stale_place_settled");
         }
     }

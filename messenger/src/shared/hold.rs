@@ -7,7 +7,8 @@ use super::house::try_hold_house;
 use super::layout::{Entry, Kind, Place};
 use super::lock;
 use super::pool::Company;
-use crate::sync::Ordering::{Acquire, Relaxed, Release};
+use crate::bus::seats::{call, leave_for, whose};
+use crate::sync::Ordering::{Acquire, Relaxed};
 use crate::sync::fence;
 
 impl Desk {
@@ -17,7 +18,7 @@ impl Desk {
         let owner = u64::from(place.owner());
         for index in 0..self.parts.sizes.workers {
             let entry = self.words.worker(&self.parts, index);
-            if entry.whose().load(Acquire) != owner {
+            if entry.whose().load(Relaxed) != owner {
                 continue;
             }
             self.hold_anew(index, hold);
@@ -40,13 +41,12 @@ impl Desk {
                 }
                 _ => {}
             }
-            // If it is another's by now, it stays so.
-            let _ = (entry.whose()).compare_exchange(owner, 0, Release, Relaxed);
+            leave_for(entry.whose(), owner);
             fault!("seat_freed");
         }
         for pool in self.pools() {
             // Its members look what is owed. Done again by who settles in place of a dead one, it does no harm.
-            pool.entry().left().fetch_add(1, Release);
+            call(pool.entry().left());
             fault!("death_called");
         }
     }
@@ -55,6 +55,7 @@ impl Desk {
     /// also what others owe that have gone: this one may be the last who could have taken it over.
     pub(super) fn hold_anew(&self, index: usize, hold: u64) {
         let until = clock().saturating_add(hold);
+        // Before a slot is handed over, edge 22, or a seat is free, edge 31.
         let say = |entry: Entry<'_>| {
             entry.until().store(until, Relaxed);
             fault!("hold_timed");
@@ -78,7 +79,7 @@ impl Desk {
     }
 
     pub(super) fn slot_of(&self, entry: &Entry<'_>) -> Option<usize> {
-        let slot = (entry.slot().load(Acquire) as usize).checked_sub(1)?;
+        let slot = (entry.slot().load(Relaxed) as usize).checked_sub(1)?;
         (slot < self.parts.sizes.members).then_some(slot)
     }
 
@@ -163,7 +164,7 @@ impl Desk {
                 // They will take it over.
                 (Company::Coming | Company::Holds, Some(_)) => u64::MAX,
                 // Who has a seat will. Or he has died, and as that is settled its time begins anew: until when is said before the seat is free.
-                _ if (pool.seats()).any(|(_, seat)| seat.whose().load(Acquire) != 0) => u64::MAX,
+                _ if (pool.seats()).any(|(_, seat)| whose(seat.whose()) != 0) => u64::MAX,
                 _ => left(),
             }
         };

@@ -11,13 +11,14 @@ use super::error::SharedFault;
 use super::options::Sizes;
 use super::seat::NONE;
 use crate::bus::kept::words_len;
-use crate::bus::processes::MIN_CAPACITY;
+use crate::bus::processes::{
+    MIN_CAPACITY, entry_load, entry_store, known_fence, schema_load, schema_store,
+};
 use crate::bus::turns::{Cell, SeatWords};
 use crate::checksum::crc32c;
 use crate::journal::{Home, JournalConfig};
 use crate::memory::Region;
-use crate::sync::{AtomicU64, Ordering, load_acquire};
-use Ordering::{Relaxed, Release};
+use crate::sync::{AtomicU64, Ordering::Relaxed, load};
 
 /// The first word of the file: `mgr-bus` and a number that a machine of the other byte order reads otherwise.
 const MAGIC: u64 = u64::from_le_bytes(*b"mgr-bus\x01");
@@ -225,7 +226,7 @@ impl Words {
             self.set_home(home);
         }
         let check = self.first_page().check();
-        self.first(word::CHECK).store(check, Release);
+        self.first(word::CHECK).store(check, Relaxed);
     }
 
     fn set_home(&self, home: &Home) {
@@ -249,16 +250,16 @@ impl Words {
     }
 
     fn first_page(&self) -> FirstPage {
-        let read = |word| load_acquire(self.first(word));
+        let read = |word| self.first(word).load(Relaxed);
         FirstPage(core::array::from_fn(read))
     }
 
     pub(super) fn is_removed(&self) -> bool {
-        load_acquire(self.first(word::REMOVED)) != 0
+        self.first(word::REMOVED).load(Relaxed) != 0
     }
 
     pub(super) fn set_removed(&self) {
-        self.first(word::REMOVED).store(1, Release);
+        self.first(word::REMOVED).store(1, Relaxed);
         fault!("removal_said");
     }
 
@@ -286,9 +287,10 @@ impl Words {
         Entry { words: self, at }
     }
 
-    /// The bytes of the schema. The caller holds the door.
+    /// The bytes of the schema. Without the door it may be written over meanwhile.
     pub(super) fn schema(&self, parts: &Parts) -> Result<Vec<u8>, SharedFault> {
-        let said = load_acquire(self.first(word::SCHEMA_LEN));
+        // Edge 38, schema.
+        let said = load(self.first(word::SCHEMA_LEN), schema_load());
         let (half, len) = ((said >> 63) as usize, said & !(1 << 63));
         if len > parts.sizes.schema as u64 {
             let what = "schema's length";
@@ -304,7 +306,8 @@ impl Words {
         self.set_text(parts.schema + half as usize * parts.sizes.schema, bytes);
         fault!("schema_written");
         let said = half << 63 | bytes.len() as u64;
-        self.first(word::SCHEMA_LEN).store(said, Release);
+        // Edge 38, schema.
+        self.first(word::SCHEMA_LEN).store(said, schema_store());
         fault!("schema_switched");
     }
 
@@ -469,9 +472,23 @@ pub(super) struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// Says what the entry is, and since which time it is that; written last.
-    pub(super) fn state(&self) -> &'a AtomicU64 {
-        self.words.word(self.at)
+    /// What the entry is; of a process also how many had it before.
+    pub(super) fn state(&self) -> u64 {
+        // Edge 35, entry.
+        load(self.words.word(self.at), entry_load())
+    }
+
+    /// Says what it is, after all else that there is to say.
+    pub(super) fn set_state(&self, state: u64) {
+        // Edge 35, entry.
+        self.words.word(self.at).store(state, entry_store());
+    }
+
+    /// Whether it is still the same one's of whom something was read since that was `state`.
+    pub(super) fn is_still(&self, state: u64) -> bool {
+        // Edge 35, entry.
+        known_fence();
+        self.words.word(self.at).load(Relaxed) == state
     }
 
     /// Of a process: its number, as it sees it itself. Of a worker: the process that runs it.
@@ -497,7 +514,7 @@ impl<'a> Entry<'a> {
 
     /// Of a worker: what it is.
     pub(super) fn kind(&self) -> Kind {
-        Kind::of(load_acquire(self.state()))
+        Kind::of(self.state())
     }
 
     /// Of a pool: the number of the last turn and whose it is, see [`turns`](crate::bus::turns).

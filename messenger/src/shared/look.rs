@@ -19,7 +19,6 @@ use super::workers::{WorkerStatus, workers};
 use crate::bus::Stats;
 use crate::bus::processes::{Core, Gate, holders, onlooker, sample, stats};
 use crate::journal::{self, Onlooker, Rights, Schema};
-use crate::sync::load_acquire;
 
 /// Of how many records the lengths are looked at.
 const SAMPLE: u64 = 256;
@@ -276,7 +275,7 @@ fn processes(
     let (mut processes, mut died) = (Vec::new(), Vec::new());
     for place in (0..header.sizes.processes).map(Place::new) {
         let entry = words.process(parts, place);
-        match (Stand::of(load_acquire(entry.state())), lives(place)) {
+        match (Stand::of(entry.state()), lives(place)) {
             (Stand::Here, Some(pid)) => processes.push(read_process(&entry, place, pid)),
             // One that is coming, or settles what another left there.
             (Stand::Empty, _) | (Stand::Settled, Some(_)) => {}

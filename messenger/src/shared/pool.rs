@@ -4,10 +4,10 @@ use super::desk::{Desk, Stand};
 use super::error::SharedFault;
 use super::layout::{Entry, Kind, Parts, Place, Words};
 use super::seat::NONE;
+use crate::bus::processes::said_load;
+use crate::bus::seats::{look_round, whose};
 use crate::bus::turns::{self, Pool, SeatWords, Turn};
-use crate::sync::AtomicU64;
-use crate::sync::Ordering::{Acquire, SeqCst};
-use crate::sync::{fence, load_acquire};
+use crate::sync::{AtomicU64, Ordering::Relaxed, load};
 
 /// A pool, by the number of its entry.
 #[derive(Clone, Copy)]
@@ -63,7 +63,7 @@ impl<'a> PoolWords<'a> {
         let entry = words.worker(parts, index);
         match entry.kind() {
             Kind::Pool => Self::of(words, parts, index),
-            Kind::Seat => Self::of(words, parts, load_acquire(entry.pool()) as usize),
+            Kind::Seat => Self::of(words, parts, entry.pool().load(Relaxed) as usize),
             Kind::Free | Kind::Worker => None,
         }
     }
@@ -82,7 +82,7 @@ impl<'a> PoolWords<'a> {
             return None;
         }
         let entry = self.words.worker(self.parts, index);
-        let is_its = entry.kind() == Kind::Seat && load_acquire(entry.pool()) == self.index as u64;
+        let is_its = entry.kind() == Kind::Seat && entry.pool().load(Relaxed) == self.index as u64;
         is_its.then_some(entry)
     }
 
@@ -108,16 +108,15 @@ impl<'a> PoolWords<'a> {
     /// What a seat has taken and not handled yet. (Of one that is at work: as it was at some moment, more or less.)
     pub(super) fn owed(&self, index: usize) -> Option<(u64, u64)> {
         let (from, to) = turns::taken(self, index)?;
-        let at = load_acquire(self.seat_entry(index)?.at());
+        // Edge 37, said.
+        let at = load(self.seat_entry(index)?.at(), said_load());
         let from = from.max(at);
         (from < to).then_some((from, to))
     }
 
     /// What seats owe that nobody has: the oldest first.
     pub(super) fn left_behind(&self) -> Vec<(usize, (u64, u64))> {
-        let free = self
-            .seats()
-            .filter(|(_, seat)| load_acquire(seat.whose()) == 0);
+        let free = self.seats().filter(|(_, seat)| whose(seat.whose()) == 0);
         let owed = free.filter_map(|(index, _)| Some((index, self.owed(index)?)));
         let mut owed: Vec<_> = owed.collect();
         owed.sort_unstable_by_key(|(_, range)| range.0);
@@ -137,10 +136,8 @@ impl Desk {
         pool: &PoolWords<'_>,
         except: impl Fn(usize, Place) -> bool,
     ) -> Company {
-        // Of two who die at once, each is said to be dead before it is asked for the other: one of them at least finds the other dead.
-        fence(SeqCst);
         let of = |(index, seat): (usize, Entry<'_>)| {
-            let owner = u32::try_from(load_acquire(seat.whose())).ok();
+            let owner = u32::try_from(whose(seat.whose())).ok();
             match owner.and_then(Place::of) {
                 Some(place) if !except(index, place) && self.is_here(place) => {
                     // What is held for a seat is not its own before it has a subscriber.
@@ -154,22 +151,14 @@ impl Desk {
                 _ => Company::Nobody,
             }
         };
-        loop {
-            let left = load_acquire(pool.entry().left());
-            let company = pool.seats().map(of).max();
-            let company = company.unwrap_or(Company::Nobody);
-            // Who moved from a seat that was not looked at yet to one that had been has said so in between, and before it left the first: whose
-            // being empty was loaded with Acquire, before this.
-            if company != Company::Nobody || load_acquire(pool.entry().left()) == left {
-                return company;
-            }
-        }
+        let all = || pool.seats().map(of).max().unwrap_or(Company::Nobody);
+        look_round(pool.entry().left(), Company::Nobody, all)
     }
 
     /// Whether a process is in `place` that lives. (Who settles for a dead one holds its place.)
     fn is_here(&self, place: Place) -> bool {
         usize::from(place.index()) < self.parts.sizes.processes
-            && Stand::of(self.entry(place).state().load(Acquire)) == Stand::Here
+            && Stand::of(self.entry(place).state()) == Stand::Here
             && self.lives(place)
     }
 

@@ -12,9 +12,11 @@ use super::pool::{Company, PoolWords};
 use super::presence::Presence;
 use super::seat::{NONE, patiently, runner};
 use crate::bus::processes::stats;
+use crate::bus::processes::{said_load, said_store};
+use crate::bus::seats::{self, leave, whose};
 use crate::bus::turns::{self, word_of};
 use crate::bus::{Bus, JoinError, ReadError, Start, Subscriber, Tag};
-use crate::sync::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use crate::sync::{Ordering::Relaxed, load};
 
 #[cfg(all(test, not(miri), not(loom)))]
 mod tests;
@@ -78,11 +80,7 @@ impl PoolSeat {
         // One who moves to what a dead one has left may be faster.
         let take = |&index: &usize| {
             let seat = pool.seat_entry(index);
-            let take = |seat: Entry<'_>| {
-                seat.whose()
-                    .compare_exchange(0, owner.into(), AcqRel, Relaxed)
-            };
-            seat.is_some_and(|seat| take(seat).is_ok())
+            seat.is_some_and(|seat| seats::take(seat.whose(), owner.into()))
         };
         let taken = owed.chain(free).find(take);
         let index = match taken {
@@ -93,7 +91,7 @@ impl PoolSeat {
                 entry.set_seat(pool.index());
                 entry.whose().store(owner.into(), Relaxed);
                 fault!("seat_claimed");
-                entry.state().store(Kind::Seat.state(), Release);
+                entry.set_state(Kind::Seat.state());
                 index
             }
         };
@@ -102,7 +100,7 @@ impl PoolSeat {
         let entry = desk.words.worker(&desk.parts, index);
         let tail = stats(&desk.core).tail;
         if let Err(damaged) = sound(range.0, range.1).and_then(|()| sound(range.1, tail)) {
-            entry.whose().store(0, Release);
+            leave(entry.whose());
             return Err(fault(damaged));
         }
         Ok(Self {
@@ -112,7 +110,7 @@ impl PoolSeat {
             slot: None,
             range,
             end: range.1,
-            said: entry.at().load(Acquire),
+            said: load(entry.at(), said_load()),
             seen: None,
             behind: Vec::new(),
         })
@@ -154,7 +152,8 @@ impl PoolSeat {
                 { lock::door(&desk.file) }.map_err(|e| desk.system("waiting for the door", e))?;
             let pool = self.pool()?;
             match pool.next().map_err(|fault| self.error(fault))? {
-                None => pool.entry().at().store(subscriber.start(), Release),
+                // Edge 37, said.
+                None => (pool.entry().at()).store(subscriber.start(), said_store()),
                 Some(next) if next < subscriber.start() => return Ok(false),
                 Some(_) => {}
             }
@@ -182,7 +181,7 @@ impl PoolSeat {
     pub(crate) fn is_called(&self) -> bool {
         let desk = self.desk();
         let entry = desk.words.worker(&desk.parts, self.pool);
-        self.seen != Some(entry.left().load(Acquire))
+        self.seen != Some(entry.left().load(Relaxed))
     }
 
     /// Moves to the seat of one who has left and owes something that begins before `end`, with what it has taken; `subscriber` stands where that
@@ -198,22 +197,20 @@ impl PoolSeat {
         let damaged = |fault| Trouble::Shared(SharedError::new(&desk.path, fault));
         let pool = desk.pool(self.pool).map_err(damaged)?;
         loop {
-            let left = pool.entry().left().load(Acquire);
+            let left = seats::calls(pool.entry().left());
             let oldest = pool.left_behind().first().copied();
             let Some((index, _)) = oldest.filter(|(_, range)| range.0 < end) else {
                 self.seen = Some(left);
                 return Ok(false);
             };
             let entry = desk.words.worker(&desk.parts, index);
-            let taken =
-                { entry.whose() }.compare_exchange(0, desk.place.owner().into(), AcqRel, Relaxed);
-            if taken.is_err() {
+            if !seats::take(entry.whose(), desk.place.owner().into()) {
                 continue;
             }
             fault!("seat_adopted");
             // Others may have looked meanwhile, and have found that nobody has left anything.
             let give_back = || {
-                entry.whose().store(0, Release);
+                leave(entry.whose());
                 fault!("seat_given_back");
                 desk.call(&pool);
             };
@@ -255,7 +252,8 @@ impl PoolSeat {
                 };
                 if let Some((position, oldest)) = missed {
                     from = oldest.clamp(position, to);
-                    entry.at().store(from, Release);
+                    // Edge 37, said.
+                    entry.at().store(from, said_store());
                     fault!("miss_said");
                     if from == to {
                         give_back();
@@ -270,21 +268,21 @@ impl PoolSeat {
                 *subscriber = other;
             }
             let slot = subscriber.slot();
-            entry.slot().store(slot as u64 + 1, Release);
+            entry.slot().store(slot as u64 + 1, Relaxed);
             fault!("seat_moved");
             // Who finds it held for nobody may be faster.
             if let Some(slot) = held.and_then(|held| desk.take_unwanted(held)) {
                 desk.core.leave(slot);
             }
-            // Who finds nobody in the seat that is left finds by this that it has to look anew: `Desk::company`.
-            pool.entry().left().fetch_add(1, Release);
+            // Edge 33, move: who finds nobody in the seat that is left finds by this that it has to look anew.
+            seats::call(pool.entry().left());
             fault!("move_called");
             self.leave(before.filter(|&before| before != slot), slot);
             self.index = index;
             self.slot = Some(slot);
             self.range = (from, to);
             self.end = to;
-            self.said = entry.at().load(Acquire);
+            self.said = load(entry.at(), said_load());
             subscriber.go_to(from);
             return match missed {
                 None => Ok(true),
@@ -306,7 +304,7 @@ impl PoolSeat {
             fault!("seat_risen");
         }
         for &(index, _) in &self.behind {
-            entry(index).slot().store(slot as u64 + 1, Release);
+            entry(index).slot().store(slot as u64 + 1, Relaxed);
             fault!("behind_moved");
         }
         if let Some(before) = before {
@@ -314,7 +312,7 @@ impl PoolSeat {
         }
         fault!("seat_left");
         if !owes {
-            left.whose().store(0, Release);
+            leave(left.whose());
             fault!("seat_empty");
         }
     }
@@ -345,7 +343,8 @@ impl PoolSeat {
             }
             if position > turn.next {
                 // No record begins in between; and what ends here may be overwritten before anybody takes a turn.
-                pool.entry().at().store(position, Release);
+                // Edge 37, said.
+                pool.entry().at().store(position, said_store());
                 fault!("pool_moved");
             }
             position
@@ -385,17 +384,19 @@ impl PoolSeat {
         let desk = self.presence.desk();
         for (index, end) in self.behind.drain(..) {
             let entry = desk.words.worker(&desk.parts, index);
-            entry.at().store(end, Release);
+            // Edge 37, said.
+            entry.at().store(end, said_store());
             fault!("behind_said");
             entry.slot().store(0, Relaxed);
             fault!("behind_risen");
-            entry.whose().store(0, Release);
+            leave(entry.whose());
             fault!("behind_empty");
         }
         if position > self.said {
             self.said = position;
             let entry = desk.words.worker(&desk.parts, self.index);
-            entry.at().store(position, Release);
+            // Edge 37, said.
+            entry.at().store(position, said_store());
             fault!("seat_said");
         }
     }
@@ -441,7 +442,7 @@ impl Desk {
             Kind::Pool => {
                 // One that has not begun may be half forgotten: then its seats say what they did before.
                 let (begun, first) = (entry.at().load(Relaxed), word_of(0, index));
-                if begun == NONE && entry.last().load(Acquire) == first {
+                if begun == NONE && entry.last().load(Relaxed) == first {
                     let pool = self.pool(index)?;
                     if self.company(&pool, |_, _| false) == Company::Nobody {
                         self.free_seats_of(index);
@@ -450,7 +451,7 @@ impl Desk {
                 return Ok(index);
             }
             Kind::Worker => {
-                if let Some(process) = runner(self, entry.whose().load(Acquire)) {
+                if let Some(process) = runner(self, whose(entry.whose())) {
                     let worker = worker.to_owned();
                     return Err(SharedFault::WorkerRuns { worker, process });
                 }
@@ -464,7 +465,7 @@ impl Desk {
         }
         entry.last().store(word_of(0, index), Relaxed);
         fault!("pool_cleared");
-        entry.state().store(Kind::Pool.state(), Release);
+        entry.set_state(Kind::Pool.state());
         fault!("pool_named");
         Ok(index)
     }
@@ -481,10 +482,10 @@ impl Desk {
         fault!("pool_unsaid");
         entry.slot().store(0, Relaxed);
         fault!("pool_unheld");
-        entry.last().store(word_of(0, index), Release);
+        entry.last().store(word_of(0, index), Relaxed);
         fault!("pool_unbegun");
         self.free_seats_of(index);
-        entry.state().store(Kind::Worker.state(), Release);
+        entry.set_state(Kind::Worker.state());
         fault!("pool_forgotten");
         Ok(())
     }
@@ -493,10 +494,10 @@ impl Desk {
     fn free_seats_of(&self, pool: usize) {
         for index in 0..self.parts.sizes.workers {
             let entry = self.words.worker(&self.parts, index);
-            if entry.kind() == Kind::Seat && entry.pool().load(Acquire) == pool as u64 {
+            if entry.kind() == Kind::Seat && entry.pool().load(Relaxed) == pool as u64 {
                 entry.slot().store(0, Relaxed);
                 fault!("seat_unwanted");
-                entry.state().store(Kind::Free.state(), Release);
+                entry.set_state(Kind::Free.state());
                 fault!("seat_forgone");
             }
         }
@@ -504,7 +505,7 @@ impl Desk {
 
     /// Has all members look who has left, and what is owed.
     fn call(&self, pool: &PoolWords<'_>) {
-        pool.entry().left().fetch_add(1, Release);
+        seats::call(pool.entry().left());
         fault!("pool_called");
         self.core.rouse_all();
     }
@@ -512,7 +513,7 @@ impl Desk {
     /// Why a worker that is a pool can't be run alone, or be forgotten.
     pub(super) fn pool_runs(&self, pool: &PoolWords<'_>, worker: &str) -> SharedFault {
         let worker = worker.to_owned();
-        let runs = |(_, seat): (usize, Entry<'_>)| runner(self, seat.whose().load(Acquire));
+        let runs = |(_, seat): (usize, Entry<'_>)| runner(self, whose(seat.whose()));
         match pool.seats().find_map(runs) {
             Some(process) => SharedFault::WorkerRuns { worker, process },
             None => SharedFault::WorkerIsPool { worker },
@@ -547,7 +548,7 @@ impl Drop for PoolSeat {
             }
         }
         for entry in entries() {
-            entry.whose().store(0, Release);
+            leave(entry.whose());
             fault!("seat_vacated");
         }
         if owes {

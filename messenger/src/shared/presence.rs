@@ -21,8 +21,7 @@ use super::watcher::Watcher;
 use crate::bus::processes::{self, Core};
 use crate::journal::{Home, Rights, Share, Sharing};
 use crate::memory::Region;
-use crate::sync::AtomicU64;
-use crate::sync::Ordering::{Acquire, Relaxed, Release};
+use crate::sync::{AtomicU64, Ordering::Relaxed};
 
 /// How often a process that finds no place looks again, a millisecond apart: the dead may be about to be found.
 const LOOKS: usize = 200;
@@ -170,7 +169,7 @@ impl Presence {
                 // Before the file says that its seats count: who dies here has it done again, and no loss of power brings them back.
                 file.sync_data()
                     .map_err(|e| system("flushing its file", e))?;
-                known.store(history, Release);
+                known.store(history, Relaxed);
                 fault!("history_said");
             } else {
                 set_back_workers(&words, &parts, journal.opened_at());
@@ -304,8 +303,7 @@ fn attach(core: &Core, journal: Option<&Share>, path: &Path) -> Result<Option<us
 /// those that run alone the journal has cursors. Nobody uses the bus, and the caller holds the door.
 fn forget_workers(words: &Words, parts: &Parts) {
     for index in 0..parts.sizes.workers {
-        let state = Kind::Free.state();
-        words.worker(parts, index).state().store(state, Release);
+        words.worker(parts, index).set_state(Kind::Free.state());
         fault!("worker_forgotten");
     }
 }
@@ -316,7 +314,7 @@ fn set_back_workers(words: &Words, parts: &Parts, tail: u64) {
     let set_back = |word: &AtomicU64| {
         let position = word.load(Relaxed);
         if position != NONE && position > tail {
-            word.store(tail, Release);
+            word.store(tail, Relaxed);
         }
     };
     for index in 0..parts.sizes.workers {
@@ -340,7 +338,7 @@ const STALE: u32 = u32::MAX;
 
 /// Says that this process is in `place`, and listens from before that on.
 fn come(bus: Identity, place: Place, entry: &Entry<'_>, options: &SharedOptions) -> Ear {
-    let state = desk::taken_after(entry.state().load(Acquire));
+    let state = desk::taken_after(entry.state());
     let ear = Ear::new(bus, place, desk::turn_of(state));
     desk::enter(entry, state, &name_of(options));
     ear
@@ -392,13 +390,8 @@ pub(super) fn check(core: &Core, path: &Path) -> Result<(), SharedError> {
 
 /// Takes a place if it is free. The caller holds the door.
 pub(super) fn take_place(file: &File, words: &Words, parts: &Parts, place: Place) -> bool {
-    let state = words.process(parts, place).state();
-    let is_free = || {
-        matches!(
-            Stand::of(state.load(Acquire)),
-            Stand::Empty | Stand::Settled
-        )
-    };
+    let entry = words.process(parts, place);
+    let is_free = || matches!(Stand::of(entry.state()), Stand::Empty | Stand::Settled);
     if !is_free() || !matches!(lock::try_place(file, place), Ok(true)) {
         return false;
     }
@@ -472,7 +465,7 @@ pub(super) fn users(file: &File, words: &Words, parts: &Parts) -> Vec<Process> {
     let places = (0..parts.sizes.processes).map(Place::new);
     let here = places.filter_map(|place| {
         let entry = words.process(parts, place);
-        let state = entry.state().load(Relaxed);
+        let state = entry.state();
         let Ok(lock::Holder::Process(pid)) = lock::holder(file, place) else {
             return None;
         };

@@ -13,8 +13,9 @@ use super::presence::Presence;
 use super::process::Process;
 use super::workers::{WorkerStatus, workers};
 use crate::bus::Subscriber;
-use crate::bus::processes::stats;
-use crate::sync::Ordering::{Acquire, Relaxed, Release};
+use crate::bus::processes::{said_load, said_store, stats};
+use crate::bus::seats::{leave, whose};
+use crate::sync::{Ordering::Relaxed, load};
 
 /// No position has been said yet.
 pub(super) const NONE: u64 = u64::MAX;
@@ -46,19 +47,19 @@ impl Seat {
         }
         if known.is_none() {
             entry.set_worker(worker);
-            entry.state().store(Kind::Worker.state(), Release);
+            entry.set_state(Kind::Worker.state());
             fault!("worker_named");
         }
-        if let Some(process) = runner(desk, entry.whose().load(Acquire)) {
+        if let Some(process) = runner(desk, whose(entry.whose())) {
             let worker = worker.to_owned();
             return Err(fault(SharedFault::WorkerRuns { worker, process }));
         }
-        entry.whose().store(desk.place.owner().into(), Release);
+        entry.whose().store(desk.place.owner().into(), Relaxed);
         fault!("worker_taken");
         Ok(Self {
             presence: Arc::clone(presence),
             index,
-            said: entry.at().load(Acquire),
+            said: load(entry.at(), said_load()),
         })
     }
 
@@ -110,7 +111,8 @@ impl Seat {
             self.said = position;
             let desk = self.presence.desk();
             let entry = desk.words.worker(&desk.parts, self.index);
-            entry.at().store(position, Release);
+            // Edge 37, said.
+            entry.at().store(position, said_store());
             fault!("worker_said");
         }
     }
@@ -158,7 +160,7 @@ impl Desk {
     pub(super) fn seat_in(&self, entry: &Entry<'_>, slot: usize) -> Option<usize> {
         let before = self.slot_of(entry);
         // If this process dies before the next step, nobody's entry names the slot before, and so it is freed.
-        entry.slot().store(slot as u64 + 1, Release);
+        entry.slot().store(slot as u64 + 1, Relaxed);
         fault!("seat_unheld");
         self.take_unwanted(before?)
     }
@@ -194,7 +196,7 @@ impl Drop for Seat {
         if !desk.slot_of(&entry).is_some_and(|slot| desk.is_held(slot)) {
             self.rise();
         }
-        entry.whose().store(0, Release);
+        leave(entry.whose());
         fault!("worker_left");
     }
 }

@@ -16,7 +16,7 @@ use super::desk::{Desk, Rest, Stand, has_died, read_process, turn_of};
 use super::layout::Place;
 use super::lock::{self, Holder};
 use super::process::{Cause, Change, Process};
-use crate::sync::Ordering::{Acquire, Relaxed};
+use crate::sync::Ordering::Relaxed;
 
 /// When something is to be settled that can't be yet.
 const SOON: Duration = Duration::from_millis(1);
@@ -113,7 +113,7 @@ impl Watch {
         let rest = self.desk.settle_all();
         let desk = Arc::clone(&self.desk);
         for place in desk.places() {
-            let state = desk.entry(place).state().load(Acquire);
+            let state = desk.entry(place).state();
             if self.known.get(&place).is_some_and(|k| k.state == state) {
                 continue;
             }
@@ -193,7 +193,7 @@ impl Watch {
     /// Tells of somebody who has come and gone since the last look, if nobody has come after him.
     fn miss(&self, place: Place, state: u64) {
         let process = read_process(&self.desk.entry(place), place, 0);
-        if self.desk.entry(place).state().load(Acquire) == state {
+        if self.desk.entry(place).is_still(state) {
             let change = match Stand::of(state) {
                 Stand::Settled => Change::Died { cause: None },
                 _ => Change::Left,

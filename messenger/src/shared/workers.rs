@@ -6,7 +6,9 @@ use super::layout::{Entry, Kind, Parts, Words};
 use super::pool::PoolWords;
 use super::process::Process;
 use super::seat::NONE;
-use crate::sync::load_acquire;
+use crate::bus::processes::said_load;
+use crate::bus::seats::whose;
+use crate::sync::load;
 
 /// A worker that has run on a bus.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -65,12 +67,13 @@ pub(super) fn workers(
 }
 
 fn alone(entry: &Entry<'_>, runs: &impl Fn(u64) -> Option<Process>) -> WorkerStatus {
-    let position = load_acquire(entry.at());
+    // Edge 37, said.
+    let position = load(entry.at(), said_load());
     WorkerStatus {
         name: entry.name(),
         position: (position != NONE).then_some(position),
         lag: None,
-        process: runs(load_acquire(entry.whose())),
+        process: runs(whose(entry.whose())),
         members: None,
     }
 }
@@ -80,7 +83,7 @@ fn together(pool: &PoolWords<'_>, runs: &impl Fn(u64) -> Option<Process>) -> Wor
     // First: what is taken after that is not before it.
     let mut position = pool.next().ok().flatten();
     for (index, seat) in pool.seats() {
-        let process = runs(load_acquire(seat.whose()));
+        let process = runs(whose(seat.whose()));
         let owes = pool.owed(index).map(|(from, to)| from..to);
         if let (Some(position), Some(owes)) = (&mut position, &owes) {
             *position = owes.start.min(*position);

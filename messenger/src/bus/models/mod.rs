@@ -15,6 +15,7 @@ mod observe;
 mod progress;
 mod recover;
 mod room;
+mod seats;
 mod segments;
 mod sleep;
 mod turns;

@@ -3,12 +3,12 @@
 use std::cell::{Cell, RefCell};
 
 use super::{Company, PoolSeat, Start, Subscriber, Took, Trouble};
+use crate::bus::seats::take;
 use crate::bus::{MessageId, SourceId, Tag};
 use crate::shared::SharedBus;
 use crate::shared::desk::{HELD, enter, taken_after};
 use crate::shared::layout::Place;
 use crate::shared::presence::core_of;
-use crate::sync::Ordering::{AcqRel, Relaxed};
 
 const TAG: Tag = Tag::new(SourceId::new(1), MessageId::new(1));
 
@@ -78,9 +78,7 @@ impl<'a> Member<'a> {
     fn adopts(&self, seat: usize) {
         let desk = self.seat.desk();
         let whose = desk.words.worker(&desk.parts, seat).whose();
-        whose
-            .compare_exchange(0, desk.place.owner().into(), AcqRel, Relaxed)
-            .unwrap();
+        assert!(take(whose, desk.place.owner().into()));
     }
 
     fn move_on(&mut self) -> bool {
@@ -283,7 +281,7 @@ fn what_is_wanted_is_held_when_who_took_it_over_to_free_it_dies() {
     let dead = core_of(&desk.words, &desk.parts, &header, place.owner());
     assert!(dead.take_over(slot, HELD).is_some());
     let entry = desk.entry(place);
-    enter(&entry, taken_after(entry.state().load(Relaxed)), "dead");
+    enter(&entry, taken_after(entry.state()), "dead");
     desk.settle_all();
     assert!(desk.is_held(slot));
     first.read();
