@@ -22,7 +22,7 @@ const fn write_ahead(record: usize) -> u64 {
 const READ_AHEAD: u64 = 2048;
 
 /// How far a subscriber goes, in bytes, until it asks again how much has been claimed.
-const ASK_AGAIN: u64 = 1024;
+const ASK_AGAIN: u64 = 8192;
 
 /// Asks for the lines that the claims after one of `record` bytes at `position` will write. The
 /// compare-and-swap of a claim waits for all earlier stores, so their lines had better be here.
