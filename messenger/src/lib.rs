@@ -119,9 +119,10 @@ pub use messenger_macros::{Handler, Message, Plain};
 #[cfg(not(loom))]
 pub use runtime::{
     AfterPanic, App, Builder, Failed, FailedRecord, Failure, FailureKind, Graph, Ground, Handle,
-    Handler, HandlerError, Lifecycle, OnError, OnPanic, Outbox, Outside, PublishError, Report,
-    Result, RouteCounters, Running, SendError, SendFault, SentBy, SourcePublisher, StartError,
-    Stopper, SubscribeError, Subscription, Timer, WorkerCounters, WorkerId, WorkerOptions,
+    Handler, HandlerError, Lifecycle, OnError, OnPanic, Outbox, Outside, PublishAllError,
+    PublishError, Report, Result, RouteCounters, Running, SendError, SendFault, SentBy,
+    SourcePublisher, StartError, Stopper, SubscribeError, Subscription, Timer, WorkerCounters,
+    WorkerId, WorkerOptions,
 };
 
 #[cfg(all(not(loom), feature = "journal"))]

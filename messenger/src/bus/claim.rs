@@ -52,18 +52,19 @@ impl Open {
         self.core.abort_last((window, *slot), position, self.end);
     }
 
-    /// The record at `position`, up to `next`, has become `state`; see [`Ring::finish`](super::ring::Ring::finish).
+    /// The record at `position`, up to `next`, has become `state`; see [`Ring::finish`](super::ring::Ring::finish). Waits until it is synced, if
+    /// each record is to be, and `syncs` says so.
     #[inline]
     fn finish(
         &mut self,
-        position: u64,
-        next: u64,
+        (position, next): (u64, u64),
         state: State,
         bytes: u64,
+        syncs: bool,
     ) -> Result<(), NotSynced> {
         self.next = next;
         if self.core.announces() {
-            return self.finish_announced(position, next, state, bytes);
+            return self.finish_announced((position, next), state, bytes, syncs);
         }
         self.core.finish_plain(&self.room.window, position, state);
         Ok(())
@@ -73,10 +74,10 @@ impl Open {
     #[inline(never)]
     fn finish_announced(
         &mut self,
-        position: u64,
-        next: u64,
+        (position, next): (u64, u64),
         state: State,
         bytes: u64,
+        syncs: bool,
     ) -> Result<(), NotSynced> {
         let Self { core, room, .. } = self;
         let Room { window, slot, .. } = room;
@@ -85,18 +86,14 @@ impl Open {
         } else {
             core.finish(window, position, state, bytes);
         }
-        if core.is_kept() {
-            return self.keep(position, next, state);
+        if core.is_kept() && syncs {
+            return self.sync(position, next);
         }
         Ok(())
     }
 
-    /// What a commit does besides on a bus that is kept.
-    fn keep(&mut self, position: u64, next: u64, state: State) -> Result<(), NotSynced> {
-        // A note is nobody's, and who writes it shall not wait.
-        if state == State::Note {
-            return Ok(());
-        }
+    /// On a bus that is kept, if each record is to be synced: waits until that at `position`, up to `next`, is, and all before it.
+    fn sync(&self, position: u64, next: u64) -> Result<(), NotSynced> {
         let committed = self.core.memory.committed(next);
         committed.map_err(|lost| NotSynced(lost.at(position)))
     }
@@ -195,24 +192,30 @@ impl Claim<'_> {
     /// journal that syncs each record, if the disk failed; the record is visible all the same.
     #[inline]
     pub fn commit(self) -> Result<u64, CommitError> {
-        self.commit_as(State::Committed)
+        self.commit_as(State::Committed, true)
+    }
+
+    /// As [`commit`](Self::commit), and leaves the syncing to [`Reservation::sync`].
+    #[inline]
+    pub(crate) fn commit_unsynced(self) -> Result<u64, CommitError> {
+        self.commit_as(State::Committed, false)
     }
 
     #[inline]
-    fn commit_as(self, state: State) -> Result<u64, CommitError> {
+    fn commit_as(self, state: State, syncs: bool) -> Result<u64, CommitError> {
         if self.left != 0 {
             return Err(CommitError::Incomplete {
                 written: self.len - self.left,
                 claimed: self.len,
             });
         }
-        Ok(self.finish(state)?)
+        Ok(self.finish(state, syncs)?)
     }
 
-    /// As [`commit`](Self::commit), as a record of the bus's own, which readers step over.
+    /// As [`commit`](Self::commit), as a record of the bus's own, which readers step over. It is nobody's, and who writes it shall not wait.
     #[cfg(feature = "journal")]
     pub(crate) fn commit_note(self) -> Result<u64, CommitError> {
-        self.commit_as(State::Note)
+        self.commit_as(State::Note, false)
     }
 
     /// Writes `payload`, for whose length the claim was made, and commits it.
@@ -226,16 +229,16 @@ impl Claim<'_> {
         debug_assert_eq!(payload.len(), self.len);
         // It cannot fail: the claim was made for so many bytes.
         let _ = self.writer().put(payload);
-        Ok(self.finish(state)?)
+        Ok(self.finish(state, state == State::Committed)?)
     }
 
     #[inline]
-    fn finish(self, state: State) -> Result<u64, NotSynced> {
+    fn finish(self, state: State, syncs: bool) -> Result<u64, NotSynced> {
         let mut this = ManuallyDrop::new(self);
         let (position, len) = (this.position, this.len);
         let next = position + record_len(len) as u64;
         let covered = len as u64 + HEADER / 2;
-        this.open.finish(position, next, state, covered)?;
+        this.open.finish((position, next), state, covered, syncs)?;
         Ok(position)
     }
 }
@@ -311,6 +314,18 @@ impl<'a> Reservation<'a> {
     #[inline]
     pub fn send(&mut self, tag: Tag, payload: &[u8]) -> Result<u64, ClaimError> {
         self.claim(tag, payload.len())?.fill(payload)
+    }
+
+    /// Ends the run, and waits for the syncing that [`Claim::commit_unsynced`] has left, also of the last record, which is at `last`.
+    pub(crate) fn sync(self, last: u64) -> Result<(), NotSynced> {
+        let open = &mut *self.open;
+        let next = open.next;
+        // Nobody shall wait for what is left while this one waits.
+        open.close();
+        if !open.core.is_kept() {
+            return Ok(());
+        }
+        open.sync(last, next)
     }
 }
 

@@ -5,6 +5,7 @@ use core::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::batch::{Run, send_run};
 use super::control::Control;
 use super::counters::Tally;
 use super::describe::WorkerInfo;
@@ -256,6 +257,28 @@ impl Link {
             }
         }
         self.send_spilled(seat, tag, len, message)
+    }
+
+    /// As [`send`](Self::send) of one after the other, and by one claim for many where there is room.
+    pub(crate) fn send_all<M: ExtendedMessage>(&mut self, seat: Seat, messages: &[M]) -> Result {
+        let mut left = messages;
+        while !left.is_empty() {
+            let run = if self.is_direct() {
+                let Self {
+                    publisher, spill, ..
+                } = self;
+                send_run(publisher, seat.source, left, |at| spill.reached(at))
+            } else {
+                Run::none_of(left.len())
+            };
+            run.synced
+                .map_err(|error| refused::<M>(self.info, seat, SendFault::Commit(error.into())))?;
+            for message in &left[run.sent..run.len] {
+                self.send(seat, message)?;
+            }
+            left = &left[run.len..];
+        }
+        Ok(())
     }
 
     #[cold]

@@ -18,6 +18,7 @@
 
 mod aligned;
 mod app;
+mod batch;
 mod check;
 mod control;
 mod counters;
@@ -69,7 +70,7 @@ pub use kept::{Act, ActKind, Divergence, Replay, ReplayError, Replayed, Unrecord
 pub use link::{SendError, SendFault};
 pub use options::{OnError, OnPanic, WorkerOptions, restart_needs_unwinding};
 pub use outbox::{Outbox, Seat};
-pub use publish::{PublishError, SourcePublisher};
+pub use publish::{PublishAllError, PublishError, SourcePublisher};
 pub use running::{Running, Stopper};
 pub use start_error::StartError;
 pub use subscribe::{MessageSet, MessageStream, Received, SubscribeError, Subscription};

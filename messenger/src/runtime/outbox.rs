@@ -67,6 +67,46 @@ impl<'a, H> Outbox<'a, H> {
         self.link.send(self.seat, message)
     }
 
+    /// Sends these messages, as [`send`](Self::send) would one after the other, and costs less: where there is room for several of them, they share one
+    /// claim, and on a journal that syncs each record one flush.
+    ///
+    /// ```
+    /// # use messenger::bus::MessageId;
+    /// # use messenger::message::{EncodeError, Serialized};
+    /// # use messenger::{ExtendedMessage, Handler, Message, Outbox, Result};
+    /// # struct Price(u8);
+    /// # impl Message for Price {
+    /// #     const ID: MessageId = MessageId::new(1);
+    /// #     const NAME: &'static str = "Price";
+    /// #     type Mode = Serialized;
+    /// # }
+    /// # impl ExtendedMessage for Price {
+    /// #     fn encoded_len(&self) -> Result<usize, EncodeError> { Ok(1) }
+    /// #     fn write(&self, to: &mut messenger::bus::PayloadWriter<'_>) -> Result<(), EncodeError> {
+    /// #         Ok(to.put(&[self.0])?)
+    /// #     }
+    /// # }
+    /// # #[derive(Handler)]
+    /// # #[handler(id = 1, sends(Price), lifecycle)]
+    /// # struct Feed;
+    /// impl messenger::Lifecycle for Feed {
+    ///     fn on_start(&mut self, out: &mut Outbox<'_, Self>) -> Result {
+    ///         out.send_all(&[Price(40), Price(41), Price(42)])
+    ///     }
+    /// }
+    /// let mut feed = messenger::testing::Harness::new(Feed);
+    /// feed.start()?;
+    /// assert_eq!(feed.sent().len(), 3);
+    /// # Ok::<(), messenger::HandlerError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send). Those before the one that can't be sent are sent, and those after it are not.
+    pub fn send_all<M: SentBy<H> + ExtendedMessage>(&mut self, messages: &[M]) -> Result {
+        self.link.send_all(self.seat, messages)
+    }
+
     /// Builds a zero-copy message in place: `fill` gets it with all bytes zero.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use core::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::batch::send_run;
 use super::control::Control;
 use super::handler::{Handler, SentBy};
 use crate::bus::{Claim, ClaimError, CommitError, Publisher, Tag, WaitStrategy};
@@ -44,7 +45,7 @@ use crate::words::in_words;
 /// #         routes: [ Main, Sale: [book] ]
 /// # }
 /// # let till = Till::builder(Bus::new(BusConfig::bytes(1 << 16))?, 10_000).run()?;
-/// use messenger::PublishError;
+/// use messenger::{PublishAllError, PublishError};
 /// use std::time::Duration;
 ///
 /// let mut sales = till.publisher::<Main>()?;
@@ -52,9 +53,15 @@ use crate::words::in_words;
 /// // While the ring is full it waits, but not longer than this.
 /// sales.send_timeout(&Sale { cents: 320 }, Duration::from_secs(1))?;
 ///
-/// assert_eq!(till.stop()?.messages(), 2);
+/// // Several by one claim.
+/// let day = [Sale { cents: 100 }, Sale { cents: 200 }, Sale { cents: 300 }];
+/// sales.send_all(&day)?;
+///
+/// assert_eq!(till.stop()?.messages(), 5);
 /// let late = sales.send(&Sale { cents: 1 });
 /// assert!(matches!(late, Err(PublishError::Stopped)));
+/// let late = sales.send_all(&day);
+/// assert!(matches!(late, Err(PublishAllError { sent: 0, error: PublishError::Stopped, .. })));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct SourcePublisher<S> {
@@ -121,6 +128,44 @@ impl<S: Handler> SourcePublisher<S> {
         self.send_within(message, Wait::Until(Instant::now().checked_add(timeout)))
     }
 
+    /// Sends these messages, as [`send`](Self::send) would one after the other, and costs less: where there is room for several of them, they share one
+    /// claim, and on a journal that syncs each record one flush.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishAllError`], with how many are sent: those before the one that can't be.
+    pub fn send_all<M: SentBy<S> + ExtendedMessage>(
+        &mut self,
+        messages: &[M],
+    ) -> Result<(), PublishAllError> {
+        self.send_all_within(messages, Wait::Until(None))
+    }
+
+    /// As [`send_all`](Self::send_all), as many as there is room for now.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishAllError`]; [`ClaimError::Full`] in it if there is no more room.
+    pub fn try_send_all<M: SentBy<S> + ExtendedMessage>(
+        &mut self,
+        messages: &[M],
+    ) -> Result<(), PublishAllError> {
+        self.send_all_within(messages, Wait::No)
+    }
+
+    /// As [`send_all`](Self::send_all), for `timeout` at the most.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishAllError`]; [`ClaimError::Timeout`] in it if there was not room for all of them in time.
+    pub fn send_all_timeout<M: SentBy<S> + ExtendedMessage>(
+        &mut self,
+        messages: &[M],
+        timeout: Duration,
+    ) -> Result<(), PublishAllError> {
+        self.send_all_within(messages, Wait::Until(Instant::now().checked_add(timeout)))
+    }
+
     /// Builds a zero-copy message in place, all its bytes zero at first; waits for room if need be. Gives the
     /// record's position.
     ///
@@ -183,16 +228,49 @@ impl<S: Handler> SourcePublisher<S> {
         Ok(claim.commit()?)
     }
 
+    fn send_all_within<M: SentBy<S> + ExtendedMessage>(
+        &mut self,
+        messages: &[M],
+        wait: Wait,
+    ) -> Result<(), PublishAllError> {
+        let mut sent = 0;
+        let result = self.count_sent(messages, wait, &mut sent);
+        result.map_err(|error| PublishAllError { sent, error })
+    }
+
+    fn count_sent<M: SentBy<S> + ExtendedMessage>(
+        &mut self,
+        messages: &[M],
+        wait: Wait,
+        sent: &mut usize,
+    ) -> Result<(), PublishError> {
+        while let left @ [_, ..] = &messages[*sent..] {
+            if is_over(&self.control) {
+                return Err(PublishError::Stopped);
+            }
+            let run = send_run(&mut self.publisher, S::ID, left, |_| *sent += 1);
+            run.synced.map_err(CommitError::from)?;
+            for message in &left[run.sent..run.len] {
+                let one = self.send_within(message, wait);
+                // One that is not synced is sent.
+                let is_sent = matches!(one, Ok(_) | Err(PublishError::Commit(_)));
+                *sent += usize::from(is_sent);
+                one?;
+            }
+        }
+        Ok(())
+    }
+
     fn claim<M: Message + SentBy<S>>(
         &mut self,
         len: usize,
         wait: Wait,
     ) -> Result<Claim<'_>, PublishError> {
         let control = &self.control;
-        let is_over = || control.is_stopping() || control.has_ended();
-        if is_over() {
+        if is_over(control) {
             return Err(PublishError::Stopped);
         }
+        let is_over = || is_over(control);
         let tag = Tag::new(S::ID, M::ID);
         let claim = match wait {
             Wait::No => self.publisher.try_claim(tag, len),
@@ -203,6 +281,11 @@ impl<S: Handler> SourcePublisher<S> {
             error => PublishError::Claim(error),
         })
     }
+}
+
+/// Whether no handler of the run would get a message any more.
+fn is_over(control: &Control) -> bool {
+    control.is_stopping() || control.has_ended()
 }
 
 impl<S> fmt::Debug for SourcePublisher<S> {
@@ -262,5 +345,29 @@ impl std::error::Error for PublishError {
             Self::Claim(error) => error.source(),
             Self::Commit(error) => error.source(),
         }
+    }
+}
+
+/// Not all of some messages were published.
+#[non_exhaustive]
+pub struct PublishAllError {
+    /// How many were, the first ones. Which of them the error is about, and whether it was published, is for the error to say.
+    pub sent: usize,
+    /// Why no more were.
+    pub error: PublishError,
+}
+
+impl fmt::Display for PublishAllError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sent, error } = self;
+        write!(f, "after {sent} messages that were sent: {error}")
+    }
+}
+
+in_words!(PublishAllError);
+
+impl std::error::Error for PublishAllError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
     }
 }

@@ -60,11 +60,17 @@ impl Spill {
         committed: Result<u64, CommitError>,
     ) -> Result<(), CommitError> {
         match &committed {
-            Ok(position) => self.sent = position + 1,
-            Err(CommitError::NotSynced(error)) => self.sent = error.position() + 1,
+            Ok(position) => self.reached(*position),
+            Err(CommitError::NotSynced(error)) => self.reached(error.position()),
             Err(CommitError::Incomplete { .. }) => {}
         }
         committed.map(drop)
+    }
+
+    /// What was sent last stands at `position`.
+    #[inline]
+    pub(crate) fn reached(&mut self, position: u64) {
+        self.sent = position + 1;
     }
 
     /// Whether all that was sent stands before `position`.

@@ -123,6 +123,23 @@ fn a_segment_that_is_gone_is_told_to_who_would_read_it() {
 }
 
 #[test]
+fn those_sent_at_once_are_synced_at_once() {
+    let dir = Dir::new("synced-at-once");
+    let journal = dir.open(small().sync(SyncPolicy::EachRecord));
+    let app = oracle(&journal).run().unwrap();
+    let mut main = app.publisher::<Main>().unwrap();
+    let before = journal.bus().tail();
+    main.send_all(&[Ask(1), Ask(2), Ask(3)]).unwrap();
+    assert!(journal.synced() >= before + 3 * 32);
+    fs::rename(segment(&dir), dir.join("taken-away")).unwrap();
+    let all = main.send_all(&[Ask(4), Ask(5), Ask(6)]).unwrap_err();
+    // The first one alone would have been told if they had been synced one by one.
+    assert_eq!(all.sent, 3);
+    assert!(matches!(all.error, PublishError::Commit(_)), "{all}");
+    assert_eq!(app.stop().unwrap().messages(), 6);
+}
+
+#[test]
 fn what_is_not_synced_is_told_to_who_sent_it() {
     let dir = Dir::new("not-synced");
     let journal = dir.open(small().sync(SyncPolicy::EachRecord));

@@ -114,10 +114,11 @@ impl Handle<Number> for Squarer {
                 squares: 0,
             });
         }
+        let square = Square(m.0 * m.0 + u64::from(shift));
         if n == self.0.twice {
-            out.send(&Square(m.0 * m.0))?;
+            return out.send_all(&[Square(m.0 * m.0), square]);
         }
-        out.send(&Square(m.0 * m.0 + u64::from(shift)))
+        out.send(&square)
     }
 }
 
