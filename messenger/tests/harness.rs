@@ -231,7 +231,19 @@ impl Handle<Quote> for Desk {
 
 impl Handle<Depth<'_>> for Desk {
     fn handle(&mut self, depth: &Depth<'_>, out: &mut Outbox<'_, Self>) -> Result {
-        out.build(|sum: &mut Quote| sum.size = depth.levels.iter().sum())
+        out.build(|sum: &mut Quote| sum.size = depth.levels.iter().sum())?;
+        for n in 0..depth.head.size {
+            out.build_tailed::<Depth>(depth.levels.len(), |head, levels| {
+                assert_eq!((head.price, head.size), (0, 0));
+                assert!(levels.iter().all(|&level| level == 0));
+                head.price = n;
+                levels.copy_from_slice(depth.levels);
+            })?;
+        }
+        if depth.levels.is_empty() {
+            out.build_tailed::<Depth>(usize::MAX, |_, _| ())?;
+        }
+        Ok(())
     }
 }
 
@@ -251,6 +263,40 @@ fn messages_in_place() -> Result {
         levels: &levels,
     })?;
     assert_eq!(desk.expect_sent::<Quote>()?.size, 40);
+    for price in 0..2 {
+        let depth = desk.expect_sent::<Depth<'_>>()?;
+        assert_eq!(depth.head, &Quote { price, size: 0 });
+        assert_eq!(depth.levels, levels);
+    }
+    let too_long = desk.handle(&Depth {
+        head: &Quote { price: 0, size: 1 },
+        levels: &[],
+    });
+    let too_long = too_long.unwrap_err();
+    let error = too_long.downcast_ref::<SendError>().unwrap();
+    let len = usize::MAX;
+    let is_told =
+        matches!(error.fault, SendFault::Claim(ClaimError::TooLarge { len: it, .. }) if it == len);
+    assert!(is_told, "{error}");
+    assert_eq!(desk.sent().len(), 2, "the sum, and one without a tail");
+    Ok(())
+}
+
+/// Some are built in the ring, and the others where they wait for room.
+#[test]
+fn tails_are_built_in_place_also_when_the_ring_is_full() -> Result {
+    let mut desk = Harness::on(BusConfig::bytes(1024), Desk)?;
+    let (price, size) = (0, 50);
+    desk.handle(&Depth {
+        head: &Quote { price, size },
+        levels: &[5, 6, 7],
+    })?;
+    assert_eq!(desk.expect_sent::<Quote>()?.size, 18);
+    for price in 0..size {
+        let depth = desk.expect_sent::<Depth<'_>>()?;
+        assert_eq!((depth.head.price, depth.levels), (price, &[5, 6, 7][..]));
+    }
+    assert!(desk.sent().is_empty());
     Ok(())
 }
 

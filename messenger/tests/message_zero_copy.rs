@@ -221,6 +221,63 @@ fn messages_are_built_in_place() {
 }
 
 #[test]
+fn tails_are_built_in_place() {
+    #[derive(Message, PartialEq, Debug)]
+    #[message(id = 76, codec = zero_copy)]
+    struct Walk<'a> {
+        start: &'a u64,
+        steps: &'a [i16],
+    }
+    #[derive(Message, PartialEq, Debug)]
+    #[message(id = 77, codec = zero_copy)]
+    struct Steps<'a>(&'a [i16]);
+
+    let mut claim = Aligned([0; 128]);
+    let (start, steps) = zero_copy::build_tailed::<Walk>(&mut claim.0[..14]).unwrap();
+    assert_eq!((*start, steps.len()), (0, 3));
+    *start = u64::MAX;
+    steps.copy_from_slice(&[1, -2, 3]);
+    let walk = Walk {
+        start: &u64::MAX,
+        steps: &[1, -2, 3],
+    };
+    assert_eq!(Walk::receive(&claim.0[..14]), Ok(walk));
+    // Without a tail, and without a head.
+    let (start, steps) = zero_copy::build_tailed::<Walk>(&mut claim.0[16..24]).unwrap();
+    assert_eq!((*start, &*steps), (0, &[][..]));
+    let ((), steps) = zero_copy::build_tailed::<Steps>(&mut claim.0[16..20]).unwrap();
+    steps[1] = 4;
+    assert_eq!(Steps::receive(&claim.0[16..20]), Ok(Steps(&[0, 4])));
+
+    let refused = |claimed: usize, at: usize| {
+        let mut claim = Aligned([0; 128]);
+        let bytes = &mut claim.0[at..at + claimed];
+        zero_copy::build_tailed::<Walk>(bytes).map(drop)
+    };
+    let message = "Walk";
+    for (claimed, written) in [(0, 8), (7, 8), (9, 8), (15, 14)] {
+        let length = EncodeError::Length {
+            message,
+            claimed,
+            written,
+        };
+        assert_eq!(refused(claimed, 0), Err(length));
+    }
+    let align = align_of::<u64>();
+    assert_eq!(
+        refused(10, 2),
+        Err(EncodeError::Misaligned { message, align })
+    );
+    // A head, and an item, that is never zero.
+    let zero = |message| Err(EncodeError::ZeroIsInvalid { message });
+    let mut claim = Aligned([0; 128]);
+    let book = zero_copy::build_tailed::<Book>(&mut claim.0[..16]);
+    assert_eq!(book.map(drop), zero("Book"));
+    let levels = zero_copy::build_tailed::<Levels>(&mut claim.0[..8]);
+    assert_eq!(levels.map(drop), zero("Levels"));
+}
+
+#[test]
 fn a_tail_takes_what_is_left() {
     let levels = [level(1), level(2)];
     let book = Book {

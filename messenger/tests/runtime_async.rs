@@ -504,3 +504,66 @@ fn whoever_runs_the_only_thread_of_the_tasks_is_told_and_does_not_wait_for_ever(
         .expect("it does not wait");
     assert!(text.contains("Cannot block the current thread"), "{text}");
 }
+
+/// Messages that are built where they lie, or where they wait for room.
+#[cfg(feature = "zero_copy")]
+mod in_place {
+    use super::*;
+
+    /// So many lines from somewhere.
+    #[derive(Message, Debug)]
+    #[message(id = 5, codec = zero_copy)]
+    pub(crate) struct Sketch<'a> {
+        start: &'a u32,
+        lines: &'a [u16],
+    }
+
+    /// Makes so many sketches.
+    #[derive(Debug, Handler)]
+    #[handler(id = 5, sends(Sketch<'_>))]
+    pub(crate) struct Artist;
+
+    impl AsyncHandler for Artist {}
+
+    impl HandleAsync<Count> for Artist {
+        async fn handle(&mut self, m: Count, out: &mut AsyncOutbox<Self>) -> Result {
+            for n in 0..m.0 as u32 {
+                out.build_tailed::<Sketch>(200, |start, lines| {
+                    assert!(lines.iter().all(|&line| line == 0));
+                    *start = n;
+                    lines[199] = 7;
+                })?;
+            }
+            Ok(())
+        }
+    }
+
+    messenger! {
+        pub(crate) Studio;
+        outside: [ Boss ]
+        Easel:
+            handlers: [ artist: async Artist = Artist ]
+            routes: [ Boss, Count: [artist] ]
+        drop: [ Boss, Job; Artist, Sketch ]
+    }
+
+    #[test]
+    fn tails_are_built_in_place() {
+        let runtime = Runtime::new();
+        let app = Studio::builder(bus(4096))
+            .tokio(runtime.handle.clone())
+            .run()
+            .unwrap();
+        let sketches = app.subscribe_gating::<(Sketch<'_>,)>(Start::Newest);
+        let mut sketches = sketches.unwrap();
+        app.publisher::<Boss>().unwrap().send(&Count(20)).unwrap();
+        until(|| app.counters()[0].spilled > 0);
+        for n in 0..20 {
+            let received = sketches.next().unwrap().unwrap();
+            let sketch = received.get::<Sketch<'_>>().unwrap().unwrap();
+            assert_eq!((*sketch.start, sketch.lines.len()), (n, 200));
+            assert_eq!((sketch.lines[198], sketch.lines[199]), (0, 7));
+        }
+        app.stop().unwrap();
+    }
+}

@@ -381,9 +381,17 @@ mod in_place {
         y: u32,
     }
 
+    /// From where, and each step from there.
+    #[derive(Message, Debug)]
+    #[message(id = 5, codec = zero_copy)]
+    pub(crate) struct Line<'a> {
+        start: &'a u32,
+        steps: &'a [u16],
+    }
+
     /// Draws.
     #[derive(Debug, Handler)]
-    #[handler(id = 4, sends(Point))]
+    #[handler(id = 4, sends(Point, Line<'_>))]
     pub(crate) struct Pen;
 
     messenger! {
@@ -392,7 +400,49 @@ mod in_place {
         Idle:
             handlers: [ idle: Pillar = Pillar ]
             routes: []
-        drop: [ Pen, Point ]
+        drop: [ Pen, Point; Pen, Line ]
+    }
+
+    #[test]
+    fn tails_are_built_now_or_in_time_or_not() {
+        let app = Paper::builder(bus(4096)).run().unwrap();
+        let mut pen = app.publisher::<Pen>().unwrap();
+        let mut lines = app.subscribe_gating::<(Line<'_>,)>(Start::Newest).unwrap();
+        let mut built = 0;
+        let full = loop {
+            let now = pen.try_build_tailed::<Line>(300, |start, steps| {
+                *start = built;
+                steps[299] = 7;
+                built += 1;
+            });
+            if let Err(error) = now {
+                break error;
+            }
+        };
+        assert!(matches!(full, PublishError::Claim(ClaimError::Full { .. })));
+        assert_eq!(built, 6, "none was begun in vain");
+        let timeout = Duration::from_millis(5);
+        let late = pen.build_tailed_timeout::<Line>(300, timeout, |_, _| unreachable!());
+        assert!(matches!(
+            late,
+            Err(PublishError::Claim(ClaimError::Timeout { .. }))
+        ));
+        for n in 0..6 {
+            let received = lines.next().unwrap().unwrap();
+            let line = received.get::<Line<'_>>().unwrap().unwrap();
+            assert_eq!((*line.start, line.steps.len()), (n, 300));
+            assert_eq!((line.steps[298], line.steps[299]), (0, 7));
+        }
+        assert!(lines.try_next().unwrap().is_none());
+        pen.build_tailed::<Line>(0, |start, _| *start = 9).unwrap();
+        let received = lines.next().unwrap().unwrap();
+        let line = received.get::<Line<'_>>().unwrap().unwrap();
+        assert_eq!((*line.start, line.steps.len()), (9, 0));
+        let too_long = pen.build_tailed::<Line>(2000, |_, _| unreachable!());
+        assert!(matches!(
+            too_long,
+            Err(PublishError::Claim(ClaimError::TooLarge { len: 4004, .. }))
+        ));
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub use super::postcard;
 #[cfg(feature = "prost")]
 pub use super::prost;
 #[cfg(feature = "zero_copy")]
-pub use super::zero_copy::{self, layout::*};
+pub use super::zero_copy::{self, Tailed, layout::*};
 
 use super::text::Text;
 

@@ -19,8 +19,6 @@ use super::told::Told;
 use crate::bus::JoinError;
 use crate::bus::{ClaimError, CommitError, NotSynced, Publisher, Tag};
 use crate::message::{DecodeError, EncodeError, ExtendedMessage, Message, MessageInfo};
-#[cfg(feature = "zero_copy")]
-use crate::message::{ZeroCopyMessage, zero_copy};
 use crate::words::in_words;
 
 /// The seat of none: what panics then is not a handler's.
@@ -297,24 +295,23 @@ impl Link {
         pushed.map_err(|fault| refused::<M>(info, seat, fault))
     }
 
+    /// Sends an `M` of `len` bytes, which `fill` makes of zeroed ones.
     #[cfg(feature = "zero_copy")]
     #[inline]
-    pub(crate) fn build<M: ZeroCopyMessage>(
+    pub(crate) fn build<M: Message>(
         &mut self,
         seat: Seat,
-        fill: impl FnOnce(&mut M),
+        len: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), EncodeError>,
     ) -> Result {
         let info = self.info;
         let tag = Tag::new(seat.source, M::ID);
-        let len = size_of::<M>();
         if self.is_direct() {
             match self.publisher.try_claim_grown(tag, len) {
                 Ok(mut claim) => {
-                    match zero_copy::build(claim.zeroed()) {
-                        Ok(message) => fill(message),
-                        Err(error) => {
-                            return Err(refused::<M>(info, seat, SendFault::Encode(error)));
-                        }
+                    if let Err(error) = fill(claim.zeroed()) {
+                        drop(claim);
+                        return Err(refused::<M>(info, seat, SendFault::Encode(error)));
                     }
                     let sent = self.spill.went_out(claim.commit());
                     return sent
@@ -325,8 +322,7 @@ impl Link {
             }
         }
         let pushed = self.send_later(seat, tag, len, |payload| {
-            fill(zero_copy::build(payload).map_err(SendFault::Encode)?);
-            Ok(())
+            fill(payload).map_err(SendFault::Encode)
         });
         pushed.map_err(|fault| refused::<M>(info, seat, fault))
     }

@@ -12,7 +12,10 @@ use super::timers::Timer;
 use crate::bus::SourceId;
 use crate::message::ExtendedMessage;
 #[cfg(feature = "zero_copy")]
-use crate::message::ZeroCopyMessage;
+use crate::message::{
+    Message, ZeroCopyMessage,
+    zero_copy::{self, Tailed},
+};
 
 /// A number that nobody foresees by chance.
 pub(crate) fn random() -> u64 {
@@ -116,7 +119,57 @@ impl<'a, H> Outbox<'a, H> {
     #[cfg(feature = "zero_copy")]
     #[inline]
     pub fn build<M: SentBy<H> + ZeroCopyMessage>(&mut self, fill: impl FnOnce(&mut M)) -> Result {
-        self.link.build(self.seat, fill)
+        self.link.build::<M>(self.seat, size_of::<M>(), |zeroed| {
+            fill(zero_copy::build(zeroed)?);
+            Ok(())
+        })
+    }
+
+    /// Builds a zero-copy message with a tail of `len` items in place: `fill` gets its head and its tail with all bytes zero.
+    ///
+    /// ```
+    /// # use messenger::{Handler, Message, Outbox, Result};
+    /// #[derive(Message)]
+    /// #[message(id = 1, codec = zero_copy)]
+    /// struct Walk<'a> {
+    ///     start: &'a u32,
+    ///     steps: &'a [i16],
+    /// }
+    /// # #[derive(Handler)]
+    /// # #[handler(id = 1, sends(Walk<'_>), lifecycle)]
+    /// # struct Walker;
+    ///
+    /// impl messenger::Lifecycle for Walker {
+    ///     fn on_start(&mut self, out: &mut Outbox<'_, Self>) -> Result {
+    ///         out.build_tailed::<Walk>(3, |start, steps| {
+    ///             *start = 7;
+    ///             steps[1] = -2;
+    ///         })
+    ///     }
+    /// }
+    /// let mut walker = messenger::testing::Harness::new(Walker);
+    /// walker.start()?;
+    /// let walk = walker.expect_sent::<Walk>()?;
+    /// assert_eq!((*walk.start, walk.steps), (7, &[0, -2, 0][..]));
+    /// # Ok::<(), messenger::HandlerError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`build`](Self::build).
+    #[cfg(feature = "zero_copy")]
+    #[inline]
+    pub fn build_tailed<'m, M: Message + SentBy<H> + Tailed<'m>>(
+        &mut self,
+        len: usize,
+        fill: impl FnOnce(&mut M::Head, &mut [M::Item]),
+    ) -> Result {
+        let bytes = zero_copy::tailed_len_of::<M>(len);
+        self.link.build::<M>(self.seat, bytes, |zeroed| {
+            let (head, tail) = zero_copy::build_tailed::<M>(zeroed)?;
+            fill(head, tail);
+            Ok(())
+        })
     }
 
     /// Asks for a call of [`on_timer`](super::Lifecycle::on_timer) when `after` has passed, also if the worker

@@ -9,9 +9,9 @@ use super::batch::send_run;
 use super::control::Control;
 use super::handler::{Handler, SentBy};
 use crate::bus::{Claim, ClaimError, CommitError, Publisher, Tag, WaitStrategy};
-use crate::message::{EncodeError, ExtendedMessage, Message};
 #[cfg(feature = "zero_copy")]
-use crate::message::{ZeroCopyMessage, zero_copy};
+use crate::message::zero_copy::{self, Tailed, ZeroCopyMessage};
+use crate::message::{EncodeError, ExtendedMessage, Message};
 use crate::words::in_words;
 
 /// Publishes as `S`, a source outside of the table's workers, until the run is stopped, or all its workers have ended.
@@ -207,6 +207,51 @@ impl<S: Handler> SourcePublisher<S> {
         self.build_within(fill, Wait::Until(Instant::now().checked_add(timeout)))
     }
 
+    /// Builds a zero-copy message with a tail of `len` items in place, all its bytes zero at first; waits for room if need be. Gives the
+    /// record's position.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError`]; never that the bus is full.
+    #[cfg(feature = "zero_copy")]
+    pub fn build_tailed<'m, M: Message + SentBy<S> + Tailed<'m>>(
+        &mut self,
+        len: usize,
+        fill: impl FnOnce(&mut M::Head, &mut [M::Item]),
+    ) -> Result<u64, PublishError> {
+        self.build_tailed_within::<M>(len, fill, Wait::Until(None))
+    }
+
+    /// As [`build_tailed`](Self::build_tailed), if there is room now; `fill` is called only then.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError`]; [`ClaimError::Full`] in it if there is no room.
+    #[cfg(feature = "zero_copy")]
+    pub fn try_build_tailed<'m, M: Message + SentBy<S> + Tailed<'m>>(
+        &mut self,
+        len: usize,
+        fill: impl FnOnce(&mut M::Head, &mut [M::Item]),
+    ) -> Result<u64, PublishError> {
+        self.build_tailed_within::<M>(len, fill, Wait::No)
+    }
+
+    /// As [`build_tailed`](Self::build_tailed), for `timeout` at the most; `fill` is called only if there is room in time.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError`]; [`ClaimError::Timeout`] in it if there was no room in time.
+    #[cfg(feature = "zero_copy")]
+    pub fn build_tailed_timeout<'m, M: Message + SentBy<S> + Tailed<'m>>(
+        &mut self,
+        len: usize,
+        timeout: Duration,
+        fill: impl FnOnce(&mut M::Head, &mut [M::Item]),
+    ) -> Result<u64, PublishError> {
+        let deadline = Instant::now().checked_add(timeout);
+        self.build_tailed_within::<M>(len, fill, Wait::Until(deadline))
+    }
+
     #[cfg(feature = "zero_copy")]
     fn build_within<M: SentBy<S> + ZeroCopyMessage>(
         &mut self,
@@ -215,6 +260,19 @@ impl<S: Handler> SourcePublisher<S> {
     ) -> Result<u64, PublishError> {
         let mut claim = self.claim::<M>(size_of::<M>(), wait)?;
         fill(zero_copy::build(claim.zeroed())?);
+        Ok(claim.commit()?)
+    }
+
+    #[cfg(feature = "zero_copy")]
+    fn build_tailed_within<'m, M: Message + SentBy<S> + Tailed<'m>>(
+        &mut self,
+        len: usize,
+        fill: impl FnOnce(&mut M::Head, &mut [M::Item]),
+        wait: Wait,
+    ) -> Result<u64, PublishError> {
+        let mut claim = self.claim::<M>(zero_copy::tailed_len_of::<M>(len), wait)?;
+        let (head, tail) = zero_copy::build_tailed::<M>(claim.zeroed())?;
+        fill(head, tail);
         Ok(claim.commit()?)
     }
 

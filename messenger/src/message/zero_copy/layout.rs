@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 use bytemuck::AnyBitPattern;
 
 pub use super::{Bits, Plain, ZeroCopyMessage};
-use super::{split, tail_len, write_tail};
+use super::{Tailed, split, tail_len, write_tail};
 use crate::bus::{PAYLOAD_ALIGN, PayloadWriter};
 use crate::message::fingerprint::Fingerprint;
 use crate::message::shape::TypeName;
@@ -91,20 +91,6 @@ pub const fn tail_schema<H, T>(path: &'static str, shape: &'static Shape) -> Sch
         shape: Some(shape),
         ..Schema::with_tail::<H, T>(path, shape.fingerprint())
     }
-}
-
-/// A message with a variable tail, taken apart and put together; the one place that asks for its parts to be plain.
-pub trait Tailed<'a>: Sized {
-    /// What stands first, `()` if nothing does.
-    type Head: Plain;
-    /// What the tail is made of.
-    type Item: Plain;
-
-    /// The parts.
-    fn parts(&self) -> (&'a Self::Head, &'a [Self::Item]);
-
-    /// The message made of the parts.
-    fn join(head: &'a Self::Head, tail: &'a [Self::Item]) -> Self;
 }
 
 /// How many bytes the message takes.

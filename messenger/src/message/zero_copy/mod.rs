@@ -16,7 +16,8 @@ mod plain;
 mod tail;
 
 pub use plain::{Bits, Plain, bytes_of};
-pub use tail::{split, tail_len, write_tail};
+pub(crate) use tail::tailed_len_of;
+pub use tail::{Tailed, build_tailed, split, tail_len, write_tail};
 
 use plain::value_mut;
 
@@ -94,18 +95,22 @@ pub fn view<T: Plain>(bytes: &[u8]) -> Result<&T, DecodeError> {
 #[inline]
 pub fn build<M: ZeroCopyMessage>(zeroed: &mut [u8]) -> Result<&mut M, EncodeError> {
     let claimed = zeroed.len();
-    value_mut(zeroed).map_err(|error| match error {
-        DecodeError::InvalidBits { .. } => EncodeError::ZeroIsInvalid { message: M::NAME },
-        DecodeError::Misaligned { align } => EncodeError::Misaligned {
-            message: M::NAME,
-            align,
-        },
+    value_mut(zeroed).map_err(|error| not_built::<M>(error, claimed, size_of::<M>()))
+}
+
+/// Why a message of `written` bytes can't be built in the `claimed` ones.
+#[cold]
+fn not_built<M: Message>(error: DecodeError, claimed: usize, written: usize) -> EncodeError {
+    let message = M::NAME;
+    match error {
+        DecodeError::InvalidBits { .. } => EncodeError::ZeroIsInvalid { message },
+        DecodeError::Misaligned { align } => EncodeError::Misaligned { message, align },
         _ => EncodeError::Length {
-            message: M::NAME,
+            message,
             claimed,
-            written: size_of::<M>(),
+            written,
         },
-    })
+    }
 }
 
 /// Bytes aligned as a payload is: for tests, and for bytes that come from elsewhere.

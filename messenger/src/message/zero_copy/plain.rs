@@ -156,6 +156,15 @@ pub(super) fn value_mut<T: Plain>(bytes: &mut [u8]) -> Result<&mut T, DecodeErro
     Ok(unsafe { &mut *bytes.as_mut_ptr().cast() })
 }
 
+/// The values that bytes are, to be changed in place. Their length is a multiple of the size of a `T`, which isn't 0.
+#[inline]
+pub(super) fn values_mut<T: Plain>(bytes: &mut [u8]) -> Result<&mut [T], DecodeError> {
+    let count = values::<T>(bytes)?.len();
+    // SAFETY: the bytes are `count` times a `T`, by the line above, and borrowed mutably. Whatever is put there, its bytes
+    // are initialised again (`Plain`), as those of a `[u8]` have to be.
+    Ok(unsafe { core::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), count) })
+}
+
 /// The values that bytes are. Their length is a multiple of the size of a `T`, which isn't 0.
 #[inline]
 pub(super) fn values<T: Plain>(bytes: &[u8]) -> Result<&[T], DecodeError> {

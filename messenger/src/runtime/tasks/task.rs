@@ -13,9 +13,9 @@ use tokio::sync::Notify;
 
 use super::mailbox::report;
 use crate::bus::{ClaimError, NotSynced, Publisher, SourceId, Tag, wake_after};
-use crate::message::ExtendedMessage;
 #[cfg(feature = "zero_copy")]
-use crate::message::{ZeroCopyMessage, zero_copy};
+use crate::message::zero_copy::{self, Tailed, ZeroCopyMessage};
+use crate::message::{ExtendedMessage, Message};
 use crate::runtime::control::Control;
 use crate::runtime::describe::WorkerInfo;
 use crate::runtime::error::{HandlerError, Result};
@@ -253,6 +253,28 @@ impl<H> AsyncOutbox<H> {
         sent.map_err(|fault| self.publisher.refused::<M>(fault))
     }
 
+    /// Builds a zero-copy message with a tail of `len` items in place: `fill` gets its head and its tail with all bytes zero. As to what it sends, it
+    /// is as in [`build`](Self::build).
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    #[cfg(feature = "zero_copy")]
+    pub fn build_tailed<'m, M: Message + SentBy<H> + Tailed<'m>>(
+        &mut self,
+        len: usize,
+        fill: impl FnOnce(&mut M::Head, &mut [M::Item]),
+    ) -> Result {
+        let bytes = zero_copy::tailed_len_of::<M>(len);
+        let sent = self.publisher.put::<M>(bytes, true, |payload| {
+            let parts = zero_copy::build_tailed::<M>(payload);
+            let (head, tail) = parts.map_err(SendFault::Encode)?;
+            fill(head, tail);
+            Ok(())
+        });
+        sent.map_err(|fault| self.publisher.refused::<M>(fault))
+    }
+
     /// A publisher for tasks that this handler spawns; it can be cloned.
     #[must_use]
     pub fn publisher(&self) -> TaskPublisher<H> {
@@ -364,7 +386,7 @@ impl<H> TaskPublisher<H> {
     }
 
     /// Puts a record on the bus, or, if it may, where records wait for room.
-    fn put<M: ExtendedMessage>(
+    fn put<M: Message>(
         &self,
         len: usize,
         may_overflow: bool,
@@ -418,7 +440,7 @@ impl<H> TaskPublisher<H> {
         })
     }
 
-    fn refused<M: ExtendedMessage>(&self, fault: SendFault) -> HandlerError {
+    fn refused<M: Message>(&self, fault: SendFault) -> HandlerError {
         refused::<M>(self.info, self.seat, fault)
     }
 }
