@@ -644,6 +644,67 @@ fn a_publisher_that_waits_for_room_is_told_of_the_stop() {
 }
 
 #[test]
+fn a_task_outside_awaits_room_and_is_told_of_the_stop() {
+    let app = Temple::builder(bus(4096))
+        .only([Temple::IDLE])
+        .run()
+        .unwrap();
+    let mut client = app.publisher::<Client>().unwrap();
+    let mut asks = app.subscribe_gating::<(Ask,)>(Start::Newest).unwrap();
+    let mut next = 0;
+    while client.try_send(&Ask(next)).is_ok() {
+        next += 1;
+    }
+    let task = spawn(async move {
+        let mut sent = next;
+        loop {
+            match client.send_async(&Ask(sent)).await {
+                Ok(_) => sent += 1,
+                Err(error) => break (sent, error),
+            }
+        }
+    });
+    thread::sleep(Duration::from_millis(20));
+    assert!(!task.is_finished());
+    for n in 0..1000 {
+        let ask = asks.receive_timeout(Duration::from_secs(60)).unwrap();
+        assert_eq!(ask.expect("it goes on").0, n);
+    }
+    thread::sleep(Duration::from_millis(20));
+    app.stop().unwrap();
+    let (sent, error) = task.join().unwrap();
+    assert!(matches!(error, PublishError::Stopped), "{error}");
+    assert!(sent >= 1000, "{sent}");
+    drop(asks);
+}
+
+/// It comes while they look for the last time, announce themselves, or sleep.
+#[test]
+fn the_end_is_not_missed_by_a_task_that_awaits_room() {
+    for round in 0..if cfg!(miri) { 8 } else { 200 } {
+        let app = Temple::builder(bus(4096))
+            .only([Temple::IDLE])
+            .run()
+            .unwrap();
+        let mut client = app.publisher::<Client>().unwrap();
+        let asks = app.subscribe_gating::<(Ask,)>(Start::Newest).unwrap();
+        while client.try_send(&Ask(0)).is_ok() {}
+        let begun = Instant::now();
+        let stopper = app.stopper();
+        let stops = thread::spawn(move || {
+            while begun.elapsed() < Duration::from_micros(round) {}
+            stopper.stop();
+        });
+        let told = block_on(client.send_async(&Ask(1)));
+        assert!(matches!(told, Err(PublishError::Stopped)));
+        let late = block_on(client.send_async(&Ask(1)));
+        assert!(matches!(late, Err(PublishError::Stopped)));
+        stops.join().unwrap();
+        drop(asks);
+    }
+}
+
+#[test]
 fn counters_are_read_while_it_runs() {
     let begun = Instant::now();
     let app = Temple::builder(bus(4096)).run().unwrap();

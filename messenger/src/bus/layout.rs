@@ -4,6 +4,7 @@ use crossbeam_utils::CachePadded;
 
 use super::Tag;
 use super::ids::{MessageId, SourceId};
+use super::wait::Event;
 use crate::sync::{AtomicU32, AtomicU64};
 
 /// The length of a record's header in bytes: the stamp, then the word of length and ids.
@@ -82,6 +83,16 @@ pub(crate) struct Control {
     pub(crate) lagged: AtomicU64,
     /// How often a subscriber was evicted.
     pub(crate) evicted: AtomicU64,
+}
+
+impl Control {
+    /// The epoch on which those sleep who wait for `event`.
+    pub(super) fn epoch(&self, event: Event) -> &AtomicU32 {
+        match event {
+            Event::Data => &self.data_epoch,
+            Event::Room => &self.room_epoch,
+        }
+    }
 }
 
 /// Where the tail lies among them, in bytes.

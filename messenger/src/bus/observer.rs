@@ -244,11 +244,12 @@ impl Observer {
             task.waker().wake_by_ref();
             return Ok(Poll::Pending);
         }
-        self.core.register(self.slot, task.waker());
+        self.core
+            .register(Event::Data, self.slot, task.waker(), true);
         let Some(observed) = self.try_next(payload)? else {
             return Ok(Poll::Pending);
         };
-        drop(self.core.deregister(self.slot));
+        drop(self.core.deregister(Event::Data, self.slot));
         Ok(Poll::Ready(observed))
     }
 
@@ -298,7 +299,7 @@ impl Drop for Observer {
     fn drop(&mut self) {
         // Taken while the slot is ours, or the next owner's might go instead; dropped last, so that nobody waits for it if
         // that panics.
-        let _waker = self.core.deregister(self.slot);
+        let _waker = self.core.deregister(Event::Data, self.slot);
         self.core.leave(self.slot);
     }
 }

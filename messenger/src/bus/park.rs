@@ -3,10 +3,12 @@
 //! On Linux the word is a futex. Elsewhere, under Miri and under loom, a mutex and a condition
 //! variable of this process stand in for it.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
+use super::wait::wake_each;
 use crate::sync::AtomicU32;
 
 /// Whose threads share a bus's memory.
@@ -133,14 +135,21 @@ impl Bed {
     }
 }
 
+/// How long one sleeps for tasks at the most: others that want less may come meanwhile, and the bus may go.
+const LONGEST_NAP: Duration = Duration::from_millis(100);
+
 /// The wakers of the tasks of this process that wait, by the slot of their member.
 #[derive(Debug, Default)]
-pub(crate) struct Wakers(Mutex<Vec<(usize, Waker)>>);
+pub(crate) struct Wakers {
+    all: Mutex<Vec<(usize, Waker)>>,
+    /// Whether a thread is about to wake all.
+    timed: AtomicBool,
+}
 
 impl Wakers {
     fn all(&self) -> MutexGuard<'_, Vec<(usize, Waker)>> {
         // No foreign code runs under the lock, and the vector is whole after each step.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps `waker` for `slot`; gives the one that was kept before. Like all of these it wakes
@@ -159,6 +168,26 @@ impl Wakers {
         let mut all = self.all();
         let at = all.iter().position(|(of, _)| *of == slot)?;
         Some(all.swap_remove(at).1)
+    }
+
+    /// Has all woken after so long, or some time before, also those that are kept by then. `false`: the system gives no thread for it.
+    pub(crate) fn wake_all_after(self: &Arc<Self>, time: Duration) -> bool {
+        if self.timed.swap(true, Ordering::AcqRel) {
+            return true;
+        }
+        let wakers = Arc::clone(self);
+        let wake = move || {
+            std::thread::sleep(time.min(LONGEST_NAP));
+            // Before they are taken: who comes after this has another one.
+            wakers.timed.swap(false, Ordering::AcqRel);
+            wake_each(wakers.take_all());
+        };
+        let thread = std::thread::Builder::new().name("messenger-timer".into());
+        let is_there = thread.spawn(wake).is_ok();
+        if !is_there {
+            self.timed.store(false, Ordering::Release);
+        }
+        is_there
     }
 
     /// Forgets all wakers, and gives them.

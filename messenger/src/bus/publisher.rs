@@ -1,7 +1,9 @@
 //! A publisher: claims places in the order and sends records.
 
 use core::fmt;
+use core::future::poll_fn;
 use core::marker::PhantomData;
+use core::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::claim::{Claim, Open, Reservation};
@@ -119,6 +121,50 @@ impl<K: PublisherKind> Publisher<K> {
         if self.try_open(bytes).is_err() {
             self.wait_open(bytes, deadline, stop)?;
         }
+        Ok(self.open.carve(tag, len))
+    }
+
+    /// As [`claim`](Self::claim), for a task of any async runtime: it awaits the room, and no thread waits. [`set_wait`](Self::set_wait) has no part in that.
+    ///
+    /// ```
+    /// use messenger::bus::{Bus, BusConfig, MessageId, SourceId, Start, Tag};
+    /// use std::pin::pin;
+    /// use std::task::{Context, Poll, Waker};
+    ///
+    /// let bus = Bus::new(BusConfig::bytes(256))?;
+    /// let mut publisher = bus.publisher()?;
+    /// let mut subscriber = bus.subscribe(Start::Oldest)?;
+    /// let tag = Tag::new(SourceId::new(1), MessageId::new(1));
+    /// while publisher.try_send(tag, b"as many as there is room for").is_ok() {}
+    ///
+    /// // A runtime does this: `publisher.claim_async(tag, 8).await?`.
+    /// let mut task = Context::from_waker(Waker::noop());
+    /// let mut claim = pin!(publisher.claim_async(tag, 8));
+    /// assert!(claim.as_mut().poll(&mut task).is_pending());
+    /// subscriber.poll(100, |_| ())?;
+    /// let Poll::Ready(claim) = claim.as_mut().poll(&mut task) else {
+    ///     panic!("all has been read");
+    /// };
+    /// claim?.zeroed().copy_from_slice(b"the next");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError::TooLarge`].
+    pub async fn claim_async(&mut self, tag: Tag, len: usize) -> Result<Claim<'_>, ClaimError> {
+        self.claim_async_until(tag, len, || false).await
+    }
+
+    /// As [`claim_async`](Self::claim_async), until `stop` says so: it is asked as by [`claim_until`](Self::claim_until).
+    pub(crate) async fn claim_async_until(
+        &mut self,
+        tag: Tag,
+        len: usize,
+        stop: impl Fn() -> bool,
+    ) -> Result<Claim<'_>, ClaimError> {
+        let bytes = self.record(len)?;
+        poll_fn(|task| self.poll_open(bytes, task, &stop)).await?;
         Ok(self.open.carve(tag, len))
     }
 
@@ -356,6 +402,35 @@ impl<K: PublisherKind> Publisher<K> {
         Ok(())
     }
 
+    fn poll_open(
+        &mut self,
+        bytes: u64,
+        task: &Context<'_>,
+        stop: impl Fn() -> bool,
+    ) -> Poll<Result<(), ClaimError>> {
+        let full = |opened: &Result<(), ClaimError>| matches!(opened, Err(ClaimError::Full { .. }));
+        let opened = self.try_open(bytes);
+        if !full(&opened) {
+            return Poll::Ready(opened);
+        }
+        let Open { core, room, .. } = &self.open;
+        core.register(Event::Room, room.slot, task.waker(), self.enrolled);
+        let opened = match self.try_open(bytes) {
+            // Asked once the waker is registered, or it might turn unseen.
+            opened if full(&opened) && !stop() => return Poll::Pending,
+            opened if full(&opened) => Err(ClaimError::Interrupted),
+            opened => opened,
+        };
+        drop(self.deregister());
+        Poll::Ready(opened)
+    }
+
+    /// Takes the waker of a task back that has waited for room.
+    fn deregister(&self) -> Option<Waker> {
+        let Open { core, room, .. } = &self.open;
+        core.deregister(Event::Room, room.slot)
+    }
+
     #[cold]
     fn wait_open(
         &mut self,
@@ -390,6 +465,9 @@ impl<K: PublisherKind> Publisher<K> {
 impl<K: PublisherKind> Drop for Publisher<K> {
     fn drop(&mut self) {
         self.open.close();
+        // Taken while the slot is ours, or the next owner's might go instead; dropped last, so that nobody waits for it if
+        // that panics.
+        let _waker = self.deregister();
         // After that: until then the slot says what is claimed.
         self.open.core.leave(self.open.room.slot);
     }

@@ -26,8 +26,9 @@ pub(crate) trait Memory {
     /// Where those sleep who wait for `event`.
     fn bed(&self, event: Event) -> &Bed;
 
-    /// Has the tasks of this process woken from now on also by what other processes do. `false`: it can't.
-    fn listen(&self) -> bool {
+    /// Has the tasks of this process that wait for `event` woken from now on also by what other processes do. `false`: it can't.
+    fn listen(&self, event: Event) -> bool {
+        let _ = event;
         true
     }
 

@@ -33,9 +33,9 @@ pub(crate) struct Shared {
     data: Bed,
     room: Bed,
     registry: Registry,
-    /// Where other processes publish, too.
+    /// Where other processes publish, too: for each kind of event.
     #[cfg(all(feature = "shared", target_os = "linux"))]
-    bell: Option<super::bell::Bell>,
+    bells: Option<[super::bell::Bell; 2]>,
 }
 
 /// Where a bus's records lie.
@@ -279,7 +279,7 @@ impl View {
                 room: Bed::new(reach),
                 registry: Registry::default(),
                 #[cfg(all(feature = "shared", target_os = "linux"))]
-                bell: (reach == Reach::Processes).then(Default::default),
+                bells: (reach == Reach::Processes).then(Default::default),
             }),
         }
     }
@@ -339,9 +339,9 @@ impl Memory for View {
     }
 
     #[cfg(all(feature = "shared", target_os = "linux"))]
-    fn listen(&self) -> bool {
+    fn listen(&self, event: Event) -> bool {
         let shared = &self.shared;
-        let Some(bell) = &shared.bell else {
+        let Some(bells) = &shared.bells else {
             return true;
         };
         // A view for the thread: without what the members have, and so not ended by them.
@@ -350,7 +350,7 @@ impl Memory for View {
             let region = Arc::clone(&shared.region);
             Self::new(region, at, self.slots.len(), Bytes::None, Reach::Processes)
         };
-        bell.listen(&shared.data.wakers, view)
+        bells[event as usize].listen(event, &self.bed(event).wakers, view)
     }
 
     fn window(&self) -> Window {

@@ -234,11 +234,12 @@ impl<K: SubscriberKind> Subscriber<K> {
                 task.waker().wake_by_ref();
                 return Ok(Poll::Pending);
             }
-            self.core.register(self.cursor.slot, task.waker());
+            self.core
+                .register(Event::Data, self.cursor.slot, task.waker(), true);
             if !self.cursor.look::<K>(&self.core)? {
                 return Ok(Poll::Pending);
             }
-            drop(self.core.deregister(self.cursor.slot));
+            drop(self.core.deregister(Event::Data, self.cursor.slot));
         }
         match self.cursor.lend::<K>(&self.core)? {
             Some(taken) => Ok(Poll::Ready(record(self.cursor.window.sight(), taken))),
@@ -292,7 +293,7 @@ impl<K: SubscriberKind> Drop for Subscriber<K> {
         }
         // Taken while the slot is ours, or the next owner's might go instead; dropped last, so that nobody waits for it if
         // that panics.
-        let _waker = self.core.deregister(self.cursor.slot);
+        let _waker = self.core.deregister(Event::Data, self.cursor.slot);
         self.core.leave(self.cursor.slot);
     }
 }

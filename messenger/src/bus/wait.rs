@@ -169,31 +169,34 @@ impl<M: Memory> Ring<M> {
     }
 
     fn epoch(&self, event: Event) -> &AtomicU32 {
-        let control = self.memory.control();
-        match event {
-            Event::Data => &control.data_epoch,
-            Event::Room => &control.room_epoch,
-        }
+        self.memory.control().epoch(event)
     }
 
-    /// Has `waker` woken at the next record, in place of the last one of `slot`, whose member is enrolled; with the
+    /// Has `waker` woken at the next `event`, in place of the last one of `slot`, whose member may be enrolled; with the
     /// fence of edge 12, so look again after this.
-    pub(crate) fn register(&self, slot: usize, waker: &Waker) {
-        if !self.memory.listen() {
-            // Nobody tells it what other processes publish: then it looks once more later.
+    pub(crate) fn register(&self, event: Event, slot: usize, waker: &Waker, enrolled: bool) {
+        let wakers = &self.memory.bed(event).wakers;
+        let is_told = self.memory.listen(event);
+        // Before the announcement, so that who sees that takes this one, too.
+        let old = wakers.register(slot, waker.clone());
+        let is_fenced = self.announce(event, enrolled);
+        drop(old);
+        let longest = match event {
+            Event::Data => None,
+            // Nobody wakes us when a subscriber is to be evicted.
+            Event::Room => self.longest_sleep(),
+        };
+        let is_timed = longest.is_none_or(|longest| wakers.wake_all_after(longest));
+        if !(is_told && is_fenced && is_timed) {
+            // It may be told nothing of what others do: then it looks once more later.
             waker.wake_by_ref();
         }
-        let waker = waker.clone();
-        // Before the announcement, so that who sees that takes this one, too.
-        let old = self.memory.bed(Event::Data).wakers.register(slot, waker);
-        self.announce(Event::Data, true);
-        drop(old);
     }
 
     /// Takes the waker of `slot` back, if it is still there. While the slot is the caller's, as the next owner's waker
     /// would go instead; and foreign code, so drop it when no harm is done by its panic.
-    pub(crate) fn deregister(&self, slot: usize) -> Option<Waker> {
-        self.memory.bed(Event::Data).wakers.deregister(slot)
+    pub(crate) fn deregister(&self, event: Event, slot: usize) -> Option<Waker> {
+        self.memory.bed(event).wakers.deregister(slot)
     }
 
     /// Announces one who waits for `event`, with the fence of edge 12. `false`: the fence failed, so sleep only briefly.

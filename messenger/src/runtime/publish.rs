@@ -44,6 +44,16 @@ use crate::words::in_words;
 /// #         handlers: [ book: Book = Book { most: *most } ]
 /// #         routes: [ Main, Sale: [book] ]
 /// # }
+/// # // A runtime that never sleeps.
+/// # fn block_on<F: Future>(future: F) -> F::Output {
+/// #     use std::task::{Context, Poll, Waker};
+/// #     let (mut future, mut task) = (std::pin::pin!(future), Context::from_waker(Waker::noop()));
+/// #     loop {
+/// #         if let Poll::Ready(output) = future.as_mut().poll(&mut task) {
+/// #             return output;
+/// #         }
+/// #     }
+/// # }
 /// # let till = Till::builder(Bus::new(BusConfig::bytes(1 << 16))?, 10_000).run()?;
 /// use messenger::{PublishAllError, PublishError};
 /// use std::time::Duration;
@@ -53,11 +63,16 @@ use crate::words::in_words;
 /// // While the ring is full it waits, but not longer than this.
 /// sales.send_timeout(&Sale { cents: 320 }, Duration::from_secs(1))?;
 ///
+/// // A task awaits the room.
+/// # block_on(async {
+/// sales.send_async(&Sale { cents: 150 }).await?;
+/// # Ok::<(), PublishError>(())
+/// # })?;
 /// // Several by one claim.
 /// let day = [Sale { cents: 100 }, Sale { cents: 200 }, Sale { cents: 300 }];
 /// sales.send_all(&day)?;
 ///
-/// assert_eq!(till.stop()?.messages(), 5);
+/// assert_eq!(till.stop()?.messages(), 6);
 /// let late = sales.send(&Sale { cents: 1 });
 /// assert!(matches!(late, Err(PublishError::Stopped)));
 /// let late = sales.send_all(&day);
@@ -101,6 +116,29 @@ impl<S: Handler> SourcePublisher<S> {
         message: &M,
     ) -> Result<u64, PublishError> {
         self.send_within(message, Wait::Until(None))
+    }
+
+    /// As [`send`](Self::send), for a task of any async runtime: it awaits the room, and no thread waits. (On a journal that syncs each record the task's
+    /// thread waits for the disk all the same.) If what it gives is dropped before it is ready, nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError`]; never that the bus is full.
+    pub async fn send_async<M: SentBy<S> + ExtendedMessage>(
+        &mut self,
+        message: &M,
+    ) -> Result<u64, PublishError> {
+        let Self {
+            publisher, control, ..
+        } = self;
+        if is_over(control) {
+            return Err(PublishError::Stopped);
+        }
+        let (tag, len) = (Tag::new(S::ID, M::ID), message.encoded_len()?);
+        let claim = publisher.claim_async_until(tag, len, || is_over(control));
+        let mut claim = claim.await.map_err(not_claimed)?;
+        message.fill(&mut claim.writer())?;
+        Ok(claim.commit()?)
     }
 
     /// Sends a message if there is room now. Gives the record's position.
@@ -334,10 +372,14 @@ impl<S: Handler> SourcePublisher<S> {
             Wait::No => self.publisher.try_claim(tag, len),
             Wait::Until(deadline) => self.publisher.claim_until(tag, len, deadline, is_over),
         };
-        claim.map_err(|error| match error {
-            ClaimError::Interrupted => PublishError::Stopped,
-            error => PublishError::Claim(error),
-        })
+        claim.map_err(not_claimed)
+    }
+}
+
+fn not_claimed(error: ClaimError) -> PublishError {
+    match error {
+        ClaimError::Interrupted => PublishError::Stopped,
+        error => PublishError::Claim(error),
     }
 }
 

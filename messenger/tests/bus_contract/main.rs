@@ -8,6 +8,7 @@
 
 mod kit;
 
+mod awaiting;
 mod batches;
 mod claims;
 mod evict;
@@ -26,6 +27,8 @@ mod room;
 mod stats;
 mod tasks;
 mod waiting;
+#[path = "../support/woken.rs"]
+mod woken;
 
 use tasks::{observers as tasks_that_observe, subscribers as tasks_that_subscribe};
 
@@ -128,6 +131,13 @@ macro_rules! contract {
 
 contract! {
     anywhere {
+        awaiting {
+            a_task_is_woken_when_there_is_room,
+            a_task_never_misses_that_there_is_room,
+            a_task_is_woken_when_a_subscriber_leaves,
+            a_task_that_waits_for_room_no_longer_leaves_nothing,
+            a_subscriber_is_evicted_for_a_task,
+        }
         order {
             records_arrive_whole_and_in_order,
             every_subscriber_gets_every_record,

@@ -1,8 +1,5 @@
 //! Async reading: a task in place of a thread. What subscribers promise, observers do, too.
 
-#[path = "../support/woken.rs"]
-mod woken;
-
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -16,7 +13,7 @@ use messenger::bus::{
 };
 
 use crate::kit::{Kind, Publisher, Setup, block_on, rounds, spawn, tag};
-use woken::Woken;
+use crate::woken::Woken;
 
 /// The tests of one kind of reader: those that it shares with the other, and one of its own.
 macro_rules! of {
