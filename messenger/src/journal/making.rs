@@ -163,9 +163,16 @@ impl Store {
         file.seek(SeekFrom::Start(0))?;
         file.write_all(&self.header(base, now_nanos()).encode(synced))?;
         // Through the page cache in long runs, which is faster than a page fault for each page later. But a byte that is written
-        // through the mapping makes all of its page dirty: where it is flushed often, the pages shall be small.
+        // through the mapping makes all of its page dirty: where it is flushed often, the pages shall be small. Whether it will be is not
+        // known before somebody has asked for it, or has used up a segment without.
         let often = self.control.syncs();
-        let run = if often { FLUSHED_RUN } else { RUN };
+        let first = self.base(self.control.opened_at());
+        let known = first.saturating_add((1 + self.ahead) * self.segment_bytes());
+        let run = if often || base < known {
+            FLUSHED_RUN
+        } else {
+            RUN
+        };
         write_zeros(&mut file, HEADER_BYTES as u64, self.file_bytes(), run)?;
         let region = self.region_of(&file, true)?;
         if often || base == 0 {
