@@ -19,8 +19,8 @@ use block_on::block_on;
 use futures_core::Stream;
 use messenger::bus::{ClaimError, Start, SubscriberStats, WaitStrategy};
 use messenger::{
-    Graph, Handle, Handler, Message, Outbox, PublishError, Result, Running, SubscribeError,
-    Subscription, messenger,
+    Graph, Handle, Handler, Message, Outbox, PublishError, Result, Running, SourcePublisher,
+    SubscribeError, Subscription, messenger,
 };
 use serde::{Deserialize, Serialize};
 use support::{bus, until};
@@ -342,15 +342,23 @@ fn a_task_that_is_dropped_leaves_nothing_and_loses_nothing() {
     }
 }
 
+/// A short bus between a client and a reader of what it asks, whose worker has nothing to do with that.
+fn between_two() -> (
+    Running<Temple>,
+    SourcePublisher<Client>,
+    Subscription<(Ask,)>,
+) {
+    let app = Temple::builder(bus(4096));
+    let app = app.only([Temple::IDLE]).run().unwrap();
+    let client = app.publisher().unwrap();
+    let asks = app.subscribe_gating(Start::Newest).unwrap();
+    (app, client, asks)
+}
+
 /// A full bus has room for one when a task has read one.
 #[test]
 fn a_gating_task_may_send_when_it_has_read() {
-    let app = Temple::builder(bus(4096))
-        .only([Temple::IDLE])
-        .run()
-        .unwrap();
-    let mut client = app.publisher::<Client>().unwrap();
-    let mut asks = app.subscribe_gating::<(Ask,)>(Start::Newest).unwrap();
+    let (app, mut client, mut asks) = between_two();
     let mut sent = 0;
     while client.try_send(&Ask(sent)).is_ok() {
         sent += 1;
@@ -525,12 +533,7 @@ fn a_slow_observer_is_told_what_it_missed_and_holds_nobody_back() {
 
 #[test]
 fn a_gating_subscription_misses_nothing_and_a_full_bus_is_told() {
-    let app = Temple::builder(bus(4096))
-        .only([Temple::IDLE])
-        .run()
-        .unwrap();
-    let mut client = app.publisher::<Client>().unwrap();
-    let mut asks = app.subscribe_gating::<(Ask,)>(Start::Newest).unwrap();
+    let (_app, mut client, mut asks) = between_two();
     let mut sent = 0;
     let full = loop {
         match client.try_send(&Ask(sent)) {
@@ -619,12 +622,7 @@ fn who_takes_what_is_there_does_not_wait_for_others_to_end() {
 
 #[test]
 fn a_publisher_that_waits_for_room_is_told_of_the_stop() {
-    let app = Temple::builder(bus(4096))
-        .only([Temple::IDLE])
-        .run()
-        .unwrap();
-    let mut client = app.publisher::<Client>().unwrap();
-    let reader = app.subscribe_gating::<(Ask,)>(Start::Newest).unwrap();
+    let (app, mut client, reader) = between_two();
     let waiter = std::thread::spawn(move || {
         loop {
             if let Err(error) = client.send(&Ask(0)) {
@@ -645,12 +643,7 @@ fn a_publisher_that_waits_for_room_is_told_of_the_stop() {
 
 #[test]
 fn a_task_outside_awaits_room_and_is_told_of_the_stop() {
-    let app = Temple::builder(bus(4096))
-        .only([Temple::IDLE])
-        .run()
-        .unwrap();
-    let mut client = app.publisher::<Client>().unwrap();
-    let mut asks = app.subscribe_gating::<(Ask,)>(Start::Newest).unwrap();
+    let (app, mut client, mut asks) = between_two();
     let mut next = 0;
     while client.try_send(&Ask(next)).is_ok() {
         next += 1;
@@ -682,12 +675,7 @@ fn a_task_outside_awaits_room_and_is_told_of_the_stop() {
 #[test]
 fn the_end_is_not_missed_by_a_task_that_awaits_room() {
     for round in 0..if cfg!(miri) { 8 } else { 200 } {
-        let app = Temple::builder(bus(4096))
-            .only([Temple::IDLE])
-            .run()
-            .unwrap();
-        let mut client = app.publisher::<Client>().unwrap();
-        let asks = app.subscribe_gating::<(Ask,)>(Start::Newest).unwrap();
+        let (app, mut client, asks) = between_two();
         while client.try_send(&Ask(0)).is_ok() {}
         let begun = Instant::now();
         let stopper = app.stopper();
