@@ -189,7 +189,7 @@ fn a_stopped_writer_is_not_robbed() {
     let mut subscriber = bus.bus().subscribe(Start::Oldest).unwrap();
     let mut other = Other::start("pauses", &name);
     assert_eq!(other.line(), "claimed");
-    other.signal("-STOP");
+    other.halt();
     bus.bus().publisher().unwrap().send(TAG, b"next").unwrap();
     let wait = Duration::from_secs(10);
     let seen = subscriber.next_timeout(WaitStrategy::Block, wait).unwrap();

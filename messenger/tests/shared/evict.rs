@@ -88,21 +88,6 @@ fn send_end(publisher: &mut Publisher, bus: &SharedBus) {
     publisher.send(TAG, &bytes).unwrap();
 }
 
-/// Stops a child, and waits until each of its threads stands.
-fn stop(other: &Other) {
-    other.signal("-STOP");
-    let tasks = format!("/proc/{}/task", other.child.id());
-    let stands = |task: std::fs::DirEntry| {
-        let stat = std::fs::read_to_string(task.path().join("stat")).unwrap();
-        // After the name, which is in parentheses.
-        stat.rsplit_once(") ").unwrap().1.starts_with('T')
-    };
-    until("it stands", || {
-        let mut tasks = std::fs::read_dir(&tasks).unwrap();
-        tasks.all(|task| stands(task.unwrap()))
-    });
-}
-
 fn state(bus: &SharedBus) -> SubscriberState {
     bus.bus().stats().subscribers[0].state
 }
@@ -124,7 +109,7 @@ fn one_that_is_stopped_while_it_rests_is_evicted_after_its_time_and_told() {
         (its.position, its.state) == (read, SubscriberState::Resting)
     });
     std::thread::sleep(Duration::from_millis(50));
-    stop(&other);
+    other.halt();
 
     // The first look is the one by which the bus is found to be full.
     let begun = Instant::now();
@@ -165,7 +150,7 @@ fn one_that_is_stopped_while_it_reads_is_not_evicted_and_misses_nothing() {
     let mut other = Other::start("reads:20", &name);
     assert_eq!(other.line(), "subscribed");
     assert_eq!(other.line(), "reads");
-    stop(&other);
+    other.halt();
     fill(&mut publisher, &bus);
     let record = due(&bus);
     let refused = publisher.send_timeout(TAG, &record, Duration::from_secs(1));
@@ -186,7 +171,7 @@ fn one_that_goes_on_in_time_is_not_evicted() {
     let mut publisher = bus.bus().publisher().unwrap();
     let mut other = Other::start("rests:60000", &name);
     assert_eq!(other.line(), "subscribed");
-    stop(&other);
+    other.halt();
     fill(&mut publisher, &bus);
     let mut end = due(&bus);
     end[8] = 0xED;
@@ -210,7 +195,7 @@ fn one_that_dies_resting_or_evicted_leaves_nothing() {
         assert_eq!(other.line(), "subscribed");
         // It sleeps by then.
         std::thread::sleep(Duration::from_millis(50));
-        stop(&other);
+        other.halt();
         fill(&mut publisher, &bus);
         let record = due(&bus);
         if is_evicted {

@@ -108,23 +108,25 @@ impl Other {
     }
 
     /// Stops it; back when it stands still.
-    #[cfg(all(feature = "fault", feature = "zero_copy"))]
     pub(crate) fn halt(&self) {
         self.signal("-STOP");
         self.stands_still();
     }
 
     /// Waits until it has been stopped.
-    #[cfg(feature = "fault")]
     pub(crate) fn stands_still(&self) {
         until("a process that stands still", || self.is_still());
     }
 
-    /// Whether it is stopped now.
-    #[cfg(feature = "fault")]
+    /// Whether it is stopped now: each of its threads, for on a busy machine some go on for a while after the first one stands.
     pub(crate) fn is_still(&self) -> bool {
-        let stat = format!("/proc/{}/stat", self.child.id());
-        std::fs::read_to_string(stat).unwrap().contains(") T ")
+        let mut tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        tasks.all(|task| {
+            // A thread that has ended meanwhile is not there any more.
+            let stat = std::fs::read_to_string(task.unwrap().path().join("stat"));
+            // After the name, which is in parentheses.
+            stat.is_ok_and(|stat| stat.rsplit_once(") ").unwrap().1.starts_with('T'))
+        })
     }
 
     pub(crate) fn signal(&self, signal: &str) {

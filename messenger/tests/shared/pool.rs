@@ -429,7 +429,7 @@ fn what_a_stopped_process_has_taken_waits_for_it() {
     let slow = place.start(1);
     place.send(1..=20).join().unwrap();
     until("it has begun", || !place.log().is_empty());
-    slow.signal("-STOP");
+    slow.halt();
     place.config.pause = Duration::ZERO;
     let _others = [place.start(2), place.start(3)];
     place.send(21..=500).join().unwrap();
@@ -629,7 +629,7 @@ fn who_is_stopped_at_any_store_of_a_turn_holds_up_nobody() {
         let mut other = place.start(2);
         let slow = place.start_at(1, Some(&format!("{point}:5:stop")));
         // So that it leaves the slow one its turns, however slowly that comes.
-        other.signal("-STOP");
+        other.halt();
         let sending = place.send(1..=JOBS);
         slow.stands_still();
         other.signal("-CONT");

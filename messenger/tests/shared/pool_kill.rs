@@ -711,7 +711,7 @@ fn what_a_dead_one_let_go_of_is_given_again_or_said_to_be_missed() {
     for overwritten in [false, true] {
         let (place, mut dead, mut other, mut sent) = who_has_let_go(None);
         let pid = other.child.id();
-        other.signal("-STOP");
+        other.halt();
         dead.kill();
         until("it is settled", || {
             let members = place.crew().members.unwrap();
