@@ -37,16 +37,16 @@ pub(crate) trait Log<const N: usize>: Sized {
     fn read_back(self, at: &Path, each: impl FnMut(&[u8; N])) -> Done;
 }
 
-/// One thread reads all that is in a log.
+/// One thread reads a log.
 pub(crate) trait Replay<const N: usize>: Sized {
     /// What writes the log.
     type Log: Log<N>;
 
-    /// Finds the log in `at`.
-    fn open(at: &Path) -> Done<Self>;
+    /// Finds the log in `at`, and in it what comes after the first `lead` records. No clock runs.
+    fn open(at: &Path, lead: u64) -> Done<Self>;
 
-    /// Reads it from its first record to its last.
-    fn pass(&mut self, each: impl FnMut(&[u8; N])) -> Done;
+    /// Reads from there to the end.
+    fn pass(self, each: impl FnMut(&[u8; N])) -> Done;
 }
 
 /// One of several publishers whose records are to survive a loss of power.

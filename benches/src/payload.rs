@@ -84,6 +84,15 @@ impl<const WRITERS: usize> Checker<WRITERS> {
         }
     }
 
+    /// The same, where each writer's first `lead` records are taken for read.
+    pub(crate) fn after(lead: u64) -> Self {
+        let mut checker = Self::new();
+        for next in &mut checker.next {
+            *next += lead;
+        }
+        checker
+    }
+
     /// Takes the next payload.
     #[inline(always)]
     pub(crate) fn take<const N: usize>(&mut self, bytes: &[u8; N]) {

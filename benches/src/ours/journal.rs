@@ -1,6 +1,6 @@
 //! The bus in files: a journal.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,12 +31,12 @@ fn open(at: &Path, config: JournalConfig) -> Done<Journal> {
     Journal::create(at.join(NAME), config).map_err(text)
 }
 
-/// Hands over all records of the journal in `at`.
-fn read<const N: usize>(at: &Path, trusting: bool, mut each: impl FnMut(&[u8; N])) -> Done {
-    let mut reader = JournalReader::open(at.join(NAME)).map_err(text)?;
-    if trusting {
-        reader = reader.trusting();
-    }
+fn reader(at: &Path) -> Done<JournalReader> {
+    JournalReader::open(at.join(NAME)).map_err(text)
+}
+
+/// Hands over all records that come.
+fn read<const N: usize>(mut reader: JournalReader, mut each: impl FnMut(&[u8; N])) -> Done {
     while let Some(entry) = reader.next().map_err(text)? {
         whole(entry.payload, &mut each);
     }
@@ -86,22 +86,29 @@ impl<const N: usize, const SHORT: bool, const RUNS: bool> Log<N> for Journalled<
     fn read_back(self, at: &Path, each: impl FnMut(&[u8; N])) -> Done {
         // The last user of the journal, which is closed by that.
         drop(self);
-        read(at, false, each)
+        read(reader(at)?, each)
     }
 }
 
 /// Reads what [`Journalled`] wrote, and looks at each checksum or at none.
-pub(crate) struct JournalReplay<const TRUSTING: bool>(PathBuf);
+pub(crate) struct JournalReplay<const TRUSTING: bool>(JournalReader);
 
 impl<const N: usize, const TRUSTING: bool> Replay<N> for JournalReplay<TRUSTING> {
     type Log = Journalled<false, false>;
 
-    fn open(at: &Path) -> Done<Self> {
-        Ok(Self(at.to_owned()))
+    fn open(at: &Path, lead: u64) -> Done<Self> {
+        let mut reader = reader(at)?;
+        if TRUSTING {
+            reader = reader.trusting();
+        }
+        for _ in 0..lead {
+            reader.next().map_err(text)?;
+        }
+        Ok(Self(reader))
     }
 
-    fn pass(&mut self, each: impl FnMut(&[u8; N])) -> Done {
-        read(&self.0, TRUSTING, each)
+    fn pass(self, each: impl FnMut(&[u8; N])) -> Done {
+        read(self.0, each)
     }
 }
 
@@ -136,7 +143,7 @@ impl<const N: usize> Synced<N> for JournalSynced {
 
     fn read_back(all: Vec<Self>, at: &Path, each: impl FnMut(&[u8; N])) -> Done {
         drop(all);
-        read(at, false, each)
+        read(reader(at)?, each)
     }
 }
 

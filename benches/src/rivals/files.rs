@@ -1,8 +1,8 @@
 //! Files, as one writes and reads them by hand.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read as _, Seek as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::{BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use memmap2::Mmap;
@@ -42,14 +42,25 @@ fn put<const N: usize, const HEADED: bool>(
     Ok(())
 }
 
-fn get<const N: usize, const HEADED: bool>(at: &Path, mut each: impl FnMut(&[u8; N])) -> Done {
+fn open(at: &Path) -> Done<BufReader<File>> {
     let file = File::open(at.join(NAME)).map_err(text)?;
-    let record = N + if HEADED { HEADER } else { 0 };
-    let records = file.metadata().map_err(text)?.len() / record as u64;
-    let mut from = BufReader::with_capacity(BUFFER, file);
+    Ok(BufReader::with_capacity(BUFFER, file))
+}
+
+const fn record<const N: usize, const HEADED: bool>() -> u64 {
+    N as u64 + if HEADED { HEADER as u64 } else { 0 }
+}
+
+/// Hands over the records from the one with the number `first` on, which comes next.
+fn get<const N: usize, const HEADED: bool>(
+    (mut from, first): (BufReader<File>, u64),
+    mut each: impl FnMut(&[u8; N]),
+) -> Done {
+    let end = from.get_ref().metadata().map_err(text)?.len();
+    let records = end / record::<N, HEADED>();
     let mut head = [0; HEADER];
     let mut bytes = [0; N];
-    for seq in 0..records {
+    for seq in first..records {
         if HEADED {
             from.read_exact(&mut head).map_err(text)?;
             if head != header::<N>(seq) {
@@ -82,22 +93,25 @@ impl<const N: usize, const HEADED: bool> Log<N> for Buffered<HEADED> {
 
     fn read_back(self, at: &Path, each: impl FnMut(&[u8; N])) -> Done {
         drop(self);
-        get::<N, HEADED>(at, each)
+        get::<N, HEADED>((open(at)?, 0), each)
     }
 }
 
 /// Reads what [`Buffered`] wrote.
-pub(crate) struct BufferedReplay<const HEADED: bool>(PathBuf);
+pub(crate) struct BufferedReplay<const HEADED: bool>(BufReader<File>, u64);
 
 impl<const N: usize, const HEADED: bool> Replay<N> for BufferedReplay<HEADED> {
     type Log = Buffered<HEADED>;
 
-    fn open(at: &Path) -> Done<Self> {
-        Ok(Self(at.to_owned()))
+    fn open(at: &Path, lead: u64) -> Done<Self> {
+        let mut from = open(at)?;
+        let start = SeekFrom::Start(lead * record::<N, HEADED>());
+        from.seek(start).map_err(text)?;
+        Ok(Self(from, lead))
     }
 
-    fn pass(&mut self, each: impl FnMut(&[u8; N])) -> Done {
-        get::<N, HEADED>(&self.0, each)
+    fn pass(self, each: impl FnMut(&[u8; N])) -> Done {
+        get::<N, HEADED>((self.0, self.1), each)
     }
 }
 
@@ -119,26 +133,26 @@ impl<const N: usize> Log<N> for Unbuffered {
 
     fn read_back(self, at: &Path, each: impl FnMut(&[u8; N])) -> Done {
         drop(self);
-        get::<N, false>(at, each)
+        get::<N, false>((open(at)?, 0), each)
     }
 }
 
 /// Reads what [`Buffered`] wrote where it lies, all pages there: nothing can be faster.
-pub(crate) struct MappedReplay(Mmap);
+pub(crate) struct MappedReplay(Mmap, u64);
 
 impl<const N: usize> Replay<N> for MappedReplay {
     type Log = Buffered<false>;
 
-    fn open(at: &Path) -> Done<Self> {
+    fn open(at: &Path, lead: u64) -> Done<Self> {
         let file = File::open(at.join(NAME)).map_err(text)?;
         // SAFETY: the file is in a directory of this process's own, and nobody writes to it any more.
         let map = unsafe { memmap2::MmapOptions::new().populate().map(&file) };
-        map.map(Self).map_err(text)
+        map.map(|map| Self(map, lead)).map_err(text)
     }
 
-    fn pass(&mut self, each: impl FnMut(&[u8; N])) -> Done {
+    fn pass(self, each: impl FnMut(&[u8; N])) -> Done {
         let (payloads, _) = self.0.as_chunks::<N>();
-        payloads.iter().for_each(each);
+        payloads.iter().skip(self.1 as usize).for_each(each);
         Ok(())
     }
 }
@@ -172,6 +186,6 @@ impl<const N: usize, const AHEAD: bool> Synced<N> for FlushAndSync<AHEAD> {
             let end = writer.stream_position().map_err(text)?;
             writer.get_ref().set_len(end).map_err(text)?;
         }
-        get::<N, false>(at, each)
+        get::<N, false>((open(at)?, 0), each)
     }
 }

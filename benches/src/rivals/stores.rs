@@ -51,22 +51,22 @@ impl<const N: usize> Log<N> for CommitLogs {
 
     fn read_back(self, at: &Path, each: impl FnMut(&[u8; N])) -> Done {
         drop(self);
-        CommitLogReplay(commit_log(at)?).pass(each)
+        CommitLogReplay(commit_log(at)?, 0).pass(each)
     }
 }
 
 /// Reads what [`CommitLogs`] wrote; it checks their CRCs.
-pub(crate) struct CommitLogReplay(CommitLog);
+pub(crate) struct CommitLogReplay(CommitLog, u64);
 
 impl<const N: usize> Replay<N> for CommitLogReplay {
     type Log = CommitLogs;
 
-    fn open(at: &Path) -> Done<Self> {
-        commit_log(at).map(Self)
+    fn open(at: &Path, lead: u64) -> Done<Self> {
+        commit_log(at).map(|log| Self(log, lead))
     }
 
-    fn pass(&mut self, mut each: impl FnMut(&[u8; N])) -> Done {
-        let mut next = 0;
+    fn pass(self, mut each: impl FnMut(&[u8; N])) -> Done {
+        let mut next = self.1;
         loop {
             let read = self.0.read(next, ReadLimit::max_bytes(256 << 10));
             let batch = read.map_err(text)?;

@@ -34,6 +34,10 @@ pub(crate) use throughput::Throughput;
 /// What a sample found: names and values.
 pub(crate) type Metrics = Vec<(&'static str, f64)>;
 
+/// Payload that goes into a log before what is measured once it runs, in bytes: it may lay out its first files before it knows how it is
+/// used.
+pub(crate) const LEAD: u64 = 32 << 20;
+
 /// Where and how long a sample runs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Conditions {

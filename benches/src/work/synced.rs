@@ -4,7 +4,7 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Conditions, Metrics};
+use super::{Conditions, LEAD, Metrics};
 use crate::log::{Done, Synced};
 use crate::machine::pin;
 use crate::payload::{Checker, first_of};
@@ -13,7 +13,13 @@ use crate::scratch::{Scratch, room, warm};
 /// At most so many publishers.
 const MOST: usize = 16;
 
-/// So many publishers append `batch` records at a time and wait till they are safe.
+/// How many records share a sync in the [`LEAD`].
+const TOGETHER: u64 = 1000;
+
+/// How much longer it takes until a flush that takes long is one of many.
+const LONGER: u32 = 4;
+
+/// So many publishers append `batch` records at a time and wait till they are safe; the [`LEAD`] doesn't count.
 pub(crate) fn synced<L: Synced<N>, const N: usize>(
     publishers: usize,
     batch: u64,
@@ -21,12 +27,16 @@ pub(crate) fn synced<L: Synced<N>, const N: usize>(
 ) -> Done<Metrics> {
     assert!(publishers <= MOST, "{publishers} publishers planned");
     let scratch = Scratch::new()?;
-    let room = room(on.time) / 4;
+    let room = LEAD + room(on.time) / 2;
     warm(scratch.path(), room)?;
     let mut all = L::create(scratch.path(), room, publishers)?;
     let mut next: Vec<u64> = (0..publishers).map(first_of).collect();
+    while next[0] * (N as u64) < LEAD {
+        all[0].append(next[0], TOGETHER)?;
+        next[0] += TOGETHER;
+    }
     measure(&mut all, &mut next, batch, (on, on.time / 8))?;
-    let (records, time) = measure(&mut all, &mut next, batch, (on, on.time))?;
+    let (records, time) = measure(&mut all, &mut next, batch, (on, LONGER * on.time))?;
     let mut checker = Checker::<MOST>::new();
     L::read_back(all, scratch.path(), |bytes| checker.take(bytes))?;
     let appended: u64 = (0..publishers).map(|i| next[i] - first_of(i)).sum();
