@@ -62,5 +62,5 @@ pub(crate) use schema::Manifest;
 #[cfg(all(feature = "shared", target_os = "linux"))]
 pub(crate) use {
     handle::Sharing,
-    share::{Home, Onlooker, Rights, Share, look_at, schema_of},
+    share::{Home, LEAVING, Onlooker, Rights, Share, look_at, schema_of},
 };

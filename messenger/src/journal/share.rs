@@ -35,9 +35,9 @@ mod rights;
 mod segments;
 mod words;
 
-/// For how long one that comes to a bus which nobody uses, or makes one, waits for the journal's lock: the last one before it may have died just now,
+/// For how long one that comes to a bus which nobody uses, or makes one, tries to get the journal's lock: the last one before it may have died just now,
 /// or be closing the journal, which takes as long as its disk does.
-const LEAVING: Duration = Duration::from_secs(2);
+pub(crate) const LEAVING: Duration = Duration::from_secs(2);
 
 /// The part of this process in a journal that processes share.
 pub(crate) struct Share {
@@ -63,7 +63,7 @@ pub(crate) struct Home {
 
 impl Share {
     /// Opens the journal in `dir`, or creates it, for a bus that is about to be made with so many `members`, as the process with the
-    /// number `owner`. Its files get the `rights` of the bus's.
+    /// number `owner`. Its files get the `rights` of the bus's. If it is in use that may be by who is making the same bus.
     pub(crate) fn create(
         dir: &Path,
         rights: Rights,
@@ -84,10 +84,18 @@ impl Share {
         owner: u32,
     ) -> Result<Self, OpenError> {
         let dir = Dir::shared(&home.dir, rights);
-        let first = match manifest_of(&dir) {
-            // Before anything of it is touched.
-            Ok(manifest) if manifest.id != home.id => Err(another()),
-            _ => Self::first_in(&dir, rights, home.config, (members, owner), Create::No),
+        let begun = Instant::now();
+        let first = loop {
+            let first = match manifest_of(&dir) {
+                // Before anything of it is touched.
+                Ok(manifest) if manifest.id != home.id => Err(another()),
+                _ => Self::first_in(&dir, rights, home.config, (members, owner), Create::No),
+            };
+            match first {
+                // One that has left or died has lost its place on the bus, and not yet all its locks.
+                Err(OpenFault::InUse) if begun.elapsed() < LEAVING => {}
+                first => break first,
+            }
         };
         first.map_err(|fault| OpenError::new(&home.dir, fault))
     }
@@ -100,27 +108,16 @@ impl Share {
         create: Create,
     ) -> Result<Self, OpenFault> {
         let system = OpenFault::tried;
-        let begun = Instant::now();
-        let ready = loop {
-            let ready = settled(dir, &config, members, create).and_then(|settled| {
-                // One who had it alone made files as his process makes them, and a bus before may have let in others.
-                let given = dir.give_rights();
-                given.map_err(system("set the permissions of the files"))?;
-                // So that it can be found from any other directory.
-                let dir = dir.canonicalize().map_err(system("find the directory"))?;
-                let dir = Dir::shared(&dir, rights);
-                let page = lock_page(&dir)?;
-                FileExt::unlock(settled.lock.file()).map_err(system("unlock the journal"))?;
-                share_lock(&settled.lock, &page)?;
-                Ok((settled, dir, page))
-            });
-            match ready {
-                // One that has left or died has lost its place on the bus, and not yet all its locks.
-                Err(OpenFault::InUse) if begun.elapsed() < LEAVING => {}
-                ready => break ready?,
-            }
-        };
-        let (settled, dir, page) = ready;
+        let settled = settled(dir, &config, members, create)?;
+        // One who had it alone made files as his process makes them, and a bus before may have let in others.
+        let given = dir.give_rights();
+        given.map_err(system("set the permissions of the files"))?;
+        // So that it can be found from any other directory.
+        let dir = dir.canonicalize().map_err(system("find the directory"))?;
+        let dir = Dir::shared(&dir, rights);
+        let page = lock_page(&dir)?;
+        FileExt::unlock(settled.lock.file()).map_err(system("unlock the journal"))?;
+        share_lock(&settled.lock, &page)?;
         let Settled {
             mut store,
             lock,

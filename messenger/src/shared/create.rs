@@ -6,6 +6,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use rustix::fs::{
     AtFlags, CWD, FallocateFlags, Gid, Mode, OFlags, fallocate, fchmod, fchown, ftruncate, linkat,
@@ -21,29 +22,22 @@ use super::lock;
 use super::options::SharedOptions;
 use super::presence::{Presence, core_of, map, users};
 use crate::bus::processes;
-use crate::journal::{Home, Rights, Share};
+use crate::journal::{Home, LEAVING, Rights, Share};
 use crate::memory::Region;
 
 /// Makes the bus whose file is to be at `path`.
 pub(super) fn create(options: &SharedOptions, path: &Path) -> Result<Arc<Presence>, SharedError> {
+    let begun = Instant::now();
     loop {
         if options.journal.is_some() && path.symlink_metadata().is_ok() {
             // First: those who use it have the journal.
             make_way(options, path)?;
         }
-        let sizes = options.sizes()?;
         let file = make(options, path)?;
-        let mut journal = match &options.journal {
-            Some((dir, config)) => {
-                let meta = file.metadata();
-                let meta = meta.map_err(|e| SharedError::system(path, "looking at its file", e))?;
-                let rights = Rights::of(&meta, options.trusts_others);
-                // The same for all who share it, and this process has the first place.
-                let owner = Place::new(0).owner();
-                let share = Share::create(dir, rights, *config, sizes.members, owner);
-                Some(share.map_err(|e| SharedError::new(path, SharedFault::Journal(e)))?)
-            }
-            None => None,
+        let mut journal = match open_journal(options, path, &file) {
+            // By one who is making the bus, which is there soon, or who has left it, if not by another program.
+            Err(error) if error.is_journal_in_use() && begun.elapsed() < LEAVING => continue,
+            journal => journal?,
         };
         let made = fill(options, path, file, journal.as_ref().map(Share::home))?;
         let link = |file: &File| link(file, path);
@@ -57,6 +51,27 @@ pub(super) fn create(options: &SharedOptions, path: &Path) -> Result<Arc<Presenc
         }
         make_way(options, path)?;
     }
+}
+
+/// Opens the journal that is to have the records, if one is, as the bus's `file` says for whom.
+fn open_journal(
+    options: &SharedOptions,
+    path: &Path,
+    file: &File,
+) -> Result<Option<Share>, SharedError> {
+    let Some((dir, config)) = &options.journal else {
+        return Ok(None);
+    };
+    let members = options.sizes()?.members;
+    let meta = file.metadata();
+    let meta = meta.map_err(|e| SharedError::system(path, "looking at its file", e))?;
+    let rights = Rights::of(&meta, options.trusts_others);
+    // The same for all who share it, and this process has the first place.
+    let owner = Place::new(0).owner();
+    let share = Share::create(dir, rights, *config, members, owner);
+    share
+        .map(Some)
+        .map_err(|e| SharedError::new(path, SharedFault::Journal(e)))
 }
 
 /// Removes a bus of the same name that nobody uses.

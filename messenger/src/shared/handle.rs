@@ -4,7 +4,6 @@ use core::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
 
 use super::create;
 use super::desk::lock_of;
@@ -21,9 +20,6 @@ use super::seat::Seat;
 use super::workers::WorkerStatus;
 use crate::bus::Bus;
 use crate::journal::{CursorError, Journal, JournalError, Schema, SchemaConflict};
-
-/// For how long a bus is looked for whose journal is in use.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A bus that several processes share, in memory, under a name. Clones are the same bus; a process leaves it when the last
 /// clone and the last member have gone.
@@ -131,7 +127,6 @@ impl SharedBus {
         options: &SharedOptions,
         name: &str,
     ) -> Result<Self, SharedError> {
-        let begun = Instant::now();
         loop {
             match Self::open_with(options, name) {
                 Err(error) if matches!(error.fault(), SharedFault::Absent) => {}
@@ -139,10 +134,6 @@ impl SharedBus {
             }
             match Self::create_with(options, name) {
                 Err(error) if matches!(error.fault(), SharedFault::Exists { .. }) => {}
-                // By one who is about to make the bus, or has just left it, if not by another program.
-                Err(error) if error.is_journal_in_use() && begun.elapsed() < PATIENCE => {
-                    std::thread::sleep(Duration::from_millis(1));
-                }
                 created => return created,
             }
         }

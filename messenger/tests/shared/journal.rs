@@ -812,3 +812,18 @@ fn who_makes_a_bus_waits_a_little_for_the_journal() {
         made.join().unwrap().unwrap();
     });
 }
+
+/// Two that find nothing there: one of them makes the bus, and the other, who waits for the journal meanwhile, finds it.
+#[test]
+fn who_waits_for_the_journal_finds_the_bus_that_another_makes_of_it() {
+    let name = fresh();
+    let dir = Dir::new(&name);
+    let held = Journal::open(&dir.0, config()).unwrap();
+    std::thread::scope(|scope| {
+        let open = || dir.options().open_or_create(&name);
+        let both = [scope.spawn(open), scope.spawn(open)];
+        std::thread::sleep(Duration::from_millis(100));
+        drop(held);
+        let _buses = both.map(|one| one.join().unwrap().unwrap());
+    });
+}
