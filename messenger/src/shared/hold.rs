@@ -15,40 +15,45 @@ impl Desk {
     /// Frees the seats of a dead process. What its workers have still to read is held for `hold` nanoseconds; of a pool's, what it owes, as
     /// long as others have seats in it, too.
     pub(super) fn free_seats(&self, place: Place, hold: u64) {
-        let owner = u64::from(place.owner());
         for index in 0..self.parts.sizes.workers {
-            let entry = self.words.worker(&self.parts, index);
-            if entry.whose().load(Relaxed) != owner {
-                continue;
-            }
-            self.hold_anew(index, hold);
-            let is_seat = entry.kind() == Kind::Seat;
-            let is_owner = |slot: &usize, owner| self.core.owner_of(*slot) == Some(owner);
-            match self.slot_of(&entry) {
-                // A pool's that it had just taken, and what it held not yet.
-                Some(slot) if is_seat && self.is_held(slot) => {}
-                Some(slot)
-                    if self.is_to_be_held(index, place, hold) && is_owner(&slot, place.owner()) =>
-                {
-                    // Who sees that it is held sees until when: edge 22.
-                    self.core.hand_over(slot, (place.owner(), HELD));
-                    fault!("seat_held");
-                }
-                // Who finds that the seat owes something must not take what another has there for it.
-                Some(_) if is_seat => {
-                    entry.slot().store(0, Relaxed);
-                    fault!("seat_cut_off");
-                }
-                _ => {}
-            }
-            leave_for(entry.whose(), owner);
-            fault!("seat_freed");
+            self.free_seat(index, place, hold);
         }
         for pool in self.pools() {
             // Its members look what is owed. Done again by who settles in place of a dead one, it does no harm.
             call(pool.entry().left());
             fault!("death_called");
         }
+    }
+
+    /// The same of the entry `index`, if that is a seat of the dead process in `place`. Two may do it at once.
+    pub(super) fn free_seat(&self, index: usize, place: Place, hold: u64) {
+        let owner = u64::from(place.owner());
+        let entry = self.words.worker(&self.parts, index);
+        if entry.whose().load(Relaxed) != owner {
+            return;
+        }
+        self.hold_anew(index, hold);
+        let is_seat = entry.kind() == Kind::Seat;
+        let is_owner = |slot: &usize, owner| self.core.owner_of(*slot) == Some(owner);
+        match self.slot_of(&entry) {
+            // A pool's that it had just taken, and what it held not yet.
+            Some(slot) if is_seat && self.is_held(slot) => {}
+            Some(slot)
+                if self.is_to_be_held(index, place, hold) && is_owner(&slot, place.owner()) =>
+            {
+                // Who sees that it is held sees until when: edge 22.
+                self.core.hand_over(slot, (place.owner(), HELD));
+                fault!("seat_held");
+            }
+            // Who finds that the seat owes something must not take what another has there for it.
+            Some(_) if is_seat => {
+                entry.slot().store(0, Relaxed);
+                fault!("seat_cut_off");
+            }
+            _ => {}
+        }
+        leave_for(entry.whose(), owner);
+        fault!("seat_freed");
     }
 
     /// Says until when is held what the worker of the entry `index` has still to read, whose process is dead, or about to leave. If it is a seat in a pool,

@@ -50,9 +50,14 @@ impl Seat {
             entry.set_state(Kind::Worker.state());
             fault!("worker_named");
         }
-        if let Some(process) = runner(desk, whose(entry.whose())) {
+        let owner = whose(entry.whose());
+        if let Some(process) = runner(desk, owner) {
             let worker = worker.to_owned();
             return Err(fault(SharedFault::WorkerRuns { worker, process }));
+        }
+        if let Some(dead) = u32::try_from(owner).ok().and_then(Place::of) {
+            // It may not be settled yet, and who does that finds another in the seat, for whom nothing is to be held.
+            desk.free_seat(index, dead, desk.hold);
         }
         entry.whose().store(desk.place.owner().into(), Relaxed);
         fault!("worker_taken");
@@ -207,5 +212,48 @@ impl fmt::Debug for Seat {
             .field("index", &self.index)
             .field("position", &self.position())
             .finish()
+    }
+}
+
+#[cfg(all(test, not(miri), not(loom)))]
+mod tests {
+    use core::mem::ManuallyDrop;
+
+    use super::super::SharedBus;
+    use super::super::desk::{enter, taken_after};
+    use super::*;
+    use crate::bus::{MessageId, SourceId, Start, Tag};
+
+    const WORKER: &str = "Table.Worker";
+
+    /// Who takes its seat finds it dead just after he has looked who is, and another settles for it before he reads.
+    #[test]
+    fn what_a_dead_one_has_still_to_read_is_held_when_its_seat_is_taken_before_that_is_settled() {
+        let options = SharedBus::options().hold_for_workers(Duration::from_secs(60));
+        let name = format!("test-{}-unsettled", std::process::id());
+        let bus = options.bytes(1 << 12).create(&name).unwrap();
+        let mut publisher = bus.bus().publisher().unwrap();
+        let tag = Tag::new(SourceId::new(1), MessageId::new(1));
+        let first = publisher.send(tag, &[]).unwrap();
+        let mut seat = ManuallyDrop::new(bus.seat(WORKER).unwrap());
+        let subscriber = ManuallyDrop::new(bus.bus().subscribe_holding(Start::Oldest).unwrap());
+        seat.sit(&subscriber).unwrap();
+
+        // Both are another process's, which has died.
+        let desk = seat.presence.desk();
+        let dead = Place::new(usize::from(desk.place.index()) + 1);
+        let owners = (desk.place.owner(), dead.owner());
+        assert!(desk.core.hand_over(subscriber.slot(), owners));
+        let entry = desk.words.worker(&desk.parts, seat.index);
+        entry.whose().store(dead.owner().into(), Relaxed);
+        let entry = desk.entry(dead);
+        enter(&entry, taken_after(entry.state()), "dead");
+        let next = Seat::try_take(&seat.presence, WORKER).unwrap();
+        desk.settle_all();
+        // More than the ring has room for.
+        let _ = (0..100).all(|_| publisher.try_send(tag, &[0; 48]).is_ok());
+        let start = Start::At(next.position().unwrap());
+        assert_eq!(next.position(), Some(first));
+        assert!(bus.bus().subscribe_holding(start).is_ok(), "it is lost");
     }
 }
