@@ -57,7 +57,7 @@ impl Desk {
     }
 
     /// Says until when is held what the worker of the entry `index` has still to read, whose process is dead, or about to leave. If it is a seat in a pool,
-    /// also what others owe that have gone: this one may be the last who could have taken it over.
+    /// also what others owe that have gone, and what one has left who ran the worker alone: this one may be the last who could have taken it over.
     pub(super) fn hold_anew(&self, index: usize, hold: u64) {
         let until = clock().saturating_add(hold);
         // Before a slot is handed over, edge 22, or a seat is free, edge 31.
@@ -66,7 +66,10 @@ impl Desk {
             fault!("hold_timed");
         };
         match self.pool_about(index) {
-            Some(pool) => pool.seats().for_each(|(_, seat)| say(seat)),
+            Some(pool) => {
+                let seats = pool.seats().map(|(_, seat)| seat);
+                seats.chain([pool.entry()]).for_each(say);
+            }
             None => say(self.words.worker(&self.parts, index)),
         }
     }

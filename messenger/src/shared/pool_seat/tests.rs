@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use super::{Company, PoolSeat, Start, Subscriber, Took, Trouble};
+use super::{Company, Desk, PoolSeat, Relaxed, Start, Subscriber, Took, Trouble};
 use crate::bus::seats::take;
 use crate::bus::{MessageId, SourceId, Tag};
 use crate::shared::SharedBus;
@@ -292,4 +292,44 @@ fn what_is_wanted_is_held_when_who_took_it_over_to_free_it_dies() {
     assert!(first.move_on());
     assert_eq!(first.seat.range, (32, 80));
     assert_eq!(first.read(), 3);
+}
+
+/// A place whose process has died, when this is back.
+fn dies(desk: &Desk) -> Place {
+    let place = Place::new(usize::from(desk.place.index()) + 1);
+    let entry = desk.entry(place);
+    enter(&entry, taken_after(entry.state()), "dead");
+    place
+}
+
+/// Goes on with what is held for a worker that ran alone, and dies before it reads.
+#[test]
+fn what_one_had_still_to_read_who_ran_alone_has_its_time_anew_when_a_member_dies() {
+    let name = format!("test-{}-alone", std::process::id());
+    let hold = std::time::Duration::from_secs(60);
+    let options = SharedBus::options().bytes(1 << 12).hold_for_workers(hold);
+    let bus = options.create(&name).unwrap();
+    let other = bus.pool_seat("Table.Other").unwrap();
+    let desk = other.desk();
+    let mut alone = bus.seat("Table.Pool").unwrap();
+    let mut subscriber = bus.bus().subscribe_holding(Start::Oldest).unwrap();
+    alone.sit(&subscriber).unwrap();
+    subscriber.stay();
+    let slot = subscriber.slot();
+    let index = desk.worker_named("Table.Pool").unwrap();
+    desk.hold_anew(index, desk.hold);
+    assert!(desk.core.hand_over(slot, (desk.place.owner(), HELD)));
+    drop((alone, subscriber));
+
+    let first = std::mem::ManuallyDrop::new(bus.pool_seat("Table.Pool").unwrap());
+    // Its time was over long ago.
+    let entry = |index| desk.words.worker(&desk.parts, index);
+    entry(index).until().store(0, Relaxed);
+    desk.settle_all();
+    assert!(desk.is_held(slot), "somebody is coming");
+    let dead = u64::from(Place::new(usize::from(desk.place.index()) + 1).owner());
+    entry(first.index).whose().store(dead, Relaxed);
+    dies(desk);
+    desk.settle_all();
+    assert!(desk.is_held(slot));
 }
