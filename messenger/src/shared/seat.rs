@@ -181,7 +181,11 @@ impl Desk {
     /// An entry that nobody has.
     pub(super) fn free_entry(&self) -> Result<usize, SharedFault> {
         let places = self.parts.sizes.workers;
-        let is_free = |&index: &usize| self.words.worker(&self.parts, index).kind() == Kind::Free;
+        let is_free = |&index: &usize| {
+            let entry = self.words.worker(&self.parts, index);
+            // Who had one that is forgotten may be settled still.
+            entry.kind() == Kind::Free && whose(entry.whose()) == 0
+        };
         { (0..places).find(is_free) }.ok_or(SharedFault::Workers { places })
     }
 

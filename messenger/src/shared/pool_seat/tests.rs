@@ -333,3 +333,20 @@ fn what_one_had_still_to_read_who_ran_alone_has_its_time_anew_when_a_member_dies
     desk.settle_all();
     assert!(desk.is_held(slot));
 }
+
+#[test]
+fn an_entry_that_is_forgotten_is_nobody_elses_before_its_dead_one_is_settled() {
+    let bus = bus("forgotten");
+    let seat = std::mem::ManuallyDrop::new(bus.pool_seat("Table.Pool").unwrap());
+    let desk = seat.desk();
+    let entry = |index| desk.words.worker(&desk.parts, index);
+    let dead = Place::new(usize::from(desk.place.index()) + 1);
+    entry(seat.index)
+        .whose()
+        .store(dead.owner().into(), Relaxed);
+    desk.forget_pool(seat.pool, "Table.Pool").unwrap();
+    assert_ne!(desk.free_entry().ok(), Some(seat.index));
+    dies(desk);
+    desk.settle_all();
+    assert_eq!(desk.free_entry().ok(), Some(seat.index));
+}
