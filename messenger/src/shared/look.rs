@@ -265,6 +265,28 @@ fn own_journal(path: &Path, header: &Header, meta: &Metadata) -> Result<(), Shar
     Err(SharedError::new(path, fault))
 }
 
+/// How often a place is looked at anew whose process goes, or comes, meanwhile. Whoever can write the file could else keep one here for ever.
+const LOOKS: u32 = 8;
+
+/// How a place stands, who is or was there, and the process number of one who lives.
+fn in_place(
+    words: &Words,
+    parts: &Parts,
+    place: Place,
+    lives: &dyn Fn(Place) -> Option<u32>,
+) -> Option<(Stand, Process, Option<u32>)> {
+    let entry = words.process(parts, place);
+    let look = |_| {
+        let state = entry.state();
+        let process = read_process(&entry, place, 0);
+        // After it: who comes to the place locks it before he says anything.
+        let pid = lives(place);
+        let whole = entry.is_still(state);
+        whole.then_some((Stand::of(state), process, pid))
+    };
+    (0..LOOKS).find_map(look)
+}
+
 /// Who uses the bus, and who died on it.
 fn processes(
     words: &Words,
@@ -273,14 +295,13 @@ fn processes(
 ) -> (Vec<Process>, Vec<Process>) {
     let parts = &Parts::new(header.sizes);
     let (mut processes, mut died) = (Vec::new(), Vec::new());
-    for place in (0..header.sizes.processes).map(Place::new) {
-        let entry = words.process(parts, place);
-        match (Stand::of(entry.state()), lives(place)) {
-            (Stand::Here, Some(pid)) => processes.push(read_process(&entry, place, pid)),
+    let places = (0..header.sizes.processes).map(Place::new);
+    for seen in places.filter_map(|place| in_place(words, parts, place, lives)) {
+        match seen {
+            (Stand::Here, process, Some(pid)) => processes.push(Process { pid, ..process }),
             // One that is coming, or settles what another left there.
-            (Stand::Empty, _) | (Stand::Settled, Some(_)) => {}
-            (Stand::Here | Stand::Dead | Stand::Settled, _) => {
-                let process = read_process(&entry, place, 0);
+            (Stand::Empty, ..) | (Stand::Settled, _, Some(_)) => {}
+            (Stand::Here | Stand::Dead | Stand::Settled, process, _) => {
                 let pid = process.own_pid;
                 died.push(Process { pid, ..process });
             }
@@ -361,4 +382,59 @@ fn schema(words: &Words, parts: &Parts, path: &Path) -> Result<Schema, SharedErr
         last = read_schema(words, parts, path);
     }
     last
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use core::cell::Cell;
+
+    use super::super::desk::{enter, go, taken_after};
+    use super::super::options::Sizes;
+    use super::*;
+    use crate::memory::{Region, RegionOptions};
+
+    #[test]
+    fn who_is_read_while_the_next_one_comes_to_his_place_is_one_of_both() {
+        let sizes = Sizes {
+            capacity: 256,
+            members: 2,
+            processes: 2,
+            workers: 0,
+            schema: 0,
+        };
+        let header = Header {
+            sizes,
+            salt: 0,
+            created: 0,
+            removes: true,
+            hold: 0,
+            journal: None,
+        };
+        let parts = Parts::new(sizes);
+        let region = Region::new(parts.len, RegionOptions::default()).unwrap();
+        let words = Words::new(Arc::new(region));
+        let entry = words.process(&parts, Place::new(1));
+        enter(&entry, taken_after(0), "the first one, whose name is long");
+        let looks = Cell::new(0);
+        let lives = |place: Place| {
+            if place.index() == 0 {
+                return None;
+            }
+            looks.set(looks.get() + 1);
+            match looks.get() {
+                // He has gone, and the next one is about to say who he is.
+                1 => {
+                    go(&entry);
+                    entry.set_name("the other");
+                }
+                2 => enter(&entry, taken_after(entry.state()), "the other one"),
+                _ => {}
+            }
+            Some(7)
+        };
+        let names = |of: Vec<Process>| of.into_iter().map(|it| it.name).collect::<Vec<_>>();
+        let (here, died) = processes(&words, &header, &lives);
+        let other = "the other one".to_owned();
+        assert_eq!((names(here), names(died)), (vec![other], vec![]));
+    }
 }
