@@ -166,8 +166,8 @@ impl Reader {
     /// Copies the next record's payload into `payload`, in place of what is there, if a record is there. If this gives no
     /// record, nothing is promised of what `payload` holds.
     ///
-    /// It steps over as many records that were aborted as a ring has room for, at the most (of a journal, a million), and then says that none
-    /// is there now.
+    /// It steps over as many records that were aborted, or stand before its start, as a ring or a segment has room for, or a million if those are fewer; then
+    /// it says that none is there now.
     ///
     /// # Errors
     ///
@@ -175,7 +175,7 @@ impl Reader {
     /// wrote over the bus's memory, or a record of a journal is not as it was written, which its checksum tells; then it stays where it is.
     pub fn try_next(&mut self, payload: &mut Vec<u8>) -> Result<Option<Observed>, ObserveError> {
         // Whoever can write the memory could else keep it here for ever.
-        for _ in 0..(self.core.capacity() / record_len(0) as u64).min(1 << 20) {
+        for _ in 0..(self.core.lap() / record_len(0) as u64).max(1 << 20) {
             let (position, start) = (self.position, self.start);
             let is_kept = self.core.is_kept();
             let copy = |window: &Window, meta: u64, len: u32| {

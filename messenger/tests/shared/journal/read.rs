@@ -399,6 +399,25 @@ fn a_reader_begins_in_the_segment_of_its_start() {
     assert_eq!(read.unwrap().try_next(&mut payload), Err(damaged));
 }
 
+/// However many stand before it in that segment.
+#[test]
+fn a_reader_comes_to_its_start_at_once() {
+    let name = fresh();
+    let dir = Dir::new(&name);
+    let config = JournalConfig::new().segment_bytes(1 << 25);
+    let options = SharedBus::options().journal(&dir.0, config);
+    let bus = options.create(&name).unwrap();
+    let mut publisher = bus.bus().publisher().unwrap();
+    for _ in 0..(1 << 20) + 9 {
+        publisher.send(TAG, &[]).unwrap();
+    }
+    let last = publisher.send(TAG, b"last").unwrap();
+    let mut payload = Vec::new();
+    let mut reader = SharedBus::read(&name, Start::At(last)).unwrap();
+    assert!(reader.try_next(&mut payload).unwrap().is_some());
+    assert_eq!(payload, b"last");
+}
+
 #[test]
 fn what_is_damaged_is_not_read_as_whole() {
     let name = fresh();
