@@ -268,6 +268,23 @@ fn as_many_are_sent_as_there_is_room_for() {
     drop(held);
 }
 
+/// Several by one claim would leave the end of the ring empty, where some of them have room.
+#[test]
+fn as_many_are_sent_as_there_is_room_for_before_and_after_the_end_of_the_ring() {
+    let (app, mut subscriber) = idle(4096);
+    let mut main = app.publisher::<Main>().unwrap();
+    let all = [Number {
+        len: 240,
+        ..number(0)
+    }; 18];
+    main.send_all(&all[..14]).unwrap();
+    assert_eq!(subscriber.poll(2, |_| ()), Ok(2));
+    until(|| app.counters()[0].passed == 14);
+    // Two before the end, and two after it.
+    main.try_send_all(&all[14..]).unwrap();
+    assert!(main.try_send(&all[0]).is_err());
+}
+
 #[test]
 fn what_a_handler_sends_at_once_waits_for_room_in_order() {
     let app = Numbers::builder(bus(4096)).run().unwrap();

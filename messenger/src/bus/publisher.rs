@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use super::claim::{Claim, Open, Reservation};
 use super::handle::{Multi, PublisherKind};
 use super::layout::HEADER;
-use super::ring::NoRoom;
+use super::ring::{Memory, NoRoom};
 use super::shared::Core;
 use super::wait::Event;
 use super::{ClaimError, Tag, WaitStrategy, record_len};
+use crate::sync::Ordering::Relaxed;
 
 /// Sends records. Each thread that publishes has its own.
 ///
@@ -335,6 +336,13 @@ impl<K: PublisherKind> Publisher<K> {
             self.wait_open(bytes, deadline, stop)?;
         }
         Ok(Reservation::new(&mut self.open))
+    }
+
+    /// How many bytes are left to the end of the ring, or of a segment, as it is now. A run that is longer leaves them empty.
+    pub(crate) fn left_in_lap(&self) -> usize {
+        let core = &self.open.core;
+        let tail = core.memory.control().tail.load(Relaxed);
+        usize::try_from(core.format.lap_end(tail).wrapping_sub(tail)).unwrap_or(usize::MAX)
     }
 
     /// What a record with a payload of `len` bytes takes. Aborts what was left open before.

@@ -37,6 +37,8 @@ pub(super) fn send_run<M: ExtendedMessage>(
     mut sent: impl FnMut(u64),
 ) -> Run {
     let longest = record_len(publisher.max_payload()).min(LONGEST);
+    // Where the lap ends some have room that not all have.
+    let longest = longest.min(publisher.left_in_lap());
     let (mut len, mut bytes) = (0, 0);
     for message in messages {
         match message.encoded_len() {
