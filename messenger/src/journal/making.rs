@@ -208,3 +208,52 @@ fn write_zeros(file: &mut File, mut at: u64, end: u64, run: u64) -> io::Result<(
     }
     Ok(())
 }
+
+#[cfg(all(test, target_os = "linux", not(miri)))]
+mod tests {
+    use super::super::config::JournalConfig;
+    use super::super::control::OPENED_AT;
+    use super::super::opening::{Create, settled};
+    use super::super::testing::TempDir;
+    use super::*;
+
+    /// How many writes this thread has asked the system for.
+    fn writes() -> u64 {
+        let said = fs::read_to_string("/proc/thread-self/io").unwrap_or_default();
+        let count = said.lines().find_map(|line| line.strip_prefix("syscw: "));
+        count.map_or(0, |count| count.parse().unwrap())
+    }
+
+    #[test]
+    fn runs_are_short_until_a_segment_has_been_used_up_without_a_flush() {
+        const SEGMENT: u64 = 4 << 20;
+        let temp = TempDir::new();
+        if fs::write(temp.join("other"), "1").is_ok() && writes() == 0 {
+            eprintln!("skipped: the system does not count writes");
+            return;
+        }
+        let dir = Dir::of(&temp.join("journal"));
+        let config = JournalConfig::new().segment_bytes(SEGMENT).ahead(2);
+        let before = writes();
+        // Makes the first one.
+        let opened = settled(&dir, &config, 4, Create::May).unwrap();
+        let store = &opened.store;
+        let is_short = |before| writes() - before >= SEGMENT / FLUSHED_RUN;
+        let is_next_short = || {
+            let before = writes();
+            store.prepare().unwrap();
+            is_short(before)
+        };
+        assert!(is_short(before));
+        assert!(is_next_short() && is_next_short());
+        // The first one has been used up, or this one would not be wanted yet.
+        assert!(!is_next_short());
+        // As if the journal had been opened again in the second last one.
+        let word = store.control.word(OPENED_AT);
+        word.store(2 * SEGMENT + 16, std::sync::atomic::Ordering::Relaxed);
+        assert!(is_next_short());
+        assert!(!is_next_short());
+        store.begin_syncing().unwrap();
+        assert!(is_next_short());
+    }
+}
