@@ -30,12 +30,13 @@ pub struct Repaired {
     pub mended: Vec<u64>,
     /// The segments whose files are removed.
     pub removed: Vec<u64>,
-    /// The segments whose files belong to something else: they are renamed to `*.set-aside`.
+    /// The segments whose files belong to something else: they are renamed to `*.set-aside`, or, if an earlier repair has done so to one of that name,
+    /// to `*.set-aside.2`, and so on.
     pub set_aside: Vec<u64>,
     /// Where the journal begins from now on, if the segments before are missing, and the last writer had not given them up.
     pub begins: Option<u64>,
     /// Whether the file `schema` is made anew, without the names of messages, sources and tables: programs that open the journal
-    /// bring theirs again. What was there before stays as `schema.damaged`.
+    /// bring theirs again. What was there before stays as `schema.damaged`, or, beside an earlier one, as `schema.damaged.2`, and so on.
     pub schema: bool,
 }
 
@@ -288,9 +289,12 @@ impl Plan {
         }
         remove_new(dir, None)?;
         if self.repaired.schema {
-            match fs::copy(dir.join(SCHEMA), dir.join("schema.damaged")) {
+            let (schema, aside) = (dir.join(SCHEMA), free(dir, "schema.damaged")?);
+            // Linked, so that it is what the disk has; not all file systems can.
+            let linked = fs::hard_link(&schema, &aside);
+            match linked.or_else(|_| fs::copy(schema, aside).map(drop)) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                copied => drop(copied?),
+                kept => kept?,
             }
             self.manifest.write(dir)?;
             fault!("schema_repaired");
@@ -318,7 +322,7 @@ impl Plan {
         }
         for &base in &self.repaired.set_aside {
             if self.last != Some(base) {
-                fs::rename(dir.join(segment_name(base)), set_aside(dir, base))?;
+                fs::rename(dir.join(segment_name(base)), set_aside(dir, base)?)?;
             }
         }
         for &base in self.repaired.removed.iter().rev() {
@@ -343,7 +347,7 @@ impl Plan {
         self.fill(&mut file, HEADER_BYTES as u64)?;
         if self.repaired.set_aside.contains(&base) {
             // Linked, so that there is one of that name all the time; not all file systems can.
-            let aside = set_aside(dir, base);
+            let aside = set_aside(dir, base)?;
             fs::hard_link(&name, &aside).or_else(|_| fs::rename(&name, &aside))?;
         }
         fs::rename(dir.join(new), name)?;
@@ -427,8 +431,22 @@ fn lost_all(path: &Path, segment: u64, tail: u64) -> Option<Cut> {
     })
 }
 
-fn set_aside(dir: &Path, base: u64) -> PathBuf {
-    dir.join(format!("{}.set-aside", segment_name(base)))
+fn set_aside(dir: &Path, base: u64) -> io::Result<PathBuf> {
+    free(dir, &format!("{}.set-aside", segment_name(base)))
+}
+
+/// Where there is no file yet: `name`, or that with a number, from 2 on. What a repair before has set aside stays.
+fn free(dir: &Path, name: &str) -> io::Result<PathBuf> {
+    let is_taken = |path: &Path| match path.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        found => found.map(|_| true),
+    };
+    let (mut path, mut number) = (dir.join(name), 2);
+    while is_taken(&path)? {
+        path = dir.join(format!("{name}.{number}"));
+        number += 1;
+    }
+    Ok(path)
 }
 
 fn open(dir: &Path, base: u64) -> io::Result<File> {

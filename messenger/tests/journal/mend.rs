@@ -548,6 +548,35 @@ fn a_segment_of_another_journal_is_set_aside() {
     }
 }
 
+#[test]
+fn what_an_earlier_repair_has_set_aside_stays() {
+    let names = |name: &str| ["", ".2", ".3"].map(|number| format!("{name}{number}"));
+    for base in [SEGMENT, 40 * SEGMENT] {
+        let (dir, _) = written("mine");
+        for name in names(&format!("{base:020}.segment.set-aside")) {
+            let (other, _) = written("theirs");
+            fs::copy(segment(&other, SEGMENT), segment(&dir, base)).unwrap();
+            let before = files(&dir);
+            assert_eq!(repair(&dir, |_| {}).unwrap().set_aside, [base]);
+            let after = files(&dir);
+            assert!(after[&name] == before[&format!("{base:020}.segment")]);
+            let aside = |name: &String| name.contains(".set-aside");
+            let mut earlier = before.iter().filter(|(name, _)| aside(name));
+            assert!(earlier.all(|(name, bytes)| after[name] == *bytes));
+        }
+    }
+    let (dir, _) = written("schema");
+    for name in names("schema.damaged") {
+        change(&dir.join("schema"), |bytes| bytes[40] ^= 1);
+        let before = files(&dir);
+        assert!(repair(&dir, |_| {}).unwrap().schema);
+        let after = files(&dir);
+        assert!(after[&name] == before["schema"] && after["schema"] != before["schema"]);
+        let mut earlier = before.iter().filter(|(name, _)| name.contains(".damaged"));
+        assert!(earlier.all(|(name, bytes)| after[name] == *bytes));
+    }
+}
+
 /// Behind the end, where no writer has left it: so it is not removed as what a killed one left.
 #[test]
 fn a_stray_segment_behind_the_end_is_not_removed() {
