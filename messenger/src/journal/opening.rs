@@ -300,7 +300,7 @@ fn prepare(store: &Store) -> Result<(), OpenFault> {
 /// Creates the directory, and those above it that are not there, so that it survives a loss of power.
 fn create_dir(dir: &Dir) -> io::Result<()> {
     if dir.is_dir() {
-        return Ok(());
+        return flush_name(dir);
     }
     let parent = match dir.parent() {
         Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
@@ -309,7 +309,21 @@ fn create_dir(dir: &Dir) -> io::Result<()> {
     };
     create_dir(&Dir::of(parent))?;
     dir.make_itself()?;
+    fault!("directory_made");
     files::sync_dir(parent)
+}
+
+/// The name of a directory that is there: who has made it may not have flushed it, or have died before. Where one may not look at what is around it, that
+/// is the affair of who may; and what can't be flushed, as what is only read, was not made just now.
+fn flush_name(dir: &Path) -> io::Result<()> {
+    let dir = dir.canonicalize()?;
+    let Some(Ok(flush)) = dir.parent().map(files::open_dir) else {
+        return Ok(());
+    };
+    match flush() {
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        flushed => flushed,
+    }
 }
 
 /// How often it is tried once more to lock a journal.

@@ -437,10 +437,14 @@ const RECOVERING: [&str; 9] = [
 
 const VARIABLE: &str = "MESSENGER_CRASH_RECOVER";
 
-/// Has a child recover the journal in `dir`, and killed at `point`. Says whether it came there.
+/// Has a child recover the journal in `dir`, or create it, and killed at `point`. Says whether it came there.
 fn recover_until(dir: &Path, point: &str) -> bool {
+    child_until("power::recovers_until_it_is_killed", dir, point)
+}
+
+fn child_until(test: &str, dir: &Path, point: &str) -> bool {
     let ended = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "power::recovers_until_it_is_killed"])
+        .args(["--exact", test])
         .env(VARIABLE, dir)
         .env("MESSENGER_FAULT", format!("{point}:1"))
         .output()
@@ -454,11 +458,26 @@ fn recover_until(dir: &Path, point: &str) -> bool {
 #[test]
 fn recovers_until_it_is_killed() {
     if let Some(dir) = std::env::var_os(VARIABLE) {
-        let config = JournalConfig::new().segment_bytes(SEGMENT).members(8);
-        let journal = Journal::open_existing(dir, config).unwrap();
+        let journal = Journal::open(dir, short()).unwrap();
         // Not closed.
         std::mem::forget(journal);
     }
+}
+
+/// Does nothing but in a child.
+#[test]
+fn has_a_cursor_until_it_is_killed() {
+    if let Some(dir) = std::env::var_os(VARIABLE) {
+        Reader::open(dir).unwrap().cursor(CURSOR).unwrap();
+    }
+}
+
+/// Nothing is noted but what is sent.
+fn short() -> JournalConfig {
+    JournalConfig::new()
+        .segment_bytes(SEGMENT)
+        .members(8)
+        .time_resolution(Duration::ZERO)
 }
 
 pub(crate) fn copy_dir(from: &Path, to: &Path) {
@@ -473,11 +492,10 @@ pub(crate) fn copy_dir(from: &Path, to: &Path) {
     }
 }
 
-/// A journal of three records in `dir`, and a cursor behind the last, as a disk may have kept it: without the second record, nor the words, nor what was
-/// synced. Gives the first segment's file, and where in it the second record stood.
+/// A journal of three records in `dir`, and a cursor behind the last, as a disk may have kept it: without the second record, nor the words, which lie beside
+/// it, nor what was synced. Gives the first segment's file, and where in it the second record stood.
 fn without_the_second(dir: &Dir) -> (PathBuf, usize) {
-    let config = JournalConfig::new().segment_bytes(SEGMENT).members(8);
-    let journal = Journal::open(dir.join("live"), config).unwrap();
+    let journal = Journal::open(dir.join("live"), short()).unwrap();
     let mut publisher = journal.bus().publisher().unwrap();
     let sent = [1, 2, 3].map(|n| publisher.send(kit::tag(0, n), &[n as u8; 100]).unwrap());
     let mut cursor = journal.cursor(CURSOR).unwrap();
@@ -511,6 +529,63 @@ fn what_a_killed_recovery_has_set_back_is_flushed_by_the_next() {
     let dir = &dir.join("kept");
     for _ in 0..2 {
         assert!(recover_until(dir, "cursor_set_back"));
+    }
+}
+
+/// The name of its directory, too, whether its user has made that, or one who died before he had flushed it.
+#[test]
+fn the_directory_of_a_journal_survives_a_loss_of_power() {
+    for path in [
+        "journal",
+        "made/journal",
+        "outer/journal",
+        "outer/inner/journal",
+    ] {
+        let root = Dir::in_memory("directory");
+        let disk = Disk::new(&root);
+        watch(&disk);
+        let dir = root.join(path);
+        match path {
+            "journal" => std::fs::create_dir(&dir).unwrap(),
+            "made/journal" => assert!(recover_until(&dir, "directory_made")),
+            _ => {}
+        }
+        let journal = Journal::open(&dir, short()).unwrap();
+        drop(journal);
+        unwatch(&disk);
+        let first = Path::new(path).components().next().unwrap();
+        for seed in 0..8 {
+            let after = root.join(format!("after-{seed}"));
+            disk.snapshot().restore(&after, &mut Rng(seed));
+            assert!(after.join(first).is_dir(), "{path}, seed {seed}");
+        }
+    }
+}
+
+/// Nor does it matter who made a cursor, and died before he had flushed its name, or that of the cursors' directory.
+#[test]
+fn a_cursor_that_one_who_died_has_made_survives_a_loss_of_power() {
+    for point in ["cursors_made", "schema_named"] {
+        let root = Dir::in_memory("cursor");
+        let dir = root.join("journal");
+        let journal = Journal::open(&dir, short()).unwrap();
+        let disk = Disk::new(&dir);
+        assert!(child_until(
+            "power::has_a_cursor_until_it_is_killed",
+            &dir,
+            point
+        ));
+        watch(&disk);
+        let mut cursor = journal.cursor(CURSOR).unwrap();
+        cursor.store(32).unwrap();
+        cursor.sync().unwrap();
+        unwatch(&disk);
+        for seed in 0..8 {
+            let after = root.join(format!("after-{seed}"));
+            disk.snapshot().restore(&after, &mut Rng(seed));
+            let cursor = Reader::open(&after).unwrap().cursor(CURSOR).unwrap();
+            assert_eq!(cursor.position(), 32, "{point}, seed {seed}");
+        }
     }
 }
 

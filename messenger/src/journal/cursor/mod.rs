@@ -106,7 +106,7 @@ impl Cursor {
         let cursors = dir.cursors();
         if !cursors.is_dir() {
             cursors.make_itself().map_err(failed)?;
-            files::sync_dir(dir).map_err(failed)?;
+            fault!("cursors_made");
         }
         cursors.check().map_err(failed)?;
         let lock = lock(&cursors, name, "open")?;
@@ -131,6 +131,9 @@ impl Cursor {
         let at = (found.at * SLOT_STEP) as u64;
         let written = write_at(&mut file, &found.slot.encode(), at);
         let synced = written.and_then(|()| files::sync_file(&file, &path));
+        // And who made it, or the directory, may have died before their names were flushed.
+        let synced = synced.and_then(|()| files::sync_dir(&cursors));
+        let synced = synced.and_then(|()| files::sync_dir(dir));
         synced.map_err(failed)?;
         Ok(Self {
             name: name.into(),
