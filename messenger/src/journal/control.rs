@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::dir::Dir;
 use super::files::{CONTROL, replace, sync_dir, sync_file};
+use super::recover::Dropped;
 use super::store::{Identity, now_nanos};
 use crate::bus::kept::{
     Intent, LastWords, Progress, TAIL_AT, Window, finished_check, last_words, reset_words,
@@ -47,6 +48,8 @@ const CUT_AT: u64 = 120;
 
 // Those of `state.rs`, each part on a line of its own.
 pub(super) const OPENED_AT: u64 = 128;
+/// Of `Dropped`.
+pub(super) const DROPPED_AT: [u64; 4] = [136, 144, 152, 160];
 pub(super) const PREPARED_AT: u64 = 256;
 pub(super) const OLDEST_AT: u64 = 264;
 pub(super) const REMOVED_AT: u64 = 272;
@@ -198,7 +201,12 @@ impl Control {
             control.word(at).store(word, Ordering::Relaxed);
         }
         control.set_finished(tail);
-        fs::rename(dir.join(new), dir.join(CONTROL))?;
+        let new = dir.join(new);
+        if control.word(DROPPED_AT[3]).load(Ordering::Relaxed) != 0 {
+            // As it was in those before.
+            sync_file(&file, &new)?;
+        }
+        fs::rename(new, dir.join(CONTROL))?;
         fault!("control_named");
         // So that no page is found later which says that the journal is closed, though there has been a writer since.
         sync_dir(dir)?;
@@ -272,6 +280,20 @@ impl Control {
         Ok(page.is_some_and(|page| word_of(&page, FAILED_AT) != 0))
     }
 
+    /// What an opening has given up, whoever was told of it.
+    pub(super) fn dropped_in(dir: &Dir, identity: &Identity) -> io::Result<Option<Dropped>> {
+        let page = page_of(dir, identity)?;
+        let words = |page| DROPPED_AT.map(|at| word_of(&page, at));
+        Ok(page.map(words).and_then(Dropped::of_words))
+    }
+
+    /// Says it of this opening.
+    pub(super) fn say_dropped(&self, dropped: Option<&Dropped>) {
+        for (at, word) in DROPPED_AT.into_iter().zip(words_of_dropped(dropped)) {
+            self.word(at).store(word, Ordering::Relaxed);
+        }
+    }
+
     /// Makes the bus's words those of a bus from `floor` to `tail` to which nobody is attached.
     pub(super) fn reset(&self, floor: u64, tail: u64) {
         reset_words(&self.region, WORDS_AT, self.members, floor, tail);
@@ -285,6 +307,7 @@ impl Control {
     /// The journal has been closed: `tail` is where it ends, and has been walked over before. Who opens it next sees that by the lock.
     pub(super) fn clean(&self, tail: u64) {
         self.set_finished(tail);
+        self.say_dropped(None);
         self.word(STATE_AT).store(CLEAN, Ordering::Relaxed);
         fault!("closed");
     }
@@ -307,10 +330,12 @@ pub(super) fn begin_at(dir: &Dir, base: u64) -> io::Result<()> {
 /// The page of the journal's last writers, if there is one: only to be read.
 fn page_of(dir: &Dir, identity: &Identity) -> io::Result<Option<[u8; WORDS_AT]>> {
     let page = words_in(dir, false)?.map(|(_, page)| page);
-    Ok(page.filter(|page| {
-        let word = |at| word_of(page, at);
-        [word(ID_AT), word(ID_AT + 8)] == words_of(identity.id)
-    }))
+    Ok(page.filter(|page| is_of(page, identity)))
+}
+
+/// Whether it is that of this journal.
+fn is_of(page: &[u8; WORDS_AT], identity: &Identity) -> bool {
+    [word_of(page, ID_AT), word_of(page, ID_AT + 8)] == words_of(identity.id)
 }
 
 /// Whether the page says that the journal was closed, and where it ended.
@@ -333,9 +358,7 @@ fn supersede(dir: &Dir, identity: &Identity, stays: u64) -> io::Result<History> 
     file.write_all(&(stays | 1).to_le_bytes())?;
     fault!("control_superseded");
     let word = |at| word_of(&page, at);
-    let is_known = word(VERSION_AT) == VERSION
-        && [word(ID_AT), word(ID_AT + 8)] == words_of(identity.id)
-        && word(HISTORY_AT) != 0;
+    let is_known = word(VERSION_AT) == VERSION && is_of(&page, identity) && word(HISTORY_AT) != 0;
     Ok(match stays {
         _ if !is_known => History::new(0, 0),
         ALL => History {
@@ -348,19 +371,30 @@ fn supersede(dir: &Dir, identity: &Identity, stays: u64) -> io::Result<History> 
 }
 
 /// Has nobody believe the words in `dir` any more, and tells those who look at them that records stay up to `stays`: before anything is cut. And whoever finds
-/// them so takes it that a flush has failed: of what was cut he can't know it.
-pub(super) fn disown(dir: &Dir, identity: &Identity, stays: u64) -> io::Result<()> {
+/// them so takes it that a flush has failed: of what was cut he can't know it. He says also what was `dropped`, if this one does not come to it.
+pub(super) fn disown(
+    dir: &Dir,
+    identity: &Identity,
+    stays: u64,
+    dropped: Option<&Dropped>,
+) -> io::Result<()> {
     // First, so that who is about to join them is told why he can't.
     supersede(dir, identity, stays)?;
     let failed = 1_u64.to_le_bytes();
-    let Some((mut file, _)) = words_in(dir, true)? else {
+    let dropped = words_of_dropped(dropped).map(u64::to_le_bytes);
+    let Some((mut file, _)) = words_in(dir, true)?.filter(|(_, page)| is_of(page, identity)) else {
         // There is none, or what is there is none.
         let mut page = [0; WORDS_AT];
-        page[MAGIC_AT as usize..][..8].copy_from_slice(&MAGIC.to_le_bytes());
-        page[ID_AT as usize..][..16].copy_from_slice(&identity.id);
-        page[FAILED_AT as usize..][..8].copy_from_slice(&failed);
+        let mut put =
+            |at: u64, part: &[u8]| page[at as usize..][..part.len()].copy_from_slice(part);
+        put(MAGIC_AT, &MAGIC.to_le_bytes());
+        put(ID_AT, &identity.id);
+        put(FAILED_AT, &failed);
+        put(DROPPED_AT[0], dropped.as_flattened());
         return replace(dir, CONTROL, &page);
     };
+    file.seek(SeekFrom::Start(DROPPED_AT[0]))?;
+    file.write_all(dropped.as_flattened())?;
     file.seek(SeekFrom::Start(FAILED_AT))?;
     file.write_all(&failed)?;
     // Of no boot, and not closed.
@@ -401,6 +435,10 @@ impl History {
     }
 }
 
+fn words_of_dropped(dropped: Option<&Dropped>) -> [u64; 4] {
+    dropped.map_or([0; 4], Dropped::to_words)
+}
+
 fn len(members: usize) -> usize {
     WORDS_AT + words_len(members)
 }
@@ -433,7 +471,7 @@ mod tests {
             segment_bytes: 4096,
             salt: 1,
         };
-        let told = || disown(&dir, &identity, 0);
+        let told = || disown(&dir, &identity, 0, None);
         assert!(told().is_ok());
         fs::write(dir.join(CONTROL), "short").unwrap();
         assert!(told().is_ok());

@@ -19,7 +19,8 @@ use super::header::{HEADER_BYTES, HeaderError, SegmentHeader, synced_of};
 use super::store::Store;
 use super::survey::is_foreign;
 use super::walker::Walker;
-use crate::bus::kept::Intent;
+use crate::bus::kept::{Intent, Window};
+use crate::checksum::crc32c;
 
 /// How a journal was found when it was opened.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,7 +33,8 @@ pub struct Recovery {
     pub synced: u64,
     /// How many claims of the last writer were not finished, and have been aborted.
     pub aborted: u64,
-    /// What had to be given up.
+    /// What had to be given up: by this opening, or by one before that was killed and may have told nobody. So it is said again until something is
+    /// published, or the journal closed.
     pub dropped: Option<Dropped>,
 }
 
@@ -73,6 +75,26 @@ pub enum DropCause {
     Length,
     /// Its segment is missing, cut off, or has no valid header.
     Segment,
+}
+
+impl Dropped {
+    /// As `control` says it; no four zeros do.
+    pub(super) fn to_words(&self) -> [u64; 4] {
+        let said = [self.from, self.to, self.why as u64];
+        let bytes = said.map(u64::to_le_bytes);
+        let [from, to, why] = said;
+        [from, to, why, u64::from(crc32c(bytes.as_flattened()))]
+    }
+
+    /// `None`: they say nothing.
+    pub(super) fn of_words(words: [u64; 4]) -> Option<Self> {
+        use DropCause::{Checksum, Length, Segment, Unfinished};
+        let [from, to, why, _] = words;
+        let mut causes = [Unfinished, Checksum, Length, Segment].into_iter();
+        let why = causes.find(|cause| *cause as u64 == why)?;
+        let said = Self { from, to, why };
+        (said.to_words() == words && from <= to).then_some(said)
+    }
 }
 
 impl fmt::Display for Dropped {
@@ -164,26 +186,37 @@ pub(super) fn recover(
         // Before anything of it is flushed.
         write_again(store, dir, &files).map_err(system("write again what was not flushed"))?;
     }
-    let mut dropped = if consistent {
+    // One before may have been killed before it could say so.
+    let told = Control::dropped_in(dir, &store.identity);
+    let told = told.map_err(system("read what the last writer left"))?;
+    let told = told.filter(|told| told.from >= tail);
+    let dropped = if consistent {
         refuse_strays(store, dir, &files)?;
-        None
+        told
     } else {
+        let used = used_behind(store, &files, tail)?;
+        let found = { used.iter() }.rev().find_map(|&(_, to)| to);
+        let found = found.or(files.after.last().copied());
+        let lost = left.and_then(|left| files.lost(left, tail));
+        let why = match &told {
+            _ if found.is_some() => end.why,
+            Some(told) if lost.is_none() => told.why,
+            _ => DropCause::Segment,
+        };
+        let to = [found, lost, told.map(|told| told.to)];
+        let to = to.into_iter().flatten().max();
+        let dropped = to.map(|to| Dropped {
+            from: tail,
+            to: to.max(tail),
+            why,
+        });
         // What stands behind may have been read; and when some of it is gone nobody is to believe the words again.
-        let told = control::disown(dir, &store.identity, tail);
-        told.map_err(system("say what is given up"))?;
-        clear(store, dir, &files, tail, end.why)?
+        let disowned = control::disown(dir, &store.identity, tail, dropped.as_ref());
+        disowned.map_err(system("say what is given up"))?;
+        clear(store, dir, &used, tail)?;
+        dropped
     };
-    if let Some(lost) = left
-        .filter(|_| !consistent)
-        .and_then(|left| files.lost(left, tail))
-    {
-        let why = dropped
-            .as_ref()
-            .map_or(DropCause::Segment, |dropped| dropped.why);
-        let to = dropped.map_or(lost, |dropped| dropped.to.max(lost));
-        let from = tail;
-        dropped = Some(Dropped { from, to, why });
-    }
+    store.control.say_dropped(dropped.as_ref());
     for &base in files.after.iter().filter(|&&base| base > files.first) {
         let path = dir.join(segment_name(base));
         fs::remove_file(path).map_err(system("remove a segment that was given up"))?;
@@ -534,28 +567,41 @@ fn write_again(store: &Store, dir: &Path, files: &Files) -> io::Result<()> {
     Ok(())
 }
 
+/// Where each segment from that of `tail` on begins, and where the last of what stands behind `tail` in it ends.
+fn used_behind(
+    store: &Store,
+    files: &Files,
+    tail: u64,
+) -> Result<Vec<(u64, Option<u64>)>, OpenFault> {
+    let bases = (store.base(tail)..files.end).step_by(store.segment_bytes() as usize);
+    let used = bases.map(|base| {
+        let window = window_on(store, base)?;
+        let (from, end) = (base.max(tail), base + store.segment_bytes());
+        let words = (0..(end - from) / 8).rev().map(|word| from + word * 8);
+        let used = { words }.find(|&at| window.word(at).load(Ordering::Relaxed) != 0);
+        Ok((base, used.map(|at| at + 8)))
+    });
+    used.collect()
+}
+
+fn window_on(store: &Store, base: u64) -> Result<Window, OpenFault> {
+    let window = store.window_at(base);
+    window.map_err(|lost| OpenFault::tried("map a segment")(io::Error::other(lost)))
+}
+
 /// Makes what stands from `tail` on zero again: else a record of before could be taken for one of those to come, which will stand
 /// at the same positions.
 fn clear(
     store: &Store,
     dir: &Path,
-    files: &Files,
+    used: &[(u64, Option<u64>)],
     tail: u64,
-    why: DropCause,
-) -> Result<Option<Dropped>, OpenFault> {
+) -> Result<(), OpenFault> {
     let system = OpenFault::tried;
-    let mut last = None;
-    let mut base = store.base(tail);
-    while base < files.end {
-        let window = store.window_at(base);
-        let window = window.map_err(|lost| system("map a segment")(io::Error::other(lost)))?;
-        let from = base.max(tail);
-        let end = base + store.segment_bytes();
-        let words = (0..(end - from) / 8).rev().map(|word| from + word * 8);
-        let used = { words }.find(|&at| window.word(at).load(Ordering::Relaxed) != 0);
-        if let Some(at) = used {
-            last = Some(at + 8);
-            for at in (from..at + 8).step_by(8) {
+    for &(base, to) in used {
+        if let Some(to) = to {
+            let window = window_on(store, base)?;
+            for at in (base.max(tail)..to).step_by(8) {
                 window.word(at).store(0, Ordering::Relaxed);
             }
             fault!("cleared");
@@ -565,15 +611,6 @@ fn clear(
         let synced = open_plain(&path, true).and_then(|file| sync_file(&file, &path));
         synced.map_err(system("flush a segment that was cleared"))?;
         fault!("clear_flushed");
-        base = end;
     }
-    sync_dir(dir).map_err(system("flush the directory"))?;
-    if last.is_none() && !files.after.is_empty() {
-        last = Some(files.after[files.after.len() - 1]);
-    }
-    Ok(last.map(|to| Dropped {
-        from: tail,
-        to: to.max(tail),
-        why,
-    }))
+    sync_dir(dir).map_err(system("flush the directory"))
 }

@@ -314,7 +314,7 @@ impl Plan {
             fault!("last_made");
         }
         // They would be believed, and say what is no more.
-        control::disown(dir, &self.store.identity, cut.from)?;
+        control::disown(dir, &self.store.identity, cut.from, None)?;
         fault!("control_disowned");
         for &base in &self.kept {
             self.lower_synced(dir, base, cut.from)?;

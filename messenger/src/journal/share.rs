@@ -454,7 +454,7 @@ mod tests {
         assert!(is_in_use(&overtaken));
         drop(overtaken);
         let overtaken = settle();
-        control::disown(&dir, &overtaken.0.store.identity, 0).unwrap();
+        control::disown(&dir, &overtaken.0.store.identity, 0, None).unwrap();
         assert!(is_in_use(&overtaken));
         drop(overtaken);
         assert!(!is_in_use(&settle()));

@@ -138,12 +138,13 @@ impl Control {
 
     /// Takes over what is said in `other`, which nobody else uses.
     pub(super) fn take_over(&self, other: &Self) {
-        for at in [
+        let words = [
             control::PREPARED_AT,
             control::OLDEST_AT,
             control::REMOVED_AT,
             control::SYNCS_AT,
-        ] {
+        ];
+        for at in words.into_iter().chain(control::DROPPED_AT) {
             let value = other.word(at).load(Relaxed);
             self.word(at).store(value, Relaxed);
         }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use messenger::bus::{Publisher, Start};
-use messenger::journal::{Journal, JournalConfig, LeftBy, Reader, SyncPolicy};
+use messenger::journal::{DropCause, Journal, JournalConfig, LeftBy, Reader, SyncPolicy};
 
 use crate::disk::{Disk, Snapshot};
 use crate::harm::change;
@@ -295,14 +295,14 @@ impl Life {
         let _ = std::fs::remove_dir_all(&copy);
         let _ = std::fs::remove_dir_all(&before);
         copy_dir(dir, &copy);
+        copy_dir(&copy, &before);
         let mut killed = false;
         while self.rng.one_in(8) {
             let point = self.rng.pick(&RECOVERING);
             sum.recoveries_killed += u64::from(recover_until(&copy, point));
             killed = true;
         }
-        copy_dir(&copy, &before);
-        // The disk may have kept what was given up: what is there is what counts.
+        // The disk may have kept what was given up: what was there is what counts, whoever has given it up now.
         let beyond = |from: u64| {
             let bytes = self.bytes_beyond(&before, from);
             bytes.iter().any(|&byte| byte != 0)
@@ -502,7 +502,7 @@ fn without_the_second(dir: &Dir) -> (PathBuf, usize) {
     cursor.store(journal.bus().tail()).unwrap();
     let kept = dir.join("kept");
     copy_dir(&dir.join("live"), &kept);
-    std::fs::remove_file(kept.join("control")).unwrap();
+    std::fs::rename(kept.join("control"), dir.join("control")).unwrap();
     let segment = kept.join(format!("{:020}.segment", 0));
     let at = 4096 + sent[1] as usize;
     change(&segment, |bytes| bytes[at] ^= 1);
@@ -529,6 +529,52 @@ fn what_a_killed_recovery_has_set_back_is_flushed_by_the_next() {
     let dir = &dir.join("kept");
     for _ in 0..2 {
         assert!(recover_until(dir, "cursor_set_back"));
+    }
+}
+
+/// What an opening that dies has given up is told by the next, until somebody has used the journal.
+#[test]
+fn what_a_killed_recovery_has_dropped_is_said_by_the_next() {
+    for words in [false, true] {
+        for point in RECOVERING.into_iter().chain(["none"]) {
+            let dir = Dir::new("said");
+            let (segment, at) = without_the_second(&dir);
+            let kept = dir.join("kept");
+            let from = (at - 4096) as u64;
+            let expected = if words {
+                // Those of a writer that died: nothing else tells how far it had come. Up to where all was finished they don't say.
+                std::fs::rename(dir.join("control"), kept.join("control")).unwrap();
+                change(&kept.join("control"), |bytes| bytes[64] ^= 1);
+                change(&segment, |bytes| bytes[at..].fill(0));
+                (from, from + 2 * 128, DropCause::Segment)
+            } else {
+                // But for the last one's padding, and what of its payload's last word is none.
+                (from, from + 128 + 16 + 104, DropCause::Unfinished)
+            };
+            let open = || Journal::open_existing(&kept, short()).unwrap();
+            let said = |journal: &Journal| {
+                let dropped = journal.recovery().dropped.clone();
+                dropped.map(|it| (it.from, it.to, it.why))
+            };
+            for _ in 0..2 {
+                recover_until(&kept, point);
+            }
+            let journal = open();
+            assert_eq!(said(&journal), Some(expected), "{point}, words: {words}");
+            let closes = point == "none";
+            if !closes {
+                let mut publisher = journal.bus().publisher().unwrap();
+                publisher.send(kit::tag(0, 4), b"in its place").unwrap();
+                // As one that is killed leaves it.
+                let killed = dir.join("killed");
+                copy_dir(&kept, &killed);
+                let journal = Journal::open_existing(killed, short()).unwrap();
+                assert_eq!(journal.recovery().left, LeftBy::Dying);
+                assert_eq!(said(&journal), None, "{point}, words: {words}");
+            }
+            drop(journal);
+            assert_eq!(said(&open()), None, "{point}, words: {words}");
+        }
     }
 }
 
