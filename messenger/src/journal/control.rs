@@ -50,6 +50,7 @@ const CUT_AT: u64 = 120;
 pub(super) const OPENED_AT: u64 = 128;
 /// Of `Dropped`.
 pub(super) const DROPPED_AT: [u64; 4] = [136, 144, 152, 160];
+const CLOSED_CHECK_AT: u64 = 168;
 pub(super) const PREPARED_AT: u64 = 256;
 pub(super) const OLDEST_AT: u64 = 264;
 pub(super) const REMOVED_AT: u64 = 272;
@@ -308,6 +309,8 @@ impl Control {
     pub(super) fn clean(&self, tail: u64) {
         self.set_finished(tail);
         self.say_dropped(None);
+        let check = closed_check(tail, self.oldest());
+        self.word(CLOSED_CHECK_AT).store(check, Ordering::Relaxed);
         self.word(STATE_AT).store(CLEAN, Ordering::Relaxed);
         fault!("closed");
     }
@@ -338,12 +341,17 @@ fn is_of(page: &[u8; WORDS_AT], identity: &Identity) -> bool {
     [word_of(page, ID_AT), word_of(page, ID_AT + 8)] == words_of(identity.id)
 }
 
-/// Whether the page says that the journal was closed, and where it ended.
+/// Whether the page says that the journal was closed, and from where to where it reached.
 fn is_closed(page: &[u8; WORDS_AT]) -> bool {
     let word = |at| word_of(page, at);
     word(STATE_AT) == CLEAN
-        && word(FINISHED_CHECK_AT) == finished_check(word(FINISHED_AT))
+        && word(CLOSED_CHECK_AT) == closed_check(word(FINISHED_AT), word(OLDEST_AT))
         && word(FINISHED_AT) % 16 == 0
+}
+
+/// What stands there in a page of a journal that was closed: a loss of power may leave a page of which a part is older.
+const fn closed_check(finished: u64, oldest: u64) -> u64 {
+    finished_check(finished) ^ oldest.rotate_left(32)
 }
 
 /// Tells those who look at the words in `dir` that others come in their place, and up to where the records stay. Before either is so: who dies in between has them

@@ -73,6 +73,8 @@ struct Life {
 struct Sum {
     crashes: u64,
     while_opening: u64,
+    while_closing: u64,
+    closed: u64,
     recoveries_killed: u64,
     records: u64,
     lost: u64,
@@ -87,6 +89,8 @@ struct Gone {
     synced: u64,
     marks: Vec<u64>,
     disk: Snapshot,
+    /// Whether the disk may know it as closed.
+    closed: bool,
 }
 
 impl Life {
@@ -144,6 +148,7 @@ impl Life {
                     synced: synced.load(Ordering::Relaxed),
                     marks: marks.lock().unwrap().clone(),
                     disk,
+                    closed: false,
                 });
             });
         }
@@ -157,9 +162,16 @@ impl Life {
         if !early {
             self.write(&journal, &disk, &gone);
         }
-        drop(journal);
+        if gone.lock().unwrap().is_some() {
+            drop(journal);
+        } else {
+            self.close(journal, &disk, &gone);
+            sum.while_closing += 1;
+        }
         unwatch(&disk);
-        let gone = gone.lock().unwrap().take().unwrap();
+        let mut gone = gone.lock().unwrap().take().unwrap();
+        // It may have been closed before.
+        gone.closed |= early;
         sum.crashes += 1;
         sum.while_opening += u64::from(early);
         self.epoch += 1;
@@ -181,6 +193,7 @@ impl Life {
             synced,
             marks,
             disk,
+            closed: false,
         });
     }
 
@@ -195,6 +208,9 @@ impl Life {
             let synced = journal.synced();
             self.synced.fetch_max(synced, Ordering::Relaxed);
             if ops == 0 {
+                if self.rng.one_in(4) {
+                    return;
+                }
                 return self.crash(synced, disk, gone);
             }
             ops -= 1;
@@ -233,6 +249,25 @@ impl Life {
                 _ => self.send(which, &mut publishers[which], &mut next),
             }
         }
+    }
+
+    /// The power goes while it is closed, or after.
+    fn close(&mut self, journal: Journal, disk: &Disk, gone: &Arc<Mutex<Option<Gone>>>) {
+        let (synced, tail) = (journal.synced(), journal.bus().tail());
+        let marks = self.marks.lock().unwrap().clone();
+        let was = move |synced, disk| Gone {
+            synced,
+            marks: marks.clone(),
+            disk,
+            closed: true,
+        };
+        let (at, meanwhile) = (Arc::clone(gone), was.clone());
+        disk.crash_at(1 + self.rng.below(6), move |disk| {
+            *at.lock().unwrap() = Some(meanwhile(synced, disk));
+        });
+        journal.close().unwrap();
+        let after = was(tail, disk.snapshot());
+        gone.lock().unwrap().get_or_insert(after);
     }
 
     fn send(&mut self, which: usize, publisher: &mut Publisher, next: &mut [u64; 2]) {
@@ -311,9 +346,11 @@ impl Life {
         let recovery = journal.recovery().clone();
         assert!(
             matches!(recovery.left, LeftBy::PowerLoss | LeftBy::Nobody)
-                || (killed && recovery.left == LeftBy::Dying),
+                || (killed && recovery.left == LeftBy::Dying)
+                || (gone.closed && recovery.left == LeftBy::Closing),
             "{recovery:?}"
         );
+        sum.closed += u64::from(recovery.left == LeftBy::Closing);
         assert!(
             recovery.tail >= synced,
             "{recovery:?}, and {synced} was synced"
@@ -660,6 +697,8 @@ fn what_was_synced_survives_a_loss_of_power() {
         assert!(
             sum.recoveries_killed > 0
                 && sum.while_opening > 0
+                && sum.while_closing > 0
+                && sum.closed > 0
                 && sum.lost > 0
                 && sum.dropped > 0
                 && sum.synced > 0
