@@ -22,8 +22,8 @@ use bang::Bang;
 use log::Log;
 use messenger::bus::{Bus, BusConfig, Start};
 use messenger::{
-    AsyncHandler, AsyncOutbox, Handle, HandleAsync, Handler, HandlerError, Message, Outbox, Result,
-    SendError, SendFault, StartError, TaskPublisher, messenger,
+    AsyncHandler, AsyncOutbox, FailureKind, Handle, HandleAsync, Handler, HandlerError, Message,
+    Outbox, Result, SendError, SendFault, StartError, TaskPublisher, messenger,
 };
 use runtime::Runtime;
 use serde::{Deserialize, Serialize};
@@ -481,28 +481,129 @@ fn a_program_on_one_tokio_thread_runs_and_joins_without_blocking_it() {
     assert!(log.lines().contains(&"stopped after 1".to_owned()));
 }
 
-#[test]
-fn whoever_runs_the_only_thread_of_the_tasks_is_told_and_does_not_wait_for_ever() {
+/// What `act` gives in a task of a runtime of one thread, where it is not to wait for ever. The runtime goes on until `log` has the line `until`.
+fn on_the_only_thread<T: Send + 'static>(
+    log: &Log,
+    until: &'static str,
+    act: impl AsyncFnOnce(Log) -> T + Send + 'static,
+) -> T {
     let (tell, told) = std::sync::mpsc::channel();
+    let log = log.clone();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
-        let run = || Office::builder(bus(4096), Config::new(&Log::default())).run();
-        let panic = std::panic::catch_unwind(|| runtime.block_on(async { drop(run()) }));
-        let text = *panic.unwrap_err().downcast::<String>().unwrap();
-        // On a thread that may wait it starts, on the same runtime.
         runtime.block_on(async {
-            let app = tokio::task::spawn_blocking(run).await.unwrap().unwrap();
-            app.stopper().stop();
-            app.join_async().await.unwrap();
+            tell.send(act(log.clone()).await).unwrap();
+            while !log.lines().iter().any(|line| line == until) {
+                tokio::task::yield_now().await;
+            }
         });
-        tell.send(text).unwrap();
     });
-    let text = told
-        .recv_timeout(Duration::from_secs(30))
-        .expect("it does not wait");
-    assert!(text.contains("Cannot block the current thread"), "{text}");
+    told.recv_timeout(Duration::from_secs(30))
+        .expect("it does not wait")
+}
+
+#[test]
+fn who_runs_a_table_on_the_only_thread_of_its_tasks_is_told_and_does_not_wait_for_ever() {
+    let log = Log::default();
+    let error = on_the_only_thread(&log, "stopped after 0", async |log| {
+        let run = move || Office::builder(bus(4096), Config::new(&log)).run();
+        let error = run.clone()().unwrap_err();
+        // On a thread that may wait it starts, and stops, on the same runtime.
+        tokio::task::spawn_blocking(move || run().unwrap().stop().unwrap())
+            .await
+            .unwrap();
+        error
+    });
+    assert!(
+        matches!(
+            error,
+            StartError::OnlyThread {
+                worker: "Desk",
+                handler: "slow"
+            }
+        ),
+        "{error}"
+    );
+    assert_eq!(
+        error.to_string(),
+        "the handler `slow` of worker `Desk` is async, and this is the only thread that runs its task, so `run` would wait for ever: call \
+         `run_async` in place of it, and await that"
+    );
+}
+
+#[test]
+fn who_ends_a_run_on_the_only_thread_of_its_tasks_is_told_and_does_not_wait_for_ever() {
+    for stops in [true, false] {
+        let log = Log::default();
+        let failed = on_the_only_thread(&log, "stopped after 1", async move |log| {
+            let app = Office::builder(bus(4096), Config::new(&log)).run_async();
+            let app = app.await.unwrap();
+            app.publisher::<Boss>().unwrap().send(&Job(1)).unwrap();
+            let ended = if stops { app.stop() } else { app.join() };
+            ended.unwrap_err()
+        });
+        assert!(matches!(failed.failure().kind, FailureKind::OnlyThread));
+        assert_eq!(
+            failed.to_string(),
+            "worker `Desk`, handler `slow`: it is async, and who was to wait for its end is the only thread that runs its task: await `stop_async` \
+             or `join_async` there. The messenger has been told to stop, and ends as soon as that thread runs tasks again"
+        );
+        // What was sent before the stop is handled, and answered.
+        until(|| log.lines().contains(&"stopped after 1".to_owned()));
+    }
+}
+
+#[test]
+fn who_drops_a_run_on_the_only_thread_of_its_tasks_does_not_wait_for_ever() {
+    let log = Log::default();
+    let bus = on_the_only_thread(&log, "stopped after 1", async |log| {
+        let bus = bus(4096);
+        let app = Office::builder(&bus, Config::new(&log)).run_async();
+        let app = app.await.unwrap();
+        app.publisher::<Boss>().unwrap().send(&Job(1)).unwrap();
+        drop(app);
+        bus
+    });
+    // All of it ends, and it may run again.
+    let runtime = Runtime::new();
+    let run = || {
+        Office::builder(&bus, Config::new(&Log::default()))
+            .tokio(runtime.handle.clone())
+            .run()
+    };
+    until(|| run().is_ok());
+    assert!(log.lines().contains(&"stopped after 1".to_owned()));
+}
+
+#[test]
+fn who_stands_in_the_runtime_and_runs_no_tasks_may_wait() {
+    let runtime = Runtime::new();
+    let _within = runtime.handle.enter();
+    let app = Office::builder(bus(4096), Config::new(&Log::default())).run();
+    app.unwrap().stop().unwrap();
+    // Nor does it matter which tasks it runs, if they are not those of the table.
+    let other = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    other.block_on(async {
+        let builder = Office::builder(bus(4096), Config::new(&Log::default()));
+        let app = builder.tokio(runtime.handle.clone()).run();
+        app.unwrap().stop().unwrap();
+    });
+}
+
+#[test]
+fn a_task_awaits_the_stop() {
+    let log = Log::default();
+    let report = on_the_only_thread(&log, "stopped after 1", async |log| {
+        let app = Office::builder(bus(4096), Config::new(&log)).run_async();
+        let app = app.await.unwrap();
+        app.publisher::<Boss>().unwrap().send(&Job(1)).unwrap();
+        app.stop_async().await.unwrap()
+    });
+    assert_eq!(report.workers[0].messages, 1);
 }
 
 /// Messages that are built where they lie, or where they wait for room.

@@ -133,6 +133,33 @@ fn a_subscriber_that_waits_is_told_of_the_stop() {
 }
 
 #[test]
+fn a_task_of_any_runtime_awaits_the_end() {
+    let bus = bus(4096);
+    let run = || Temple::builder(&bus).run().unwrap();
+    let is_pending = |ended: Pin<&mut dyn Future<Output = _>>| {
+        let mut task = Context::from_waker(Waker::noop());
+        ended.poll(&mut task).is_pending()
+    };
+    let app = run();
+    app.publisher::<Client>().unwrap().send(&Ask(1)).unwrap();
+    let stopper = app.stopper();
+    let mut ended = pin!(app.join_async());
+    assert!(is_pending(ended.as_mut()));
+    stopper.stop();
+    assert_eq!(block_on(ended).unwrap().messages(), 1);
+
+    let app = run();
+    app.publisher::<Client>().unwrap().send(&Ask(1)).unwrap();
+    assert_eq!(block_on(app.stop_async()).unwrap().messages(), 1);
+
+    // Who waits no more has dropped the run, and it has ended.
+    let mut ended = Box::pin(run().join_async());
+    assert!(is_pending(ended.as_mut()));
+    drop(ended);
+    run().stop().unwrap();
+}
+
+#[test]
 fn what_is_sent_while_a_stop_is_drained_is_read_outside() {
     let app = Temple::builder(bus(1 << 16)).run().unwrap();
     let mut client = app.publisher::<Client>().unwrap();

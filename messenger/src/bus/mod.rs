@@ -112,6 +112,8 @@ pub(crate) use registry::Runs;
 #[cfg(all(feature = "tokio", not(loom)))]
 pub(crate) use wait::wake_after;
 #[cfg(not(loom))]
+pub(crate) use wait::wake_each;
+#[cfg(not(loom))]
 pub use {
     claim::{Claim, Reservation},
     config::BusConfig,

@@ -295,7 +295,7 @@ impl<M: Memory> Ring<M> {
 
 /// Wakes all. A waker is foreign code: its panic, which the panic's hook tells, is no affair of who wakes, of a handler that has sent something or
 /// of a thread that unwinds already, nor of the others.
-pub(super) fn wake_each(wakers: Vec<(usize, Waker)>) {
+pub(crate) fn wake_each(wakers: Vec<(usize, Waker)>) {
     #[cfg(feature = "tokio")]
     let wakers = put_off(wakers);
     for (_, waker) in wakers {

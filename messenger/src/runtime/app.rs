@@ -17,8 +17,10 @@ use super::ground::{Ground, On};
 #[cfg(feature = "journal")]
 use super::kept::{self, Beginning, Plan, Way};
 use super::link::Link;
-use super::running::Running;
+use super::running::{Alive, Running};
 use super::start_error::StartError;
+#[cfg(feature = "tokio")]
+use super::tasks::FirstTask;
 use super::thread::{self, Start as ThreadStart};
 use super::trace;
 use super::worker::Worker;
@@ -277,8 +279,7 @@ impl<A: App> Builder<A> {
     /// A worker, by its table's name and its own, runs once at a time on a bus or a journal, or each record would be handled twice; on a bus
     /// that processes share, in one of them, unless it is a pool. It may run again as soon as its thread has ended, in whatever way.
     ///
-    /// With async handlers it waits for their tasks to start, which takes another thread: so in a task call `run_async` in place of it, and in the end
-    /// `join_async`.
+    /// With async handlers it waits for their tasks to start, which takes another thread: so in a task call `run_async` in place of it.
     ///
     /// On a journal this takes the table, and all its ids and names, into the journal's schema; what a handler sends is kept from
     /// now on, and can be restored and replayed.
@@ -286,19 +287,19 @@ impl<A: App> Builder<A> {
     /// # Errors
     ///
     /// [`StartError`]: the first thing that went wrong; then nothing runs any more.
-    ///
-    /// # Panics
-    ///
-    /// If async handlers are to run on the current tokio runtime, and this thread is the only one that drives it, as with
-    /// `#[tokio::main(flavor = "current_thread")]`: it would wait for ever.
-    #[track_caller]
     pub fn run(self) -> Result<Running<A>, StartError> {
         let workers = self.workers()?;
         #[cfg(feature = "tokio")]
-        let tokio = match self.tokio.clone() {
-            None => current_runtime::<A>(&workers),
-            told => told,
-        };
+        let tokio = { self.tokio.clone() }.or_else(|| tokio::runtime::Handle::try_current().ok());
+        #[cfg(feature = "tokio")]
+        let first_task = FirstTask::of::<A>(&workers, tokio.as_ref());
+        #[cfg(feature = "tokio")]
+        if let Some(FirstTask {
+            worker, handler, ..
+        }) = first_task.as_ref().filter(|task| task.is_run_here_alone())
+        {
+            return Err(StartError::OnlyThread { worker, handler });
+        }
         let bus = self.bus()?;
         #[cfg(feature = "journal")]
         let plan = self.plan()?;
@@ -306,6 +307,7 @@ impl<A: App> Builder<A> {
             .register(super::names::names(A::INFO))
             .map_err(StartError::Conflict)?;
         let control = Arc::new(Control::new(bus, self.patience, self.watch));
+        let alive = Arc::new(Alive::new(registration));
         let config = Arc::new(self.config);
         let mut threads = Vec::with_capacity(workers.len());
         let mut tallies = Vec::with_capacity(workers.len());
@@ -349,6 +351,7 @@ impl<A: App> Builder<A> {
                     config: Arc::clone(&config),
                     gate: Arc::clone(&gate),
                     sending,
+                    alive: Arc::clone(&alive),
                     #[cfg(feature = "journal")]
                     way,
                 }),
@@ -370,7 +373,16 @@ impl<A: App> Builder<A> {
                 break;
             }
         }
-        let running = Running::new(control, tallies, threads, registration);
+        let running = Running::new(
+            control,
+            tallies,
+            threads,
+            &alive,
+            #[cfg(feature = "tokio")]
+            first_task,
+        );
+        // From here on the workers' threads alone hold it.
+        drop(alive);
         let opened = match failed {
             None => {
                 #[cfg(feature = "journal")]
@@ -477,28 +489,6 @@ impl<A: App> Builder<A> {
         }
         Ok(workers)
     }
-}
-
-/// The tokio runtime in which this thread is.
-///
-/// # Panics
-///
-/// If the workers have async handlers, whose tasks could not begin while this thread waits for them. Whether it may wait is for tokio to say, and it does so by
-/// a panic of its own where something blocks.
-#[cfg(feature = "tokio")]
-#[track_caller]
-fn current_runtime<A: App>(workers: &[usize]) -> Option<tokio::runtime::Handle> {
-    let runtime = tokio::runtime::Handle::try_current().ok()?;
-    let handlers = |&worker: &usize| A::INFO.workers[worker].handlers.iter();
-    let is_async = workers
-        .iter()
-        .flat_map(handlers)
-        .any(|handler| handler.is_async);
-    if is_async && runtime.runtime_flavor() == tokio::runtime::RuntimeFlavor::CurrentThread {
-        let (_, nothing) = tokio::sync::oneshot::channel::<()>();
-        let _ = nothing.blocking_recv();
-    }
-    Some(runtime)
 }
 
 impl<A: App> fmt::Debug for Builder<A> {

@@ -54,6 +54,9 @@ pub enum FailureKind {
         /// What the worker's policy made of it.
         then: AfterPanic,
     },
+    /// The handler is async, and its end was to be waited for by the only thread that runs its task.
+    #[cfg(feature = "tokio")]
+    OnlyThread,
     /// The record did not decode.
     Undecodable(DecodeError),
     /// The worker could not read on.
@@ -134,6 +137,11 @@ impl fmt::Display for Failure {
                     ),
                 }
             }
+            #[cfg(feature = "tokio")]
+            FailureKind::OnlyThread => f.write_str(
+                "it is async, and who was to wait for its end is the only thread that runs its task: await `stop_async` or `join_async` there. \
+                 The messenger has been told to stop, and ends as soon as that thread runs tasks again",
+            ),
             FailureKind::Undecodable(error) => write!(f, "does not decode: {error}"),
             FailureKind::Read(error) => error.fmt(f),
             FailureKind::Pin { core, error } => {

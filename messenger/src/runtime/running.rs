@@ -1,8 +1,10 @@
 //! A table that runs.
 
 use core::fmt;
+use core::future::poll_fn;
 use core::marker::PhantomData;
-use std::sync::{Arc, Weak};
+use core::task::{Context, Poll, Waker};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 
 use super::app::App;
@@ -13,10 +15,14 @@ use super::failure::{Failed, Failure, FailureKind, Report};
 use super::handler::Outside;
 use super::publish::SourcePublisher;
 use super::subscribe::{MessageSet, Reader, Subscription};
+#[cfg(feature = "tokio")]
+use super::tasks::FirstTask;
 use super::worker::text_of;
-use crate::bus::{Bus, JoinError, Registration, Start};
+use crate::bus::{Bus, JoinError, Registration, Start, wake_each};
 
-/// The run of a table. Dropped, it stops and joins its workers.
+/// The run of a table. Dropped, it stops and joins its workers; but where they have async handlers, and this is on the only thread that runs the tasks of
+/// these, it stops them and does not wait. Then they end as that thread goes on to run tasks; if the runtime, or the process, ends before, what the handlers
+/// have still to do is not done. [`stop_async`](Self::stop_async) awaits it.
 ///
 /// It holds the bus, and so do the publishers and subscriptions that are had from it, also after its end; a [`Stopper`] does not.
 ///
@@ -65,8 +71,11 @@ pub struct Running<A: App> {
     tallies: Vec<Arc<Tally>>,
     /// With the names of their workers.
     threads: Vec<(&'static str, JoinHandle<()>)>,
+    alive: Weak<Alive>,
     /// Held for its drop, which takes the table's names off the bus.
-    _registration: Registration,
+    _registration: Arc<Registration>,
+    #[cfg(feature = "tokio")]
+    first_task: Option<FirstTask>,
     app: PhantomData<fn(&A)>,
 }
 
@@ -75,14 +84,18 @@ impl<A: App> Running<A> {
         control: Arc<Control>,
         tallies: Vec<Arc<Tally>>,
         threads: Vec<(&'static str, JoinHandle<()>)>,
-        registration: Registration,
+        alive: &Arc<Alive>,
+        #[cfg(feature = "tokio")] first_task: Option<FirstTask>,
     ) -> Self {
         Self {
             within_reach: Some(Arc::new(WithinReach(Arc::clone(&control)))),
             control,
             tallies,
             threads,
-            _registration: registration,
+            alive: Arc::downgrade(alive),
+            _registration: Arc::clone(&alive.registration),
+            #[cfg(feature = "tokio")]
+            first_task,
             app: PhantomData,
         }
     }
@@ -176,42 +189,66 @@ impl<A: App> Running<A> {
     }
 
     /// Stops in good order: what was committed before is delivered, each handler's `on_stop` is called, and the
-    /// threads are joined.
+    /// threads are joined. A task calls [`stop_async`](Self::stop_async).
     ///
     /// # Errors
     ///
-    /// [`Failed`] if a failure stopped the run before.
+    /// [`Failed`] if a failure stopped the run before, or this is the only thread that runs the tasks of its async handlers, which would be waited for
+    /// in vain: then it has been told to stop, and ends without being waited for.
     pub fn stop(self) -> Result<Report, Failed> {
         self.control.stop();
         self.join()
     }
 
-    /// Waits until the run has ended: stopped by a handler, a [`Stopper`] or a failure.
+    /// Waits until the run has ended: stopped by a handler, a [`Stopper`] or a failure. A task calls [`join_async`](Self::join_async).
+    ///
+    /// # Errors
+    ///
+    /// [`Failed`] if a failure stopped it, or, as for [`stop`](Self::stop), it would be waited for in vain.
+    pub fn join(self) -> Result<Report, Failed> {
+        #[cfg(feature = "tokio")]
+        if let Some(task) = self.vain() {
+            self.control.fail(Failure {
+                worker: task.worker,
+                handler: Some(task.handler),
+                record: None,
+                kind: FailureKind::OnlyThread,
+            });
+            return self.control.result(self.counters());
+        }
+        self.joined()
+    }
+
+    /// As [`stop`](Self::stop), for a task of any async runtime: no thread waits. If what it gives is dropped before it is ready, so is the run.
+    ///
+    /// # Errors
+    ///
+    /// [`Failed`] if a failure stopped the run before.
+    pub async fn stop_async(self) -> Result<Report, Failed> {
+        self.control.stop();
+        self.join_async().await
+    }
+
+    /// As [`join`](Self::join), for a task of any async runtime: no thread waits. If what it gives is dropped before it is ready, so is the run.
     ///
     /// # Errors
     ///
     /// [`Failed`] if a failure stopped it.
-    pub fn join(mut self) -> Result<Report, Failed> {
+    pub async fn join_async(self) -> Result<Report, Failed> {
+        poll_fn(|task| Alive::poll_end(&self.alive, task)).await;
+        self.joined()
+    }
+
+    fn joined(mut self) -> Result<Report, Failed> {
         self.join_all();
         self.control.result(self.counters())
     }
 
-    /// As [`join`](Self::join), for callers on a thread of the tokio runtime; call [`Stopper::stop`] before to
-    /// [`stop`](Self::stop).
-    ///
-    /// # Errors
-    ///
-    /// As for [`join`](Self::join).
-    ///
-    /// # Panics
-    ///
-    /// If the tokio runtime shuts down meanwhile.
+    /// An async handler that this thread would wait for in vain.
     #[cfg(feature = "tokio")]
-    pub async fn join_async(self) -> Result<Report, Failed> {
-        match tokio::task::spawn_blocking(move || self.join()).await {
-            Ok(result) => result,
-            Err(error) => std::panic::resume_unwind(Box::new(error.to_string())),
-        }
+    fn vain(&self) -> Option<&FirstTask> {
+        let task = self.first_task.as_ref();
+        task.filter(|task| self.alive.strong_count() > 0 && task.is_run_here_alone())
     }
 
     fn join_all(&mut self) {
@@ -234,6 +271,10 @@ impl<A: App> Running<A> {
 impl<A: App> Drop for Running<A> {
     fn drop(&mut self) {
         self.control.stop();
+        #[cfg(feature = "tokio")]
+        if self.vain().is_some() {
+            self.threads.clear();
+        }
         self.join_all();
         // A stopper that stops it at this moment has the bus in hand, and would else let go of it later than this: or never, if the
         // process ends meanwhile, and then other processes would take it for dead.
@@ -252,6 +293,52 @@ impl<A: App> fmt::Debug for Running<A> {
             .field("workers", &self.tallies.len())
             .field("stopping", &self.is_stopping())
             .finish_non_exhaustive()
+    }
+}
+
+/// That threads of a run have not ended: each holds it until it does.
+pub(crate) struct Alive {
+    registration: Arc<Registration>,
+    /// The task that waits for the last of them.
+    waiting: Mutex<Option<Waker>>,
+}
+
+impl Alive {
+    pub(crate) fn new(registration: Registration) -> Self {
+        Self {
+            registration: Arc::new(registration),
+            waiting: Mutex::default(),
+        }
+    }
+
+    /// Whether all have ended; else has the task woken when they have.
+    fn poll_end(this: &Weak<Self>, task: &mut Context<'_>) -> Poll<()> {
+        let Some(alive) = this.upgrade() else {
+            return Poll::Ready(());
+        };
+        let waker = task.waker().clone();
+        let mut waiting = alive.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        // A waker is foreign code, and is neither made nor dropped under the lock.
+        let before = waiting.replace(waker);
+        drop(waiting);
+        drop(before);
+        // If the last thread has ended meanwhile, this is what wakes the task.
+        drop(alive);
+        Poll::Pending
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        let waiting = self.waiting.get_mut();
+        let waiting = waiting.unwrap_or_else(PoisonError::into_inner).take();
+        wake_each(waiting.map(|waker| (0, waker)).into_iter().collect());
+    }
+}
+
+impl fmt::Debug for Alive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Alive").finish_non_exhaustive()
     }
 }
 

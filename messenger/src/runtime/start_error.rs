@@ -39,6 +39,14 @@ pub enum StartError {
         /// The worker's name.
         worker: &'static str,
     },
+    /// A handler is async, and its start was to be waited for by the only thread that runs its task.
+    #[cfg(feature = "tokio")]
+    OnlyThread {
+        /// The worker's name.
+        worker: &'static str,
+        /// The handler's name.
+        handler: &'static str,
+    },
     /// A constructor or an `on_start` failed, or a worker could not be put on its core; or a failure stopped the run while it
     /// was restored.
     Failed(Box<Failure>),
@@ -196,6 +204,12 @@ impl fmt::Display for StartError {
                 f,
                 "the worker `{worker}` of `{app}` runs on this bus already, and each record would be handled twice: stop that run first, choose \
                  other workers (`only`), or use another bus"
+            ),
+            #[cfg(feature = "tokio")]
+            Self::OnlyThread { worker, handler } => write!(
+                f,
+                "the handler `{handler}` of worker `{worker}` is async, and this is the only thread that runs its task, so `run` would wait for \
+                 ever: call `run_async` in place of it, and await that"
             ),
             Self::Failed(failure) => failure.fmt(f),
             #[cfg(feature = "journal")]

@@ -11,6 +11,7 @@ use super::gate::{Gate, Pass};
 use super::kept::Ready;
 use super::link::Link;
 use super::runner::Runner;
+use super::running::Alive;
 use super::worker::{Making, Worker};
 use crate::bus::{Runs, Subscriber};
 
@@ -23,6 +24,8 @@ pub(crate) struct Start<A: App> {
     pub(crate) config: Arc<A::Config>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) sending: Sending,
+    /// Held until the thread ends.
+    pub(crate) alive: Arc<Alive>,
     #[cfg(feature = "journal")]
     pub(crate) way: super::kept::Way,
 }
@@ -37,6 +40,8 @@ pub(crate) fn spawn<W: Worker>(start: Start<W::App>) -> std::io::Result<JoinHand
 
 fn run<W: Worker>(start: Start<W::App>) {
     let Start {
+        // The first one here, so that it goes last.
+        alive: _alive,
         link,
         subscriber,
         runs: _runs,

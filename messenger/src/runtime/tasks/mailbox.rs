@@ -121,10 +121,9 @@ impl<M: Message + Clone + Send + 'static> Mailable for M {}
 ///
 /// The task runs on the runtime given to [`Builder::tokio`](crate::runtime::Builder::tokio), or on the one in which
 /// [`Builder::run`](crate::runtime::Builder::run) is called. The worker's thread waits for the task when it starts and when it stops,
-/// so that runtime must be driven by other threads than the one that calls `run`, `stop` and `join`, or drops the
-/// [`Running`](crate::runtime::Running): by a multi-threaded
-/// runtime, or through [`Builder::run_async`](crate::runtime::Builder::run_async) and [`Running::join_async`](crate::runtime::Running::join_async).
-/// The same holds for who waits there for what the task does: for room, in
+/// so where only one thread runs that runtime's tasks, `run`, `stop` and `join` are errors on it; what waits there is
+/// [`Builder::run_async`](crate::runtime::Builder::run_async), [`Running::stop_async`](crate::runtime::Running::stop_async) and
+/// [`Running::join_async`](crate::runtime::Running::join_async). Nobody finds out who waits there for what the task does: for room, in
 /// [`SourcePublisher::send`](crate::runtime::SourcePublisher::send), or for a message, in
 /// [`Subscription::next`](crate::runtime::Subscription::next).
 ///

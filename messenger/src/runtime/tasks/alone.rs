@@ -1,0 +1,58 @@
+//! Whether a thread would wait for tasks that none but itself runs.
+
+use core::future::Future;
+use core::pin::pin;
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::task::{Context, Waker};
+use std::sync::Arc;
+use std::task::Wake;
+
+use tokio::runtime::Handle;
+
+use crate::runtime::app::App;
+
+/// The first async handler of a run, and the runtime that its task is to run on.
+pub(crate) struct FirstTask {
+    pub(crate) worker: &'static str,
+    pub(crate) handler: &'static str,
+    runtime: Handle,
+}
+
+impl FirstTask {
+    /// That of a run of these workers. `None`: they have no async handler, or no runtime.
+    pub(crate) fn of<A: App>(workers: &[usize], runtime: Option<&Handle>) -> Option<Self> {
+        let mut handlers = workers.iter().flat_map(|&worker| {
+            let worker = A::INFO.workers[worker];
+            worker.handlers.iter().map(move |it| (worker.name, it))
+        });
+        let (worker, handler) = handlers.find(|(_, handler)| handler.is_async)?;
+        Some(Self {
+            worker,
+            handler: handler.name,
+            runtime: runtime?.clone(),
+        })
+    }
+
+    /// Whether it would be waited for in vain by this thread, which is the only one that runs its task.
+    pub(crate) fn is_run_here_alone(&self) -> bool {
+        let is_within = || Handle::try_current().is_ok_and(|it| it.id() == self.runtime.id());
+        self.runtime.metrics().num_workers() == 1 && is_within() && runs_tasks()
+    }
+}
+
+/// Whether this thread runs tasks of the runtime that it is in. (A thread of `spawn_blocking` is in it, too.)
+fn runs_tasks() -> bool {
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    // Who yields is woken when others have had their turn; at once where there are no turns.
+    let woken = Arc::new(Woken(AtomicBool::new(false)));
+    let waker = Waker::from(Arc::clone(&woken));
+    let _ = pin!(tokio::task::yield_now()).poll(&mut Context::from_waker(&waker));
+    !woken.0.load(Ordering::Relaxed)
+}
