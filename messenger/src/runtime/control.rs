@@ -25,7 +25,7 @@ pub(crate) struct Control {
     pub(crate) patience: Duration,
     cut_off: AtomicU64,
     found: Mutex<Found>,
-    /// How many workers may still send, and whether none ever will again.
+    /// How many workers of this run may still send, and whether none ever will again, nor any of another process before this run is stopped.
     sending: Mutex<usize>,
     ended: AtomicBool,
     sent: Condvar,
@@ -71,7 +71,7 @@ impl Control {
         self.cut_off() != RUNNING
     }
 
-    /// Whether no worker will send any more.
+    /// Whether no worker will send any more, in another process either. (After the stop of this run those are no affair of it.)
     pub(crate) fn has_ended(&self) -> bool {
         // Acquire: what they sent comes before.
         self.ended.load(Ordering::Acquire)
@@ -98,7 +98,7 @@ impl Control {
                 .compare_exchange(RUNNING, tail, Ordering::Relaxed, Ordering::Relaxed);
         if stopped.is_ok() {
             trace::stopping(self.cut_off());
-            // Where no worker runs there is none that could say so.
+            // Where none runs, or one that ended did not say so since other processes go on, nobody else says it.
             if *self.sending() == 0 {
                 self.ended.store(true, Ordering::Release);
             }
@@ -192,8 +192,12 @@ impl Drop for Sending {
         let mut sending = control.sending();
         *sending -= 1;
         if *sending == 0 {
+            // Where other processes may run workers the run is over when it is stopped. (Asked under the lock: who stops it after this finds that none
+            // may send.)
+            if control.is_stopping() || !control.bus.is_shared() {
+                control.ended.store(true, Ordering::Release);
+            }
             drop(sending);
-            control.ended.store(true, Ordering::Release);
             control.sent.notify_all();
             control.bus.wake_all();
         }

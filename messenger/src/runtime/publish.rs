@@ -14,7 +14,8 @@ use crate::message::zero_copy::{self, Tailed, ZeroCopyMessage};
 use crate::message::{EncodeError, ExtendedMessage, Message};
 use crate::words::in_words;
 
-/// Publishes as `S`, a source outside of the table's workers, until the run is stopped, or all its workers have ended.
+/// Publishes as `S`, a source outside of the table's workers, until the run is stopped, or all its workers have ended; on a bus that processes share, where
+/// others may run workers, until the run is stopped.
 ///
 #[cfg_attr(feature = "bincode", doc = "```")]
 #[cfg_attr(not(feature = "bincode"), doc = "```text")]
@@ -399,7 +400,7 @@ impl<S> fmt::Debug for SourcePublisher<S> {
 /// A message was not published.
 #[non_exhaustive]
 pub enum PublishError {
-    /// The run has been stopped, or all its workers have ended by themselves: no handler of it would get the message.
+    /// The run has been stopped, or all its workers have ended by themselves, on a bus that is not shared: no handler of it would get the message.
     Stopped,
     /// It does not encode, or to another length than announced.
     Encode(EncodeError),

@@ -60,6 +60,8 @@ const fn has(ids: &[MessageId], id: MessageId) -> bool {
 
 /// Reads the messages of the types in `S`, whoever sends them.
 ///
+/// It ends when all workers of the run have ended; on a bus that processes share, where others may run workers, not before the run is stopped.
+///
 /// ```no_run
 /// # fn read<A: messenger::App, Quote>(app: &messenger::Running<A>) -> Result<(), Box<dyn std::error::Error>>
 /// # where for<'a> Quote: messenger::message::Receive<'a> {

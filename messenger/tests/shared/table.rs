@@ -10,8 +10,8 @@ use messenger::bus::{Start, Tag};
 use messenger::journal::{Journal, JournalConfig};
 use messenger::shared::{Change, SharedBus, SharedFault, SharedOptions};
 use messenger::{
-    Handle, Handler, Lifecycle, Message, Outbox, Result, Running, StartError, Subscription,
-    messenger,
+    Handle, Handler, Lifecycle, Message, Outbox, PublishError, Result, Running, StartError,
+    Subscription, messenger,
 };
 
 use crate::kit::{Other, fresh, say, until, wait_for_a_byte};
@@ -999,6 +999,32 @@ mod leaving {
                 Err(StartError::Missed { position, .. }) => assert_eq!(position, 32),
                 Err(error) => panic!("{error}"),
             }
+        }
+    }
+
+    #[test]
+    fn who_sends_and_listens_beside_workers_that_have_stopped_alone_does_so_to_those_elsewhere() {
+        for place in [Place::new(1 << 16, HOLD), Place::on_a_journal()] {
+            let elsewhere = place.run("First");
+            let ends = Arc::new(AtomicBool::new(true));
+            let run = || Leaving::builder(&place.bus, Arc::clone(&ends)).run();
+            let app = run().unwrap();
+            let mut boss = app.publisher::<Boss>().unwrap();
+            let mut doubles = app.subscribe::<(Double,)>().unwrap();
+            boss.send(&Single { n: 1 }).unwrap();
+            until("the end of its worker", || run().is_ok());
+
+            boss.send(&Single { n: 2 }).unwrap();
+            for twice in [2, 4] {
+                assert_eq!(doubles.receive().unwrap().unwrap().twice, twice);
+            }
+            // Until this process is told to stop.
+            assert_eq!(app.stop().unwrap().messages(), 1);
+            let late = boss.send(&Single { n: 3 });
+            assert!(matches!(late, Err(PublishError::Stopped)));
+            assert!(doubles.receive().unwrap().is_none());
+            stop(elsewhere);
+            assert_eq!(place.log("first"), [1, 2]);
         }
     }
 }
