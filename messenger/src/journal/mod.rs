@@ -52,8 +52,8 @@ pub use recover::{DropCause, Dropped, LeftBy, Recovery};
 pub use repair::{Cut, Repaired, plan_repair, repair};
 pub use schema::{
     Differs, DroppedEntry, FieldEntry, HandlerEntry, ManifestError, MessageEntry, OutsideEntry,
-    Parts, RouteEntry, Schema, SchemaConflict, SchemaTextError, ShapeEntry, SourceEntry, Table,
-    VariantEntry, WorkerEntry,
+    PartDiffers, Parts, RouteEntry, Schema, SchemaConflict, SchemaTextError, ShapeEntry,
+    SourceEntry, Table, VariantEntry, WorkerEntry,
 };
 pub use verify::{Damage, DamageKind, Progress, Verified, verify};
 

@@ -22,6 +22,8 @@ mod errors;
 mod faults;
 #[cfg(not(miri))]
 mod flushes;
+#[cfg(all(feature = "zero_copy", not(miri)))]
+mod layouts;
 #[cfg(not(miri))]
 mod life;
 #[cfg(not(miri))]

@@ -124,6 +124,7 @@ fn a_program_that_contradicts_the_journal_is_refused_and_told_why() {
         differs,
         journal: theirs,
         program,
+        ..
     }) = error
     else {
         panic!("of a message: {error}");

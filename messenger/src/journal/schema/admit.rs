@@ -1,5 +1,6 @@
 //! A program comes to a journal: whether both mean the same by their ids, and what the program adds.
 
+use super::unlike::Two;
 use super::{Differs, MessageEntry, Schema, SchemaConflict, SourceEntry};
 use crate::message;
 
@@ -54,10 +55,16 @@ impl Schema {
                 None => return Ok(()),
             },
         };
+        let two = Two {
+            journal: self,
+            program,
+        };
+        let part = (differs == Differs::Layout).then(|| two.unlike(own.layout, entry.layout));
         Err(SchemaConflict::Message {
             differs,
             journal: Box::new(own.clone()),
             program: Box::new(entry.clone()),
+            part: part.flatten().map(Box::new),
         })
     }
 
@@ -179,11 +186,12 @@ mod tests {
             differs,
             journal,
             program: named,
+            part,
         } = conflict
         else {
             panic!("{text}");
         };
-        assert_eq!((*journal, *named), (ball(), program));
+        assert_eq!((*journal, *named, part), (ball(), program, None));
         (differs, text)
     }
 

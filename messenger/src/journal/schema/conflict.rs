@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{MessageEntry, SourceEntry};
+use super::{MessageEntry, PartDiffers, SourceEntry};
 
 use crate::words::in_words;
 
@@ -34,6 +34,8 @@ pub enum SchemaConflict {
         journal: Box<MessageEntry>,
         /// What the program says.
         program: Box<MessageEntry>,
+        /// Of a layout, if both say what it is made of: the first part that differs.
+        part: Option<Box<PartDiffers>>,
     },
     /// In a source.
     Source {
@@ -60,7 +62,8 @@ impl SchemaConflict {
                 differs,
                 journal,
                 program,
-            } => message(f, kept, *differs, journal, program),
+                part,
+            } => message(f, kept, *differs, (journal, program), part.as_deref()),
             Self::Source {
                 differs,
                 journal,
@@ -81,8 +84,8 @@ fn message(
     f: &mut fmt::Formatter<'_>,
     kept: &str,
     differs: Differs,
-    journal: &MessageEntry,
-    program: &MessageEntry,
+    (journal, program): (&MessageEntry, &MessageEntry),
+    part: Option<&PartDiffers>,
 ) -> fmt::Result {
     let (id, name) = (program.id, &program.name);
     match differs {
@@ -105,6 +108,12 @@ fn message(
             "the message `{name}` with the id {id} has the layout {:016x} ({} bytes) in the {kept}, and {:016x} ({} bytes) in the program",
             journal.layout, journal.size, program.layout, program.size
         )?,
+    }
+    if let Some(PartDiffers { journal, program }) = part {
+        write!(
+            f,
+            "; the first difference: the {kept} has {journal}, and the program {program}"
+        )?;
     }
     write!(
         f,

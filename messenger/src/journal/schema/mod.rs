@@ -12,6 +12,7 @@ mod shape;
 mod shapes;
 mod table;
 mod text;
+mod unlike;
 
 pub use conflict::{Differs, SchemaConflict};
 pub(crate) use manifest::Manifest;
@@ -19,6 +20,7 @@ pub use manifest::ManifestError;
 pub use shape::{FieldEntry, Parts, ShapeEntry, VariantEntry};
 pub use table::{DroppedEntry, HandlerEntry, OutsideEntry, RouteEntry, Table, WorkerEntry};
 pub use text::SchemaTextError;
+pub use unlike::PartDiffers;
 
 use crate::bus::{MessageId, SourceId};
 
