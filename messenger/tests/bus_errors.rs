@@ -113,7 +113,7 @@ fn no_free_slot() {
     assert_eq!(
         text(&error),
         "all 4 member slots of the bus are taken: drop a publisher, subscriber or observer, or make the bus with \
-         more (BusConfig::members)"
+         more (`members`, of its `BusConfig`, `JournalConfig` or `SharedOptions`)"
     );
 }
 

@@ -548,6 +548,7 @@ fn more_than_a_worker_keeps_is_an_error() -> Result {
         "{text}"
     );
     assert!(text.contains("of the 1048576 bytes"), "{text}");
+    assert!(text.ends_with(LONGER), "{text}");
     // What was sent before is there, and there is room again.
     let sold = shop.handler().sold;
     assert!(sold > 10_000);
@@ -556,6 +557,9 @@ fn more_than_a_worker_keeps_is_an_error() -> Result {
     assert_eq!(numbers(&shop.sent()), [sold]);
     Ok(())
 }
+
+/// How an error ends that a longer ring would mend.
+const LONGER: &str = ". (The ring of a `Harness` is chosen by `Harness::on`.)";
 
 #[test]
 fn messages_too_long_for_the_ring_are_told() -> Result {
@@ -568,6 +572,7 @@ fn messages_too_long_for_the_ring_are_told() -> Result {
         sent.fault,
         SendFault::Claim(ClaimError::TooLarge { len: 508, .. })
     ));
+    assert!(error.to_string().ends_with(LONGER), "{error}");
     assert!(shop.sent().is_empty());
     assert!(Harness::on(BusConfig::bytes(0), Shop::default()).is_err());
     Ok(())

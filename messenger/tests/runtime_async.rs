@@ -442,11 +442,22 @@ fn an_async_handler_takes_a_slot_of_the_bus() {
             .run()
     };
     let error = run(4).unwrap_err();
-    assert!(matches!(error, StartError::Join(_)), "{error}");
-    let text = error.to_string();
-    let why =
-        "a worker takes two slots of the bus, and one more for each async handler: all 4 member ";
-    assert!(text.starts_with(why), "{text}");
+    assert!(
+        matches!(
+            error,
+            StartError::NoFreeSlot {
+                needs: 5,
+                members: 4
+            }
+        ),
+        "{error}"
+    );
+    assert_eq!(
+        error.to_string(),
+        "the workers that were to run take 5 of the bus's slots for members (two each, and one for each async handler), and not so many are free: it \
+         has 4 in all. Make it with more (`members`, of its `BusConfig`, `JournalConfig` or `SharedOptions`), or drop publishers and subscriptions \
+         that are not needed"
+    );
     run(5).unwrap().stop().unwrap();
 }
 

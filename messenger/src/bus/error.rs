@@ -77,7 +77,7 @@ impl fmt::Display for JoinError {
         match self {
             Self::NoFreeSlot { members } => write!(
                 f,
-                "all {members} member slots of the bus are taken: drop a publisher, subscriber or observer, or make the bus with more (BusConfig::members)"
+                "all {members} member slots of the bus are taken: drop a publisher, subscriber or observer, or make the bus with more (`members`, of its `BusConfig`, `JournalConfig` or `SharedOptions`)"
             ),
             Self::Gone { position, oldest } => write!(
                 f,

@@ -26,7 +26,7 @@ use super::trace;
 use super::worker::Worker;
 #[cfg(feature = "journal")]
 use crate::bus::Subscriber;
-use crate::bus::{Bus, Start};
+use crate::bus::{Bus, JoinError, Start};
 
 /// A routing table: what `messenger!` makes of one.
 pub trait App: Sized + 'static {
@@ -289,6 +289,16 @@ impl<A: App> Builder<A> {
     /// [`StartError`]: the first thing that went wrong; then nothing runs any more.
     pub fn run(self) -> Result<Running<A>, StartError> {
         let workers = self.workers()?;
+        let needs = self.slots_of(&workers);
+        self.run_these(workers).map_err(|error| match error {
+            StartError::Join(JoinError::NoFreeSlot { members }) => {
+                StartError::NoFreeSlot { needs, members }
+            }
+            error => error,
+        })
+    }
+
+    fn run_these(self, workers: Vec<usize>) -> Result<Running<A>, StartError> {
         #[cfg(feature = "tokio")]
         let tokio = { self.tokio.clone() }.or_else(|| tokio::runtime::Handle::try_current().ok());
         #[cfg(feature = "tokio")]
@@ -473,6 +483,22 @@ impl<A: App> Builder<A> {
             }
             _ => Ok(None),
         }
+    }
+
+    /// How many of the bus's slots a run of these workers takes.
+    fn slots_of(&self, workers: &[usize]) -> usize {
+        let of = |&worker: &usize| {
+            let handlers = A::INFO.workers[worker].handlers.iter();
+            2 + handlers.filter(|handler| handler.is_async).count()
+        };
+        let slots = workers.iter().map(of).sum::<usize>();
+        // By one the journal is held while it is restored.
+        #[cfg(feature = "journal")]
+        let slots = match (self.beginning, &self.ground.0) {
+            (Beginning::Restored, On::Journal(_)) => slots + 1,
+            _ => slots,
+        };
+        slots
     }
 
     /// The numbers of the workers to run.

@@ -94,6 +94,8 @@ pub struct Harness<H> {
     taken: Option<Sent>,
 }
 
+/// What its worker is called.
+pub(super) const WORKER: &str = "Harness";
 /// As who the test sends.
 const TEST: Seat = Seat::new(1, SourceId::new(u16::MAX));
 
@@ -101,7 +103,7 @@ impl<H: Handler> Harness<H> {
     const SEAT: Seat = Seat::new(0, H::ID);
 
     const WORKER: WorkerInfo = WorkerInfo {
-        name: "Harness",
+        name: WORKER,
         options: WorkerOptions::new(),
         handlers: &[
             HandlerInfo::of::<H>(),

@@ -563,7 +563,12 @@ impl fmt::Display for SendError {
                 "the ring is full and {used} of the {limit} bytes of the worker's spill are taken: make the ring \
                  larger, raise `spill = ..`, or send less for each message"
             ),
+        }?;
+        let lacks_room = matches!(fault, SendFault::SpillFull { .. } | SendFault::Claim(_));
+        if lacks_room && *worker == super::harness::WORKER {
+            f.write_str(". (The ring of a `Harness` is chosen by `Harness::on`.)")?;
         }
+        Ok(())
     }
 }
 

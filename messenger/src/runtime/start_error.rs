@@ -10,7 +10,14 @@ use crate::words::in_words;
 /// A run did not start. Nothing of it runs any more.
 #[non_exhaustive]
 pub enum StartError {
-    /// The bus has no slot left for a worker or for one of its async handlers, or not the position where the workers are to begin.
+    /// The bus has no slots left for the workers that were to run.
+    NoFreeSlot {
+        /// How many slots these take: two each, one for each async handler, and one more while a journal is restored.
+        needs: usize,
+        /// How many the bus has, free or not.
+        members: usize,
+    },
+    /// The bus has not the position where the workers are to begin.
     Join(JoinError),
     /// Who is on the bus already gives an id another meaning.
     Conflict(crate::bus::NameConflict),
@@ -178,9 +185,12 @@ impl From<JoinError> for StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Join(error @ JoinError::NoFreeSlot { .. }) => {
-                write!(f, "a worker takes two slots of the bus, and one more for each async handler: {error}")
-            }
+            Self::NoFreeSlot { needs, members } => write!(
+                f,
+                "the workers that were to run take {needs} of the bus's slots for members (two each, and one for each async handler), and not so many are \
+                 free: it has {members} in all. Make it with more (`members`, of its `BusConfig`, `JournalConfig` or `SharedOptions`), or drop publishers \
+                 and subscriptions that are not needed"
+            ),
             Self::Join(error) => error.fmt(f),
             Self::Conflict(error) => error.fmt(f),
             Self::Thread(error) => write!(f, "the thread of a worker did not start: {error}"),

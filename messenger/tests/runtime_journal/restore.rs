@@ -2,7 +2,7 @@
 
 use messenger::bus::Start;
 use messenger::journal::{JournalConfig, Retention};
-use messenger::{Replay, StartError};
+use messenger::{App, Replay, StartError};
 
 use super::kit::{Dir, small};
 use super::log::Log;
@@ -198,4 +198,24 @@ fn a_past_that_is_not_retained_is_refused() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn what_is_restored_takes_a_slot_more() {
+    let dir = Dir::new("slots");
+    let config = Config::default();
+    let needs = 2 * Sums::INFO.workers.len();
+    let open = |members| dir.open(small().members(members));
+    sums(&open(needs), &config).run().unwrap();
+    let error = sums(&open(needs), &config).restore().run().unwrap_err();
+    let StartError::NoFreeSlot {
+        needs: more,
+        members,
+    } = error
+    else {
+        panic!("{error}");
+    };
+    // One of them is the journal's own.
+    assert_eq!((more, members), (needs + 1, needs + 1));
+    sums(&open(needs + 1), &config).restore().run().unwrap();
 }
