@@ -126,7 +126,9 @@ pub use runtime::{
 };
 
 #[cfg(all(not(loom), feature = "journal"))]
-pub use runtime::{Act, ActKind, Divergence, Replay, ReplayError, Replayed, Unrecorded};
+pub use runtime::{
+    Act, ActKind, Divergence, Replay, ReplayError, Replayed, Undecodable, Unrecorded,
+};
 #[cfg(all(not(loom), feature = "tokio"))]
 pub use runtime::{AsyncHandler, AsyncOutbox, HandleAsync, Mailbox, TaskPublisher};
 

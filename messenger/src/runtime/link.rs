@@ -452,6 +452,10 @@ impl Link {
     pub(crate) fn undecodable(&mut self, error: DecodeError) {
         self.tally.undecodable.add(1);
         self.tally.routes[self.route].errors.add(1);
+        #[cfg(feature = "journal")]
+        if let (Some(record), Some(rehearsal)) = (self.record(), &mut self.kept.rehearsal) {
+            rehearsal.failed(record, &error);
+        }
         self.control.report(Failure {
             worker: self.info.name,
             handler: None,

@@ -66,7 +66,7 @@ pub use graph::{Drawing, Edge, Graph, Node};
 pub use ground::Ground;
 pub use handler::{Handle, Handler, Lifecycle, Makes, Outside, SentBy, made};
 #[cfg(feature = "journal")]
-pub use kept::{Act, ActKind, Divergence, Replay, ReplayError, Replayed, Unrecorded};
+pub use kept::{Act, ActKind, Divergence, Replay, ReplayError, Replayed, Undecodable, Unrecorded};
 pub use link::{SendError, SendFault};
 pub use options::{OnError, OnPanic, WorkerOptions, restart_needs_unwinding};
 pub use outbox::{Outbox, Seat};

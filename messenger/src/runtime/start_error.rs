@@ -326,12 +326,21 @@ impl fmt::Display for StartError {
                 oldest - position
             ),
             #[cfg(feature = "journal")]
-            Self::Diverged(divergence) => write!(
-                f,
-                "{divergence}. Nothing has been published: go back to the build that did what the journal has (if this is that build, a handler goes \
-                 by something that differs from run to run, such as a clock, a process number or the order of a `HashMap`; if a message has other fields \
-                 now, old records of it do not decode, and `Builder::on_failure` is told of each), or begin anew with `run()`"
-            ),
+            Self::Diverged(divergence) => {
+                write!(f, "{divergence}. Nothing has been published: go back to the build that ")?;
+                match &divergence.undecodable {
+                    None => f.write_str(
+                        "did what the journal has (if this is that build, a handler goes by something that differs from run to run, such as a clock, a \
+                         process number or the order of a `HashMap`)",
+                    ),
+                    Some(first) => write!(
+                        f,
+                        "reads it (what has other fields than `{}` had gets an id and a name of its own)",
+                        first.record.message_name
+                    ),
+                }?;
+                f.write_str(", or begin anew with `run()`")
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ mod until;
 
 mod errors;
 mod exact;
+mod fields;
 mod full;
 #[cfg(all(feature = "fault", target_os = "linux"))]
 mod kept;

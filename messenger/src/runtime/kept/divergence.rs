@@ -4,7 +4,9 @@ use core::fmt;
 
 use crate::bus::{MessageId, SourceId, Tag};
 use crate::journal::note::{self, NoteKind};
+use crate::message::DecodeError;
 use crate::runtime::describe::AppInfo;
+use crate::runtime::failure::FailedRecord;
 use crate::words::in_words;
 
 /// How many bytes of a payload are shown.
@@ -25,6 +27,20 @@ pub struct Divergence {
     pub recorded: Option<Act>,
     /// What is done in its place; `None`: nothing.
     pub sent: Option<Act>,
+    /// The first record before it that the worker was to handle and that does not decode: the handlers may not be where they were for want of it.
+    pub undecodable: Option<Box<Undecodable>>,
+}
+
+/// A record that does not decode, of those that a worker's handlers are given again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Undecodable {
+    /// Which.
+    pub record: FailedRecord,
+    /// Its payload; empty also if it is by a panic that it does not decode.
+    pub bytes: Vec<u8>,
+    /// Why.
+    pub error: DecodeError,
 }
 
 /// What a handler has done in a replay, and of which the journal can't say whether it was done then: it had not come so far, or died
@@ -114,6 +130,7 @@ impl fmt::Display for Divergence {
             input,
             recorded,
             sent,
+            undecodable,
         } = self;
         write!(
             f,
@@ -129,8 +146,12 @@ impl fmt::Display for Divergence {
         };
         match sent {
             None => f.write_str("it does nothing more"),
-            Some(sent) if like(sent) => write!(f, "it has {}", Bytes(sent)),
+            Some(sent) if like(sent) => write!(f, "it has {}", OfAct(sent)),
             Some(sent) => write!(f, "it has {sent}"),
+        }?;
+        match undecodable {
+            None => Ok(()),
+            Some(first) => write!(f, ". A record before it does not decode: {first}"),
         }
     }
 }
@@ -138,6 +159,25 @@ impl fmt::Display for Divergence {
 in_words!(Divergence);
 
 impl std::error::Error for Divergence {}
+
+impl fmt::Display for Undecodable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            record,
+            bytes,
+            error,
+        } = self;
+        write!(
+            f,
+            "at position {}, message `{}` ({}) from `{}`, {}: {error}",
+            record.position,
+            record.message_name,
+            record.message.get(),
+            record.source_name,
+            Bytes(bytes)
+        )
+    }
+}
 
 impl fmt::Display for Unrecorded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -157,14 +197,14 @@ impl fmt::Display for Act {
             ActKind::Clock => write!(f, "a question of `{source_name}` for the time, ")?,
             ActKind::Random => write!(f, "a question of `{source_name}` for a random number, ")?,
         }
-        Bytes(self).fmt(f)
+        OfAct(self).fmt(f)
     }
 }
 
-/// The bytes of an act.
-struct Bytes<'a>(&'a Act);
+/// What tells an act from others of its kind.
+struct OfAct<'a>(&'a Act);
 
-impl fmt::Display for Bytes<'_> {
+impl fmt::Display for OfAct<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = &self.0.bytes;
         match (self.0.kind, note::timer_of(bytes), note::number_of(bytes)) {
@@ -172,13 +212,20 @@ impl fmt::Display for Bytes<'_> {
                 write!(f, "number {number}, before position {next}")
             }
             (ActKind::Clock | ActKind::Random, _, Some(number)) => write!(f, "answer {number}"),
-            _ => {
-                write!(f, "{} bytes [", bytes.len())?;
-                for byte in bytes.iter().take(SHOWN) {
-                    write!(f, "{byte:02x}")?;
-                }
-                f.write_str(if bytes.len() > SHOWN { " ..]" } else { "]" })
-            }
+            _ => Bytes(bytes).fmt(f),
         }
+    }
+}
+
+struct Bytes<'a>(&'a [u8]);
+
+impl fmt::Display for Bytes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(bytes) = self;
+        write!(f, "{} bytes [", bytes.len())?;
+        for byte in bytes.iter().take(SHOWN) {
+            write!(f, "{byte:02x}")?;
+        }
+        f.write_str(if bytes.len() > SHOWN { " ..]" } else { "]" })
     }
 }

@@ -14,7 +14,7 @@ mod restore;
 mod resume;
 mod schema;
 
-pub use divergence::{Act, ActKind, Divergence, Unrecorded};
+pub use divergence::{Act, ActKind, Divergence, Undecodable, Unrecorded};
 pub use replay::Replay;
 pub use replayed::{ReplayError, Replayed};
 

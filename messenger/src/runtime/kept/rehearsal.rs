@@ -4,11 +4,13 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::divergence::{Act, Divergence};
+use super::divergence::{Act, Divergence, Undecodable};
 use super::past::Life;
 use crate::bus::{ClaimError, SourceId, Tag};
 use crate::journal::note::{self, NoteKind};
+use crate::message::DecodeError;
 use crate::runtime::describe::AppInfo;
+use crate::runtime::failure::FailedRecord;
 use crate::runtime::link::SendFault;
 use crate::runtime::spill::{Spill, Waiting};
 
@@ -33,6 +35,8 @@ pub(crate) struct Rehearsal {
     longest: Vec<(u64, u64)>,
     /// Whether a handler has asked for a stop that has not come yet.
     pub(crate) stop_asked: bool,
+    /// The first record that does not decode.
+    undecodable: Option<Box<Undecodable>>,
 }
 
 /// What a handler has done that has not been found in the journal yet.
@@ -90,6 +94,7 @@ impl Rehearsal {
             silenced: Vec::new(),
             longest: core::mem::take(&mut life.longest),
             stop_asked: false,
+            undecodable: None,
         }
     }
 
@@ -110,6 +115,31 @@ impl Rehearsal {
         done.inputs.push_back(at);
         self.count += 1;
         Ok(())
+    }
+
+    /// The record in hand does not decode.
+    pub(crate) fn failed(&mut self, record: FailedRecord, error: &DecodeError) {
+        self.undecodable.get_or_insert_with(|| {
+            Box::new(Undecodable {
+                record,
+                bytes: Vec::new(),
+                error: error.clone(),
+            })
+        });
+    }
+
+    /// The record at `position`, with this payload, was in hand.
+    pub(crate) fn handled(&mut self, position: u64, payload: &[u8]) {
+        let first = self.undecodable.as_deref_mut();
+        if let Some(first) = first.filter(|it| it.record.position == position) {
+            first.bytes = payload.to_vec();
+        }
+    }
+
+    /// The first record that does not decode, of those up to the one at `input`.
+    pub(crate) fn undecodable_by(&self, input: u64) -> Option<Box<Undecodable>> {
+        let first = self.undecodable.as_ref();
+        first.filter(|it| it.record.position <= input).cloned()
     }
 
     /// The length of the longest payload of what has been done and not found.

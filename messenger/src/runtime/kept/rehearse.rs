@@ -141,6 +141,9 @@ impl<W: Worker> Runner<W> {
                                 rehearsal.position = at;
                             }
                             take(worker, link, clock, route, at, record.payload);
+                            if let Some(rehearsal) = &mut link.kept.rehearsal {
+                                rehearsal.handled(at, record.payload);
+                            }
                             turn(clock);
                         }
                     }
@@ -335,6 +338,7 @@ fn compare<W: Worker>(
             input,
             recorded: Some(Act::of(app, tag, is_note, payload)),
             sent,
+            undecodable: rehearsal.undecodable_by(input),
         });
     }
 }
@@ -353,6 +357,7 @@ fn unsent<W: Worker>(link: &mut Link, end: u64, (findings, from): (&Findings, u6
                 input,
                 recorded: None,
                 sent: Some(sent),
+                undecodable: rehearsal.undecodable_by(input),
             });
         }
     }
