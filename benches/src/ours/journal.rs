@@ -180,7 +180,7 @@ const RETAINED: u64 = 512 << 20;
 fn bus() -> Done<(Claims<Multi>, messenger::bus::Subscriber, Arc<Scratch>)> {
     let files = Scratch::new()?;
     warm(files.path(), room(USUAL))?;
-    let config = config(SEGMENT).retain(Retention::Bytes(RETAINED));
+    let config = config(SEGMENT).retain(Retention::all().at_most(RETAINED));
     let journal = open(files.path(), config)?;
     let subscriber = journal.bus().subscribe(Start::Oldest).map_err(text)?;
     let publisher = journal.bus().publisher().map_err(text)?;

@@ -30,7 +30,7 @@ pub struct JournalConfig {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SyncPolicy {
     /// When somebody asks for it, and when the journal is closed; where processes share it, and it retains what has not been
-    /// [passed](Retention::Passed), also each time a segment has been filled: the cursors of their workers follow what is synced.
+    /// [passed](Retention::until_passed), also each time a segment has been filled: the cursors of their workers follow what is synced.
     OnDemand,
     /// When so many bytes have been committed since, or so much time has passed, whatever comes first.
     Every {
@@ -44,17 +44,57 @@ pub enum SyncPolicy {
 }
 
 /// Which of the oldest segments may go. Never one that a subscriber has yet to read, or that an observer looks at.
+///
+/// A segment stays until all has come that it is to wait for: it has been [passed](Self::until_passed), it is
+/// [older](Self::until_older_than). Of more than the [most](Self::at_most) that is kept the oldest go, whatever they wait for. With nothing
+/// said everything is kept.
+///
+/// ```
+/// use messenger::journal::{JournalConfig, Retention};
+/// use std::time::Duration;
+///
+/// // What all have read, a day later; and never more than a TiB, even if somebody has not read it.
+/// let day = Duration::from_secs(24 * 60 * 60);
+/// let retention = Retention::all().until_passed().until_older_than(day).at_most(1 << 40);
+/// let config = JournalConfig::new().retain(retention);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Retention {
-    /// None: everything is kept.
-    All,
-    /// Those that lie further back than so many bytes.
-    Bytes(u64),
-    /// Those whose last record is older, as far as the [notes of the time](JournalConfig::time_resolution) tell.
-    Age(Duration),
-    /// Those that all subscribers and all named cursors have passed. With none of either, none; and none as long as a cursor can't be read,
-    /// which [`Journal::cursors`](super::Journal::cursors) tells: what it has yet to pass is not known. Remove it then.
-    Passed,
+#[must_use]
+pub struct Retention {
+    pub(super) passed: bool,
+    pub(super) age: Option<Duration>,
+    pub(super) most: Option<u64>,
+}
+
+impl Retention {
+    /// Everything is kept.
+    pub const fn all() -> Self {
+        Self {
+            passed: false,
+            age: None,
+            most: None,
+        }
+    }
+
+    /// Until all subscribers and all named cursors have passed it. With none of either it stays; and it stays as long as a cursor can't be read,
+    /// which [`Journal::cursors`](super::Journal::cursors) tells: what that one has yet to pass is not known. Remove it then.
+    pub const fn until_passed(mut self) -> Self {
+        self.passed = true;
+        self
+    }
+
+    /// Until its last record is older, as far as the [notes of the time](JournalConfig::time_resolution) tell.
+    pub const fn until_older_than(mut self, age: Duration) -> Self {
+        self.age = Some(age);
+        self
+    }
+
+    /// No longer than until it lies further back than so many bytes, whatever else it waits for. A cursor that has not passed it then misses it,
+    /// and its reader is told.
+    pub const fn at_most(mut self, bytes: u64) -> Self {
+        self.most = Some(bytes);
+        self
+    }
 }
 
 impl JournalConfig {
@@ -64,7 +104,7 @@ impl JournalConfig {
             segment_bytes: 64 << 20,
             members: 64,
             sync: SyncPolicy::OnDemand,
-            retain: Retention::All,
+            retain: Retention::all(),
             bound: u64::MAX,
             time_resolution: Duration::from_millis(10),
             ahead: 1,

@@ -146,7 +146,7 @@ impl Keeper {
         let (bytes, interval) = match self.config.sync {
             SyncPolicy::Every { bytes, interval } => (bytes, interval),
             // On a shared bus the cursors of workers follow what is synced, and old segments wait for them.
-            _ if self.config.retain == Retention::Passed && self.store.owner != 0 => {
+            _ if self.config.retain.passed && self.store.owner != 0 => {
                 (self.store.segment_bytes(), Duration::MAX)
             }
             _ => return,
@@ -170,23 +170,44 @@ impl Keeper {
     }
 
     fn trim(&mut self) -> io::Result<()> {
-        let tail = self.tail();
-        let wanted = match self.config.retain {
-            _ if self.is_bounded() => 0,
-            Retention::All => return Ok(()),
-            Retention::Bytes(bytes) => tail.saturating_sub(bytes),
-            Retention::Age(age) => self.older_than(age),
-            Retention::Passed => self.passed()?,
+        let retain = self.config.retain;
+        let wanted = if self.is_bounded() {
+            0
+        } else if retain == Retention::all() {
+            return Ok(());
+        } else {
+            let most = retain.most.unwrap_or(u64::MAX);
+            // What can't be told now is waited for.
+            let free = self.waits_for_nothing().unwrap_or(0);
+            free.max(self.tail().saturating_sub(most))
         };
         give_up(&self.store, &self.core, wanted, false).map(drop)
     }
 
-    /// The end of the last segment whose records are all older than `age`. When a segment was made does not tell: it may have been long before it
-    /// was written to.
-    fn older_than(&mut self, age: Duration) -> u64 {
+    /// Up to where all has come that segments wait for; 0 if they are kept without that.
+    fn waits_for_nothing(&mut self) -> io::Result<u64> {
+        let Retention { passed, age, .. } = self.config.retain;
+        let end = match (passed, age) {
+            (false, None) => return Ok(0),
+            // What a subscriber has yet to read stays, however old.
+            (false, _) => self.core.least_subscriber().unwrap_or(self.tail()),
+            (true, _) => self.passed()?,
+        };
+        let end = age.map_or(end, |age| self.older_than(age, end));
+        let goes = self.store.base(end.min(self.store.finished())) > self.store.oldest();
+        if let Some(dir) = self.store.dir().filter(|_| passed && goes) {
+            // Or a loss of power could set one back to what is gone.
+            cursor::flush(dir)?;
+        }
+        Ok(end)
+    }
+
+    /// The end of the last segment before `end` whose records are all older than `age`. Further on it is not looked: what could not go yet would
+    /// be asked for again, by a note that is younger. When a segment was made does not tell: it may have been long before it was written to.
+    fn older_than(&mut self, age: Duration, end: u64) -> u64 {
         let limit = now_nanos().saturating_sub(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX));
         let mut base = self.store.base(self.core.floor());
-        let last = self.store.base(self.tail());
+        let last = self.store.base(end);
         while base < last {
             let end = base + self.store.segment_bytes();
             if self.published_by(end).is_none_or(|time| time > limit) {
@@ -222,26 +243,16 @@ impl Keeper {
         found
     }
 
-    /// Up to where all subscribers and all named cursors have read, also after a loss of power.
+    /// Up to where all subscribers and all named cursors have read.
     fn passed(&self) -> io::Result<u64> {
-        let mut least = None;
-        let dir = self.store.dir();
-        if let Some(dir) = dir {
+        let mut least = self.core.least_subscriber();
+        if let Some(dir) = self.store.dir() {
             for info in cursor::list(dir).map_err(io::Error::other)? {
                 let position = info.position;
-                least = Some(least.map_or(position, |l: u64| l.min(position)));
+                least = Some(least.map_or(position, |least| least.min(position)));
             }
         }
-        let subscriber = self.core.least_subscriber();
-        let passed = match (least, subscriber) {
-            (Some(a), Some(b)) => a.min(b),
-            (a, b) => a.or(b).unwrap_or(0),
-        };
-        let goes = self.store.base(passed.min(self.store.finished())) > self.store.oldest();
-        if let Some(dir) = dir.filter(|_| goes) {
-            cursor::flush(dir)?;
-        }
-        Ok(passed)
+        Ok(least.unwrap_or(0))
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use fs4::FileExt;
 
-use super::config::{JournalConfig, Retention, SyncPolicy};
+use super::config::{JournalConfig, SyncPolicy};
 use super::control::{self, Control, Left, WORDS_AT};
 use super::cursor;
 use super::dir::Dir;
@@ -95,9 +95,9 @@ pub(super) fn check(config: &JournalConfig, least: u64) -> Result<(), OpenFault>
         let allowed = "at least 256 bytes";
         return Err(wrong("the bound", config.bound, allowed));
     }
-    let by_age = matches!(config.retain, Retention::Age(_)) && config.bound == u64::MAX;
+    let by_age = config.retain.age.is_some() && config.bound == u64::MAX;
     if by_age && config.time_resolution.is_zero() {
-        let what = "the resolution of the time, by which `Retention::Age` goes,";
+        let what = "the resolution of the time, by which `Retention::until_older_than` goes,";
         return Err(wrong(what, 0, "more than zero"));
     }
     Ok(())

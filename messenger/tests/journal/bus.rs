@@ -82,7 +82,7 @@ fn a_sync_does_not_miss_what_was_given_up_unsynced() {
 fn a_journal_that_ends_where_a_segment_does_is_closed_and_opened() {
     let dir = Dir::new("edge");
     for round in 1..=4 {
-        let journal = dir.open(quiet().retain(Retention::Bytes(0)));
+        let journal = dir.open(quiet().retain(Retention::all().at_most(0)));
         assert_eq!(journal.recovery().dropped, None);
         let mut publisher = journal.bus().publisher().unwrap();
         for _ in 0..4096 / 64 {
@@ -210,7 +210,7 @@ impl Wake for Panics {
 #[test]
 fn a_waker_that_panics_does_not_end_the_keeper() {
     let config = small().time_resolution(Duration::from_millis(1));
-    let journal = Journal::in_memory(config.retain(Retention::Bytes(4096))).unwrap();
+    let journal = Journal::in_memory(config.retain(Retention::all().at_most(4096))).unwrap();
     let mut subscriber = journal.bus().subscribe(Start::Newest).unwrap();
     let mut publisher = journal.bus().publisher().unwrap();
     let panics = Arc::new(Panics(AtomicUsize::new(0)));

@@ -264,9 +264,9 @@ fn numbers_that_cannot_be() {
         ),
         (
             config
-                .retain(Retention::Age(Duration::from_secs(1)))
+                .retain(Retention::all().until_older_than(Duration::from_secs(1)))
                 .time_resolution(Duration::ZERO),
-            "the resolution of the time, by which `Retention::Age` goes, was to be 0: ask for more than zero",
+            "the resolution of the time, by which `Retention::until_older_than` goes, was to be 0: ask for more than zero",
         ),
     ];
     for (config, expected) in cases {

@@ -147,7 +147,7 @@ fn what_cursors_have_passed_goes_once_they_are_flushed() {
     let dir = Dir::new("passed");
     let cursors = dir.join("cursors");
     let _ = flushes(&cursors);
-    let config = small().retain(Retention::Passed);
+    let config = small().retain(Retention::all().until_passed());
     let journal = dir.open(config.time_resolution(Duration::ZERO));
     let mut publisher = journal.bus().publisher().unwrap();
     for n in 0..100 {

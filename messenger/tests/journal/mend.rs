@@ -216,7 +216,7 @@ fn who_verifies_does_not_run_after_who_writes() {
 #[test]
 fn a_journal_that_grows_and_is_trimmed_meanwhile_is_not_damaged() {
     let dir = Dir::new("moving");
-    let retain = Retention::Bytes(20 * SEGMENT);
+    let retain = Retention::all().at_most(20 * SEGMENT);
     let journal = dir.open(small().retain(retain));
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {

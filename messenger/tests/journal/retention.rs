@@ -33,7 +33,7 @@ fn plain() -> JournalConfig {
 #[test]
 fn by_bytes() {
     let dir = Dir::new("by-bytes");
-    let journal = dir.open(plain().retain(Retention::Bytes(4 * SEGMENT)));
+    let journal = dir.open(plain().retain(Retention::all().at_most(4 * SEGMENT)));
     let mut publisher = journal.bus().publisher().unwrap();
     let last = send(&mut publisher, 16 * 20 + 1);
     assert_eq!(last, 20 * SEGMENT);
@@ -52,7 +52,7 @@ fn by_bytes() {
 fn by_age() {
     let dir = Dir::new("by-age");
     let age = Duration::from_millis(600);
-    let journal = dir.open(small().retain(Retention::Age(age)));
+    let journal = dir.open(small().retain(Retention::all().until_older_than(age)));
     let mut publisher = journal.bus().publisher().unwrap();
     let begun = Instant::now();
     send(&mut publisher, 160);
@@ -81,7 +81,7 @@ fn what_is_young_stays_in_old_segments() {
     until("made", || segments(&dir) >= 8);
     journal.close().unwrap();
     std::thread::sleep(age);
-    let journal = dir.open(small().retain(Retention::Age(age)));
+    let journal = dir.open(small().retain(Retention::all().until_older_than(age)));
     let mut publisher = journal.bus().publisher().unwrap();
     let begun = Instant::now();
     send(&mut publisher, 80);
@@ -96,7 +96,7 @@ fn what_is_young_stays_in_old_segments() {
 #[test]
 fn what_all_have_passed() {
     let dir = Dir::new("passed");
-    let journal = dir.open(plain().retain(Retention::Passed));
+    let journal = dir.open(plain().retain(Retention::all().until_passed()));
     let mut publisher = journal.bus().publisher().unwrap();
     send(&mut publisher, 160);
     std::thread::sleep(Duration::from_millis(250));
@@ -117,6 +117,89 @@ fn what_all_have_passed() {
     assert_eq!(behind.position(), 3 * SEGMENT, "a new one is at the oldest");
     behind.store(9 * SEGMENT).unwrap();
     until("passed", || journal.oldest() == 9 * SEGMENT);
+}
+
+/// What holds old segments back may go at any time: then they go, and not when younger ones are old, too.
+#[test]
+fn what_is_old_goes_as_soon_as_it_has_been_passed() {
+    let age = Duration::from_secs(3);
+    let by_age = Retention::all().until_older_than(age);
+    for retention in [by_age, by_age.until_passed()] {
+        let dir = Dir::new("old-and-passed");
+        let journal = dir.open(small().retain(retention));
+        let mut publisher = journal.bus().publisher().unwrap();
+        let mut subscriber = journal.bus().subscribe(Start::Oldest).unwrap();
+        let mut cursor = journal.cursor("mine").unwrap();
+        send(&mut publisher, 16 * 5);
+        std::thread::sleep(age + Duration::from_millis(100));
+        let old = journal.bus().tail() & !(SEGMENT - 1);
+        let begun = Instant::now();
+        // Young ones, at which the keeper may look meanwhile.
+        send(&mut publisher, 16 * 5);
+        let tail = journal.bus().tail();
+        std::thread::sleep(Duration::from_millis(300));
+        assert_eq!(journal.oldest(), 0, "old, and not passed");
+        while subscriber.try_next().unwrap().is_some() {}
+        if retention != by_age {
+            std::thread::sleep(Duration::from_millis(300));
+            assert_eq!(journal.oldest(), 0, "the cursor has not passed it");
+            cursor.store(2 * SEGMENT).unwrap();
+            until("passed", || journal.oldest() == 2 * SEGMENT);
+        }
+        cursor.store(tail).unwrap();
+        until("gone", || journal.oldest() >= old);
+        if begun.elapsed() < age - Duration::from_millis(500) {
+            std::thread::sleep(Duration::from_millis(300));
+            assert_eq!(journal.oldest(), old, "passed, and too young to go");
+        } else {
+            println!("this machine was too slow to see what goes before its time");
+        }
+        while subscriber.try_next().unwrap().is_some() {}
+        cursor.store(journal.bus().tail()).unwrap();
+        until("old by now", || journal.oldest() > old);
+        assert!(begun.elapsed() > age, "too young to go");
+    }
+}
+
+#[test]
+fn no_more_than_the_most_is_kept_whatever_it_waits_for() {
+    let hour = Duration::from_secs(3600);
+    let most = Retention::all().at_most(4 * SEGMENT);
+    for (retention, config) in [
+        (most.until_passed(), plain()),
+        (most.until_passed().until_older_than(hour), small()),
+        (most.until_older_than(hour), small()),
+    ] {
+        let dir = Dir::new("most");
+        let journal = dir.open(config.retain(retention));
+        let mut publisher = journal.bus().publisher().unwrap();
+        let mut subscriber = journal.bus().subscribe(Start::Oldest).unwrap();
+        let cursor = journal.cursor("behind").unwrap();
+        send(&mut publisher, 16 * 20);
+        std::thread::sleep(Duration::from_millis(250));
+        assert_eq!(journal.oldest(), 0, "a subscriber has yet to read it");
+        for _ in 0..16 * 2 {
+            subscriber.try_next().unwrap().unwrap();
+        }
+        until("up to the subscriber", || journal.oldest() >= SEGMENT);
+        assert!(journal.oldest() <= 2 * SEGMENT);
+        while subscriber.try_next().unwrap().is_some() {}
+        let oldest = |journal: &Journal| {
+            let most = journal.bus().tail() - 4 * SEGMENT;
+            most & !(SEGMENT - 1)
+        };
+        until("trimmed", || journal.oldest() == oldest(&journal));
+        // Who comes back to the cursor is told.
+        let mut reader = Reader::open(&dir).unwrap();
+        let gone = reader.seek(cursor.position()).unwrap_err();
+        assert!(matches!(gone, JournalError::Gone { position: 0, .. }));
+        // What can't be told is waited for, as what has not come.
+        std::fs::write(dir.join("cursors/damaged"), [0xFF; 8192]).unwrap();
+        assert!(journal.cursors().is_err());
+        drop(subscriber);
+        send(&mut publisher, 16 * 20);
+        until("trimmed", || journal.oldest() == oldest(&journal));
+    }
 }
 
 #[test]

@@ -276,8 +276,10 @@ fn policies() -> [JournalConfig; 3] {
         interval: Duration::from_millis(2),
     };
     [
-        config().retain(Retention::Bytes(40_000)).sync(often),
-        config().retain(Retention::Passed).ahead(3),
+        config()
+            .retain(Retention::all().at_most(40_000))
+            .sync(often),
+        config().retain(Retention::all().until_passed()).ahead(3),
         config().bound(8192),
     ]
 }

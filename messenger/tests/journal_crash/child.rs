@@ -35,7 +35,7 @@ impl Plan {
             .time_resolution(Duration::from_millis(1));
         let config = match self.retain {
             0 => config,
-            bytes => config.retain(Retention::Bytes(bytes)),
+            bytes => config.retain(Retention::all().at_most(bytes)),
         };
         match self.sync {
             0 => config,

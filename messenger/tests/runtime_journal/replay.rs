@@ -280,7 +280,7 @@ fn handlers_are_made_anew_where_they_were() {
 #[test]
 fn a_life_is_left_out_whose_first_records_are_given_up() {
     let dir = Dir::new("given-up");
-    let journal = dir.open(small().retain(Retention::All));
+    let journal = dir.open(small().retain(Retention::all()));
     let squares = || sums(&journal, &Config::default()).only([Sums::SQUARING]);
     let run = || squares().resume().run().unwrap().stop().unwrap();
     let mut main = journal.bus().publisher().unwrap();

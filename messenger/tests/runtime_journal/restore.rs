@@ -178,7 +178,7 @@ fn what_stops_a_run_stops_its_restoring() {
 #[test]
 fn a_past_that_is_not_retained_is_refused() {
     let dir = Dir::new("cut");
-    let journal = dir.open(small().retain(Retention::All));
+    let journal = dir.open(small().retain(Retention::all()));
     let config = Config::default();
     let app = sums(&journal, &config).run().unwrap();
     publish(&app, 1..=200, 200);

@@ -219,7 +219,7 @@ fn a_start_that_fails_stops_no_handler_that_was_not_started() {
 #[test]
 fn a_worker_that_only_listens_is_refused_too_when_its_past_is_not_retained() {
     let dir = Dir::new("torn-cut");
-    let journal = dir.open(small().retain(Retention::All));
+    let journal = dir.open(small().retain(Retention::all()));
     let config = Config::default();
     let app = sums(&journal, &config).run().unwrap();
     publish(&app, 1..=200, 200);

@@ -654,7 +654,9 @@ fn the_creators_policies_are_those_of_all() {
         bytes: 1,
         interval: Duration::from_millis(1),
     };
-    let config = config().sync(often).retain(Retention::Bytes(2 * SEGMENT));
+    let config = config()
+        .sync(often)
+        .retain(Retention::all().at_most(2 * SEGMENT));
     let bus = SharedBus::options()
         .journal(&dir.0, config)
         .create(&name)

@@ -6,9 +6,15 @@ use crate::journal::config::{JournalConfig, Retention, SyncPolicy};
 use crate::journal::header::MIN_SEGMENT_BYTES;
 use crate::journal::opening::check;
 
+// What of a retention has been said.
+const PASSED: u64 = 1;
+const AGE: u64 = 2;
+const MOST: u64 = 4;
+const ALL: u64 = PASSED + AGE + MOST;
+
 impl JournalConfig {
     /// How many words.
-    pub(crate) const WORDS: usize = 9;
+    pub(crate) const WORDS: usize = 10;
 
     pub(crate) fn to_words(self) -> [u64; Self::WORDS] {
         let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
@@ -17,12 +23,10 @@ impl JournalConfig {
             SyncPolicy::Every { bytes, interval } => (1, bytes, nanos(interval)),
             SyncPolicy::EachRecord => (2, 0, 0),
         };
-        let (retain, most) = match self.retain {
-            Retention::All => (0, 0),
-            Retention::Bytes(bytes) => (1, bytes),
-            Retention::Age(age) => (2, nanos(age)),
-            Retention::Passed => (3, 0),
-        };
+        let Retention { passed, age, most } = self.retain;
+        let retain = u64::from(passed) * PASSED
+            + u64::from(age.is_some()) * AGE
+            + u64::from(most.is_some()) * MOST;
         let resolution = nanos(self.time_resolution);
         [
             self.segment_bytes,
@@ -30,7 +34,8 @@ impl JournalConfig {
             bytes,
             interval,
             retain,
-            most,
+            age.map_or(0, nanos),
+            most.unwrap_or(0),
             self.bound,
             resolution,
             self.ahead,
@@ -45,6 +50,7 @@ impl JournalConfig {
             bytes,
             interval,
             retain,
+            age,
             most,
             bound,
             resolution,
@@ -61,10 +67,11 @@ impl JournalConfig {
                 _ => return None,
             },
             retain: match retain {
-                0 => Retention::All,
-                1 => Retention::Bytes(most),
-                2 => Retention::Age(Duration::from_nanos(most)),
-                3 => Retention::Passed,
+                0..=ALL => Retention {
+                    passed: retain & PASSED != 0,
+                    age: (retain & AGE != 0).then(|| Duration::from_nanos(age)),
+                    most: (retain & MOST != 0).then_some(most),
+                },
                 _ => return None,
             },
             bound,
@@ -86,11 +93,18 @@ mod tests {
         let interval = Duration::from_millis(7);
         let often = SyncPolicy::Every { bytes: 9, interval };
         for sync in [SyncPolicy::OnDemand, often, SyncPolicy::EachRecord] {
+            let minute = Duration::from_secs(60);
             for retain in [
-                Retention::All,
-                Retention::Bytes(1 << 40),
-                Retention::Age(Duration::from_secs(60)),
-                Retention::Passed,
+                Retention::all(),
+                Retention::all().at_most(1 << 40),
+                Retention::all().at_most(0),
+                Retention::all().until_older_than(minute),
+                Retention::all().until_older_than(Duration::ZERO),
+                Retention::all().until_passed(),
+                Retention::all()
+                    .until_passed()
+                    .until_older_than(minute)
+                    .at_most(1 << 40),
             ] {
                 let config = JournalConfig::new()
                     .segment_bytes(1 << 16)
@@ -103,7 +117,7 @@ mod tests {
             }
         }
         // The segments' length, two policies, the bound, the segments ahead.
-        for (word, said) in [(0, 100), (1, 4), (4, 4), (6, 4), (8, 0), (8, 1 << 40)] {
+        for (word, said) in [(0, 100), (1, 4), (4, 8), (7, 4), (9, 0), (9, 1 << 40)] {
             let mut words = JournalConfig::new().to_words();
             words[word] = said;
             assert_eq!(JournalConfig::of_words(words), None);

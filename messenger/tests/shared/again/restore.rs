@@ -192,7 +192,7 @@ fn a_worker_is_restored_in_one_process_and_among_several() {
 /// The cursors of workers follow what is synced.
 #[test]
 fn what_the_workers_have_passed_goes_though_nobody_asks_for_a_sync() {
-    let place = Place::with(JournalConfig::new().retain(Retention::Passed));
+    let place = Place::with(JournalConfig::new().retain(Retention::all().until_passed()));
     let counting = place.run("Counting", "run");
     let mut last = 0;
     until("given up", || {
