@@ -21,7 +21,7 @@ use crate::{times, units};
 /// Counts the records of a journal or a shared bus, and their rates, by source and message
 ///
 /// A rate is that of the records between the first and the last time that the journal has noted in the range, and needs two
-/// different times. It reads the whole range.
+/// different times. Where none of them stands between these no rate is known: `-`. It reads the whole range.
 ///
 /// Of a bus, on which no times are noted, it counts what is retained there, or with --for what comes, which has a rate. It
 /// reads as `tail` does.
@@ -90,6 +90,7 @@ struct RowJson {
 
 impl Count {
     fn per_second(self, span: Option<Duration>) -> Option<f64> {
+        let span = span.filter(|_| self.timed > 0);
         span.map(|span| self.timed as f64 / span.as_secs_f64())
     }
 }
@@ -189,8 +190,14 @@ impl Report {
             })?;
             return Ok(Exit::found(total.records > 0));
         }
-        if let (Some(first), Some(last), Some(span)) = (first, last, span) {
-            writeln!(out, "{first} to {last}, {:.3} s", span.as_secs_f64())?;
+        match (first, last, span) {
+            (Some(first), Some(last), Some(span)) => {
+                writeln!(out, "{first} to {last}, {:.3} s", span.as_secs_f64())?;
+            }
+            (Some(first), ..) => writeln!(out, "{first}, and no other time known")?,
+            // A bus has none.
+            _ if self.missed.is_none() => writeln!(out, "no time known")?,
+            _ => {}
         }
         if let Some(missed) = self.missed.filter(|&missed| missed > 0) {
             let missed = units::bytes(missed);

@@ -163,8 +163,21 @@ fn rates_are_of_the_time_between_notes() {
     );
 
     let dir = Dir::new("five-rates");
-    five(&dir);
+    let sent = five(&dir);
     snapshot("stat.txt", &out(0, &["stat", dir.str()]));
+    let stat = ran(0, &["stat", "--json", dir.str()]);
+    let nameless = (&stat["rows"][3]["records"], &stat["rows"][3]["per_second"]);
+    assert_eq!(nameless, (&json!(1), &Value::Null));
+    let from = |position: u64| {
+        let from = position.to_string();
+        let text = out(0, &["stat", dir.str(), "--from", &from]);
+        text.lines().next().unwrap().to_owned()
+    };
+    assert_eq!(
+        from(sent[3]),
+        "2026-11-27T04:00:02Z, and no other time known"
+    );
+    assert_eq!(from(sent[4]), "no time known");
     let none = ran(4, &["stat", "--json", dir.str(), "--from", "newest"]);
     assert_eq!(none["rows"], json!([]));
 }

@@ -144,8 +144,8 @@ impl JournalConfig {
         self
     }
 
-    /// How finely the journal notes the time, while something is published; 10 ms unless told. Zero: never, and then nothing can be retained
-    /// by its age.
+    /// How finely the journal notes the time, while something is published, and once more when it is closed; 10 ms unless told. Zero: never, and then
+    /// nothing can be retained by its age.
     pub const fn time_resolution(mut self, resolution: Duration) -> Self {
         self.time_resolution = resolution;
         self

@@ -50,6 +50,10 @@ impl Keeper {
             self.turn();
             self.store.bell.wait(tick.max(Duration::from_micros(100)));
         }
+        // Whose turn it is does not matter: of what was published last nobody may come to say it later.
+        if self.is_time_due() {
+            self.note_time();
+        }
     }
 
     /// How long it sleeps where it only flushes.
@@ -62,7 +66,10 @@ impl Keeper {
 
     fn turn(&mut self) {
         self.prepare();
-        self.note_time();
+        let resolution = self.config.time_resolution;
+        if self.is_time_due() && self.store.control.take_turn(Turn::Timing, resolution) {
+            self.note_time();
+        }
         // One process is enough for it; what is bounded waits for it, and so does what is to be flushed.
         let control = &self.store.control;
         let every = self.tick().min(TICK / 2);
@@ -122,16 +129,12 @@ impl Keeper {
         self.config.bound != u64::MAX
     }
 
-    /// Notes the time, if something has been published since it was noted last.
+    /// Whether something has been published since the time was noted last.
+    fn is_time_due(&self) -> bool {
+        !self.config.time_resolution.is_zero() && self.tail() != self.store.control.timed_tail()
+    }
+
     fn note_time(&mut self) {
-        let resolution = self.config.time_resolution;
-        let control = &self.store.control;
-        if resolution.is_zero()
-            || self.tail() == control.timed_tail()
-            || !control.take_turn(Turn::Timing, resolution)
-        {
-            return;
-        }
         // Once the note has its place: nothing that stands before it was published later, however long this thread is kept from running.
         let time = || note::number(now_nanos());
         let _noting = self.store.note_begun();

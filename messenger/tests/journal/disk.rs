@@ -119,7 +119,10 @@ fn a_full_disk(dir: &Path) {
     let tail = journal.bus().tail();
     journal.close().unwrap();
     let verified = verify(dir.join("j"), |_| {}).unwrap();
-    assert_eq!((verified.damage, verified.newest), (vec![], tail));
+    assert_eq!(verified.damage, []);
+    // The closing may have noted the time.
+    let noted = [tail, tail + 32];
+    assert!(noted.contains(&verified.newest), "{}", verified.newest);
     let journal = Journal::open(dir.join("j"), config()).unwrap();
     holds(&journal, 1..third);
     journal.trim(tail).unwrap();
