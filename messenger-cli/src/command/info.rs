@@ -1,4 +1,3 @@
-use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -14,8 +13,9 @@ use crate::{hex, times, units};
 
 /// Says what a journal is and holds: its extent, the names in its schema, its tables and cursors
 ///
-/// JSON: path, id, created, segment_bytes, segments (where each begins), disk_bytes, oldest, newest, synced, schema
-/// {messages, sources, tables, shapes}, cursors [{name, position, stored, behind}].
+/// JSON: path, id, created, segment_bytes, segments (where each begins), disk_bytes, oldest, newest, oldest_time and newest_time (or null),
+/// ahead_bytes (ready for what comes), synced, unsynced_since (when the oldest message that is not synced had been published, or null), flushes
+/// and longest_flush_seconds (since it was opened for writing last), schema {messages, sources, tables, shapes}, cursors [{name, position, stored, behind}].
 #[derive(Args)]
 pub(crate) struct Info {
     /// The journal's directory
@@ -36,7 +36,13 @@ struct InfoJson {
     disk_bytes: u64,
     oldest: u64,
     newest: u64,
+    oldest_time: Option<String>,
+    newest_time: Option<String>,
+    ahead_bytes: u64,
     synced: u64,
+    unsynced_since: Option<String>,
+    flushes: u64,
+    longest_flush_seconds: f64,
     schema: SchemaJson,
     cursors: Vec<CursorJson>,
 }
@@ -68,18 +74,22 @@ impl Info {
     pub(super) fn run(self, out: &mut Out) -> Result<Exit, Fail> {
         let reader = Reader::open(&self.dir)?;
         let segments = reader.segments()?;
-        // Before the newest: while it is written, and trimmed, each of them moves on.
-        let oldest = segments.first().copied().unwrap_or(0);
-        let newest = reader.newest()?;
+        let stats = reader.stats()?;
         let info = InfoJson {
             path: self.dir.display().to_string(),
             id: hex::encode(&reader.id()),
             created: times::text(reader.created()),
             segment_bytes: reader.segment_bytes(),
-            disk_bytes: self.disk_bytes(&segments),
-            oldest,
-            newest,
-            synced: reader.synced()?,
+            disk_bytes: stats.disk_bytes,
+            oldest: stats.oldest,
+            newest: stats.newest,
+            oldest_time: stats.oldest_time.map(times::text),
+            newest_time: stats.newest_time.map(times::text),
+            ahead_bytes: stats.ahead,
+            synced: stats.synced,
+            unsynced_since: stats.unsynced_since.map(times::text),
+            flushes: stats.flushes,
+            longest_flush_seconds: stats.longest_flush.as_secs_f64(),
             schema: SchemaJson::from(reader.schema()),
             cursors: cursors(&reader)?,
             segments,
@@ -91,17 +101,19 @@ impl Info {
         }
         Ok(Exit::Done)
     }
-
-    fn disk_bytes(&self, segments: &[u64]) -> u64 {
-        let len = |base: &u64| fs::metadata(self.dir.join(format!("{base:020}.segment")));
-        // One that is given up meanwhile takes nothing.
-        segments.iter().flat_map(len).map(|file| file.len()).sum()
-    }
 }
 
 fn show(out: &mut Out, reader: &Reader, info: &InfoJson) -> Result<(), Fail> {
     let schema = reader.schema();
     let segments = units::count(info.segments.len() as u64, "segment");
+    let extent = match (&info.oldest_time, &info.newest_time) {
+        (Some(oldest), Some(newest)) => format!("{oldest} to {newest}"),
+        (Some(time), None) | (None, Some(time)) => time.clone(),
+        (None, None) => "none known".into(),
+    };
+    let since = info.unsynced_since.iter();
+    let since = since.map(|since| format!("; what comes then is of {since}"));
+    let synced = format!("up to {}, or further", info.synced) + &since.collect::<String>();
     for (word, text) in [
         ("journal", info.path.clone()),
         ("id", info.id.clone()),
@@ -123,7 +135,8 @@ fn show(out: &mut Out, reader: &Reader, info: &InfoJson) -> Result<(), Fail> {
                 units::bytes(info.newest - info.oldest)
             ),
         ),
-        ("synced", format!("up to {}, or further", info.synced)),
+        ("times", extent),
+        ("synced", synced),
     ] {
         let word = out.paint(HEAD, word);
         writeln!(out, "{word:<9}  {text}")?;

@@ -191,6 +191,13 @@ fn info_says_what_it_holds() {
     assert_eq!(info["segment_bytes"], 4096);
     assert_eq!(info["oldest"], 0);
     assert_eq!(info["newest"], info["synced"]);
+    assert_eq!(info["oldest_time"], "2026-11-27T04:00:00Z");
+    assert_eq!(info["newest_time"], "2026-11-27T04:00:02Z");
+    assert_eq!(
+        (&info["unsynced_since"], &info["flushes"]),
+        (&Value::Null, &json!(1))
+    );
+    assert!(info["longest_flush_seconds"].as_f64().unwrap() > 0.0);
     assert_eq!(info["schema"]["messages"][0]["name"], "Quote");
     assert_eq!(info["schema"]["tables"][0]["name"], "Market");
     assert_eq!(info["cursors"][0]["name"], "desk");

@@ -9,6 +9,7 @@ use std::hash::BuildHasher;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::dir::Dir;
 use super::files::{CONTROL, replace, sync_dir, sync_file};
@@ -59,12 +60,15 @@ pub(super) const SYNCED_AT: u64 = 384;
 pub(super) const SYNCS_AT: u64 = 392;
 pub(super) const FAILED_AT: u64 = 400;
 pub(super) const FAILED_CODE_AT: u64 = 408;
+pub(super) const FLUSHES_AT: u64 = 416;
+pub(super) const LONGEST_FLUSH_AT: u64 = 424;
 pub(super) const TIMED_AT: u64 = 512;
 pub(super) const TIMED_TAIL_AT: u64 = 520;
 pub(super) const NOTING_AT: u64 = 528;
 pub(super) const FLUSHED_AT: u64 = 536;
 pub(super) const TRIMMED_AT: u64 = 544;
 pub(super) const WALKED_AT: u64 = 552;
+pub(super) const TIME_AT: u64 = 560;
 
 #[cfg(all(feature = "shared", target_os = "linux"))]
 mod shared;
@@ -272,6 +276,15 @@ impl Control {
         };
         let page = page_of(dir, identity)?.filter(is_believed);
         Ok(page.map(|page| word_of(&page, OLDEST_AT)))
+    }
+
+    /// How often the last writers have flushed, and how long that took at the most.
+    pub(super) fn flushes_in(dir: &Dir, identity: &Identity) -> io::Result<(u64, Duration)> {
+        let page = page_of(dir, identity)?;
+        Ok(page.map_or((0, Duration::ZERO), |page| {
+            let longest = Duration::from_nanos(word_of(&page, LONGEST_FLUSH_AT));
+            (word_of(&page, FLUSHES_AT), longest)
+        }))
     }
 
     /// Whether a flush of the last writers' has failed, or an opening or a repair that was to clear something did not come to its end: by whatever words there

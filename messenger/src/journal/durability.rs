@@ -210,8 +210,10 @@ impl Store {
     fn flush_finished(&self, synced: u64) -> Result<(), Lost> {
         let finished = self.walk(u64::MAX)?;
         if finished > synced {
+            let begun = Instant::now();
             self.flush(synced, finished)?;
             fault!("flushed");
+            self.control.flush_took(begun.elapsed());
             // By another meanwhile, perhaps in what is said to be flushed here.
             if self.control.failed().is_none() {
                 self.control.synced_to(finished);

@@ -136,12 +136,16 @@ impl Keeper {
 
     fn note_time(&mut self) {
         // Once the note has its place: nothing that stands before it was published later, however long this thread is kept from running.
-        let time = || note::number(now_nanos());
+        let mut nanos = 0;
+        let time = || {
+            nanos = now_nanos();
+            note::number(nanos)
+        };
         let _noting = self.store.note_begun();
         // If there is no room now, there will be.
         if let Ok(position) = self.publisher.try_note_of(NoteKind::Time.of_nobody(), time) {
             let tail = position + crate::bus::record_len(size_of::<u64>()) as u64;
-            self.store.control.set_timed_tail(tail);
+            self.store.control.set_timed(tail, nanos);
         }
     }
 

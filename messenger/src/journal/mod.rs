@@ -34,6 +34,7 @@ mod seek;
 #[cfg(all(feature = "shared", target_os = "linux"))]
 mod share;
 mod state;
+mod stats;
 mod store;
 mod survey;
 mod verify;
@@ -55,6 +56,7 @@ pub use schema::{
     PartDiffers, Parts, RouteEntry, Schema, SchemaConflict, SchemaTextError, ShapeEntry,
     SourceEntry, Table, VariantEntry, WorkerEntry,
 };
+pub use stats::JournalStats;
 pub use verify::{Damage, DamageKind, Progress, Verified, verify};
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::note;
 use super::store::Store;
-use super::walker::{StepKind, Walker};
+use super::walker::{Step, StepKind, Walker};
 use crate::bus::ReadError;
 
 /// The first record boundary at or after `position`, which is at most where what is finished ends.
@@ -72,4 +72,65 @@ pub(super) fn at_time(store: &Store, bases: &[u64], nanos: u64) -> Result<u64, R
         }
     }
     Ok(oldest)
+}
+
+/// What the first note of the time at or after `position` says, where a record begins. By then what stands there had been published.
+pub(super) fn time_after(store: &Store, position: u64) -> Option<u64> {
+    first_after(store, position, |walker, step| time_of(walker, &step))
+}
+
+/// The first position at or after `position`, where a record begins, at which something stands that was published, and no time.
+pub(super) fn published_after(store: &Store, position: u64) -> Option<u64> {
+    first_after(store, position, |walker, step| {
+        let is_published = matches!(step.kind, StepKind::Record | StepKind::Note)
+            && time_of(walker, &step).is_none();
+        is_published.then_some(step.position)
+    })
+}
+
+/// What is found first in a segment's length.
+fn first_after<T>(
+    store: &Store,
+    position: u64,
+    find: impl Fn(&Walker, Step) -> Option<T>,
+) -> Option<T> {
+    let mut walker = Walker::new(store, position);
+    while walker.position - position < store.segment_bytes() {
+        // What is damaged, or has been given up meanwhile, says nothing.
+        let step = walker.look(store).ok()??;
+        let found = find(&walker, step);
+        if found.is_some() {
+            return found;
+        }
+        walker.position = step.next;
+    }
+    None
+}
+
+/// What the last note of the time says, in the segments with these bases, the newest first: in the two newest that hold anything.
+pub(super) fn last_time(store: &Store, bases: impl Iterator<Item = u64>) -> Option<u64> {
+    let mut held = 0;
+    for base in bases {
+        let mut walker = Walker::new(store, base);
+        let mut last = None;
+        while store.base(walker.position) == base {
+            let Ok(Some(step)) = walker.look(store) else {
+                break;
+            };
+            last = time_of(&walker, &step).or(last);
+            walker.position = step.next;
+        }
+        held += u32::from(walker.position > base);
+        if last.is_some() || held == 2 {
+            return last;
+        }
+    }
+    None
+}
+
+fn time_of(walker: &Walker, step: &Step) -> Option<u64> {
+    let is_note = step.kind == StepKind::Note && walker.is_sound(step);
+    is_note
+        .then(|| note::time_of(step.tag, walker.payload(step)))
+        .flatten()
 }

@@ -131,9 +131,30 @@ impl Control {
         self.word(control::TIMED_TAIL_AT).load(Relaxed)
     }
 
-    pub(super) fn set_timed_tail(&self, tail: u64) {
+    /// What the last note of the time says; 0: none has been written since the opening.
+    pub(super) fn timed(&self) -> u64 {
+        self.word(control::TIME_AT).load(Relaxed)
+    }
+
+    pub(super) fn set_timed(&self, tail: u64, nanos: u64) {
+        self.word(control::TIME_AT).store(nanos, Relaxed);
         self.word(control::TIMED_TAIL_AT).store(tail, Relaxed);
         fault!("timed_to");
+    }
+
+    /// How often it has been flushed since it was opened, and how long that took at the most.
+    pub(super) fn flushes(&self) -> (u64, Duration) {
+        let longest = self.word(control::LONGEST_FLUSH_AT).load(Relaxed);
+        let flushes = self.word(control::FLUSHES_AT).load(Relaxed);
+        (flushes, Duration::from_nanos(longest))
+    }
+
+    /// It has been flushed once more.
+    pub(super) fn flush_took(&self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        fetch_max(self.word(control::LONGEST_FLUSH_AT), nanos, Relaxed);
+        self.word(control::FLUSHES_AT).fetch_add(1, Relaxed);
+        fault!("flush_counted");
     }
 
     /// Takes over what is said in `other`, which nobody else uses.

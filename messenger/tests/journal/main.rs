@@ -35,4 +35,6 @@ mod retention;
 mod running;
 #[cfg(not(miri))]
 mod schemas;
+#[cfg(not(miri))]
+mod stats;
 mod stress;

@@ -261,7 +261,7 @@ const REMOVING: [Point; 4] = [
 ];
 
 /// The stores, and the changes of files, of one who sees to a journal.
-const JOURNAL: [Point; 19] = [
+const JOURNAL: [Point; 20] = [
     ("duty_taken", 20),
     ("duty_given_back", 2),
     ("duty_put_off", 10),
@@ -277,6 +277,7 @@ const JOURNAL: [Point; 19] = [
     ("synced_checked", 5),
     ("flushing", 5),
     ("flushed", 5),
+    ("flush_counted", 5),
     ("synced_to", 5),
     ("schema_made", 1),
     ("schema_named", 1),
