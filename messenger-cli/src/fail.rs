@@ -7,7 +7,9 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 use messenger::bus::{ClaimError, JoinError, ReadError};
-use messenger::journal::{CursorError, JournalError, ManifestError, OpenError, OpenFault};
+use messenger::journal::{
+    CursorError, JournalError, JournalFault, ManifestError, OpenError, OpenFault,
+};
 
 use crate::show::plain;
 use crate::subject::{SHM, names_a_bus};
@@ -121,10 +123,10 @@ impl From<OpenError> for Fail {
 
 impl From<JournalError> for Fail {
     fn from(error: JournalError) -> Self {
-        let exit = match &error {
-            JournalError::Read(ReadError::Damaged { .. } | ReadError::Corrupt(_)) => Exit::Damaged,
+        let exit = match error.fault() {
+            JournalFault::Read(ReadError::Damaged { .. } | ReadError::Corrupt(_)) => Exit::Damaged,
             // A segment is not there, or is not what it should be.
-            JournalError::Read(ReadError::Lost(lost))
+            JournalFault::Read(ReadError::Lost(lost))
                 if matches!(
                     lost.kind(),
                     io::ErrorKind::NotFound

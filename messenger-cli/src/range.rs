@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use clap::Args;
 use messenger::bus::Tag;
-use messenger::journal::{JournalError, Reader};
+use messenger::journal::{JournalFault, Reader};
 
 use crate::clock::Clock;
 use crate::fail::{Fail, warn};
@@ -89,11 +89,14 @@ impl Range {
         let mut number = 0;
         loop {
             let entry = match self.reader.next() {
-                Err(JournalError::Gone { position, .. }) if self.whole => {
-                    self.clock = go_on(&mut self.reader, position)?;
-                    continue;
-                }
-                next => next?,
+                Err(error) => match *error.fault() {
+                    JournalFault::Gone { position, .. } if self.whole => {
+                        self.clock = go_on(&mut self.reader, position)?;
+                        continue;
+                    }
+                    _ => return Err(error.into()),
+                },
+                Ok(next) => next,
             };
             let Some(entry) = entry else { break };
             if entry.position >= self.end {

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use clap::Args;
 use messenger::bus::WaitStrategy;
-use messenger::journal::{JournalError, Reader};
+use messenger::journal::{JournalError, JournalFault, Reader};
 
 use crate::clock::Clock;
 use crate::fail::{Exit, Fail};
@@ -56,7 +56,7 @@ impl Tail {
         let mut show = self.show.open(reader.schema(), learn_from(dir))?;
         let mut newest = reader.newest()?;
         match reader.seek(self.start(dir, &filter, newest)?) {
-            Err(JournalError::Gone { .. }) => reader.seek_oldest()?,
+            Err(error) if is_gone(&error) => reader.seek_oldest()?,
             seeked => seeked?,
         }
         let mut clock = Clock::new(dir, reader.position())?;
@@ -87,13 +87,14 @@ impl Tail {
                     out.flush()?;
                     match reader.wait(WaitStrategy::BlockNow, None, || false) {
                         // The next look is told, too, and goes on.
-                        Ok(_) | Err(JournalError::Gone { .. }) => {}
-                        Err(error) => return Err(error.into()),
+                        Err(error) if !is_gone(&error) => return Err(error.into()),
+                        _ => {}
                     }
                 }
                 Ok(None) => break,
-                Err(JournalError::Gone { position, .. }) => {
+                Err(error) if is_gone(&error) => {
                     out.flush()?;
+                    let position = reader.position();
                     clock = go_on(&mut reader, position)?;
                     if !self.follow && reader.position() >= newest {
                         newest = reader.newest()?;
@@ -119,7 +120,7 @@ impl Tail {
         loop {
             let last = match last(&mut reader, filter, base..end, missing) {
                 // It is not retained, nor is anything before it.
-                Err(JournalError::Gone { .. }) => return Ok(start),
+                Err(error) if is_gone(&error) => return Ok(start),
                 last => last?,
             };
             start = last.front().copied().unwrap_or(start);
@@ -131,6 +132,10 @@ impl Tail {
             base -= reader.segment_bytes();
         }
     }
+}
+
+fn is_gone(error: &JournalError) -> bool {
+    matches!(error.fault(), JournalFault::Gone { .. })
 }
 
 /// Where the last so many records that are wanted stand, of those in a range.

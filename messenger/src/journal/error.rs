@@ -181,8 +181,13 @@ impl From<ManifestError> for OpenFault {
 }
 
 /// Something about an open journal went wrong.
+// In a box, since readers return it for each record.
+pub struct JournalError(Box<(PathBuf, JournalFault)>);
+
+/// What went wrong with an open journal.
+#[derive(Debug)]
 #[non_exhaustive]
-pub enum JournalError {
+pub enum JournalFault {
     /// What was to be synced could not be. If it was the disk that failed to take it, now or before, nothing is synced any more until the
     /// journal is opened again; if it could not be tried, as for want of descriptors, the next sync may do it.
     Sync(Lost),
@@ -215,12 +220,42 @@ pub enum JournalError {
     InUse,
 }
 
+impl JournalError {
+    pub(crate) fn new(path: &Path, fault: impl Into<JournalFault>) -> Self {
+        Self(Box::new((path.to_owned(), fault.into())))
+    }
+
+    /// The directory; `memory` of a journal in memory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0.0
+    }
+
+    /// What.
+    #[must_use]
+    pub fn fault(&self) -> &JournalFault {
+        &self.0.1
+    }
+
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub(crate) fn into_fault(self) -> JournalFault {
+        self.0.1
+    }
+}
+
 impl fmt::Display for JournalError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the journal in {}: ", self.path().display())?;
+        self.fault().fmt(f)
+    }
+}
+
+impl fmt::Display for JournalFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sync(lost) => write!(
                 f,
-                "the journal could not be synced: {lost}; see to what is wrong, and sync again; if that says the same, a flush has failed: \
+                "could not be synced: {lost}; see to what is wrong, and sync again; if that says the same, a flush has failed: \
                  open it again"
             ),
             Self::System { tried, source } => write!(f, "could not {tried}: {source}"),
@@ -235,7 +270,7 @@ impl fmt::Display for JournalError {
                 "position {position} lies ahead of the journal, which ends at {newest}: it is one of another journal, or was given up"
             ),
             Self::InUse => f.write_str(
-                "others still use the journal's bus: drop its publishers and subscribers, or stop the messenger that runs on it",
+                "others still use its bus: drop its publishers and subscribers, or stop the messenger that runs on it",
             ),
         }
     }
@@ -245,24 +280,31 @@ in_words!(JournalError);
 
 impl std::error::Error for JournalError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Sync(lost) => Some(lost),
-            Self::System { source, .. } => Some(source),
-            Self::Read(error) => Some(error),
-            Self::Conflict(error) => Some(error),
-            Self::Gone { .. } | Self::Ahead { .. } | Self::InUse => None,
+        match self.fault() {
+            JournalFault::Sync(lost) => Some(lost),
+            JournalFault::System { source, .. } => Some(source),
+            JournalFault::Read(error) => Some(error),
+            JournalFault::Conflict(error) => Some(error),
+            JournalFault::Gone { .. } | JournalFault::Ahead { .. } | JournalFault::InUse => None,
         }
     }
 }
 
-impl From<ReadError> for JournalError {
+impl From<ReadError> for JournalFault {
     fn from(error: ReadError) -> Self {
         Self::Read(error)
     }
 }
 
-impl From<SchemaConflict> for JournalError {
+impl From<SchemaConflict> for JournalFault {
     fn from(error: SchemaConflict) -> Self {
         Self::Conflict(error)
+    }
+}
+
+impl JournalFault {
+    /// For `map_err`: what was tried when the system refused.
+    pub(super) fn tried(tried: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::System { tried, source }
     }
 }

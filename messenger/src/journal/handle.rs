@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::config::JournalConfig;
 use super::cursor::{self, Cursor, CursorError, CursorInfo};
 use super::dir::Dir;
-use super::error::{JournalError, OpenError};
+use super::error::{JournalError, JournalFault, OpenError};
 use super::files::Locked;
 use super::keeper;
 use super::note::{self, NoteKind};
@@ -43,6 +43,9 @@ pub(super) struct Inner {
     pub(super) manifest: Mutex<Manifest>,
     pub(super) recovery: Recovery,
 }
+
+/// What errors name in place of the directory of a journal in memory.
+const MEMORY: &str = "memory";
 
 /// What keeps a journal open.
 pub(super) enum Held {
@@ -125,9 +128,8 @@ impl Journal {
     ///
     /// [`OpenError`] if a number of the configuration is out of range, or the system gives no memory.
     pub fn in_memory(config: JournalConfig) -> Result<Self, OpenError> {
-        let path = Path::new("memory");
         let opened = opening::in_memory(config);
-        opened.map_err(|fault| OpenError::new(path, fault))
+        opened.map_err(|fault| OpenError::new(Path::new(MEMORY), fault))
     }
 
     fn open_as(path: &Path, config: JournalConfig, create: Create) -> Result<Self, OpenError> {
@@ -173,13 +175,18 @@ impl Journal {
         &self.inner.store
     }
 
+    fn error(&self, fault: impl Into<JournalFault>) -> JournalError {
+        JournalError::new(self.path().unwrap_or(Path::new(MEMORY)), fault)
+    }
+
     /// Flushes all that is finished now; gives the watermark. Who calls meanwhile shares the next flush.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Sync`] if the disk fails, now or before.
+    /// [`JournalFault::Sync`] if the disk fails, now or before.
     pub fn sync(&self) -> Result<u64, JournalError> {
-        self.store().sync().map_err(JournalError::Sync)
+        let synced = self.store().sync();
+        synced.map_err(|lost| self.error(JournalFault::Sync(lost)))
     }
 
     /// The watermark: what stands before this position survives a loss of power. What is committed survives the death of the
@@ -194,7 +201,7 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`JournalError::Sync`] if the disk fails, now or before.
+    /// [`JournalFault::Sync`] if the disk fails, now or before.
     pub fn wait_synced(
         &self,
         position: u64,
@@ -203,7 +210,8 @@ impl Journal {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let target = position.saturating_add(1);
         let synced = self.store().sync_to(target, deadline);
-        Ok(synced.map_err(JournalError::Sync)? >= target)
+        let synced = synced.map_err(|lost| self.error(JournalFault::Sync(lost)))?;
+        Ok(synced >= target)
     }
 
     /// What ids mean, and the tables that have run on it.
@@ -234,22 +242,22 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`JournalError::Conflict`] if it contradicts what the journal says; [`JournalError::System`] if it can't be written.
+    /// [`JournalFault::Conflict`] if it contradicts what the journal says; [`JournalFault::System`] if it can't be written.
     pub fn admit(&self, program: &Schema) -> Result<(), JournalError> {
-        if let Held::Shared(sharing) = &self.inner.held {
-            let mut admitted = Ok(());
-            let alone = sharing.alone(&mut || admitted = self.admit_alone(program));
-            alone.map_err(|source| JournalError::System {
-                tried: "keep others from the schema",
-                source,
-            })?;
-            return admitted;
+        let mut admitted = Ok(());
+        match &self.inner.held {
+            Held::Alone(_) => admitted = self.admit_alone(program),
+            Held::Shared(sharing) => {
+                let alone = sharing.alone(&mut || admitted = self.admit_alone(program));
+                let system = JournalFault::tried("keep others from the schema");
+                alone.map_err(|source| self.error(system(source)))?;
+            }
         }
-        self.admit_alone(program)
+        admitted.map_err(|fault| self.error(fault))
     }
 
-    fn admit_alone(&self, program: &Schema) -> Result<(), JournalError> {
-        let system = |tried| move |source| JournalError::System { tried, source };
+    fn admit_alone(&self, program: &Schema) -> Result<(), JournalFault> {
+        let system = JournalFault::tried;
         let mut manifest = self.manifest();
         let said = self.said_by_others().map_err(system("read the schema"))?;
         let mut next = said.unwrap_or_else(|| manifest.clone());
@@ -316,15 +324,14 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`JournalError::Read`] or [`JournalError::System`] if the journal can't be read.
+    /// [`JournalFault::Read`] or [`JournalFault::System`] if the journal can't be read.
     pub fn position_at(&self, time: SystemTime) -> Result<u64, JournalError> {
         let _kept = self.store().keep();
+        let system = JournalFault::tried("list the segments");
         let bases = self.store().bases();
-        let bases = bases.map_err(|source| JournalError::System {
-            tried: "list the segments",
-            source,
-        })?;
-        let position = seek::at_time(self.store(), &bases, nanos(time))?;
+        let bases = bases.map_err(|source| self.error(system(source)))?;
+        let position = seek::at_time(self.store(), &bases, nanos(time));
+        let position = position.map_err(|error| self.error(error))?;
         Ok(position.max(self.oldest()))
     }
 
@@ -366,25 +373,28 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`JournalError::System`] if a segment can't be removed.
+    /// [`JournalFault::System`] if a segment can't be removed.
     pub fn trim(&self, before: u64) -> Result<u64, JournalError> {
         // The keeper looks only now and then how far all is finished. A damaged header stops the walk, and the trimming.
         let _ = self.store().walk(u64::MAX);
         let given_up = keeper::give_up(self.store(), &self.inner.core, before, true);
-        given_up.map_err(|source| JournalError::System {
-            tried: "remove a segment",
-            source,
-        })
+        let system = JournalFault::tried("remove a segment");
+        given_up.map_err(|source| self.error(system(source)))
     }
 
     /// Flushes everything and closes the journal.
     ///
     /// # Errors
     ///
-    /// [`JournalError::InUse`] if others still hold it or use its bus, or processes share it: then it is closed when they have gone.
-    /// [`JournalError::Sync`] if the disk fails.
+    /// [`JournalFault::InUse`] if others still hold it or use its bus, or processes share it: then it is closed when they have gone.
+    /// [`JournalFault::Sync`] if the disk fails.
     pub fn close(self) -> Result<(), JournalError> {
-        let inner = Arc::into_inner(self.inner).ok_or(JournalError::InUse)?;
+        let path = self.path().unwrap_or(Path::new(MEMORY)).to_owned();
+        self.end().map_err(|fault| JournalError::new(&path, fault))
+    }
+
+    fn end(self) -> Result<(), JournalFault> {
+        let inner = Arc::into_inner(self.inner).ok_or(JournalFault::InUse)?;
         let Inner {
             bus,
             core,
@@ -394,12 +404,12 @@ impl Journal {
         } = inner;
         drop((bus, core, store));
         let life = match held {
-            Held::Alone(life) => Arc::into_inner(life).ok_or(JournalError::InUse)?,
-            Held::Shared(_) => return Err(JournalError::InUse),
+            Held::Alone(life) => Arc::into_inner(life).ok_or(JournalFault::InUse)?,
+            Held::Shared(_) => return Err(JournalFault::InUse),
         };
         match life.end() {
-            Some(ended) => ended.map_err(JournalError::Sync),
-            None => Err(JournalError::InUse),
+            Some(ended) => ended.map_err(JournalFault::Sync),
+            None => Err(JournalFault::InUse),
         }
     }
 }

@@ -45,7 +45,7 @@ pub(crate) mod testing;
 
 pub use config::{JournalConfig, Retention, SyncPolicy};
 pub use cursor::{Cursor, CursorError, CursorInfo};
-pub use error::{JournalError, OpenError, OpenFault};
+pub use error::{JournalError, JournalFault, OpenError, OpenFault};
 pub use handle::Journal;
 pub use header::HeaderError;
 pub use reader::{Entry, Item, Reader};

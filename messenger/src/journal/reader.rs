@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::control::Control;
 use super::dir::Dir;
-use super::error::{JournalError, OpenError, OpenFault};
+use super::error::{JournalError, JournalFault, OpenError, OpenFault};
 use super::files::{list_segments, segment_name};
 use super::note;
 use super::recover::synced_in;
@@ -195,7 +195,7 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// [`JournalError::Read`] if the record is damaged or its segment can't be reached; [`JournalError::Gone`] if it has been given
+    /// [`JournalFault::Read`] if the record is damaged or its segment can't be reached; [`JournalFault::Gone`] if it has been given
     /// up meanwhile. The reader stays where it is.
     // Always: an entry that is returned through memory is read again before it is there, which takes as long as all else.
     #[inline(always)]
@@ -206,7 +206,7 @@ impl Reader {
             if let Some((tag, len)) = self.walker.take() {
                 if self.verify && !self.walker.is_sound_record(position, len) {
                     self.walker.position = position;
-                    return Err(ReadError::Damaged { position }.into());
+                    return Err(self.error(ReadError::Damaged { position }));
                 }
                 let payload = self.walker.payload_of(position, len);
                 return Ok(Some(Entry {
@@ -216,7 +216,7 @@ impl Reader {
                 }));
             }
             // No record, or one in the next segment.
-            match self.step()? {
+            match self.step().map_err(|fault| self.error(fault))? {
                 None => return Ok(None),
                 Some(step) if step.kind == StepKind::Record => return Ok(Some(self.entry(step))),
                 Some(_) => {}
@@ -230,7 +230,7 @@ impl Reader {
     ///
     /// As for [`next`](Self::next).
     pub fn next_item(&mut self) -> Result<Option<Item<'_>>, JournalError> {
-        let Some(step) = self.step()? else {
+        let Some(step) = self.step().map_err(|fault| self.error(fault))? else {
             return Ok(None);
         };
         let bytes = step.next - step.position;
@@ -244,7 +244,7 @@ impl Reader {
     }
 
     #[inline(never)]
-    fn step(&mut self) -> Result<Option<Step>, JournalError> {
+    fn step(&mut self) -> Result<Option<Step>, JournalFault> {
         match self.walker.look(&self.store) {
             Ok(Some(step)) => {
                 if self.verify && !self.walker.is_sound(&step) {
@@ -274,7 +274,7 @@ impl Reader {
 
     /// A segment is not there: it is yet to come, or has gone, or is missing.
     #[cold]
-    fn absent(&self, error: ReadError) -> Result<Option<Step>, JournalError> {
+    fn absent(&self, error: ReadError) -> Result<Option<Step>, JournalFault> {
         let ReadError::Lost(lost) = error else {
             return Err(error.into());
         };
@@ -284,7 +284,7 @@ impl Reader {
         let position = self.walker.position;
         let bases = self.bases()?;
         match (bases.first(), bases.last()) {
-            (Some(&oldest), _) if oldest > position => Err(JournalError::Gone { position, oldest }),
+            (Some(&oldest), _) if oldest > position => Err(JournalFault::Gone { position, oldest }),
             // It came after the look for it, and perhaps others behind it.
             _ if self.path.join(segment_name(lost.position())).exists() => Ok(None),
             (_, Some(&newest)) if newest > position => Err(error.into()),
@@ -293,22 +293,33 @@ impl Reader {
         }
     }
 
-    pub(super) fn bases(&self) -> Result<Vec<u64>, JournalError> {
+    #[cold]
+    pub(super) fn error(&self, fault: impl Into<JournalFault>) -> JournalError {
+        JournalError::new(&self.path, fault)
+    }
+
+    fn bases(&self) -> Result<Vec<u64>, JournalFault> {
         let listing = list_segments(&self.path, self.store.segment_bytes());
-        let listing = listing.map_err(|source| JournalError::System {
-            tried: "list the segments",
-            source,
-        })?;
+        let listing = listing.map_err(JournalFault::tried("list the segments"))?;
         Ok(listing.bases)
+    }
+
+    /// Where the retained segments begin, in order. Each but the last one may be full, and those ahead empty.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalFault::System`] if the directory can't be read.
+    pub fn segments(&self) -> Result<Vec<u64>, JournalError> {
+        self.bases().map_err(|fault| self.error(fault))
     }
 
     /// The oldest position that is retained now.
     ///
     /// # Errors
     ///
-    /// [`JournalError::System`] if the directory can't be read.
+    /// [`JournalFault::System`] if the directory can't be read.
     pub fn oldest(&self) -> Result<u64, JournalError> {
-        Ok(self.bases()?.first().copied().unwrap_or(0))
+        Ok(self.segments()?.first().copied().unwrap_or(0))
     }
 
     /// The position up to which everything is finished now: where the next record will stand, if nobody is about to write one.
@@ -323,13 +334,13 @@ impl Reader {
     /// What is found among the segments; again, if one of them has been given up since they were listed.
     fn among<T>(
         &self,
-        mut find: impl FnMut(&Store, &[u64]) -> Result<T, JournalError>,
+        mut find: impl FnMut(&Store, &[u64]) -> Result<T, JournalFault>,
     ) -> Result<T, JournalError> {
         loop {
-            match find(&self.store, &self.bases()?) {
-                Err(JournalError::Read(ReadError::Lost(lost)))
+            match find(&self.store, &self.segments()?) {
+                Err(JournalFault::Read(ReadError::Lost(lost)))
                     if lost.position() < self.oldest()? => {}
-                found => return found,
+                found => return found.map_err(|fault| self.error(fault)),
             }
         }
     }
@@ -338,16 +349,16 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// [`JournalError::Gone`] if it is not retained any more; [`JournalError::Ahead`] if the journal ends before it.
+    /// [`JournalFault::Gone`] if it is not retained any more; [`JournalFault::Ahead`] if the journal ends before it.
     pub fn seek(&mut self, position: u64) -> Result<(), JournalError> {
         self.walker.position = self.among(|store, bases| {
             let oldest = bases.first().copied().unwrap_or(0);
             if position < oldest {
-                return Err(JournalError::Gone { position, oldest });
+                return Err(JournalFault::Gone { position, oldest });
             }
             let newest = seek::newest(store, bases)?;
             if position > newest {
-                return Err(JournalError::Ahead { position, newest });
+                return Err(JournalFault::Ahead { position, newest });
             }
             Ok(seek::boundary(store, oldest, position)?)
         })?;
@@ -358,7 +369,7 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// [`JournalError::System`] if the directory can't be read.
+    /// [`JournalFault::System`] if the directory can't be read.
     pub fn seek_oldest(&mut self) -> Result<(), JournalError> {
         self.walker.position = self.oldest()?;
         Ok(())
@@ -381,7 +392,8 @@ impl Reader {
     ///
     /// As for [`next`](Self::next).
     pub fn seek_time(&mut self, time: SystemTime) -> Result<(), JournalError> {
-        self.walker.position = seek::at_time(&self.store, &self.bases()?, nanos(time))?;
+        let position = seek::at_time(&self.store, &self.segments()?, nanos(time));
+        self.walker.position = position.map_err(|error| self.error(error))?;
         Ok(())
     }
 
@@ -401,7 +413,10 @@ impl Reader {
         loop {
             let there = match self.walker.look(&self.store) {
                 Ok(step) => step.is_some(),
-                Err(error) => self.absent(error)?.is_some(),
+                Err(error) => {
+                    let there = self.absent(error);
+                    there.map_err(|fault| self.error(fault))?.is_some()
+                }
             };
             if there {
                 return Ok(true);
@@ -464,13 +479,13 @@ mod tests {
         let dir = TempDir::new();
         let journal = long(&dir);
         let reader = Reader::open(&*dir).unwrap();
-        let listed = reader.bases().unwrap();
+        let listed = reader.segments().unwrap();
         trim(&journal);
         // All that is left comes after that time.
         let found = seek::at_time(&reader.store, &listed, 1).unwrap();
         assert_eq!(found, 20 * 4096);
         // What is missing between others has not been given up.
-        let listed = reader.bases().unwrap();
+        let listed = reader.segments().unwrap();
         std::fs::remove_file(dir.join(segment_name(listed[2]))).unwrap();
         assert!(seek::at_time(&reader.store, &listed, 1).is_err());
     }

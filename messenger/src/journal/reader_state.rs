@@ -4,7 +4,7 @@ use std::io;
 
 use super::cursor::{self, Cursor, CursorError, CursorInfo};
 use super::dir::Dir;
-use super::error::JournalError;
+use super::error::{JournalError, JournalFault};
 use super::reader::{Reader, newest_of};
 use super::recover::synced_in;
 
@@ -15,28 +15,17 @@ impl Reader {
         self.manifest.id
     }
 
-    /// Where the retained segments begin, in order. Each but the last one may be full, and those ahead empty.
-    ///
-    /// # Errors
-    ///
-    /// [`JournalError::System`] if the directory can't be read.
-    pub fn segments(&self) -> Result<Vec<u64>, JournalError> {
-        self.bases()
-    }
-
     /// The watermark as the files have it: what stands before it is flushed. The writer's own, [`Journal::synced`](super::Journal::synced),
     /// may be further on by one flush.
     ///
     /// # Errors
     ///
-    /// [`JournalError::System`] if a segment can't be read.
+    /// [`JournalFault::System`] if a segment can't be read.
     pub fn synced(&self) -> Result<u64, JournalError> {
-        let bases = self.bases()?;
+        let bases = self.segments()?;
+        let system = JournalFault::tried("read the newest segments");
         let known = synced_in(&self.store, self.path(), newest_of(&bases));
-        let known = known.map_err(|source| JournalError::System {
-            tried: "read the newest segments",
-            source,
-        })?;
+        let known = known.map_err(|source| self.error(system(source)))?;
         Ok(known.max(self.synced))
     }
 

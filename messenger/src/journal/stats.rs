@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::control::Control;
 use super::dir::Dir;
-use super::error::JournalError;
+use super::error::{JournalError, JournalFault};
 use super::handle::Journal;
 use super::reader::Reader;
 use super::seek;
@@ -112,14 +112,12 @@ impl Reader {
     /// As for [`newest`](Self::newest).
     pub fn stats(&self) -> Result<JournalStats, JournalError> {
         let store = &*self.store;
-        let bases = self.bases()?;
+        let bases = self.segments()?;
         let oldest = bases.first().copied().unwrap_or(0);
         let (synced, newest) = (self.synced()?, self.newest()?);
         let flushes = Control::flushes_in(&Dir::of(self.path()), &store.identity);
-        let (flushes, longest_flush) = flushes.map_err(|source| JournalError::System {
-            tried: "read the shared words",
-            source,
-        })?;
+        let system = JournalFault::tried("read the shared words");
+        let (flushes, longest_flush) = flushes.map_err(|source| self.error(system(source)))?;
         let segments = bases.len() as u64;
         let end = bases.last().map_or(0, |base| base + store.segment_bytes());
         let newest_time = seek::last_time(store, bases.into_iter().rev());

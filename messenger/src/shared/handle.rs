@@ -19,7 +19,7 @@ use super::process::{MembershipEvent, Process};
 use super::seat::Seat;
 use super::workers::WorkerStatus;
 use crate::bus::Bus;
-use crate::journal::{CursorError, Journal, JournalError, Schema, SchemaConflict};
+use crate::journal::{CursorError, Journal, JournalFault, Schema, SchemaConflict};
 
 /// A bus that several processes share, in memory, under a name. Clones are the same bus; a process leaves it when the last
 /// clone and the last member have gone.
@@ -278,10 +278,13 @@ impl SharedBus {
         let desk = self.presence.desk();
         let error = |fault| SharedError::new(&desk.path, fault);
         if let Some(journal) = &self.journal {
-            return journal.admit(program).map_err(|e| match e {
-                JournalError::Conflict(conflict) => error(SharedFault::Conflict(conflict)),
-                JournalError::System { tried, source } => desk.system(tried, source),
-                other => desk.system("writing the schema", std::io::Error::other(other)),
+            return journal.admit(program).map_err(|e| match e.into_fault() {
+                JournalFault::Conflict(conflict) => error(SharedFault::Conflict(conflict)),
+                JournalFault::System { tried, source } => desk.system(tried, source),
+                other => desk.system(
+                    "writing the schema",
+                    std::io::Error::other(other.to_string()),
+                ),
             });
         }
         let _here = hold_house();

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use messenger::bus::{
     ClaimError, CommitError, ObserveError, Publisher, ReadError, Start, Subscriber, WaitStrategy,
 };
-use messenger::journal::{Journal, JournalConfig, JournalError, LeftBy, Retention, SyncPolicy};
+use messenger::journal::{Journal, JournalConfig, JournalFault, LeftBy, Retention, SyncPolicy};
 
 use crate::kit::{Dir, payload, small, tag};
 use crate::until::until;
@@ -304,7 +304,10 @@ fn trouble_is_told_only_to_who_needs_a_segment() {
         "{error:?}"
     );
     drop((publisher, subscriber));
-    assert!(matches!(journal.close(), Err(JournalError::Sync(_))));
+    assert!(matches!(
+        journal.close().unwrap_err().fault(),
+        JournalFault::Sync(_)
+    ));
 }
 
 /// A bit of a stamp turned over makes a record an aborted one, padding or nothing at all: that is no reason to step over it.

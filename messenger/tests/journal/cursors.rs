@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::time::{Duration, Instant, SystemTime};
 
 use messenger::bus::{MessageId, SourceId, Start, Tag, WaitStrategy};
-use messenger::journal::{CursorError, Item, Journal, JournalError, Reader, verify};
+use messenger::journal::{CursorError, Item, Journal, JournalFault, Reader, verify};
 
 use crate::child;
 use crate::kit::{Dir, payload, small, tag};
@@ -134,11 +134,12 @@ fn a_position_ahead_of_the_journal() {
     let mut reader = Reader::open(&dir).unwrap();
     let newest = reader.newest().unwrap();
     let error = reader.seek(1 << 30).unwrap_err();
-    assert!(matches!(error, JournalError::Ahead { position, .. } if position == 1 << 30));
+    assert!(matches!(*error.fault(), JournalFault::Ahead { position, .. } if position == 1 << 30));
     assert_eq!(
         error.to_string(),
         format!(
-            "position 1073741824 lies ahead of the journal, which ends at {newest}: it is one of another journal, or was given up"
+            "the journal in {}: position 1073741824 lies ahead of the journal, which ends at {newest}: it is one of another journal, or was given up",
+            dir.display()
         )
     );
     // A failed seek leaves it where it was; where the journal ends is a place to wait.

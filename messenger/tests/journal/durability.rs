@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use messenger::bus::{ClaimError, CommitError, Start};
-use messenger::journal::{Journal, JournalConfig, JournalError, SyncPolicy, verify};
+use messenger::journal::{Journal, JournalConfig, JournalFault, SyncPolicy, verify};
 
 use crate::kit::{Dir, small, tag};
 use crate::until::until;
@@ -165,17 +165,23 @@ fn a_disk_that_fails_is_told_until_the_journal_is_opened_again() {
     let lost = publisher.send(tag(2), b"not flushed").unwrap();
     let (segment, aside) = break_disk(&dir);
     let error = journal.sync().unwrap_err();
-    assert!(matches!(error, JournalError::Sync(_)));
+    assert!(matches!(error.fault(), JournalFault::Sync(_)));
     assert_eq!(
         error.to_string(),
-        "the journal could not be synced: the segment with position 0 can't be had: No such file or directory (os error 2); \
-         see to what is wrong, and sync again; if that says the same, a flush has failed: open it again"
+        format!(
+            "the journal in {}: could not be synced: the segment with position 0 can't be had: No such file or directory (os error 2); \
+             see to what is wrong, and sync again; if that says the same, a flush has failed: open it again",
+            dir.display()
+        )
     );
     // Also when the disk is well again: what it did not take then may be lost though a later flush succeeds.
     std::fs::rename(&aside, &segment).unwrap();
-    assert!(matches!(journal.sync(), Err(JournalError::Sync(_))));
+    assert!(matches!(
+        journal.sync().unwrap_err().fault(),
+        JournalFault::Sync(_)
+    ));
     let waited = journal.wait_synced(lost, Some(Duration::from_secs(5)));
-    assert!(matches!(waited, Err(JournalError::Sync(_))));
+    assert!(matches!(waited.unwrap_err().fault(), JournalFault::Sync(_)));
     // What had been synced is.
     assert!(journal.wait_synced(good, None).unwrap());
     assert_eq!(journal.synced(), synced);
@@ -187,7 +193,10 @@ fn a_disk_that_fails_is_told_until_the_journal_is_opened_again() {
         assert_eq!(record.payload(), expected);
     }
     drop((publisher, subscriber));
-    assert!(matches!(journal.close(), Err(JournalError::Sync(_))));
+    assert!(matches!(
+        journal.close().unwrap_err().fault(),
+        JournalFault::Sync(_)
+    ));
     // Opened again, it is flushed, with nothing lost: its process never died.
     let journal = dir.open(long());
     assert!(journal.sync().unwrap() > lost);
@@ -208,10 +217,16 @@ fn after_a_failed_flush(dir: &Dir) -> Vec<u64> {
     let sent = (1..40).map(|n| publisher.send(tag(n), &vec![n as u8; 50_000]).unwrap());
     let sent = sent.collect();
     let (segment, aside) = break_disk(dir);
-    assert!(matches!(journal.sync(), Err(JournalError::Sync(_))));
+    assert!(matches!(
+        journal.sync().unwrap_err().fault(),
+        JournalFault::Sync(_)
+    ));
     std::fs::rename(&aside, &segment).unwrap();
     drop(publisher);
-    assert!(matches!(journal.close(), Err(JournalError::Sync(_))));
+    assert!(matches!(
+        journal.close().unwrap_err().fault(),
+        JournalFault::Sync(_)
+    ));
     sent
 }
 
@@ -368,7 +383,10 @@ fn a_commit_says_that_its_record_is_not_synced() {
         assert_eq!(record.payload(), expected);
     }
     drop((publisher, subscriber));
-    assert!(matches!(journal.close(), Err(JournalError::Sync(_))));
+    assert!(matches!(
+        journal.close().unwrap_err().fault(),
+        JournalFault::Sync(_)
+    ));
     let journal = dir.open(long().sync(SyncPolicy::EachRecord));
     let mut publisher = journal.bus().publisher().unwrap();
     publisher.send(tag(4), b"good again").unwrap();
@@ -382,10 +400,13 @@ fn closing_flushes_all_and_says_who_still_uses_it() {
     let mut publisher = journal.bus().publisher().unwrap();
     let last = publisher.send(tag(1), b"last").unwrap();
     let error = journal.clone().close().unwrap_err();
-    assert!(matches!(error, JournalError::InUse));
+    assert!(matches!(error.fault(), JournalFault::InUse));
     assert_eq!(
         error.to_string(),
-        "others still use the journal's bus: drop its publishers and subscribers, or stop the messenger that runs on it"
+        format!(
+            "the journal in {}: others still use its bus: drop its publishers and subscribers, or stop the messenger that runs on it",
+            dir.display()
+        )
     );
     drop(publisher);
     journal.close().unwrap();

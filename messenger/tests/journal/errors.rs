@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use messenger::bus::ReadError;
 use messenger::journal::{
-    CursorError, DropCause, Journal, JournalConfig, JournalError, Reader, Schema, verify,
+    CursorError, DropCause, Journal, JournalConfig, JournalFault, Reader, Schema, verify,
 };
 
 use crate::kit::{Dir, small, tag};
@@ -160,13 +160,16 @@ fn of_what_is_damaged() {
     reader.seek(4096 + 128).unwrap();
     let error = reader.next().map(drop).unwrap_err();
     assert!(matches!(
-        error,
-        JournalError::Read(ReadError::Damaged { position: 4224 })
+        error.fault(),
+        JournalFault::Read(ReadError::Damaged { position: 4224 })
     ));
     assert_eq!(
         error.to_string(),
-        "the record at position 4224 is damaged: its checksum is another than was written with it; `verify` says how much is, `repair` gives \
-         up what stands from there on"
+        format!(
+            "the journal in {}: the record at position 4224 is damaged: its checksum is another than was written with it; `verify` says how much is, \
+             `repair` gives up what stands from there on",
+            dir.display()
+        )
     );
     says("the record at position 4224 has another checksum than was written with it (synced)");
 }
@@ -178,10 +181,11 @@ fn of_a_schema_that_can_not_be_written() {
     fs::remove_dir_all(&dir).unwrap();
     let schema: Schema = "source\t1\tOne\n".parse().unwrap();
     let error = journal.admit(&schema).unwrap_err();
-    assert!(matches!(error, JournalError::System { .. }));
+    assert!(matches!(error.fault(), JournalFault::System { .. }));
     let text = error.to_string();
     assert!(
-        text.starts_with("could not ") && text.ends_with("No such file or directory (os error 2)"),
+        text.starts_with(&format!("the journal in {}: could not ", dir.display()))
+            && text.ends_with("No such file or directory (os error 2)"),
         "{text}"
     );
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use messenger::bus::{ClaimError, JoinError, ObserveError, Publisher, Start};
-use messenger::journal::{Journal, JournalConfig, JournalError, Reader, Retention};
+use messenger::journal::{Journal, JournalConfig, JournalFault, Reader, Retention};
 
 use crate::kit::{Dir, small, tag};
 use crate::until::until;
@@ -192,7 +192,10 @@ fn no_more_than_the_most_is_kept_whatever_it_waits_for() {
         // Who comes back to the cursor is told.
         let mut reader = Reader::open(&dir).unwrap();
         let gone = reader.seek(cursor.position()).unwrap_err();
-        assert!(matches!(gone, JournalError::Gone { position: 0, .. }));
+        assert!(matches!(
+            gone.fault(),
+            JournalFault::Gone { position: 0, .. }
+        ));
         // What can't be told is waited for, as what has not come.
         std::fs::write(dir.join("cursors/damaged"), [0xFF; 8192]).unwrap();
         assert!(journal.cursors().is_err());
@@ -349,20 +352,20 @@ fn readers_and_joiners_are_told_that_it_has_gone() {
     }
     let error = reader.next().unwrap_err();
     assert!(matches!(
-        error,
-        JournalError::Gone { position: SEGMENT, oldest } if oldest == 5 * SEGMENT
+        *error.fault(),
+        JournalFault::Gone { position: SEGMENT, oldest } if oldest == 5 * SEGMENT
     ));
     assert_eq!(
-        error.to_string(),
+        error.fault().to_string(),
         "position 4096 is not retained any more: go on at 20480, the oldest record there is, and know that what stood before is missed"
     );
     assert!(matches!(
-        other.next().unwrap_err(),
-        JournalError::Gone { position: 0, .. }
+        other.next().unwrap_err().fault(),
+        JournalFault::Gone { position: 0, .. }
     ));
     assert!(matches!(
-        other.seek(SEGMENT).unwrap_err(),
-        JournalError::Gone {
+        other.seek(SEGMENT).unwrap_err().fault(),
+        JournalFault::Gone {
             position: SEGMENT,
             ..
         }

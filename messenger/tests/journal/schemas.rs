@@ -1,7 +1,7 @@
 //! What a program says of its ids has to agree with what the journal knows.
 
 use messenger::App;
-use messenger::journal::{Differs, JournalError, Reader, Schema, SchemaConflict};
+use messenger::journal::{Differs, JournalFault, Reader, Schema, SchemaConflict};
 
 use crate::kit::{Dir, small, tag};
 use crate::running::Blast;
@@ -114,22 +114,23 @@ fn a_program_that_contradicts_the_journal_is_refused_and_told_why() {
     let file = std::fs::read(dir.join("schema")).unwrap();
     for (info, expected) in cases {
         let error = journal.admit(&Schema::from(info)).unwrap_err();
-        assert!(matches!(error, JournalError::Conflict(_)));
-        assert_eq!(error.to_string(), expected);
+        assert!(matches!(error.fault(), JournalFault::Conflict(_)));
+        assert_eq!(error.path(), &*dir);
+        assert_eq!(error.fault().to_string(), expected);
     }
     let error = journal
         .admit(&Schema::from(moved::Other::INFO))
         .unwrap_err();
-    let JournalError::Conflict(SchemaConflict::Message {
+    let JournalFault::Conflict(SchemaConflict::Message {
         differs,
         journal: theirs,
         program,
         ..
-    }) = error
+    }) = error.fault()
     else {
         panic!("of a message: {error}");
     };
-    assert_eq!(differs, Differs::Id);
+    assert_eq!(*differs, Differs::Id);
     assert_eq!((theirs.id.get(), program.id.get()), (1, 30));
     // Nothing of what was refused is kept.
     assert_eq!(journal.schema(), kept);

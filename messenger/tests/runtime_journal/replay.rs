@@ -243,7 +243,8 @@ fn a_range_behind_the_end_is_refused() {
     assert_eq!(
         refused.unwrap_err().to_string(),
         format!(
-            "position {} lies ahead of the journal, which ends at {newest}: it is one of another journal, or was given up",
+            "the journal in {}: position {} lies ahead of the journal, which ends at {newest}: it is one of another journal, or was given up",
+            dir.display(),
             newest + 16
         )
     );

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use messenger::bus::{Bus, BusConfig, MessageId, SourceId, Start, Tag};
-use messenger::journal::{Journal, JournalConfig, JournalError, Reader};
+use messenger::journal::{Journal, JournalConfig, JournalFault, Reader};
 use messenger::{Replay, ReplayError, StartError};
 
 use super::kit::{Dir, small};
@@ -67,8 +67,11 @@ fn a_table_that_contradicts_the_schema_does_not_run() {
         .unwrap();
     let refused = sums(&journal, &Config::default()).run();
     match refused {
-        Err(StartError::Journal(JournalError::Conflict(conflict))) => {
-            let text = conflict.to_string();
+        Err(StartError::Journal(error)) => {
+            assert!(matches!(error.fault(), JournalFault::Conflict(_)));
+            let text = error.to_string();
+            let path = dir.display().to_string();
+            assert!(text.contains(&path), "{text}");
             assert!(text.contains("Another") && text.contains("Adder"), "{text}");
         }
         other => panic!("{other:?}"),

@@ -13,7 +13,7 @@ use super::rehearsal::Findings;
 use super::rehearse::{Course, Track};
 use super::replayed::{ReplayError, Replayed};
 use crate::bus::{Bus, BusConfig, Start};
-use crate::journal::{JournalError, Reader, Schema};
+use crate::journal::{JournalError, JournalFault, Reader, Schema};
 use crate::runtime::app::{App, Builder, Spawner};
 use crate::runtime::control::Control;
 use crate::runtime::counters::Tally;
@@ -187,7 +187,8 @@ impl<A: App> Builder<A> {
         if replay.from > newest {
             // Nothing would be compared, and all of it be exact.
             let position = replay.from;
-            return Err(JournalError::Ahead { position, newest }.into());
+            let ahead = JournalFault::Ahead { position, newest };
+            return Err(JournalError::new(&path, ahead).into());
         }
         let (from, to) = (replay.from.max(oldest), replay.to.min(newest));
         let pasts = workers
