@@ -4,14 +4,19 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use messenger::bus::Start;
 use messenger::shared::{SharedBus, SharedFault, WorkerStatus};
 use messenger::{Handle, Handler, Message, Outbox, Result, Running, StartError, messenger};
 
 use crate::kit::{Other, TAG, fresh, say, until, wait_for_a_byte};
+
+/// Longer than any test lasts.
+const LONG: Duration = Duration::from_secs(600);
 
 /// How many records a member takes at a time.
 pub(crate) const BATCH: usize = 4;
@@ -61,6 +66,11 @@ impl Handle<Job> for Hand {
         self.log.add([job.n, number]);
         if !pause.is_zero() {
             thread::sleep(pause);
+        }
+        let begun = Instant::now();
+        while self.config.held && !self.config.may_end(job.n) {
+            assert!(begun.elapsed() < LONG, "the test has gone");
+            thread::sleep(Duration::from_millis(1));
         }
         let (n, filling) = (job.n, [0; 11]);
         for _ in 0..answers {
@@ -129,6 +139,8 @@ pub(crate) struct Config {
     pub(crate) number: u64,
     /// How long a job takes.
     pub(crate) pause: Duration,
+    /// Whether none ends before the test lets it: see [`Config::let_end`].
+    pub(crate) held: bool,
     pub(crate) answers: u64,
     pub(crate) panics_at: u64,
     /// Where the pool begins, if nobody has begun it; the oldest record, unless told.
@@ -144,6 +156,7 @@ impl Config {
             dir,
             number: 0,
             pause: Duration::ZERO,
+            held: false,
             answers: 0,
             panics_at: u64::MAX,
             begins: None,
@@ -155,14 +168,31 @@ impl Config {
         let Self {
             dir,
             pause,
+            held,
             answers,
             panics_at,
             begins,
             ..
         } = self;
         let (dir, pause) = (dir.display(), pause.as_micros());
-        let told = format!("{name} {dir} {number} {pause} {answers} {panics_at} {begins:?}");
+        let told = format!("{name} {dir} {number} {pause} {held} {answers} {panics_at} {begins:?}");
         Other::start_with("pool", &told, fault.map(|at| ("MESSENGER_FAULT", at)))
+    }
+
+    /// Lets the jobs up to `last` of a member end that is held.
+    pub(crate) fn let_end(&self, number: u64, last: u64) {
+        let file = File::create(self.ends(number)).unwrap();
+        file.set_len(last).unwrap();
+    }
+
+    fn may_end(&self, n: u64) -> bool {
+        let ends = self.ends(self.number).metadata();
+        ends.is_ok_and(|ends| n <= ends.len())
+    }
+
+    /// A file as long as the number of the last job that may end.
+    fn ends(&self, number: u64) -> PathBuf {
+        self.dir.join(format!("ends-{number}"))
     }
 
     pub(crate) fn log(&self) -> Vec<(u64, u64)> {
@@ -213,10 +243,10 @@ impl Log {
     }
 }
 
-/// A process that is a member, in the words of the one that started it: `bus dir number pause answers panics_at begins`.
+/// A process that is a member, in the words of the one that started it: `bus dir number pause held answers panics_at begins`.
 pub(crate) fn child(told: &str) {
     let told: Vec<&str> = told.split(' ').collect();
-    let [bus, dir, number, pause, answers, panics_at, begins] = told[..] else {
+    let [bus, dir, number, pause, held, answers, panics_at, begins] = told[..] else {
         panic!("{told:?}");
     };
     let bus = SharedBus::open(bus).unwrap();
@@ -224,6 +254,7 @@ pub(crate) fn child(told: &str) {
         dir: dir.into(),
         number: number.parse().unwrap(),
         pause: Duration::from_micros(pause.parse().unwrap()),
+        held: held.parse().unwrap(),
         answers: answers.parse().unwrap(),
         panics_at: panics_at.parse().unwrap(),
         begins: { begins.strip_prefix("Some(") }.and_then(|at| at.strip_suffix(')')?.parse().ok()),
@@ -233,7 +264,9 @@ pub(crate) fn child(told: &str) {
         Ok(running) => {
             say("runs");
             wait_for_a_byte();
-            match running.stop() {
+            running.stopper().stop();
+            say("stops");
+            match running.join() {
                 Ok(report) if report.failures.is_empty() => say("stopped"),
                 Ok(report) => say(format!("failed: {report}").replace('\n', "; ")),
                 Err(error) => say(format!("failed: {error}")),
@@ -320,6 +353,42 @@ pub(crate) fn send_at_once(
     }
 }
 
+/// Sends until it is told; then says how many there were.
+pub(crate) struct Sender {
+    enough: Arc<AtomicBool>,
+    thread: thread::JoinHandle<u64>,
+}
+
+impl Sender {
+    pub(crate) fn new(place: &Place) -> Self {
+        let enough = Arc::new(AtomicBool::new(false));
+        let (told, mut publisher) = (Arc::clone(&enough), place.publisher());
+        let mut idle = place.bus.bus().publisher().unwrap();
+        let thread = thread::spawn(move || {
+            let mut n = 0;
+            while !told.load(Ordering::Relaxed) {
+                n += 1;
+                publisher.send(&job(n)).unwrap();
+                if n % 5 == 0 {
+                    // Members step over what is no record, and it may be the last that there is for a while.
+                    drop(idle.claim(TAG, 40).unwrap());
+                }
+                if n % 64 == 0 {
+                    thread::sleep(Duration::from_micros(300));
+                }
+            }
+            n
+        });
+        Self { enough, thread }
+    }
+
+    pub(crate) fn end(self) -> u64 {
+        self.enough.store(true, Ordering::Relaxed);
+        until("the end of the sending", || self.thread.is_finished());
+        self.thread.join().unwrap()
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         self.running = None;
@@ -329,9 +398,15 @@ impl Drop for Place {
 
 pub(crate) const HOLD: Duration = Duration::from_secs(20);
 
+/// Tells a member to stop; back when what is sent from now on is beyond that.
+pub(crate) fn begin_stop(other: &mut Other) {
+    other.child.stdin.take().unwrap().write_all(b"!").unwrap();
+    assert_eq!(other.line(), "stops");
+}
+
 /// Stops a member in good order.
 pub(crate) fn stop(mut other: Other) {
-    other.child.stdin.take().unwrap().write_all(b"!").unwrap();
+    begin_stop(&mut other);
     assert_eq!(other.line(), "stopped");
     assert!(other.child.wait().unwrap().success());
 }
@@ -354,11 +429,16 @@ fn three_processes_share_the_work() {
     let mut place = Place::new(1 << 16, HOLD);
     place.config.pause = Duration::from_micros(100);
     let members: Vec<_> = (1..=3).map(|number| place.start(number)).collect();
-    place.send(1..=3000).join().unwrap();
-    let counts = once(&place.wait(3000), 3000);
-    println!("{counts:?}");
-    assert_eq!(counts.len(), 3, "{counts:?}");
-    assert!(counts.values().all(|&count| count > 100), "{counts:?}");
+    let mut sent = 0;
+    // A machine that is busy may keep one from its share for a while.
+    until("each has a share", || {
+        place.send(sent + 1..=sent + 3000).join().unwrap();
+        sent += 3000;
+        let counts = once(&place.wait(sent), sent);
+        println!("{counts:?}");
+        assert!(sent <= 30_000, "{counts:?}");
+        counts.len() == 3 && counts.values().all(|&count| count > 100)
+    });
     let crew = place.crew();
     let mut pids: Vec<_> = members.iter().map(|member| member.child.id()).collect();
     pids.sort_unstable();
@@ -374,7 +454,7 @@ fn three_processes_share_the_work() {
     }
     let crew = place.crew();
     assert_eq!((crew.lag, crew.members), (Some(0), Some(Vec::new())));
-    once(&place.wait(3000), 3000);
+    once(&place.wait(sent), sent);
 }
 
 /// On a ring that is always full: members wait for room, and for records, all the time.
@@ -388,24 +468,25 @@ fn two_processes_share_a_small_ring() {
 
 #[test]
 fn members_come_and_leave_while_it_runs() {
-    const JOBS: u64 = 6000;
     let mut place = Place::new(1 << 12, Duration::ZERO);
     place.config.pause = Duration::from_micros(20);
     let first = place.start(0);
-    let sending = place.send(1..=JOBS);
+    let sender = Sender::new(&place);
     let mut last = None;
     for number in 1..=12 {
         let next = place.start(number);
+        until("it has done something", || {
+            place.log().iter().any(|(_, who)| *who == number)
+        });
         thread::sleep(Duration::from_millis(number % 4));
         if let Some(last) = last.replace(next) {
             stop(last);
         }
     }
+    let sent = sender.end();
     stop(first);
-    sending.join().unwrap();
-    let counts = once(&place.wait(JOBS), JOBS);
+    let counts = once(&place.wait(sent), sent);
     println!("{counts:?}");
-    assert!(counts.len() > 4, "{counts:?}");
 }
 
 #[test]
@@ -425,31 +506,28 @@ fn a_pool_goes_on_where_its_last_member_stopped() {
 #[test]
 fn what_a_stopped_process_has_taken_waits_for_it() {
     let mut place = Place::new(1 << 16, HOLD);
-    place.config.pause = Duration::from_millis(5);
+    place.config.held = true;
     let slow = place.start(1);
     place.send(1..=20).join().unwrap();
     until("it has begun", || !place.log().is_empty());
     slow.halt();
-    place.config.pause = Duration::ZERO;
+    place.config.held = false;
     let _others = [place.start(2), place.start(3)];
     place.send(21..=500).join().unwrap();
     let most = BATCH as u64;
     place.wait(500 - most);
     thread::sleep(Duration::from_millis(300));
-    let done = place.wait(1);
-    let crew = place.crew();
-    let owes: Vec<_> = { crew.members.unwrap().into_iter() }
-        .filter_map(|it| Some((it.process?.pid, it.owes?)))
-        .collect();
-    assert_eq!(owes.len(), 1, "{owes:?}");
-    assert_eq!(owes[0].0, slow.child.id());
-    assert_eq!(crew.position, Some(owes[0].1.start));
-    // All of them, if it had handled all that it had taken, and was about to say so.
-    assert!(
-        (500 - most..=500).contains(&(done.len() as u64)),
-        "{}",
-        done.len()
-    );
+    until("it alone owes something", || {
+        let crew = place.crew();
+        let owes: Vec<_> = { crew.members.unwrap().into_iter() }
+            .filter_map(|it| Some((it.process?.pid, it.owes?)))
+            .collect();
+        owes.len() == 1 && owes[0].0 == slow.child.id() && crew.position == Some(owes[0].1.start)
+    });
+    // It has begun the first that it has taken.
+    let done = place.wait(1).len() as u64;
+    assert!((501 - most..=500).contains(&done), "{done}");
+    place.config.let_end(1, 500);
     slow.signal("-CONT");
     once(&place.wait(500), 500);
     until("nothing is owed", || place.crew().lag == Some(0));
@@ -583,13 +661,20 @@ fn one_process_may_have_several_members() {
         let config = Config {
             number,
             pause: Duration::from_micros(50),
+            held: true,
             ..place.config.clone()
         };
         let builder = Works::builder(&place.bus, config);
         builder.start(Start::Oldest).run().unwrap()
     };
     let running = [run(1), run(2)];
-    place.send(1..=2000).join().unwrap();
+    let sending = place.send(1..=2000);
+    until("both have begun", || {
+        let begun = |number| place.log().iter().any(|(_, who)| *who == number);
+        begun(1) && begun(2)
+    });
+    (1..=2).for_each(|number| place.config.let_end(number, 2000));
+    sending.join().unwrap();
     let counts = once(&place.wait(2000), 2000);
     assert_eq!(counts.len(), 2, "{counts:?}");
     for running in running {
@@ -627,20 +712,21 @@ fn who_is_stopped_at_any_store_of_a_turn_holds_up_nobody() {
         let mut place = Place::new(1 << 16, HOLD);
         place.config.pause = Duration::from_micros(200);
         let mut other = place.start(2);
-        let slow = place.start_at(1, Some(&format!("{point}:5:stop")));
-        // So that it leaves the slow one its turns, however slowly that comes.
-        other.halt();
-        let sending = place.send(1..=JOBS);
+        let mut slow = place.start_at(1, Some(&format!("{point}:5:stop")));
+        assert_eq!(slow.line(), "runs");
+        // So that the slow one finds whole turns, and the other leaves them to it, however slowly it goes.
+        [&slow, &other].into_iter().for_each(Other::halt);
+        place.send(1..=JOBS).join().unwrap();
+        slow.signal("-CONT");
         slow.stands_still();
         other.signal("-CONT");
-        sending.join().unwrap();
-        place.wait(JOBS - BATCH as u64);
-        thread::sleep(Duration::from_millis(20));
         // It has a turn, or not.
         let owed = match point {
             "turn_taken" => BATCH as u64,
             _ => 0,
         };
+        place.wait(JOBS - owed);
+        thread::sleep(Duration::from_millis(20));
         assert_eq!(JOBS - place.wait(1).len() as u64, owed, "{point}");
         assert!(other.child.try_wait().unwrap().is_none());
         slow.signal("-CONT");

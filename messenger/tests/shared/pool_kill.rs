@@ -6,19 +6,15 @@
 use std::collections::BTreeMap;
 #[cfg(feature = "fault")]
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use messenger::shared::{Change, SharedBus};
 #[cfg(feature = "fault")]
-use messenger::{
-    bus::Start,
-    shared::{Change, MemberKind, SharedBus},
-};
+use messenger::{bus::Start, shared::MemberKind};
 
 use crate::kit::{Other, TAG, until};
-use crate::pool::{BATCH, HOLD, Place, stop};
+use crate::pool::{BATCH, HOLD, Place, Sender, begin_stop, stop};
 #[cfg(feature = "fault")]
 use crate::{
     kit::fresh,
@@ -56,40 +52,14 @@ fn complete(by: &BTreeMap<u64, Vec<u64>>, last: u64) {
     );
 }
 
-/// Sends until it is told; then says how many there were.
-struct Sender {
-    enough: Arc<AtomicBool>,
-    thread: thread::JoinHandle<u64>,
-}
-
-impl Sender {
-    fn new(place: &Place) -> Self {
-        let enough = Arc::new(AtomicBool::new(false));
-        let (told, mut publisher) = (Arc::clone(&enough), place.publisher());
-        let mut idle = place.bus.bus().publisher().unwrap();
-        let thread = thread::spawn(move || {
-            let mut n = 0;
-            while !told.load(Ordering::Relaxed) {
-                n += 1;
-                publisher.send(&crate::pool::job(n)).unwrap();
-                if n % 5 == 0 {
-                    // Members step over what is no record, and it may be the last that there is for a while.
-                    drop(idle.claim(TAG, 40).unwrap());
-                }
-                if n % 64 == 0 {
-                    thread::sleep(Duration::from_micros(300));
-                }
-            }
-            n
-        });
-        Self { enough, thread }
-    }
-
-    fn end(self) -> u64 {
-        self.enough.store(true, Ordering::Relaxed);
-        until("the end of the sending", || self.thread.is_finished());
-        self.thread.join().unwrap()
-    }
+/// Kills one; back when what it has left is settled.
+fn settled(bus: &SharedBus, dead: &mut Other) {
+    let told = bus.membership();
+    dead.kill();
+    until("it is settled", || {
+        let mut told = told.try_iter();
+        told.any(|it| matches!(it.change, Change::Died { .. }))
+    });
 }
 
 /// Waits until a member has died at its point, or has stood still there for a moment; kills it if it does not come there, or goes on.
@@ -182,7 +152,7 @@ fn at_every_point(survivors: u64, hold: Duration, bytes: usize) {
         if wanted.is_empty() {
             break;
         }
-        assert!(more < 20, "nobody was killed at {wanted:?}");
+        assert!(more < 10, "nobody was killed at {wanted:?}");
         for (point, most) in wanted {
             let time = match more {
                 0 => 1 + (round * 7 + number) % most,
@@ -194,7 +164,7 @@ fn at_every_point(survivors: u64, hold: Duration, bytes: usize) {
             let victim = place.start_at(number + 1, Some(&format!("{point}:{time}{stop}")));
             thread::sleep(Duration::from_micros(3000 + number * 617 % 5000));
             dies(beside, Duration::ZERO);
-            let patience = Duration::from_millis(60 * (1 + more));
+            let patience = Duration::from_millis(60 << more);
             if dies(victim, patience) && !stops {
                 *hit.entry(point).or_default() += 1;
             }
@@ -254,9 +224,12 @@ fn after_two_deaths(starts: impl Fn(&mut Config, &str, &str) -> Vec<Other>) {
             let still = Other::start("leaves", &name);
             until("it is here", || bus.processes().len() == 2);
             still.halt();
-            config.pause = Duration::from_millis(3);
+            (config.pause, config.held) = (Duration::from_millis(3), true);
+            // However late they are stopped, each has something in hand.
+            (1..=2).for_each(|number| config.let_end(number, JOBS - 50));
             let mut dead = [1, 2].map(|number| config.start(&name, number, None));
             dead.iter_mut().for_each(|it| assert_eq!(it.line(), "runs"));
+            config.held = false;
             send_at_once(&bus, &config, 1..=JOBS);
             drop(bus);
             thread::sleep(Duration::from_millis(round % 10 * 3));
@@ -334,8 +307,7 @@ fn whoever_is_killed_as_a_pool_begins_or_ends_nothing_is_missing() {
         if LEAVING.contains(&point) {
             assert_eq!(victim.line(), "runs");
             place.wait(60);
-            let mut stdin = victim.child.stdin.take().unwrap();
-            std::io::Write::write_all(&mut stdin, b"!").unwrap();
+            begin_stop(&mut victim);
         }
         victim.is_killed(point);
         let other = place.start(SURVIVOR);
@@ -401,7 +373,7 @@ fn who_settles_for_one_that_owes_nothing_is_killed_too() {
         .for_each(|it| assert_eq!(it.line(), "runs"));
     send_at_once(&bus, &config, 1..=60);
     config.wait(60);
-    thread::sleep(MOMENT);
+    until("nothing is owed", || bus.workers()[0].lag == Some(0));
     let [mut dead, still] = members;
     still.halt();
     drop(bus);
@@ -439,11 +411,11 @@ fn who_is_killed_while_it_owes_something_in_two_seats_loses_nothing() {
         // Room for all answers, which is not the jobs' own.
         fills.send(TAG, &[0; 1000]).unwrap();
         place.config.begins = Some(place.bus.bus().tail());
-        (place.config.pause, place.config.answers) = (Duration::from_secs(60), 1);
+        (place.config.held, place.config.answers) = (true, 1);
         place.send(1..=JOBS).join().unwrap();
         let mut dead = place.start(1);
         until("it has begun", || place.log().contains(&(1, 1)));
-        place.config.pause = Duration::ZERO;
+        place.config.held = false;
         // There is no room for answers.
         while fills.try_send(TAG, &[0; 16]).is_ok() {}
         let mut moves = place.start_at(2, Some(point));
@@ -494,12 +466,7 @@ fn who_is_killed_as_it_gives_back_a_seat_leaves_it_to_others() {
 fn who_is_killed_over_what_is_missed_leaves_the_rest_to_others() {
     let (place, mut dead, mut first, mut sent) = who_has_let_go(Some("miss_said:1"));
     first.halt();
-    dead.kill();
-    let dead = dead.child.id();
-    until("it is settled", || {
-        let mut processes = place.bus.processes().into_iter();
-        processes.all(|it| it.pid != dead)
-    });
+    settled(&place.bus, &mut dead);
     sent += 1;
     place.send(sent..=sent).join().unwrap();
     first.signal("-CONT");
@@ -641,20 +608,17 @@ fn members_are_killed_at_any_time_and_none_lives() {
 fn who_stops_does_not_lose_what_a_dead_one_owed_beyond_the_stop() {
     const JOBS: u64 = 300;
     let mut place = Place::new(1 << 12, HOLD);
-    place.config.pause = Duration::from_millis(400);
+    place.config.held = true;
     place.send(1..=6).join().unwrap();
     let mut stopping = place.start(1);
     until("it has begun", || !place.log().is_empty());
-    let mut stdin = stopping.child.stdin.take().unwrap();
-    std::io::Write::write_all(&mut stdin, b"!").unwrap();
-    thread::sleep(Duration::from_millis(100));
+    begin_stop(&mut stopping);
     place.send(7..=10).join().unwrap();
     // It takes two from before the stop, and two from beyond.
-    place.config.pause = Duration::from_secs(60);
     let mut dead = place.start(2);
     until("it has begun, too", || place.log().contains(&(5, 2)));
-    assert!(!place.log().contains(&(4, 1)), "the test was too slow");
-    dead.kill();
+    settled(&place.bus, &mut dead);
+    place.config.let_end(1, 6);
     assert_eq!(stopping.line(), "stopped");
     let log = place.log();
     assert_eq!(
@@ -665,7 +629,7 @@ fn who_stops_does_not_lose_what_a_dead_one_owed_beyond_the_stop() {
     // What is not held is overwritten.
     let sending = place.send(11..=JOBS);
     thread::sleep(Duration::from_millis(100));
-    place.config.pause = Duration::ZERO;
+    place.config.held = false;
     let last = place.start(SURVIVOR);
     sending.join().unwrap();
     complete(&place.wait(JOBS), JOBS);
@@ -675,49 +639,34 @@ fn who_stops_does_not_lose_what_a_dead_one_owed_beyond_the_stop() {
 /// Starts one that is to die: it has handled the first job, whose answer waits for room, and has let go of it, for all waited for that; now it has the second
 /// in hand. Another, perhaps stopped at a point, has handled all the rest. Says how many there are.
 fn who_has_let_go(fault: Option<&str>) -> (Place, Other, Other, u64) {
-    // What takes longer than a job, here, is done again with longer jobs.
-    let slow = (0..5).find_map(|times| let_go(Duration::from_millis(400 << times), fault));
-    slow.expect("a machine that is fast enough")
-}
-
-fn let_go(pause: Duration, fault: Option<&str>) -> Option<(Place, Other, Other, u64)> {
     let mut place = Place::new(1 << 12, HOLD);
-    (place.config.pause, place.config.answers) = (pause, 1);
+    (place.config.held, place.config.answers) = (true, 1);
     place.send(1..=4).join().unwrap();
     let dead = place.start(1);
     until("it has begun", || !place.log().is_empty());
-    (place.config.pause, place.config.answers) = (Duration::ZERO, 0);
+    (place.config.held, place.config.answers) = (false, 0);
     let mut other = place.start_at(2, fault);
     assert_eq!(other.line(), "runs");
     let (mut publisher, mut sent) = (place.publisher(), 4);
-    let mut last = Instant::now();
-    while last.elapsed() < Duration::from_millis(20) {
-        if publisher.try_send(&crate::pool::job(sent + 1)).is_ok() {
-            sent += 1;
-            last = Instant::now();
-        }
+    // Up to where the first job is held.
+    while publisher.try_send(&crate::pool::job(sent + 1)).is_ok() {
+        sent += 1;
     }
-    if place.log().contains(&(2, 1)) {
-        return None;
-    }
+    // All but the three that the first one has in hand, and not begun.
+    place.wait(sent - 3);
+    place.config.let_end(1, 1);
     until("it has let go of the first", || {
         place.log().contains(&(2, 1))
     });
-    Some((place, dead, other, sent))
+    (place, dead, other, sent)
 }
 
 #[test]
 fn what_a_dead_one_let_go_of_is_given_again_or_said_to_be_missed() {
     for overwritten in [false, true] {
         let (place, mut dead, mut other, mut sent) = who_has_let_go(None);
-        let pid = other.child.id();
         other.halt();
-        dead.kill();
-        until("it is settled", || {
-            let members = place.crew().members.unwrap();
-            let mut live = members.iter().filter_map(|it| it.process.as_ref());
-            live.all(|it| it.pid == pid)
-        });
+        settled(&place.bus, &mut dead);
         let mut publisher = place.publisher();
         // Up to where the other holds.
         while overwritten && publisher.try_send(&crate::pool::job(sent + 1)).is_ok() {
@@ -727,8 +676,7 @@ fn what_a_dead_one_let_go_of_is_given_again_or_said_to_be_missed() {
         other.signal("-CONT");
         let by = place.wait(sent);
         until("nothing is owed", || place.crew().lag == Some(0));
-        let mut stdin = other.child.stdin.take().unwrap();
-        std::io::Write::write_all(&mut stdin, b"!").unwrap();
+        begin_stop(&mut other);
         let said = other.line();
         println!("{said}");
         assert_eq!(by[&2], [1, 2]);
@@ -785,17 +733,16 @@ fn what_was_held_is_freed_once() {
     let mut frees = Other::start_with("leaves", &name, Some(fault));
     until("both are here", || bus.processes().len() == 3);
     fills.halt();
-    drop(bus);
     // It is at work while the other dies, so its own slot holds what that one owes.
-    config.pause = Duration::from_millis(500);
+    config.held = true;
     let mut moves = config.start(&name, 2, Some("seat_moved:1:stop"));
     assert_eq!(moves.line(), "runs");
     until("it has begun", || config.log().contains(&(1, 2)));
-    config.pause = Duration::from_secs(60);
     let mut dead = config.start(&name, 1, None);
     until("the other, too", || config.log().contains(&(most + 1, 1)));
-    assert!(!config.log().contains(&(most, 2)), "the test was too slow");
-    dead.kill();
+    settled(&bus, &mut dead);
+    drop(bus);
+    config.let_end(2, most);
     moves.stands_still();
     frees.stands_still();
     moves.signal("-CONT");
@@ -824,24 +771,25 @@ fn what_was_held_is_freed_once() {
 #[cfg(feature = "fault")]
 #[test]
 fn who_takes_the_seat_of_a_dead_one_wakes_who_waits_for_room() {
-    let place = Place::new(1 << 12, Duration::from_secs(60));
+    let place = Place::new(1 << 12, Duration::from_secs(600));
     let mut idle = place.start(1);
     let other = place.start(2);
     idle.halt();
     let (mut publisher, mut sent) = (place.publisher(), 0);
-    let mut last = Instant::now();
-    while last.elapsed() < Duration::from_millis(50) {
-        if publisher.try_send(&crate::pool::job(sent + 1)).is_ok() {
+    // Until there is no room when all has been done.
+    let mut was = None;
+    while was.replace(sent) != Some(sent) {
+        while publisher.try_send(&crate::pool::job(sent + 1)).is_ok() {
             sent += 1;
-            last = Instant::now();
         }
+        place.wait(sent);
+        until("nothing is owed", || place.crew().lag == Some(0));
     }
-    place.wait(sent);
     stop(other);
     let mut waits = place.bus.bus().publisher().unwrap();
     let waiting = thread::spawn(move || {
         // At its end it looks once more, told or not.
-        let (begun, time) = (Instant::now(), Duration::from_secs(20));
+        let (begun, time) = (Instant::now(), Duration::from_secs(60));
         waits.send_timeout(TAG, &[0; 100], time).unwrap();
         assert!(begun.elapsed() < time, "nobody told it");
     });
@@ -863,44 +811,52 @@ fn who_takes_the_seat_of_a_dead_one_wakes_who_waits_for_room() {
 #[cfg(feature = "fault")]
 #[test]
 fn what_a_dead_one_came_for_is_held_anew() {
-    let hold = Duration::from_secs(2);
+    in_time(is_held_anew_for_the_next);
+}
+
+/// What takes longer than things are held, here, is done again with things that are held for longer.
+fn in_time(is_done: impl Fn(Duration) -> bool) {
+    let done = (1..=5).any(|times| is_done(Duration::from_secs(1 << times)));
+    assert!(done, "a machine that is fast enough");
+}
+
+#[cfg(feature = "fault")]
+fn is_held_anew_for_the_next(hold: Duration) -> bool {
     let options = SharedBus::options().keep(true).hold_for_workers(hold);
     let bus = options.bytes(1 << 12).create(&fresh()).unwrap();
     let name = bus.name().to_owned();
     let mut config = Config::new(&bus);
     let jobs = 2 * BATCH as u64;
     send_at_once(&bus, &config, 1..=jobs);
-    let told = bus.membership();
-    config.pause = Duration::from_secs(60);
+    config.held = true;
     let mut dead = config.start(&name, 1, None);
     until("it has begun", || config.log().contains(&(1, 1)));
     let held = Instant::now();
-    dead.kill();
-    let is_death = |change| matches!(change, Change::Died { .. });
-    until("it is settled", || {
-        told.try_iter().any(|it| is_death(it.change))
-    });
+    settled(&bus, &mut dead);
     let fault = ("MESSENGER_FAULT", "settling:1:stop");
     let settles = Other::start_with("leaves", &name, Some(fault));
     until("it is here", || bus.processes().len() == 2);
-    drop((told, bus));
+    drop(bus);
     let mut comes = config.start(&name, 2, Some("seat_taken:1:stop"));
     comes.stands_still();
-    assert!(held.elapsed() < hold, "the test was too slow");
-    thread::sleep(hold);
-    comes.kill();
-    settles.stands_still();
-    let bus = SharedBus::open(&name).unwrap();
-    fill(bus.bus());
-    config.pause = Duration::ZERO;
-    let mut last = config.start(&name, SURVIVOR, None);
-    assert_eq!(last.line(), "runs");
-    settles.signal("-CONT");
-    complete(&config.wait(jobs), jobs);
-    stop(last);
-    drop((settles, bus));
+    let in_time = held.elapsed() < hold;
+    if in_time {
+        thread::sleep(hold);
+        comes.kill();
+        settles.stands_still();
+        let bus = SharedBus::open(&name).unwrap();
+        fill(bus.bus());
+        config.held = false;
+        let mut last = config.start(&name, SURVIVOR, None);
+        assert_eq!(last.line(), "runs");
+        settles.signal("-CONT");
+        complete(&config.wait(jobs), jobs);
+        stop(last);
+    }
+    drop((settles, comes));
     std::fs::remove_dir_all(&config.dir).unwrap();
     SharedBus::remove(&name).unwrap();
+    in_time
 }
 
 /// Fills a bus for a moment, as far as there is room.
@@ -918,40 +874,40 @@ fn fill(bus: &messenger::bus::Bus) {
 /// begins anew for all that is owed.
 #[test]
 fn what_a_dead_one_owed_is_held_anew_when_the_last_one_dies() {
-    let hold = Duration::from_secs(2);
+    in_time(is_held_anew_for_all);
+}
+
+fn is_held_anew_for_all(hold: Duration) -> bool {
     let mut place = Place::new(1 << 12, hold);
     let (most, jobs) = (BATCH as u64, 2 * BATCH as u64);
-    place.config.pause = Duration::from_secs(60);
+    place.config.held = true;
     place.send(1..=jobs).join().unwrap();
     let mut dead = place.start(1);
     until("it has begun", || place.log().contains(&(1, 1)));
     let mut busy = place.start(2);
     until("the other, too", || place.log().contains(&(most + 1, 2)));
-    let leave = |left| {
-        until("it is settled", || {
-            let members = place.crew().members.unwrap();
-            members.iter().filter(|it| it.process.is_none()).count() == left
-        });
-    };
-    dead.kill();
-    leave(1);
+    settled(&place.bus, &mut dead);
     thread::sleep(hold);
-    busy.kill();
-    leave(2);
+    let held = Instant::now();
+    settled(&place.bus, &mut busy);
     fill(place.bus.bus());
     let mut last = place.config.clone();
-    last.pause = Duration::ZERO;
+    last.held = false;
     let mut last = last.start(place.bus.name(), SURVIVOR, None);
     assert_eq!(last.line(), "runs");
-    complete(&place.wait(jobs), jobs);
-    stop(last);
+    let in_time = held.elapsed() < hold;
+    if in_time {
+        complete(&place.wait(jobs), jobs);
+        stop(last);
+    }
+    in_time
 }
 
 /// What is held for a pool is not any more when the pool is forgotten.
 #[test]
 fn what_a_forgotten_pool_owed_is_not_held() {
     let mut place = Place::new(1 << 12, Duration::from_secs(600));
-    place.config.pause = Duration::from_secs(60);
+    place.config.held = true;
     place.send(1..=BATCH as u64).join().unwrap();
     let mut dead = place.start(1);
     until("it has begun", || place.log().contains(&(1, 1)));
