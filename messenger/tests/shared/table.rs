@@ -603,19 +603,20 @@ fn what_is_held_is_held_for_so_long() {
     let mut first = place.run("First");
     place.send(1..=10).join().unwrap();
     place.wait("first", 10);
-    first.kill();
+    // (It may be held before this thread learns that it is dead.)
     let begun = Instant::now();
+    first.kill();
     // More than the ring has room for, and nobody reads.
     ended(place.send(11..=1000));
     let waited = begun.elapsed();
     println!("held for {SHORT:?}: the publisher waited {waited:?}");
     assert!(waited >= SHORT - Duration::from_millis(20), "{waited:?}");
-    assert!(waited < SHORT + Duration::from_secs(20), "{waited:?}");
+    assert!(waited < SHORT + Duration::from_secs(60), "{waited:?}");
 
     // The next to be held has the slot of the first; whose time is over does not end that of the other.
     let mut second = place.run("Second");
-    second.kill();
     let begun = Instant::now();
+    second.kill();
     ended(place.send(1..=1000));
     let waited = begun.elapsed();
     assert!(waited >= SHORT - Duration::from_millis(20), "{waited:?}");
@@ -653,12 +654,15 @@ fn what_waits_in_a_spill_is_sent_by_the_next_process() {
 }
 
 /// A worker has answered a number, by more than the ring has room for, and nobody has read that.
-fn full_of_answers(place: &mut Place) -> (Running<Split>, Subscription<(Double,)>) {
+fn full_of_answers(
+    place: &mut Place,
+    patience: Duration,
+) -> (Running<Split>, Subscription<(Double,)>) {
     place.config.answers = 100;
     let slow = place.running().subscribe_gating(Start::Newest).unwrap();
     let builder = Split::builder(&place.bus, place.config.clone());
-    let builder = builder.patience(Duration::from_secs(5));
-    let first = builder.only([Split::FIRST]).run().unwrap();
+    let builder = builder.patience(patience).only([Split::FIRST]);
+    let first = builder.run().unwrap();
     place.send(1..=1).join().unwrap();
     until("a full ring", || first.counters()[0].spilled > 0);
     place.wait("first", 1);
@@ -668,15 +672,17 @@ fn full_of_answers(place: &mut Place) -> (Running<Split>, Subscription<(Double,)
 #[test]
 fn a_stop_waits_for_room_for_the_answers_to_what_was_handled() {
     let mut place = Place::new(1 << 12, Duration::ZERO);
-    let (first, mut slow) = full_of_answers(&mut place);
+    let long = Duration::from_secs(60);
+    let (first, mut slow) = full_of_answers(&mut place, long);
     let stopping = thread::spawn(move || first.stop().unwrap());
     thread::sleep(Duration::from_millis(100));
-    let mut got = 0;
-    while slow.next_timeout(Duration::from_secs(1)).unwrap().is_some() {
-        got += 1;
+    for n in 0..100 {
+        let answer = slow.next_timeout(long).unwrap();
+        assert!(answer.is_some(), "{n} answers");
     }
     let report = ended(stopping);
-    assert_eq!((got, report.workers[0].unsent), (100, 0), "{report}");
+    assert_eq!(report.workers[0].unsent, 0, "{report}");
+    assert!(slow.try_next().unwrap().is_none(), "each once");
     drop(slow);
     let first = place.run("First");
     place.send(2..=2).join().unwrap();
@@ -687,10 +693,11 @@ fn a_stop_waits_for_room_for_the_answers_to_what_was_handled() {
 #[test]
 fn a_stop_does_not_wait_for_ever_and_who_comes_next_answers_again() {
     let mut place = Place::new(1 << 12, Duration::ZERO);
-    let (first, mut slow) = full_of_answers(&mut place);
+    let patience = Duration::from_secs(5);
+    let (first, mut slow) = full_of_answers(&mut place, patience);
     let begun = Instant::now();
     let report = first.stop().unwrap();
-    assert!(begun.elapsed() >= Duration::from_secs(5));
+    assert!(begun.elapsed() >= patience);
     assert!(report.workers[0].unsent > 0, "{report}");
     let _first = place.run("First");
     let mut got = 0;
