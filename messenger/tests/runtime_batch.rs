@@ -257,7 +257,9 @@ fn as_many_are_sent_as_there_is_room_for() {
     let held = reader.join().unwrap();
 
     // Who waits for room is told of the stop, with how many were sent.
+    let before = app.bus().tail();
     let waiter = thread::spawn(move || main.send_all(&numbers(300)).map_err(|e| (e.sent, e.error)));
+    until(|| app.bus().tail() > before);
     thread::sleep(Duration::from_millis(20));
     app.stop().unwrap();
     let stopped = waiter.join().unwrap().unwrap_err();

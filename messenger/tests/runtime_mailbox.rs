@@ -515,6 +515,7 @@ fn a_mailbox_keeps_its_bound_when_its_handler_is_made_again() {
     until_read(&app, 3);
     config.gate.add_permits(1);
     until(|| config.has("takes 1"));
+    until_read(&app, 4);
     a_moment();
     let read = app.counters()[0].messages;
     config.gate.add_permits(6);

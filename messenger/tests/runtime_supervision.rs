@@ -349,8 +349,13 @@ fn restarts_are_counted_within_their_span() {
         std::thread::sleep(Duration::from_millis(40));
     }
     assert!(!app.is_stopping());
-    boss.send(&Job(13)).unwrap();
-    boss.send(&Job(13)).unwrap();
+    // Two at a time, until it panics twice within the span, however slow the machine is.
+    until(|| {
+        for _ in 0..2 {
+            let _ = boss.send(&Job(13));
+        }
+        app.is_stopping()
+    });
     let failed = app.join().unwrap_err();
     assert!(
         failed
@@ -358,7 +363,7 @@ fn restarts_are_counted_within_their_span() {
             .contains("as many restarts as `restart(1, ..)` allows"),
         "{failed}"
     );
-    assert_eq!(failed.report().workers[0].panics, 5);
+    assert!(failed.report().workers[0].panics >= 5, "{failed}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Replays: equal, and each kind of divergence.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use messenger::bus::{ClaimError, Tag};
 use messenger::journal::{Journal, JournalConfig, Reader, Retention};
@@ -9,6 +9,7 @@ use messenger::{ActKind, Divergence, Handler, Message, Replay, ReplayError, Repl
 use super::kit::{Dir, small};
 use super::log::Log;
 use super::table::*;
+use super::until::until;
 
 const COUNT: u64 = 120;
 
@@ -196,13 +197,18 @@ fn recorded_speed_takes_its_time() {
     let dir = Dir::new("speed");
     let journal = dir.open(JournalConfig::new().segment_bytes(1 << 16));
     let app = sums(&journal, &Config::default()).run().unwrap();
-    let begun = Instant::now();
     let mut publisher = app.publisher::<Main>().unwrap();
+    let mut sent = Vec::new();
     for n in 1..=10 {
-        publisher.send(&Number(n)).unwrap();
+        let position = publisher.send(&Number(n)).unwrap();
+        sent.push(Instant::now());
+        // Until the keeper has noted the time, however busy the machine is.
+        until("a note", || {
+            journal.position_at(SystemTime::now()).unwrap() > position
+        });
         std::thread::sleep(Duration::from_millis(30));
     }
-    let took = begun.elapsed();
+    let took = sent[9] - sent[0];
     drop(publisher);
     app.stop().unwrap();
     let timed = |replay: Replay| {
@@ -214,8 +220,11 @@ fn recorded_speed_takes_its_time() {
     };
     let recorded = timed(Replay::all().speed(1.0));
     assert!(recorded >= took / 2, "{recorded:?} of {took:?}");
-    let (four, fast) = (timed(Replay::all().speed(4.0)), timed(Replay::all()));
-    assert!(four < recorded && fast < recorded, "{four:?}, {fast:?}");
+    for faster in [Replay::all().speed(4.0), Replay::all()] {
+        // A busy machine may hold it up, but not each time.
+        let mut times = (0..10).map(|_| timed(faster.clone()));
+        assert!(times.any(|took| took < recorded), "{recorded:?}");
+    }
     for wrong in [0.0, -1.0, f64::NAN] {
         let refused = Sums::builder(&journal, Config::default()).replay(Replay::all().speed(wrong));
         let refused = refused.unwrap_err();
