@@ -124,6 +124,7 @@ fn stat_counts_what_comes() {
     let shm = Shm::new();
     let mut market = Other::start("market", &shm, "prices");
     market.tell("send 3");
+    let begun = Instant::now();
     let mut counting = program(&[
         "stat",
         "--for",
@@ -146,13 +147,14 @@ fn stat_counts_what_comes() {
         sent += 2;
         std::thread::sleep(Duration::from_millis(5));
     }
+    let longest = begun.elapsed().as_secs_f64();
     let output = counting.wait_with_output().unwrap();
     let counted: Value = serde_json::from_slice(&output.stdout).unwrap();
     let records = counted["records"].as_u64().unwrap();
     assert!(0 < records && records <= sent, "{records} of {sent}");
-    // It counts for a second, or a little longer.
+    // It counts for a second, or longer on a busy machine, but not for longer than it ran.
     let (rate, records) = (counted["per_second"].as_f64().unwrap(), records as f64);
-    assert!((records / 2.0..=records).contains(&rate), "{rate}");
+    assert!((records / longest..=records).contains(&rate), "{rate}");
 }
 
 /// Whether a process has mapped the file of a bus for reading; it may not have done so for more.
@@ -232,7 +234,7 @@ fn tail_follows_until_nobody_is_there() {
                 "{said}"
             );
         }
-        assert!(begun.elapsed() < Duration::from_secs(5));
+        assert!(begun.elapsed() < Duration::from_secs(60));
         // It is as if they had not been there.
         assert_eq!(shm.file("prices").exists(), killed);
         if killed {
@@ -279,7 +281,7 @@ fn tail_holds_back_nobody_and_says_what_it_missed() {
         market.tell("send 1000");
     }
     let took = begun.elapsed();
-    assert!(took < Duration::from_secs(20), "{took:?}");
+    assert!(took < Duration::from_secs(60), "{took:?}");
     let mut stderr = child.stderr.take().unwrap();
     let heard = std::thread::spawn(move || {
         let mut said = String::new();

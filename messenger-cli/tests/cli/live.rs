@@ -40,7 +40,7 @@ impl Following {
     fn line(&self) -> Value {
         let line = self
             .lines
-            .recv_timeout(Duration::from_secs(20))
+            .recv_timeout(Duration::from_secs(60))
             .expect("a line");
         serde_json::from_str(&line).unwrap()
     }
@@ -133,7 +133,7 @@ fn overtaken(dir: &Dir, args: &[&str]) -> (Following, ChildStderr, u64) {
     let newest = journal.bus().tail();
     let begun = Instant::now();
     while journal.trim(newest).unwrap() < newest / 4096 * 4096 {
-        assert!(begun.elapsed() < Duration::from_secs(20));
+        assert!(begun.elapsed() < Duration::from_secs(60));
         std::thread::sleep(Duration::from_millis(1));
     }
     let last = publisher.send(QUOTE, &quote(9999)).unwrap();
@@ -142,7 +142,7 @@ fn overtaken(dir: &Dir, args: &[&str]) -> (Following, ChildStderr, u64) {
     // The rest of the first line.
     following
         .lines
-        .recv_timeout(Duration::from_secs(20))
+        .recv_timeout(Duration::from_secs(60))
         .expect("a line");
     (following, stderr, last)
 }
@@ -229,7 +229,7 @@ fn all_is_there_when_a_writer_was_killed() {
     // It has taken all of them, and waits for more.
     let begun = Instant::now();
     while run(&["cat", "--json", dir.str()]).out.lines().count() < 300 {
-        assert!(begun.elapsed() < Duration::from_secs(20));
+        assert!(begun.elapsed() < Duration::from_secs(60));
     }
     assert_eq!(json(0, &["verify", "--json", dir.str()])["live"], true);
     writer.kill().unwrap();
