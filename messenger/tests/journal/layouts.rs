@@ -1,7 +1,7 @@
 //! A zero-copy message that lies otherwise than the journal has it: which part of it does.
 
 use messenger::App;
-use messenger::journal::{JournalError, Schema, SchemaConflict};
+use messenger::journal::{JournalFault, Schema, SchemaConflict};
 
 use crate::kit::{Dir, small};
 
@@ -153,10 +153,10 @@ fn the_part_is_named_that_lies_otherwise() {
             "; the first difference: {expected}: the program would misread what was kept; "
         );
         assert!(text.contains(&expected), "{text}");
-        let JournalError::Conflict(SchemaConflict::Message { part, .. }) = error else {
+        let JournalFault::Conflict(SchemaConflict::Message { part, .. }) = error.fault() else {
             panic!("{text}");
         };
-        let part = part.unwrap();
+        let part = part.as_ref().unwrap();
         assert!(expected.contains(&part.journal) && expected.contains(&part.program));
     }
 }

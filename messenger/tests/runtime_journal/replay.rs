@@ -222,7 +222,7 @@ fn recorded_speed_takes_its_time() {
     assert!(recorded >= took / 2, "{recorded:?} of {took:?}");
     for faster in [Replay::all().speed(4.0), Replay::all()] {
         // A busy machine may hold it up, but not each time.
-        let mut times = (0..10).map(|_| timed(faster.clone()));
+        let mut times = (0..10).map(|_| timed(faster));
         assert!(times.any(|took| took < recorded), "{recorded:?}");
     }
     for wrong in [0.0, -1.0, f64::NAN] {
