@@ -11,10 +11,8 @@ const TRUSTING: Who = Names(&["messenger journal, trusting"]);
 const RING: Who = Names(&["messenger shared", "messenger shared, one by one"]);
 const WRITER: Who = Names(&["BufWriter", "BufWriter, payloads only"]);
 const READER: Who = Names(&["BufReader", "BufReader, payloads only"]);
-const FDATASYNC: Who = Names(&[
-    "BufWriter + fdatasync",
-    "BufWriter + fdatasync, written ahead",
-]);
+const FDATASYNC: Who = Names(&["BufWriter + fdatasync"]);
+const WRITTEN_AHEAD: Who = Names(&["BufWriter + fdatasync, written ahead"]);
 const OKAYWAL: Who = Names(&["okaywal"]);
 
 pub(super) const TARGETS: &[Target] = &[
@@ -101,6 +99,13 @@ pub(super) const TARGETS: &[Target] = &[
         JOURNAL,
         FDATASYNC,
         AtLeast(1.0),
+    ),
+    m(
+        "the same, its file written before the clock runs",
+        ("sync", 64),
+        JOURNAL,
+        WRITTEN_AHEAD,
+        Shown,
     ),
     group("each record synced, 1 publisher", 1),
     group("each record synced, 4 publishers", 4),
