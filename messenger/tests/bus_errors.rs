@@ -142,8 +142,9 @@ fn claims_refused() {
     assert_eq!(large, ClaimError::TooLarge { len: 65, max: 64 });
     assert_eq!(
         text(&large),
-        "a payload of 65 bytes was to be sent where at most 64 fit: send less at a time, or make the bus longer, or \
-         the segments of a new journal (a payload may take a quarter of either)"
+        "a payload of 65 bytes was to be sent where at most 64 fit, a quarter of the bus or of a journal's segment: \
+         send less at a time, or make these longer (`bytes` of `BusConfig` or `SharedOptions`, `segment_bytes` of the \
+         `JournalConfig` of a new journal)"
     );
     let late = publisher.send_timeout(TAG, &[0; 40], Duration::from_millis(1));
     assert_eq!(late, Err(ClaimError::Timeout { needed: 64 }));

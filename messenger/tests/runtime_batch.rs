@@ -208,13 +208,10 @@ fn those_before_one_that_cannot_be_sent_are_sent() {
         let mut all = numbers(10);
         all[at].len = 1 << 15;
         let error = main.send_all(&all).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            format!(
-                "after {at} messages that were sent: a payload of 32768 bytes was to be sent where at most 16384 fit: send less at \
-                 a time, or make the bus longer, or the segments of a new journal (a payload may take a quarter of either)"
-            )
+        let why = format!(
+            "after {at} messages that were sent: a payload of 32768 bytes was to be sent where at most 16384 fit, "
         );
+        assert!(error.to_string().starts_with(&why), "{error}");
         assert!(read(&mut subscriber).into_iter().eq(0..at as u64));
     }
     // A panic leaves nothing open.

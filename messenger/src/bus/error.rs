@@ -157,8 +157,8 @@ impl fmt::Display for ClaimError {
             ),
             Self::TooLarge { len, max } => write!(
                 f,
-                "a payload of {len} bytes was to be sent where at most {max} fit: send less at a time, or make the bus longer, or the segments of a new \
-                 journal (a payload may take a quarter of either)"
+                "a payload of {len} bytes was to be sent where at most {max} fit, a quarter of the bus or of a journal's segment: send less at a time, or \
+                 make these longer (`bytes` of `BusConfig` or `SharedOptions`, `segment_bytes` of the `JournalConfig` of a new journal)"
             ),
             Self::RunTooLarge { bytes, max } => write!(
                 f,

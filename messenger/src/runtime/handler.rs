@@ -103,7 +103,7 @@ pub trait Lifecycle: Sized {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not handle `{M}`",
     label = "no `impl Handle<{M}> for {Self}`",
-    note = "write `impl Handle<{M}> for {Self}`, or take the receiver out of the route"
+    note = "write `impl Handle<{M}> for {Self}`, or take the receiver out of the route; if it is async, declare it `name: async {Self} = ..`"
 )]
 pub trait Handle<M: Message>: Handler {
     /// Takes one message.
