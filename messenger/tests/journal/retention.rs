@@ -148,12 +148,9 @@ fn what_is_old_goes_as_soon_as_it_has_been_passed() {
         }
         cursor.store(tail).unwrap();
         until("gone", || journal.oldest() >= old);
-        if begun.elapsed() < age - Duration::from_millis(500) {
-            std::thread::sleep(Duration::from_millis(300));
-            assert_eq!(journal.oldest(), old, "passed, and too young to go");
-        } else {
-            println!("this machine was too slow to see what goes before its time");
-        }
+        std::thread::sleep(Duration::from_millis(300));
+        let oldest = journal.oldest();
+        assert!(oldest == old || begun.elapsed() > age, "too young to go");
         while subscriber.try_next().unwrap().is_some() {}
         cursor.store(journal.bus().tail()).unwrap();
         until("old by now", || journal.oldest() > old);
