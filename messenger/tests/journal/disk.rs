@@ -50,7 +50,7 @@ fn fill(publisher: &mut Publisher, from: u64) -> u64 {
             Err(ClaimError::StorageFull { needed: 416 }) => return n,
             Err(error) => panic!("{error}"),
         }
-        assert!(begun.elapsed() < Duration::from_secs(30), "endless");
+        assert!(begun.elapsed() < Duration::from_secs(120), "endless");
     }
 }
 
@@ -59,7 +59,7 @@ fn goes_on(publisher: &mut Publisher, n: u64) {
     let begun = Instant::now();
     while let Err(error) = publisher.send(tag(1), &n.to_le_bytes().repeat(50)) {
         assert!(matches!(error, ClaimError::StorageFull { .. }), "{error}");
-        assert!(begun.elapsed() < Duration::from_secs(10), "not again");
+        assert!(begun.elapsed() < Duration::from_secs(60), "not again");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -175,7 +175,7 @@ fn a_handler_is_told_that_the_disk_is_full() {
             // As far as the workers have read.
             let begun = Instant::now();
             while journal.trim(u64::MAX).unwrap() == 0 {
-                assert!(begun.elapsed() < Duration::from_secs(10));
+                assert!(begun.elapsed() < Duration::from_secs(60));
                 std::thread::sleep(Duration::from_millis(5));
             }
         });
