@@ -74,9 +74,15 @@ impl Sample {
             let held = rng
                 .one_in(2)
                 .then(|| other.claim(kit::tag(8, 8), 80).unwrap());
-            // Until the keeper has nothing to do any more.
-            std::thread::sleep(Duration::from_millis(8));
-            copy_dir(&dir, &kept);
+            // When the keeper has nothing to do any more, and not while it does something.
+            let control = || fs::read(dir.join("control")).unwrap();
+            kit::until("nothing is done meanwhile", || {
+                let _ = fs::remove_dir_all(&kept);
+                std::thread::sleep(Duration::from_millis(8));
+                let before = control();
+                copy_dir(&dir, &kept);
+                control() == before
+            });
             drop(held);
         }
         if !same_boot {

@@ -51,6 +51,13 @@ const RECOVERING: [&str; 8] = [
     "segment_named",
 ];
 
+/// How many milliseconds a child is given to come to its point: more and more where it does not even begin to publish in that time.
+static USUAL: AtomicU64 = AtomicU64::new(150);
+
+fn usual() -> Duration {
+    Duration::from_millis(USUAL.load(Ordering::Relaxed))
+}
+
 /// How many kills one directory sees.
 const RUN: u64 = 25;
 
@@ -123,7 +130,7 @@ impl Trial {
         };
         let mut child = plan.start(&self.journal(), &self.dir.join("acks"), fault);
         let goal = self.acked() + self.rng.below(300);
-        let begun = Instant::now();
+        let (begun, before) = (Instant::now(), self.acked());
         let mut killed = false;
         let status = loop {
             if let Some(status) = child.try_wait().unwrap() {
@@ -143,6 +150,10 @@ impl Trial {
             "{fault:?}, {plan:?}: {}",
             said(&mut child)
         );
+        if killed && patience == usual() && self.acked() == before {
+            let longer = (2 * patience).min(Duration::from_secs(10));
+            USUAL.fetch_max(longer.as_millis() as u64, Ordering::Relaxed);
+        }
         if let (Some((point, _)), false) = (fault, killed) {
             *self.at_points.entry(point).or_default() += 1;
         }
@@ -171,7 +182,7 @@ impl Trial {
         };
         let patience = match fault {
             None => Duration::from_micros(self.rng.below(60_000)),
-            Some(_) => Duration::from_millis(150),
+            Some(_) => usual(),
         };
         let hit = self.one_kill(fault, patience);
         // Most likely that has left something to be mended.
@@ -184,7 +195,7 @@ impl Trial {
             } else {
                 &RECOVERING
             });
-            let patience = Duration::from_millis(25);
+            let patience = usual() / 6;
             let time = if mending { 1 } else { 1 + self.rng.below(2) };
             if self.one_kill(Some((point, time)), patience) {
                 self.recoveries_killed += 1;

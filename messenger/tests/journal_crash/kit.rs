@@ -4,6 +4,8 @@
 mod dir;
 #[path = "../support/numbers.rs"]
 mod numbers;
+#[path = "../support/until.rs"]
+mod until;
 
 use std::path::Path;
 
@@ -11,6 +13,7 @@ use messenger::bus::{MessageId, SourceId, Tag};
 
 pub(crate) use dir::Dir;
 pub(crate) use numbers::{Rng, cases, first_seed, mix};
+pub(crate) use until::until;
 
 impl Dir {
     pub(crate) fn new(name: &str) -> Self {
