@@ -110,12 +110,14 @@ impl Other {
     }
 
     /// Stops it; back when it stands still.
+    #[track_caller]
     pub(crate) fn halt(&self) {
         self.signal("-STOP");
         self.stands_still();
     }
 
     /// Waits until it has been stopped.
+    #[track_caller]
     pub(crate) fn stands_still(&self) {
         until("a process that stands still", || self.is_still());
     }

@@ -723,6 +723,12 @@ fn what_one_gives_back_is_taken_over_by_another() {
 #[cfg(feature = "fault")]
 #[test]
 fn what_was_held_is_freed_once() {
+    assert!((0..5).any(|_| is_freed_by_another()), "always by itself");
+}
+
+/// `false`: who moved was stopped as its watcher looked, too, which has freed it, or has the door.
+#[cfg(feature = "fault")]
+fn is_freed_by_another() -> bool {
     let bus = SharedBus::options().keep(true).create(&fresh()).unwrap();
     let name = bus.name().to_owned();
     let mut config = Config::new(&bus);
@@ -744,27 +750,33 @@ fn what_was_held_is_freed_once() {
     drop(bus);
     config.let_end(2, most);
     moves.stands_still();
-    frees.stands_still();
-    moves.signal("-CONT");
-    until("it goes on", || config.log().contains(&(most + 1, 2)));
-    fills.signal("-CONT");
-    std::io::Write::write_all(&mut fills.child.stdin.take().unwrap(), b"!").unwrap();
-    let filled: usize = fills.line().parse().unwrap();
-    frees.signal("-CONT");
-    // It has the door until it is through.
-    std::io::Write::write_all(&mut frees.child.stdin.take().unwrap(), b"!").unwrap();
-    assert!(frees.child.wait().unwrap().success());
-    let looked = SharedBus::look(Path::new("/dev/shm"), &name).unwrap();
-    let look = looked.look.unwrap();
-    let pid = fills.child.id();
-    let place = look.processes.iter().find(|it| it.pid == pid).unwrap();
-    let its = look.members.iter().filter(|it| {
-        it.place == Some(place.place) && matches!(it.kind, MemberKind::Subscriber { .. })
+    let by_another = (0..5000).any(|_| {
+        thread::sleep(Duration::from_millis(1));
+        frees.is_still()
     });
-    assert_eq!(its.count(), filled, "one has lost its place");
-    drop((moves, fills));
+    if by_another {
+        moves.signal("-CONT");
+        until("it goes on", || config.log().contains(&(most + 1, 2)));
+        fills.signal("-CONT");
+        std::io::Write::write_all(&mut fills.child.stdin.take().unwrap(), b"!").unwrap();
+        let filled: usize = fills.line().parse().unwrap();
+        frees.signal("-CONT");
+        // It has the door until it is through.
+        std::io::Write::write_all(&mut frees.child.stdin.take().unwrap(), b"!").unwrap();
+        assert!(frees.child.wait().unwrap().success());
+        let looked = SharedBus::look(Path::new("/dev/shm"), &name).unwrap();
+        let look = looked.look.unwrap();
+        let pid = fills.child.id();
+        let place = look.processes.iter().find(|it| it.pid == pid).unwrap();
+        let its = look.members.iter().filter(|it| {
+            it.place == Some(place.place) && matches!(it.kind, MemberKind::Subscriber { .. })
+        });
+        assert_eq!(its.count(), filled, "one has lost its place");
+    }
+    drop((moves, fills, frees));
     std::fs::remove_dir_all(&config.dir).unwrap();
     SharedBus::remove(&name).unwrap();
+    by_another
 }
 
 /// What is held for a dead member is not any more once another has its seat, and who waits for that room is told.
