@@ -255,8 +255,9 @@ fn runs(journal: &Journal, sources: [u16; 2], held: bool) {
         stage.sending.store(false, Ordering::SeqCst);
         journal.bus().wake_all();
         let sent = sent.map(|sent| sent.expect("a publisher"));
-        (joining.join().unwrap(), watching.join().unwrap());
-        tending.join().unwrap();
+        for thread in [joining, watching, tending] {
+            thread.join().unwrap();
+        }
         if let Some(whole) = whole {
             let read = whole.join().unwrap();
             assert_eq!(
