@@ -384,7 +384,7 @@ fn schema(words: &Words, parts: &Parts, path: &Path) -> Result<Schema, SharedErr
     last
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(miri), not(loom)))]
 mod tests {
     use core::cell::Cell;
 
