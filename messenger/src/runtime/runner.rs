@@ -10,6 +10,7 @@ use super::control::{Control, Sending};
 use super::deliver::{Delivery, Fire, Turn};
 use super::error::Result;
 use super::failure::{Failure, FailureKind};
+use super::gate::Gate;
 use super::link::{Call, Link};
 use super::supervise::{Crew, failure};
 use super::trace;
@@ -109,6 +110,13 @@ impl<W: Worker> Runner<W> {
             }
         }
         None
+    }
+
+    /// The handlers are started, and the worker runs.
+    pub(crate) fn started(&mut self, gate: &Gate) {
+        #[cfg(all(feature = "shared", target_os = "linux"))]
+        self.take_over();
+        gate.started();
     }
 
     /// Runs until the stop has been drained, or the worker is to stop.

@@ -83,7 +83,7 @@ fn run<W: Worker>(start: Start<W::App>) {
             stopped,
             stop_asked,
         })) => {
-            gate.started();
+            runner.started(&gate);
             pass.through = true;
             if stop_asked {
                 runner.link.control.stop();
@@ -101,7 +101,7 @@ fn run<W: Worker>(start: Start<W::App>) {
     }
     match runner.begin() {
         None => {
-            gate.started();
+            runner.started(&gate);
             pass.through = true;
             runner.run();
         }

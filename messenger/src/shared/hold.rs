@@ -164,7 +164,12 @@ impl Desk {
         let left = |(index, entry): (usize, Entry<'_>)| {
             let left = || entry.until().load(Relaxed).saturating_sub(now);
             let Some(pool) = self.pool_about(index) else {
-                return left();
+                // Who has the seat is about to begin. Or he has died, see below.
+                return if whose(entry.whose()) == 0 {
+                    left()
+                } else {
+                    u64::MAX
+                };
             };
             match (self.company(&pool, |_, _| false), pool.owed(index)) {
                 // They hold it themselves.

@@ -38,6 +38,8 @@ pub(crate) struct PoolSeat {
     seen: Option<u64>,
     /// Seats that it has left for another, and what they had taken: their answers wait for room still. They name its slot, which holds what they owe.
     behind: Vec<(usize, u64)>,
+    /// It has come for what was held as long as nobody was there, and does not run yet.
+    comes_for_it: bool,
 }
 
 /// What a pool's member could not do.
@@ -113,6 +115,7 @@ impl PoolSeat {
             said: load(entry.at(), said_load()),
             seen: None,
             behind: Vec::new(),
+            comes_for_it: false,
         })
     }
 
@@ -146,7 +149,7 @@ impl PoolSeat {
     pub(crate) fn sit(&mut self, subscriber: &mut Subscriber) -> Result<bool, SharedError> {
         let presence = Arc::clone(&self.presence);
         let desk = presence.desk();
-        let unwanted = {
+        let (is_held, unwanted) = {
             let _here = hold_house();
             let _door =
                 { lock::door(&desk.file) }.map_err(|e| desk.system("waiting for the door", e))?;
@@ -158,9 +161,13 @@ impl PoolSeat {
                 Some(_) => {}
             }
             fault!("pool_begun");
+            let is_held = |entry| desk.slot_of(&entry).is_some_and(|slot| desk.is_held(slot));
+            let seats = pool.seats().map(|(_, seat)| seat);
+            let is_held = seats.chain([pool.entry()]).any(is_held);
             let entry = desk.words.worker(&desk.parts, self.index);
-            desk.seat_in(&entry, subscriber.slot())
+            (is_held, desk.seat_in(&entry, subscriber.slot()))
         };
+        self.comes_for_it = is_held;
         self.slot = Some(subscriber.slot());
         subscriber.stay();
         subscriber.pass_to(self.range.0);
@@ -170,6 +177,11 @@ impl PoolSeat {
         // What was held for the pool as long as nobody was there.
         desk.settle_all();
         Ok(true)
+    }
+
+    /// The member runs.
+    pub(crate) fn run(&mut self) {
+        self.comes_for_it = false;
     }
 
     /// Before here nothing is left to take, and nothing but what this member has taken is its own.
@@ -536,7 +548,8 @@ impl Drop for PoolSeat {
                 let own = |index, _| seats().any(|seat| seat == index);
                 pool.is_ok_and(|pool| desk.company(&pool, own) != Company::Nobody)
             };
-            if owes && (desk.hold > 0 || others()) {
+            // What was held stays so where this one has not come to read it.
+            if (owes || self.comes_for_it) && (desk.hold > 0 || others()) {
                 // Who sees that it is held sees until when: edge 22.
                 desk.core.hand_over(slot, (desk.place.owner(), HELD));
             } else {

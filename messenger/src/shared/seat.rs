@@ -76,37 +76,49 @@ impl Seat {
     /// Forgets up to where it has got. Nothing is held for it any more.
     pub(super) fn forget(mut self) {
         self.store(NONE);
-        self.rise();
+        self.entry().slot().store(0, Relaxed);
+        fault!("worker_unheld");
     }
 
-    /// Says which slot the worker's subscriber has, by which it holds what it has still to read; what was held for it until now is not any
+    fn entry(&self) -> Entry<'_> {
+        let desk = self.presence.desk();
+        desk.words.worker(&desk.parts, self.index)
+    }
+
+    /// Whether something is held for the worker that another has left.
+    fn is_held(&self) -> bool {
+        let desk = self.presence.desk();
+        desk.slot_of(&self.entry())
+            .is_some_and(|slot| desk.is_held(slot))
+    }
+
+    /// The worker is about to run. One that has not run before begins where its subscriber does.
+    pub(crate) fn sit(&mut self, subscriber: &Subscriber) {
+        // What is held for it stays so until it runs: it might not come to that.
+        if !self.is_held() {
+            self.run(subscriber);
+        }
+        if self.said == NONE {
+            self.store(subscriber.start());
+        }
+    }
+
+    /// The worker runs. Says which slot its subscriber has, by which it holds what it has still to read; what was held for it until now is not any
     /// more.
-    pub(crate) fn sit(&mut self, subscriber: &Subscriber) -> Result<(), SharedError> {
-        let presence = Arc::clone(&self.presence);
-        let desk = presence.desk();
-        let unwanted = {
-            let _here = hold_house();
-            let _door =
-                { lock::door(&desk.file) }.map_err(|e| desk.system("waiting for the door", e))?;
-            let entry = desk.words.worker(&desk.parts, self.index);
-            let unwanted = desk.seat_in(&entry, subscriber.slot());
-            if self.said == NONE {
-                self.store(subscriber.start());
-            }
-            unwanted
-        };
-        if let Some(slot) = unwanted {
+    pub(crate) fn run(&self, subscriber: &Subscriber) {
+        let desk = self.presence.desk();
+        if let Some(slot) = desk.seat_in(&self.entry(), subscriber.slot()) {
             desk.core.leave(slot);
         }
-        Ok(())
     }
 
-    /// Says that the worker has no slot any more: what its subscriber holds until it goes is not held for it.
+    /// Says that the worker has no slot any more: what its subscriber holds until it goes is not held for it. But what another has left stays held if this
+    /// one has not come to read it.
     pub(crate) fn rise(&self) {
-        let desk = self.presence.desk();
-        let entry = desk.words.worker(&desk.parts, self.index);
-        entry.slot().store(0, Relaxed);
-        fault!("worker_risen");
+        if !self.is_held() {
+            self.entry().slot().store(0, Relaxed);
+            fault!("worker_risen");
+        }
     }
 
     /// Says that the worker has handled everything before `position`.
@@ -114,10 +126,8 @@ impl Seat {
     pub(crate) fn store(&mut self, position: u64) {
         if self.said != position {
             self.said = position;
-            let desk = self.presence.desk();
-            let entry = desk.words.worker(&desk.parts, self.index);
             // Edge 37, said.
-            entry.at().store(position, said_store());
+            self.entry().at().store(position, said_store());
             fault!("worker_said");
         }
     }
@@ -161,7 +171,6 @@ pub(super) fn runner(desk: &Desk, owner: u64) -> Option<Process> {
 
 impl Desk {
     /// Says that the worker of `entry` has this slot from now on. What was held for it is not any more: gives that slot, which the caller leaves.
-    /// The caller holds the door.
     pub(super) fn seat_in(&self, entry: &Entry<'_>, slot: usize) -> Option<usize> {
         let before = self.slot_of(entry);
         // If this process dies before the next step, nobody's entry names the slot before, and so it is freed.
@@ -199,13 +208,8 @@ impl Desk {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let desk = self.presence.desk();
-        let entry = desk.words.worker(&desk.parts, self.index);
-        // What is held for the worker stays so where nobody has come to read it.
-        if !desk.slot_of(&entry).is_some_and(|slot| desk.is_held(slot)) {
-            self.rise();
-        }
-        leave(entry.whose());
+        self.rise();
+        leave(self.entry().whose());
         fault!("worker_left");
     }
 }
@@ -241,7 +245,7 @@ mod tests {
         let first = publisher.send(tag, &[]).unwrap();
         let mut seat = ManuallyDrop::new(bus.seat(WORKER).unwrap());
         let subscriber = ManuallyDrop::new(bus.bus().subscribe_holding(Start::Oldest).unwrap());
-        seat.sit(&subscriber).unwrap();
+        seat.sit(&subscriber);
 
         // Both are another process's, which has died.
         let desk = seat.presence.desk();

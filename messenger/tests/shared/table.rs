@@ -596,6 +596,24 @@ fn a_start_that_fails_lets_go_of_nothing_that_is_held() {
     ended(sending);
 }
 
+/// Nor if it has found one, and does not come to read.
+#[test]
+fn a_start_whose_handlers_cannot_be_made_lets_go_of_nothing_that_is_held() {
+    let mut place = Place::new(1 << 12, HOLD);
+    place.config.answers = 0;
+    place.run("First").kill();
+    let sending = place.send(1..=1000);
+    let mut config = place.config.clone();
+    config.dir.push("missing");
+    let builder = Split::builder(&place.bus, config);
+    let error = builder.only([Split::FIRST]).run().unwrap_err();
+    assert!(matches!(error, StartError::Failed(_)), "{error}");
+    thread::sleep(Duration::from_millis(500));
+    let _first = place.run("First");
+    complete(&place.wait("first", 1000), 1000, 1, 0);
+    ended(sending);
+}
+
 #[test]
 fn what_is_held_is_held_for_so_long() {
     const SHORT: Duration = Duration::from_millis(400);

@@ -37,7 +37,7 @@ pub(super) fn join(
     let Some(journal) = shared.journal() else {
         let start = seat.position().map_or(start, Start::At);
         let subscriber = subscribe(shared, worker, start)?;
-        seat.sit(&subscriber).map_err(StartError::Shared)?;
+        seat.sit(&subscriber);
         let mark = Mark::Seat(Seated::Alone(seat));
         return Ok((subscriber, Way::Ring(Some(mark))));
     };
@@ -73,7 +73,7 @@ fn with_cursor(
     };
     let cursor = journal.cursor_from(name, first);
     let mut both = Both::new(seat, cursor.map_err(StartError::Cursor)?, journal.clone());
-    both.sit(subscriber)?;
+    both.sit(subscriber);
     Ok(both)
 }
 

@@ -5,7 +5,6 @@ use crate::journal::{Cursor, CursorError, Journal};
 use crate::runtime::failure::{Failure, FailureKind};
 use crate::runtime::kept::{Mark, sync_all};
 use crate::runtime::runner::Runner;
-use crate::runtime::start_error::StartError;
 use crate::runtime::worker::Worker;
 use crate::shared::{PoolSeat, Seat};
 
@@ -64,10 +63,9 @@ impl Both {
 
     /// As [`Seat::sit`], of a worker whose subscriber begins where it has got. What it has sent until now, in whatever process, need not be
     /// synced, so the cursor does not say so yet.
-    pub(super) fn sit(&mut self, subscriber: &Subscriber) -> Result<(), StartError> {
-        self.seat.sit(subscriber).map_err(StartError::Shared)?;
+    pub(super) fn sit(&mut self, subscriber: &Subscriber) {
+        self.seat.sit(subscriber);
         self.next = (subscriber.start(), self.journal.bus().tail());
-        Ok(())
     }
 
     fn store(&mut self, position: u64) -> Result<(), CursorError> {
@@ -95,6 +93,16 @@ impl Both {
 }
 
 impl<W: Worker> Runner<W> {
+    /// The worker runs: what was held for it until now is not any more.
+    pub(in crate::runtime) fn take_over(&mut self) {
+        match &mut self.mark {
+            Some(Mark::Seat(Seated::Alone(seat))) => seat.run(&self.subscriber),
+            Some(Mark::Seat(Seated::Both(both))) => both.seat.run(&self.subscriber),
+            Some(Mark::Seat(Seated::Pool(seat))) => seat.run(),
+            Some(Mark::Cursor(_)) | None => {}
+        }
+    }
+
     /// On a bus whose records lie in a journal: has it say for good how far the worker has got, if all that it sent is there.
     pub(in crate::runtime) fn keep_beyond_the_bus(&mut self) {
         let position = self.reached();

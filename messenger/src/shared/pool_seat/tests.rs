@@ -313,7 +313,7 @@ fn what_one_had_still_to_read_who_ran_alone_has_its_time_anew_when_a_member_dies
     let desk = other.desk();
     let mut alone = bus.seat("Table.Pool").unwrap();
     let mut subscriber = bus.bus().subscribe_holding(Start::Oldest).unwrap();
-    alone.sit(&subscriber).unwrap();
+    alone.sit(&subscriber);
     subscriber.stay();
     let slot = subscriber.slot();
     let index = desk.worker_named("Table.Pool").unwrap();
@@ -332,6 +332,38 @@ fn what_one_had_still_to_read_who_ran_alone_has_its_time_anew_when_a_member_dies
     dies(desk);
     desk.settle_all();
     assert!(desk.is_held(slot));
+}
+
+/// As one whose handlers can't be made.
+#[test]
+fn what_nobody_has_taken_stays_held_when_one_sits_down_and_does_not_run() {
+    let name = format!("test-{}-unrun", std::process::id());
+    let hold = std::time::Duration::from_secs(60);
+    let options = SharedBus::options().bytes(1 << 12).hold_for_workers(hold);
+    let bus = options.create(&name).unwrap();
+    let mut first = std::mem::ManuallyDrop::new(Member::new(&bus));
+    bus.bus().publisher().unwrap().send(TAG, &[]).unwrap();
+    first.does(1);
+    let desk = first.seat.desk();
+    let dead = Place::new(usize::from(desk.place.index()) + 1).owner();
+    let entry = desk.words.worker(&desk.parts, first.seat.index);
+    entry.whose().store(dead.into(), Relaxed);
+    let slot = first.subscriber.slot();
+    assert!(desk.core.hand_over(slot, (desk.place.owner(), dead)));
+    dies(desk);
+    desk.settle_all();
+    assert!(desk.is_held(slot));
+    for runs in [false, true] {
+        let mut second = Member::new(&bus);
+        if runs {
+            second.seat.run();
+        }
+        let (slot, position) = (second.subscriber.slot(), second.subscriber.held());
+        drop(second);
+        desk.settle_all();
+        assert_eq!(desk.is_held(slot), !runs);
+        assert_eq!(position, 16);
+    }
 }
 
 #[test]
