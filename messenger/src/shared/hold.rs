@@ -8,6 +8,7 @@ use super::layout::{Entry, Kind, Place};
 use super::lock;
 use super::pool::Company;
 use crate::bus::seats::{call, leave_for, whose};
+use crate::bus::{Bus, Subscriber};
 use crate::sync::Ordering::{Acquire, Relaxed};
 use crate::sync::fence;
 
@@ -66,10 +67,7 @@ impl Desk {
             fault!("hold_timed");
         };
         match self.pool_about(index) {
-            Some(pool) => {
-                let seats = pool.seats().map(|(_, seat)| seat);
-                seats.chain([pool.entry()]).for_each(say);
-            }
+            Some(pool) => pool.entries().for_each(say),
             None => say(self.words.worker(&self.parts, index)),
         }
     }
@@ -94,6 +92,19 @@ impl Desk {
     /// Whether a slot is held for a worker that has still to come.
     pub(super) fn is_held(&self, slot: usize) -> bool {
         self.core.owner_of(slot) == Some(HELD)
+    }
+
+    /// A subscriber that begins at `start`, in a slot that one of `entries` names and by which that is held. Nobody else can begin there where the floor lies
+    /// beyond it: a refresh raises it so that meets neither the one who held it before, who has gone by then, nor this one, who came before that.
+    pub(super) fn take_over<'a>(
+        &self,
+        entries: impl Iterator<Item = Entry<'a>>,
+        bus: &Bus,
+        start: u64,
+    ) -> Option<Subscriber> {
+        let slots = entries.filter_map(|entry| self.slot_of(&entry));
+        let mut held = slots.filter(|&slot| self.is_held(slot));
+        held.find_map(|slot| bus.take_over(slot, HELD, start))
     }
 
     /// Frees what has been held for long enough, or for nobody. Says for how long the next is held.

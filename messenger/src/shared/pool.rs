@@ -93,6 +93,12 @@ impl<'a> PoolWords<'a> {
         all.filter_map(move |index| Some((index, pool.seat_entry(index)?)))
     }
 
+    /// Its own entry and those of its seats.
+    pub(super) fn entries(&self) -> impl Iterator<Item = Entry<'a>> + use<'a> {
+        let seats = self.seats().map(|(_, seat)| seat);
+        seats.chain([self.entry()])
+    }
+
     /// The last turn.
     pub(super) fn turn(&self) -> Result<Turn, SharedFault> {
         let what = "word of a pool's last turn";

@@ -144,6 +144,12 @@ impl PoolSeat {
         Ok(oldest)
     }
 
+    /// A subscriber that begins at `start` by what is held for the pool, which the floor may have passed.
+    pub(crate) fn take_over(&self, bus: &Bus, start: u64) -> Option<Subscriber> {
+        let pool = self.pool().ok()?;
+        self.desk().take_over(pool.entries(), bus, start)
+    }
+
     /// Says which slot the member's subscriber has: what was held for the seat until now is not any more. The first of all says where the pool
     /// begins. `false`: another has begun it before the subscriber's start; it has to begin there.
     pub(crate) fn sit(&mut self, subscriber: &mut Subscriber) -> Result<bool, SharedError> {
@@ -161,9 +167,10 @@ impl PoolSeat {
                 Some(_) => {}
             }
             fault!("pool_begun");
-            let is_held = |entry| desk.slot_of(&entry).is_some_and(|slot| desk.is_held(slot));
-            let seats = pool.seats().map(|(_, seat)| seat);
-            let is_held = seats.chain([pool.entry()]).any(is_held);
+            let slot = subscriber.slot();
+            let is_held = |held| held == slot || desk.is_held(held);
+            let mut slots = pool.entries().filter_map(|entry| desk.slot_of(&entry));
+            let is_held = slots.any(is_held);
             let entry = desk.words.worker(&desk.parts, self.index);
             (is_held, desk.seat_in(&entry, subscriber.slot()))
         };

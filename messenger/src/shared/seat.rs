@@ -12,9 +12,9 @@ use super::lock;
 use super::presence::Presence;
 use super::process::Process;
 use super::workers::{WorkerStatus, workers};
-use crate::bus::Subscriber;
 use crate::bus::processes::{said_load, said_store, stats};
 use crate::bus::seats::{leave, whose};
+use crate::bus::{Bus, Subscriber};
 use crate::sync::{Ordering::Relaxed, load};
 
 /// No position has been said yet.
@@ -90,6 +90,12 @@ impl Seat {
         let desk = self.presence.desk();
         desk.slot_of(&self.entry())
             .is_some_and(|slot| desk.is_held(slot))
+    }
+
+    /// A subscriber that begins at `start` by what is held for the worker, which the floor may have passed.
+    pub(crate) fn take_over(&self, bus: &Bus, start: u64) -> Option<Subscriber> {
+        let desk = self.presence.desk();
+        desk.take_over([self.entry()].into_iter(), bus, start)
     }
 
     /// The worker is about to run. One that has not run before begins where its subscriber does.
@@ -230,6 +236,7 @@ mod tests {
     use super::super::SharedBus;
     use super::super::desk::{enter, taken_after};
     use super::*;
+    use crate::bus::processes::Memory;
     use crate::bus::{MessageId, SourceId, Start, Tag};
 
     const WORKER: &str = "Table.Worker";
@@ -263,5 +270,11 @@ mod tests {
         let start = Start::At(next.position().unwrap());
         assert_eq!(next.position(), Some(first));
         assert!(bus.bus().subscribe_holding(start).is_ok(), "it is lost");
+
+        // Also where a refresh has met neither the slot of the one before nor this one.
+        desk.core.memory.control().floor.store(16, Relaxed);
+        assert!(bus.bus().subscribe_holding(start).is_err());
+        let mut reads = next.take_over(bus.bus(), first).unwrap();
+        assert_eq!(reads.try_next().unwrap().unwrap().position(), first);
     }
 }

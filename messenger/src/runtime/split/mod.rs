@@ -36,13 +36,15 @@ pub(super) fn join(
     let mut seat = shared.seat(&name).map_err(StartError::Shared)?;
     let Some(journal) = shared.journal() else {
         let start = seat.position().map_or(start, Start::At);
-        let subscriber = subscribe(shared, worker, start)?;
+        let held = |start| seat.take_over(shared.bus(), start);
+        let subscriber = subscribe(shared, worker, start, held)?;
         seat.sit(&subscriber);
         let mark = Mark::Seat(Seated::Alone(seat));
         return Ok((subscriber, Way::Ring(Some(mark))));
     };
     let start = reached(&seat, journal, &name)?.map_or(start, Start::At);
-    let subscriber = subscribe(shared, worker, start)?;
+    let held = |start| seat.take_over(shared.bus(), start);
+    let subscriber = subscribe(shared, worker, start, held)?;
     let both = with_cursor(seat, journal, &name, &subscriber)?;
     let mark = Some(Mark::Seat(Seated::Both(Box::new(both))));
     let restores = None;
@@ -87,7 +89,9 @@ fn join_pool(
     let mut missed = None;
     loop {
         let oldest = seat.starts().map_err(StartError::Shared)?;
-        let mut subscriber = match subscribe(shared, worker, oldest.map_or(start, Start::At)) {
+        let held = |start| seat.take_over(shared.bus(), start);
+        let start = oldest.map_or(start, Start::At);
+        let mut subscriber = match subscribe(shared, worker, start, held) {
             // Others have handled that by now, perhaps; or else it is still the oldest.
             Err(StartError::Missed { position, .. }) if missed != Some(position) => {
                 missed = Some(position);
@@ -113,16 +117,17 @@ fn subscribe(
     shared: &SharedBus,
     worker: &WorkerInfo,
     start: Start,
+    held: impl FnOnce(u64) -> Option<Subscriber>,
 ) -> Result<Subscriber, StartError> {
     let worker = worker.name;
     // What is handled must stay there until the mark says so: this process may be killed in between.
     let joined = shared.bus().subscribe_holding(start);
-    joined.map_err(|error| match error {
-        JoinError::Gone { position, oldest } => StartError::Missed {
+    joined.or_else(|error| match error {
+        JoinError::Gone { position, oldest } => held(position).ok_or(StartError::Missed {
             worker,
             position,
             oldest,
-        },
-        error => error.into(),
+        }),
+        error => Err(error.into()),
     })
 }

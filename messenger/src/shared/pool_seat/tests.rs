@@ -355,6 +355,7 @@ fn what_nobody_has_taken_stays_held_when_one_sits_down_and_does_not_run() {
     assert!(desk.is_held(slot));
     for runs in [false, true] {
         let mut second = Member::new(&bus);
+        assert!(second.seat.comes_for_it);
         if runs {
             second.seat.run();
         }
