@@ -9,7 +9,9 @@ use super::control::{self, Control};
 use super::cursor;
 use super::dir::Dir;
 use super::error::{OpenError, OpenFault};
-use super::files::{SCHEMA, is_being_created, open_plain, remove_new, segment_name, sync_dir};
+use super::files::{
+    SCHEMA, is_being_created, open_plain, remove_new, segment_name, sync_dir, sync_file,
+};
 use super::header::{HEADER_BYTES, SYNCED_AT, SegmentHeader, encode_synced, synced_of};
 use super::opening::lock;
 use super::schema::Manifest;
@@ -332,8 +334,9 @@ impl Plan {
         sync_dir(dir)?;
         let base = self.store.base(cut.from);
         if self.kept.contains(&base) {
-            let mut file = open(dir, base)?;
-            self.fill(&mut file, HEADER_BYTES as u64 + (cut.from - base))?;
+            let path = dir.join(segment_name(base));
+            let mut file = open_plain(&path, true)?;
+            self.fill(&mut file, &path, HEADER_BYTES as u64 + (cut.from - base))?;
         }
         Ok(())
     }
@@ -343,31 +346,33 @@ impl Plan {
         let name = dir.join(segment_name(base));
         let new = format!("{}.new", segment_name(base));
         let mut file = dir.make(&new)?;
-        self.write_header(&mut file, base, base)?;
-        self.fill(&mut file, HEADER_BYTES as u64)?;
+        let new = dir.join(new);
+        self.write_header(&mut file, &new, base, base)?;
+        self.fill(&mut file, &new, HEADER_BYTES as u64)?;
         if self.repaired.set_aside.contains(&base) {
             // Linked, so that there is one of that name all the time; not all file systems can.
             let aside = set_aside(dir, base)?;
             fs::hard_link(&name, &aside).or_else(|_| fs::rename(&name, &aside))?;
         }
-        fs::rename(dir.join(new), name)?;
+        fs::rename(new, name)?;
         sync_dir(dir)
     }
 
     /// Makes a segment's file as long as it should be, and its header what it should be.
     fn mend(&self, dir: &Path, base: u64) -> io::Result<()> {
-        let mut file = open(dir, base)?;
+        let path = dir.join(segment_name(base));
+        let mut file = open_plain(&path, true)?;
         let len = file.metadata()?.len();
         if len < self.store.file_bytes() {
-            self.fill(&mut file, len)?;
+            self.fill(&mut file, &path, len)?;
         }
         let synced = self.repaired.found.synced;
         let cut = self.repaired.cut.as_ref().map_or(synced, |cut| cut.from);
-        self.write_header(&mut file, base, synced.min(cut))
+        self.write_header(&mut file, &path, base, synced.min(cut))
     }
 
-    /// Writes zeros from `at` on.
-    fn fill(&self, file: &mut File, at: u64) -> io::Result<()> {
+    /// Writes zeros from `at` on to the file at `path`.
+    fn fill(&self, file: &mut File, path: &Path, at: u64) -> io::Result<()> {
         file.seek(SeekFrom::Start(at))?;
         let zeros = vec![0; 1 << 20];
         let mut left = self.store.file_bytes() - at;
@@ -377,10 +382,10 @@ impl Plan {
             fault!("zeroed");
             left -= some;
         }
-        file.sync_all()
+        sync_file(file, path)
     }
 
-    fn write_header(&self, file: &mut File, base: u64, synced: u64) -> io::Result<()> {
+    fn write_header(&self, file: &mut File, path: &Path, base: u64, synced: u64) -> io::Result<()> {
         let page = page(file)?;
         let written = SegmentHeader::parse(&page).map(|header| header.created_nanos);
         let header = self.store.header_of(
@@ -396,19 +401,20 @@ impl Plan {
         );
         file.seek(SeekFrom::Start(0))?;
         file.write_all(&header.encode(synced))?;
-        file.sync_all()
+        sync_file(file, path)
     }
 
     /// Has a segment say at most that all before `cut` was synced.
     fn lower_synced(&self, dir: &Path, base: u64, cut: u64) -> io::Result<()> {
         let salt = self.store.identity.salt;
-        let mut file = open(dir, base)?;
+        let path = dir.join(segment_name(base));
+        let mut file = open_plain(&path, true)?;
         if synced_of(&page(&mut file)?, salt).is_some_and(|synced| synced <= cut) {
             return Ok(());
         }
         file.seek(SeekFrom::Start(SYNCED_AT as u64))?;
         file.write_all(&encode_synced(cut, salt))?;
-        file.sync_data()
+        sync_file(&file, &path)
     }
 }
 
@@ -447,10 +453,6 @@ fn free(dir: &Path, name: &str) -> io::Result<PathBuf> {
         number += 1;
     }
     Ok(path)
-}
-
-fn open(dir: &Path, base: u64) -> io::Result<File> {
-    open_plain(&dir.join(segment_name(base)), true)
 }
 
 /// The first page of a file, or what there is of it.

@@ -13,3 +13,4 @@ mod kill;
 mod kit;
 mod power;
 mod reopen;
+mod repair;

@@ -14,7 +14,7 @@ use crate::disk::{Disk, Snapshot};
 use crate::harm::change;
 use crate::kit::{self, Dir, Rng, cases, first_seed};
 
-const SEGMENT: u64 = 4096;
+pub(crate) const SEGMENT: u64 = 4096;
 const LONGEST: usize = 1000;
 /// How often the power goes in the life of one journal.
 const CRASHES: u16 = 4;
@@ -23,7 +23,7 @@ const CURSOR: &str = "reader";
 /// Which disk each test's files are on: the hook is one for all.
 static DISKS: Mutex<Vec<Arc<Disk>>> = Mutex::new(Vec::new());
 
-fn watch(disk: &Arc<Disk>) {
+pub(crate) fn watch(disk: &Arc<Disk>) {
     DISKS.lock().unwrap().push(Arc::clone(disk));
     messenger::fault::on_flush(Box::new(|path| {
         // Not while the disk is told: the power may go.
@@ -35,7 +35,7 @@ fn watch(disk: &Arc<Disk>) {
     }));
 }
 
-fn unwatch(disk: &Arc<Disk>) {
+pub(crate) fn unwatch(disk: &Arc<Disk>) {
     DISKS
         .lock()
         .unwrap()
@@ -510,7 +510,7 @@ fn has_a_cursor_until_it_is_killed() {
 }
 
 /// Nothing is noted but what is sent.
-fn short() -> JournalConfig {
+pub(crate) fn short() -> JournalConfig {
     JournalConfig::new()
         .segment_bytes(SEGMENT)
         .members(8)
