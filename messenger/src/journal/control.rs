@@ -404,7 +404,7 @@ pub(super) fn disown(
     let failed = 1_u64.to_le_bytes();
     let dropped = words_of_dropped(dropped).map(u64::to_le_bytes);
     let Some((mut file, _)) = words_in(dir, true)?.filter(|(_, page)| is_of(page, identity)) else {
-        // There is none, or what is there is none.
+        // There is none, or what is there is none of this journal.
         let mut page = [0; WORDS_AT];
         let mut put =
             |at: u64, part: &[u8]| page[at as usize..][..part.len()].copy_from_slice(part);
@@ -483,16 +483,29 @@ mod tests {
     use super::super::testing::TempDir;
     use super::*;
 
+    const IDENTITY: Identity = Identity {
+        id: [7; 16],
+        segment_bytes: 4096,
+        salt: 1,
+    };
+
+    /// Such as a disk that has kept a part of the page leaves.
+    #[test]
+    fn words_of_another_journal_are_replaced_where_nobody_is_to_believe_them() {
+        let temp = TempDir::new();
+        let dir = Dir::of(&temp);
+        let mut page = [0; WORDS_AT];
+        page[..8].copy_from_slice(&MAGIC.to_le_bytes());
+        fs::write(dir.join(CONTROL), page).unwrap();
+        disown(&dir, &IDENTITY, 0, None).unwrap();
+        assert!(Control::has_failed(&dir, &IDENTITY).unwrap());
+    }
+
     #[test]
     fn words_that_cannot_be_read_are_not_taken_for_none() {
         let temp = TempDir::new();
         let dir = Dir::of(&temp);
-        let identity = Identity {
-            id: [7; 16],
-            segment_bytes: 4096,
-            salt: 1,
-        };
-        let told = || disown(&dir, &identity, 0, None);
+        let told = || disown(&dir, &IDENTITY, 0, None);
         assert!(told().is_ok());
         fs::write(dir.join(CONTROL), "short").unwrap();
         assert!(told().is_ok());

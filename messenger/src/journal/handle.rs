@@ -98,7 +98,7 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`OpenError`]; then nothing was changed.
+    /// [`OpenError`]. A journal that is refused stays as it was; where the system fails, the next opening goes on with what this one had begun.
     pub fn open(path: impl AsRef<Path>, config: JournalConfig) -> Result<Self, OpenError> {
         Self::open_as(path.as_ref(), config, Create::May)
     }
