@@ -301,6 +301,12 @@ impl Control {
         Ok(page.map(words).and_then(Dropped::of_words))
     }
 
+    /// The same of the opening that has made these words.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub(super) fn dropped(&self) -> Option<Dropped> {
+        Dropped::of_words(DROPPED_AT.map(|at| self.word(at).load(Ordering::Relaxed)))
+    }
+
     /// Says it of this opening.
     pub(super) fn say_dropped(&self, dropped: Option<&Dropped>) {
         for (at, word) in DROPPED_AT.into_iter().zip(words_of_dropped(dropped)) {

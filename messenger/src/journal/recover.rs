@@ -34,7 +34,7 @@ pub struct Recovery {
     /// How many claims of the last writer were not finished, and have been aborted.
     pub aborted: u64,
     /// What had to be given up: by this opening, or by one before that was killed and may have told nobody. So it is said again until something is
-    /// published, or the journal closed.
+    /// published, or the journal closed; and to each that comes to a bus which processes share.
     pub dropped: Option<Dropped>,
 }
 

@@ -176,7 +176,8 @@ impl Share {
             tail: store.control.opened_at(),
             synced: store.synced(),
             aborted: 0,
-            dropped: None,
+            // The first one may have died before it could say so.
+            dropped: store.control.dropped(),
         };
         Ok(Self {
             dir,

@@ -126,6 +126,10 @@ pub(crate) fn child_process(role: &str, name: &str) -> bool {
             say("sent");
             std::io::stdin().read_exact(&mut [0]).unwrap();
         }
+        "recovery" => {
+            let recovery = journal.recovery();
+            say(format!("{:?}", (recovery.left, &recovery.dropped)));
+        }
         "claims" => {
             let position = publisher.send(TAG, b"whole").unwrap();
             let mut claim = publisher.claim(TAG, 100).unwrap();

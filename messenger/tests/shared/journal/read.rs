@@ -368,6 +368,10 @@ fn an_opening_that_cuts_says_so_before() {
         let bus = options.open(&name).unwrap();
         let recovery = bus.journal().unwrap().recovery().clone();
         assert_eq!((recovery.left, recovery.tail), (LeftBy::PowerLoss, cut));
+        // Also those that come later are told what is gone.
+        let dropped = recovery.dropped.unwrap();
+        let told = format!("{:?}", (LeftBy::Using, Some(dropped)));
+        assert_eq!(Other::start("journal-recovery", &name).line(), told);
         send(&bus, 100..120);
         for reader in &mut readers {
             assert_eq!(there(reader), (100..120).collect::<Vec<_>>(), "{fault}");
