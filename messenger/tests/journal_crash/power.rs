@@ -1,5 +1,6 @@
 //! The power goes: what was synced is there, and of the rest what stands before the first thing that is not whole.
 
+use std::io::ErrorKind;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -523,8 +524,10 @@ pub(crate) fn copy_dir(from: &Path, to: &Path) {
         let entry = entry.unwrap();
         if entry.file_type().unwrap().is_dir() {
             copy_dir(&entry.path(), &to.join(entry.file_name()));
-        } else {
-            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        } else if let Err(error) = std::fs::copy(entry.path(), to.join(entry.file_name())) {
+            // A segment ahead, which has its name by now.
+            let is_new = entry.path().extension().is_some_and(|end| end == "new");
+            assert!(is_new && error.kind() == ErrorKind::NotFound, "{error}");
         }
     }
 }
