@@ -93,7 +93,7 @@ impl Window {
 
     /// See [`Sight::header`].
     #[inline]
-    pub(super) fn header(&self, position: u64) -> (&AtomicU64, &AtomicU64) {
+    pub(crate) fn header(&self, position: u64) -> (&AtomicU64, &AtomicU64) {
         self.sight().header(position)
     }
 }

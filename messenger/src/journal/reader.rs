@@ -202,17 +202,16 @@ impl Reader {
     #[expect(clippy::should_implement_trait, reason = "an entry borrows the reader")]
     pub fn next(&mut self) -> Result<Option<Entry<'_>>, JournalError> {
         loop {
-            let position = self.walker.position;
-            if let Some((tag, len)) = self.walker.take() {
-                if self.verify && !self.walker.is_sound_record(position, len) {
+            if let Some(taken) = self.walker.take() {
+                let position = taken.position;
+                if self.verify && !self.walker.is_sound_record(&taken) {
                     self.walker.position = position;
                     return Err(self.error(ReadError::Damaged { position }));
                 }
-                let payload = self.walker.payload_of(position, len);
                 return Ok(Some(Entry {
                     position,
-                    tag,
-                    payload,
+                    tag: taken.tag,
+                    payload: self.walker.payload_of(&taken),
                 }));
             }
             // No record, or one in the next segment.

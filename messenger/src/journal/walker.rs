@@ -1,5 +1,8 @@
 //! Walking over a journal's records by their headers, without being a member of the bus.
 
+use core::ptr::NonNull;
+use std::sync::atomic::Ordering;
+
 use super::store::Store;
 use crate::bus::kept::{
     Format, HEADER, State, Window, finish_store, glance_fence, line_for_reading, meta, meta_len,
@@ -7,7 +10,6 @@ use crate::bus::kept::{
 };
 use crate::bus::{Lost, MessageId, ReadError, SourceId, Tag};
 use crate::checksum::crc32c;
-use std::sync::atomic::Ordering;
 
 /// What stands at a position, and where the next thing does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,8 +31,19 @@ pub(crate) enum StepKind {
     Padding,
 }
 
+/// A record that [`Walker::take`] has stepped past.
+pub(crate) struct Taken {
+    pub(crate) position: u64,
+    pub(crate) tag: Tag,
+    len: u32,
+    /// What its stamp says: the state, and the checksum.
+    said: u64,
+    /// Where it lies.
+    header: NonNull<u8>,
+}
+
 /// How far ahead of its position, in bytes, a walker asks for lines: the processor does so by itself, but not beyond a page.
-const AHEAD: u64 = 4096;
+const AHEAD: usize = 4096;
 
 /// Walks from record to record. Whoever has one sees to it that the segments which it walks over are not given up.
 pub(crate) struct Walker {
@@ -57,25 +70,33 @@ impl Walker {
         }
     }
 
-    /// Steps past the record at the walker's position, and gives its tag and length, if a record is what stands there and
-    /// its segment is the one in the window. Else [`look`](Self::look) says more.
+    /// Steps past the record at the walker's position, if a record is what stands there and its segment is the one in the window.
+    /// Else [`look`](Self::look) says more.
     #[inline]
-    pub(crate) fn take(&mut self) -> Option<(Tag, u32)> {
+    pub(crate) fn take(&mut self) -> Option<Taken> {
         let position = self.position;
         if !self.window.covers(position) {
             return None;
         }
         // As in `look`.
-        let stamp = self.window.word(position).load(Ordering::Relaxed);
-        if self.format.state(position, stamp) != State::Committed as u64 {
+        let (stamp, meta) = self.window.header(position);
+        let said = self.format.said(position, stamp.load(Ordering::Relaxed));
+        if !self.format.is_committed(said) {
             return None;
         }
         glance_fence();
-        let meta = self.window.word(position + 8).load(Ordering::Relaxed);
+        let meta = meta.load(Ordering::Relaxed);
         let len = meta_len(meta);
         self.position = self.format.next_record(position, len).ok()?;
-        line_for_reading(self.window.byte(position + AHEAD).as_ptr());
-        Some((meta_tag(meta), len))
+        let header = self.window.byte(position);
+        line_for_reading(header.as_ptr().wrapping_add(AHEAD));
+        Some(Taken {
+            position,
+            tag: meta_tag(meta),
+            len,
+            said,
+            header,
+        })
     }
 
     /// Looks at what stands at the walker's position. `None`: nothing finished.
@@ -177,22 +198,29 @@ impl Walker {
         stamp == self.format.stamp(position, state) ^ Format::mixed(checksum)
     }
 
-    /// Whether the record of `len` bytes at `position`, which has been taken, is as it was when it was committed.
+    /// Whether what was taken last is as it was when it was committed.
     #[inline]
-    pub(crate) fn is_sound_record(&self, position: u64, len: u32) -> bool {
-        self.fits(position, State::Committed, 8 + len as usize)
+    pub(crate) fn is_sound_record(&self, taken: &Taken) -> bool {
+        let checksum = crc32c(self.bytes_of(taken, 8, 8 + taken.len as usize));
+        taken.said == State::Committed as u64 ^ Format::mixed(checksum)
+    }
+
+    /// The payload of what was taken last.
+    #[inline]
+    pub(crate) fn payload_of(&self, taken: &Taken) -> &[u8] {
+        self.bytes_of(taken, HEADER as usize, taken.len as usize)
+    }
+
+    #[inline]
+    fn bytes_of(&self, taken: &Taken, at: usize, len: usize) -> &[u8] {
+        // SAFETY: as for `bytes`; a record lies within the window in which it begins.
+        unsafe { core::slice::from_raw_parts(taken.header.as_ptr().add(at), len) }
     }
 
     /// The payload of what the last look has found.
     #[inline]
     pub(crate) fn payload(&self, step: &Step) -> &[u8] {
-        self.payload_of(step.position, step.len)
-    }
-
-    /// The payload of `len` bytes of the record at `position`, the last one that was found or taken.
-    #[inline]
-    pub(crate) fn payload_of(&self, position: u64, len: u32) -> &[u8] {
-        self.bytes(position + HEADER, len as usize)
+        self.bytes(step.position + HEADER, step.len as usize)
     }
 
     #[inline]
