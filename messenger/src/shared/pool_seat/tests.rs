@@ -294,6 +294,11 @@ fn what_is_wanted_is_held_when_who_took_it_over_to_free_it_dies() {
     assert_eq!(first.read(), 3);
 }
 
+/// Removes the file of a bus on which this process stays, by what a test never drops.
+fn remove(bus: &SharedBus) {
+    std::fs::remove_file(bus.path()).unwrap();
+}
+
 /// A place whose process has died, when this is back.
 fn dies(desk: &Desk) -> Place {
     let place = Place::new(usize::from(desk.place.index()) + 1);
@@ -332,6 +337,7 @@ fn what_one_had_still_to_read_who_ran_alone_has_its_time_anew_when_a_member_dies
     dies(desk);
     desk.settle_all();
     assert!(desk.is_held(slot));
+    remove(&bus);
 }
 
 /// As one whose handlers can't be made.
@@ -365,6 +371,7 @@ fn what_nobody_has_taken_stays_held_when_one_sits_down_and_does_not_run() {
         assert_eq!(desk.is_held(slot), !runs);
         assert_eq!(position, 16);
     }
+    remove(&bus);
 }
 
 #[test]
@@ -382,4 +389,5 @@ fn an_entry_that_is_forgotten_is_nobody_elses_before_its_dead_one_is_settled() {
     dies(desk);
     desk.settle_all();
     assert_eq!(desk.free_entry().ok(), Some(seat.index));
+    remove(&bus);
 }
