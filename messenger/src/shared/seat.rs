@@ -76,8 +76,7 @@ impl Seat {
     /// Forgets up to where it has got. Nothing is held for it any more.
     pub(super) fn forget(mut self) {
         self.store(NONE);
-        self.entry().slot().store(0, Relaxed);
-        fault!("worker_unheld");
+        self.let_go();
     }
 
     fn entry(&self) -> Entry<'_> {
@@ -122,9 +121,13 @@ impl Seat {
     /// one has not come to read it.
     pub(crate) fn rise(&self) {
         if !self.is_held() {
-            self.entry().slot().store(0, Relaxed);
-            fault!("worker_risen");
+            self.let_go();
         }
+    }
+
+    fn let_go(&self) {
+        self.entry().slot().store(0, Relaxed);
+        fault!("worker_risen");
     }
 
     /// Says that the worker has handled everything before `position`.
