@@ -587,7 +587,7 @@ fn a_start_that_fails_lets_go_of_nothing_that_is_held() {
     let none: Vec<_> = std::iter::from_fn(|| bus.observe(Start::Newest).ok()).collect();
     let builder = Split::builder(&place.bus, place.config.clone());
     let error = builder.only([Split::FIRST]).run().unwrap_err();
-    assert!(matches!(error, StartError::Join(_)), "{error}");
+    assert!(matches!(error, StartError::NoFreeSlot { .. }), "{error}");
     drop(none);
     let sending = place.send(1..=1000);
     thread::sleep(Duration::from_millis(500));

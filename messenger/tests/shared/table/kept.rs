@@ -66,7 +66,7 @@ fn one_that_could_not_start_has_not_begun() {
         let builder = Split::builder(&place.bus, place.config.clone());
         builder.only_named(["First"]).unwrap().run()
     };
-    assert!(matches!(run(), Err(StartError::Join(_))));
+    assert!(matches!(run(), Err(StartError::NoFreeSlot { .. })));
     assert_eq!(cursor(&place), None);
     drop(others);
     // So it begins where it is told to, with the first record after its start.
