@@ -184,9 +184,15 @@ impl Keeper {
             return Ok(());
         } else {
             let most = retain.most.unwrap_or(u64::MAX);
+            let beyond = self.tail().saturating_sub(most);
             // What can't be told now is waited for.
-            let free = self.waits_for_nothing().unwrap_or(0);
-            free.max(self.tail().saturating_sub(most))
+            let wanted = self
+                .waits_for_nothing()
+                .map_or(beyond, |end| end.max(beyond));
+            match self.flush_cursors_for(wanted) {
+                Ok(()) => wanted,
+                Err(_) => beyond,
+            }
         };
         give_up(&self.store, &self.core, wanted, false).map(drop)
     }
@@ -200,13 +206,17 @@ impl Keeper {
             (false, _) => self.core.least_subscriber().unwrap_or(self.tail()),
             (true, _) => self.passed()?,
         };
-        let end = age.map_or(end, |age| self.older_than(age, end));
-        let goes = self.store.base(end.min(self.store.finished())) > self.store.oldest();
-        if let Some(dir) = self.store.dir().filter(|_| passed && goes) {
-            // Or a loss of power could set one back to what is gone.
-            cursor::flush(dir)?;
+        Ok(age.map_or(end, |age| self.older_than(age, end)))
+    }
+
+    /// Flushes the cursors, where segments wait for them, if one before `wanted` goes: or a loss of power could set a cursor that has passed it back to what is
+    /// gone.
+    fn flush_cursors_for(&self, wanted: u64) -> io::Result<()> {
+        let goes = self.store.base(wanted.min(self.store.finished())) > self.store.oldest();
+        match self.store.dir() {
+            Some(dir) if self.config.retain.passed && goes => cursor::flush(dir),
+            _ => Ok(()),
         }
-        Ok(end)
     }
 
     /// The end of the last segment before `end` whose records are all older than `age`. Further on it is not looked: what could not go yet would

@@ -178,6 +178,30 @@ fn what_cursors_have_passed_goes_once_they_are_flushed() {
     assert_eq!(flushes(&cursors), after, "there is nothing more to go");
 }
 
+/// Also if it goes for being more than is kept, and another has not passed it.
+#[test]
+fn what_one_cursor_has_passed_goes_once_it_is_flushed() {
+    let dir = Dir::new("passed-by-one");
+    let cursors = dir.join("cursors");
+    let _ = flushes(&cursors);
+    let retain = Retention::all().until_passed().at_most(8 * 4096);
+    let journal = dir.open(small().retain(retain).time_resolution(Duration::ZERO));
+    let _slow = journal.cursor("slow").unwrap();
+    let mut mine = journal.cursor("mine").unwrap();
+    let mut publisher = journal.bus().publisher().unwrap();
+    let mut send = |records| {
+        for n in 0..records {
+            publisher.send(tag(n), &[1; 240]).unwrap();
+        }
+    };
+    send(6 * 16);
+    mine.store(5 * 4096).unwrap();
+    let before = flushes(&cursors);
+    send(6 * 16);
+    until("more than the most", || journal.oldest() > 0);
+    assert!(flushes(&cursors) > before);
+}
+
 /// To the system what it could not write is unchanged from then on: another flush would do nothing, and say that all is well.
 #[cfg(target_os = "linux")]
 #[test]
