@@ -177,7 +177,7 @@ impl Setup {
     /// What a waker does has come about: at once, or soon.
     pub(crate) fn woken(self, there: impl Fn() -> bool) {
         let begun = Instant::now();
-        while self.wakes_late() && !there() && begun.elapsed().as_secs() < 30 {
+        while self.wakes_late() && !there() && begun.elapsed() < LONG {
             thread::yield_now();
         }
         assert!(there(), "whoever waited was not woken, or too often");
@@ -379,7 +379,7 @@ pub(crate) fn fill<K: PublisherKind>(publisher: &mut Publisher<K>, bytes: &[u8])
 }
 
 /// Longer than any step of a test takes, on however busy a machine.
-pub(crate) const LONG: Duration = Duration::from_secs(if cfg!(miri) { 3600 } else { 30 });
+pub(crate) const LONG: Duration = Duration::from_secs(if cfg!(miri) { 3600 } else { 120 });
 
 /// As short as a timeout is that is to pass.
 pub(crate) const SHORT: Duration = Duration::from_millis(8);

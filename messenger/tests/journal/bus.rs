@@ -15,7 +15,7 @@ use messenger::journal::{Journal, JournalConfig, JournalFault, LeftBy, Retention
 use crate::kit::{Dir, payload, small, tag};
 use crate::until::until;
 
-const LONG: Duration = Duration::from_secs(30);
+const LONG: Duration = Duration::from_secs(120);
 
 /// Small segments, and no notes of the time.
 fn quiet() -> JournalConfig {

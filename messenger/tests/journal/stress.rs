@@ -18,7 +18,7 @@ use messenger::journal::{Journal, JournalConfig, LeftBy, Retention, SyncPolicy};
 use crate::kit::Dir;
 
 #[cfg(not(miri))]
-const LONG: Duration = Duration::from_secs(30);
+const LONG: Duration = Duration::from_secs(120);
 /// How long a test sends; under Miri, where the clock says nothing of the work done, how often counts.
 const TIME: Duration = Duration::from_millis(if cfg!(miri) { 3_600_000 } else { 700 });
 const MOST: u64 = if cfg!(miri) { 30 } else { u64::MAX };
