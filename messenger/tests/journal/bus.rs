@@ -440,9 +440,11 @@ fn files_and_mappings_do_not_pile_up() {
             assert!(observer.try_next(&mut Vec::new()).unwrap().is_some());
         }
         journal.sync().unwrap();
-        // The lock is open; the control words, and of the segments those in use and ahead are mapped.
-        until("what was left behind is unmapped", || in_use(&dir).1 <= 6);
-        assert_eq!(in_use(&dir).0, 1);
+        // The lock is open; the control words, and of the segments those in use and ahead are mapped. (The keeper may still be making one.)
+        until("what was left behind is unmapped", || {
+            let (open, mapped) = in_use(&dir);
+            open == 1 && mapped <= 6
+        });
         // The members alone keep it.
         drop(journal);
         publisher.send(tag(1), b"still there").unwrap();
