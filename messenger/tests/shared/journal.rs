@@ -816,7 +816,7 @@ fn many_come_and_go_at_once() {
 fn who_makes_a_bus_waits_a_little_for_the_journal() {
     let name = fresh();
     let dir = Dir::new(&name);
-    // It waits for a second, and on a busy machine that may be over before the journal is let go.
+    // It waits for two seconds, and on a busy machine they may be over before the journal is let go.
     until("it is let go in time", || {
         let held = Journal::open(&dir.0, config()).unwrap();
         std::thread::scope(|scope| {
