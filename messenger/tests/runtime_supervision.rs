@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use log::Log;
-use messenger::bus::Start;
+use messenger::bus::{JoinError, Start};
 use messenger::message::DecodeError;
 use messenger::{
     AfterPanic, FailureKind, Handle, Handler, HandlerError, Lifecycle, Message, Outbox, Result,
@@ -1023,6 +1023,8 @@ fn a_full_bus_and_an_empty_choice_are_start_errors() {
         error.to_string(),
         "position 64 lies ahead of the bus, which ends at 0: it is one of another bus"
     );
+    let is_told = matches!(error, StartError::Join(JoinError::Ahead { .. }));
+    assert!(is_told, "{error:?}");
     let error = Stops::builder(bus(4096), Log::default())
         .only([])
         .run()

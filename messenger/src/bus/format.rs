@@ -109,7 +109,13 @@ impl Format {
     /// The state that a stamp at `position` says: that of a [`State`], or no such number.
     #[inline]
     pub(crate) fn state(&self, position: u64, stamp: u64) -> u64 {
-        self.said(position, stamp) & self.plain
+        self.state_of(self.said(position, stamp))
+    }
+
+    /// The state in what a stamp says.
+    #[inline]
+    pub(crate) fn state_of(&self, said: u64) -> u64 {
+        said & self.plain
     }
 
     /// What a stamp at `position` says besides that: the same position leaves only the state, and the [mixed](Self::mixed) checksum; anything else
@@ -117,12 +123,6 @@ impl Format {
     #[inline]
     pub(crate) fn said(&self, position: u64, stamp: u64) -> u64 {
         stamp ^ self.spread(position)
-    }
-
-    /// Whether that is said of a record which is committed, whatever its checksum.
-    #[inline]
-    pub(crate) fn is_committed(&self, said: u64) -> bool {
-        said & self.plain == State::Committed as u64
     }
 
     /// What stands at `position`, by its stamp and its second word.

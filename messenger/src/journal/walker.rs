@@ -81,7 +81,7 @@ impl Walker {
         // As in `look`.
         let (stamp, meta) = self.window.header(position);
         let said = self.format.said(position, stamp.load(Ordering::Relaxed));
-        if !self.format.is_committed(said) {
+        if self.format.state_of(said) != State::Committed as u64 {
             return None;
         }
         glance_fence();
