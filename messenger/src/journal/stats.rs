@@ -86,21 +86,14 @@ impl Journal {
         let noted = Some(control.timed()).filter(|&nanos| nanos != 0);
         let newest_time = noted.or_else(|| seek::last_time(store, bases()));
         let segments = prepared.saturating_sub(removed) / segment;
-        let (flushes, longest_flush) = control.flushes();
-        JournalStats {
-            segments,
-            disk_bytes: segments * store.file_bytes(),
-            oldest,
-            oldest_time: seek::time_after(store, oldest).map(time),
-            newest,
-            newest_time: newest_time.map(time),
-            ahead: prepared.saturating_sub(newest),
-            finished,
-            synced,
-            unsynced_since: unsynced_since(store, synced.max(oldest)),
-            flushes,
-            longest_flush,
-        }
+        let positions = [oldest, synced, finished, newest];
+        stats(
+            store,
+            (segments, prepared),
+            positions,
+            newest_time,
+            control.flushes(),
+        )
     }
 }
 
@@ -117,24 +110,42 @@ impl Reader {
         let (synced, newest) = (self.synced()?, self.newest()?);
         let flushes = Control::flushes_in(&Dir::of(self.path()), &store.identity);
         let system = JournalFault::tried("read the shared words");
-        let (flushes, longest_flush) = flushes.map_err(|source| self.error(system(source)))?;
+        let flushes = flushes.map_err(|source| self.error(system(source)))?;
         let segments = bases.len() as u64;
         let end = bases.last().map_or(0, |base| base + store.segment_bytes());
         let newest_time = seek::last_time(store, bases.into_iter().rev());
-        Ok(JournalStats {
-            segments,
-            disk_bytes: segments * store.file_bytes(),
-            oldest,
-            oldest_time: seek::time_after(store, oldest).map(time),
-            newest,
-            newest_time: newest_time.map(time),
-            ahead: end.saturating_sub(newest),
-            finished: newest,
-            synced,
-            unsynced_since: unsynced_since(store, synced.max(oldest)),
+        let positions = [oldest, synced, newest, newest];
+        Ok(stats(
+            store,
+            (segments, end),
+            positions,
+            newest_time,
             flushes,
-            longest_flush,
-        })
+        ))
+    }
+}
+
+/// How it stands that has so many segments, up to `end`.
+fn stats(
+    store: &Store,
+    (segments, end): (u64, u64),
+    [oldest, synced, finished, newest]: [u64; 4],
+    newest_time: Option<u64>,
+    (flushes, longest_flush): (u64, Duration),
+) -> JournalStats {
+    JournalStats {
+        segments,
+        disk_bytes: segments * store.file_bytes(),
+        oldest,
+        oldest_time: seek::time_after(store, oldest).map(time),
+        newest,
+        newest_time: newest_time.map(time),
+        ahead: end.saturating_sub(newest),
+        finished,
+        synced,
+        unsynced_since: unsynced_since(store, synced.max(oldest)),
+        flushes,
+        longest_flush,
     }
 }
 

@@ -213,7 +213,8 @@ impl Walker {
 
     #[inline]
     fn bytes_of(&self, taken: &Taken, at: usize, len: usize) -> &[u8] {
-        // SAFETY: as for `bytes`; a record lies within the window in which it begins.
+        // SAFETY: as for `bytes`, whose `look` is `take` here. The window is still the one in which it was taken, for only `look` turns to another;
+        // and `take` has checked that the record ends there.
         unsafe { core::slice::from_raw_parts(taken.header.as_ptr().add(at), len) }
     }
 
