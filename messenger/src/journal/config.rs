@@ -23,7 +23,8 @@ pub struct JournalConfig {
     pub(super) retain: Retention,
     pub(super) bound: u64,
     pub(super) time_resolution: Duration,
-    pub(super) ahead: u64,
+    /// `None`: it was not said.
+    pub(super) ahead: Option<u64>,
 }
 
 /// When what has been committed is flushed to the disk.
@@ -107,7 +108,7 @@ impl JournalConfig {
             retain: Retention::all(),
             bound: u64::MAX,
             time_resolution: Duration::from_millis(10),
-            ahead: 1,
+            ahead: None,
         }
     }
 
@@ -151,10 +152,16 @@ impl JournalConfig {
         self
     }
 
-    /// How many segments are made ready ahead of the one in use: 1 to 16; 1 unless told.
+    /// How many segments are made ready ahead of the one in use: 1 to 16. Unless told as many as hold a MiB, but no more than 4: short ones are soon used up.
     pub const fn ahead(mut self, segments: u64) -> Self {
-        self.ahead = segments;
+        self.ahead = Some(segments);
         self
+    }
+
+    /// The same, of segments of so many bytes.
+    pub(super) fn ahead_of(&self, segment_bytes: u64) -> u64 {
+        let unless_told = ((1 << 20) / segment_bytes).clamp(1, 4);
+        self.ahead.unwrap_or(unless_told)
     }
 }
 

@@ -87,9 +87,8 @@ pub(super) fn check(config: &JournalConfig, least: u64) -> Result<(), OpenFault>
         let value = config.members as u64;
         return Err(wrong("the number of members", value, "2 to 65534"));
     }
-    if !(1..=16).contains(&config.ahead) {
-        let what = "the number of segments ahead";
-        return Err(wrong(what, config.ahead, "1 to 16"));
+    if let Some(ahead) = config.ahead.filter(|ahead| !(1..=16).contains(ahead)) {
+        return Err(wrong("the number of segments ahead", ahead, "1 to 16"));
     }
     if config.bound < 256 {
         let allowed = "at least 256 bytes";
@@ -160,7 +159,8 @@ pub(super) fn store_of(
     };
     let each = config.sync == SyncPolicy::EachRecord;
     let dir = dir.map(|dir| (dir, true));
-    let store = Store::new(dir, identity, config.ahead, each);
+    let ahead = config.ahead_of(identity.segment_bytes);
+    let store = Store::new(dir, identity, ahead, each);
     let store = store.map_err(OpenFault::tried("get memory"))?;
     store.control.set_syncs(config.sync != SyncPolicy::OnDemand);
     Ok(store)

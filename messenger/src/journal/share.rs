@@ -353,7 +353,8 @@ pub(crate) fn look_at(
             segment_bytes: manifest.segment_bytes,
             salt: manifest.salt,
         };
-        let store = Store::new(Some((dir, false)), identity, config.ahead, false);
+        let ahead = config.ahead_of(identity.segment_bytes);
+        let store = Store::new(Some((dir, false)), identity, ahead, false);
         let mut store = store.map_err(OpenFault::tried("get memory"))?;
         let control = Control::join(dir, &identity, members, false);
         let control = control.map_err(OpenFault::tried("map the shared words"))?;

@@ -23,7 +23,7 @@ use crate::sync::{AtomicU64, Ordering::Relaxed, load};
 /// The first word of the file: `mgr-bus` and a number that a machine of the other byte order reads otherwise.
 const MAGIC: u64 = u64::from_le_bytes(*b"mgr-bus\x01");
 /// The format's version.
-pub(super) const VERSION: u32 = 7;
+pub(super) const VERSION: u32 = 8;
 
 const PAGE: usize = 4096;
 /// The bytes of an entry of a process or a worker.

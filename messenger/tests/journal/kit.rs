@@ -20,7 +20,8 @@ impl Dir {
 
 /// Small segments, so that there are many.
 pub(crate) fn small() -> JournalConfig {
-    JournalConfig::new().segment_bytes(4096)
+    // So that it can be told which segments there are.
+    JournalConfig::new().segment_bytes(4096).ahead(1)
 }
 
 pub(crate) fn tag(n: u16) -> Tag {

@@ -32,6 +32,19 @@ fn finished(journal: &Journal) -> JournalStats {
     journal.stats()
 }
 
+/// Unless it was said, so many as hold a MiB, up to 4.
+#[test]
+fn short_segments_are_made_ahead_by_the_mib() {
+    for (segment, ahead) in [(64 << 10, 4), (512 << 10, 2), (2 << 20, 1)] {
+        let dir = Dir::new("ahead");
+        let journal = dir.open(JournalConfig::new().segment_bytes(segment));
+        let mut publisher = journal.bus().publisher().unwrap();
+        publisher.send(tag(1), b"wants them").unwrap();
+        until("made ahead", || journal.stats().segments > ahead);
+        assert_eq!(journal.stats().segments, 1 + ahead);
+    }
+}
+
 #[test]
 fn says_how_much_there_is_and_how_far_it_is_synced() {
     let dir = Dir::new("stands");

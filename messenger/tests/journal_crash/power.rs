@@ -127,6 +127,7 @@ impl Life {
     fn config(&self) -> JournalConfig {
         JournalConfig::new()
             .segment_bytes(SEGMENT)
+            .ahead(1)
             .members(8)
             .time_resolution(Duration::from_millis(1))
             .sync(self.policy)
@@ -514,6 +515,7 @@ fn has_a_cursor_until_it_is_killed() {
 pub(crate) fn short() -> JournalConfig {
     JournalConfig::new()
         .segment_bytes(SEGMENT)
+        .ahead(1)
         .members(8)
         .time_resolution(Duration::ZERO)
 }

@@ -194,11 +194,11 @@ fn one_of_another_version_is_not_opened_and_may_be_replaced() {
         SharedBus::open_or_create(&name, 1 << 12).unwrap_err(),
     ] {
         let fault = error.fault();
-        let is_told = matches!(fault, SharedFault::Version { found: 2, known: 7 });
+        let is_told = matches!(fault, SharedFault::Version { found: 2, known: 8 });
         assert!(is_told, "{error}");
         assert_eq!(
             fault.to_string(),
-            "it is written in version 2, and this build knows 7: use the same version of the library in all processes"
+            "it is written in version 2, and this build knows 8: use the same version of the library in all processes"
         );
     }
     SharedBus::create(&name, 1 << 12).unwrap();

@@ -11,6 +11,8 @@ const PASSED: u64 = 1;
 const AGE: u64 = 2;
 const MOST: u64 = 4;
 const ALL: u64 = PASSED + AGE + MOST;
+/// The number of segments ahead, where it was not said.
+const NOT_SAID: u64 = u64::MAX;
 
 impl JournalConfig {
     /// How many words.
@@ -38,7 +40,7 @@ impl JournalConfig {
             most.unwrap_or(0),
             self.bound,
             resolution,
-            self.ahead,
+            self.ahead.unwrap_or(NOT_SAID),
         ]
     }
 
@@ -76,7 +78,7 @@ impl JournalConfig {
             },
             bound,
             time_resolution: Duration::from_nanos(resolution),
-            ahead,
+            ahead: (ahead != NOT_SAID).then_some(ahead),
         };
         // As when it was asked for.
         check(&config, MIN_SEGMENT_BYTES).ok()?;
@@ -116,6 +118,8 @@ mod tests {
                 assert_eq!(JournalConfig::of_words(config.to_words()), Some(config));
             }
         }
+        let config = JournalConfig::new();
+        assert_eq!(JournalConfig::of_words(config.to_words()), Some(config));
         // The segments' length, two policies, the bound, the segments ahead.
         for (word, said) in [(0, 100), (1, 4), (4, 8), (7, 4), (9, 0), (9, 1 << 40)] {
             let mut words = JournalConfig::new().to_words();
