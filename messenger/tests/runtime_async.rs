@@ -617,6 +617,37 @@ fn a_task_awaits_the_stop() {
     assert_eq!(report.workers[0].messages, 1);
 }
 
+/// The task that holds the run is let go of with its runtime, by the one thread that runs the tasks; it and theirs in whatever order.
+#[test]
+#[cfg_attr(miri, ignore = "that runtime is not for Miri")]
+fn a_run_that_is_dropped_with_its_runtime_does_not_wait_for_ever() {
+    for n in 0..8 {
+        let log = Log::default();
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .build()
+                .unwrap();
+            for _ in 0..n {
+                runtime.block_on(runtime.spawn(async {})).unwrap();
+            }
+            let (up, is_up) = std::sync::mpsc::channel();
+            runtime.spawn(async move {
+                let app = Office::builder(bus(4096), Config::new(&log)).run_async();
+                let app = app.await.unwrap();
+                up.send(()).unwrap();
+                let _ = app.join_async().await;
+            });
+            is_up.recv().unwrap();
+            drop(runtime);
+            tell.send(()).unwrap();
+        });
+        told.recv_timeout(Duration::from_secs(60))
+            .unwrap_or_else(|_| panic!("{n}: it does not wait"));
+    }
+}
+
 /// Messages that are built where they lie, or where they wait for room.
 #[cfg(feature = "zero_copy")]
 mod in_place {

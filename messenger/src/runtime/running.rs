@@ -21,8 +21,8 @@ use super::worker::text_of;
 use crate::bus::{Bus, JoinError, Registration, Start, wake_each};
 
 /// The run of a table. Dropped, it stops and joins its workers; but where they have async handlers, and this is on the only thread that runs the tasks of
-/// these, it stops them and does not wait. Then they end as that thread goes on to run tasks; if the runtime, or the process, ends before, what the handlers
-/// have still to do is not done. [`stop_async`](Self::stop_async) awaits it.
+/// these, or in their runtime as that is shut down, it stops them and does not wait. Then they end as that thread goes on to run tasks; if the runtime, or
+/// the process, ends before, what the handlers have still to do is not done. [`stop_async`](Self::stop_async) awaits it.
 ///
 /// It holds the bus, and so do the publishers and subscriptions that are had from it, also after its end; a [`Stopper`] does not.
 ///
@@ -247,8 +247,14 @@ impl<A: App> Running<A> {
     /// An async handler that this thread would wait for in vain.
     #[cfg(feature = "tokio")]
     fn vain(&self) -> Option<&FirstTask> {
+        self.task_that_runs().filter(|it| it.is_run_here_alone())
+    }
+
+    /// The first async handler, if not all threads have ended.
+    #[cfg(feature = "tokio")]
+    fn task_that_runs(&self) -> Option<&FirstTask> {
         let task = self.first_task.as_ref();
-        task.filter(|task| self.alive.strong_count() > 0 && task.is_run_here_alone())
+        task.filter(|_| self.alive.strong_count() > 0)
     }
 
     fn join_all(&mut self) {
@@ -272,8 +278,10 @@ impl<A: App> Drop for Running<A> {
     fn drop(&mut self) {
         self.control.stop();
         #[cfg(feature = "tokio")]
-        if self.vain().is_some() {
-            self.threads.clear();
+        if let Some(task) = self.task_that_runs() {
+            if task.is_run_here_alone() || task.is_shut_down_here() {
+                self.threads.clear();
+            }
         }
         self.join_all();
         // A stopper that stops it at this moment has the bus in hand, and would else let go of it later than this: or never, if the

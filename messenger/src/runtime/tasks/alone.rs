@@ -1,6 +1,6 @@
 //! Whether a thread would wait for tasks that none but itself runs.
 
-use core::future::Future;
+use core::future::{Future, pending};
 use core::pin::pin;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Waker};
@@ -35,8 +35,22 @@ impl FirstTask {
 
     /// Whether it would be waited for in vain by this thread, which is the only one that runs its task.
     pub(crate) fn is_run_here_alone(&self) -> bool {
-        let is_within = || Handle::try_current().is_ok_and(|it| it.id() == self.runtime.id());
-        self.runtime.metrics().num_workers() == 1 && is_within() && runs_tasks()
+        self.runtime.metrics().num_workers() == 1 && self.is_of_this_thread() && runs_tasks()
+    }
+
+    /// Whether its runtime, in which this thread is, lets no task go on any more. Then it ends when it is dropped, and that may be for this thread to do.
+    pub(crate) fn is_shut_down_here(&self) -> bool {
+        if !self.is_of_this_thread() {
+            return false;
+        }
+        // One that comes then is dropped at once.
+        let another = self.runtime.spawn(pending::<()>());
+        another.abort();
+        another.is_finished()
+    }
+
+    fn is_of_this_thread(&self) -> bool {
+        Handle::try_current().is_ok_and(|it| it.id() == self.runtime.id())
     }
 }
 
