@@ -54,7 +54,7 @@ pub enum SyncPolicy {
 /// use messenger::journal::{JournalConfig, Retention};
 /// use std::time::Duration;
 ///
-/// // What all have read, a day later; and never more than a TiB, even if somebody has not read it.
+/// // What all have read, a day later; and of more than a TiB the oldest, even if a cursor has not passed it.
 /// let day = Duration::from_secs(24 * 60 * 60);
 /// let retention = Retention::all().until_passed().until_older_than(day).at_most(1 << 40);
 /// let config = JournalConfig::new().retain(retention);
@@ -77,8 +77,8 @@ impl Retention {
         }
     }
 
-    /// Until all subscribers and all named cursors have passed it. With none of either it stays; and it stays as long as a cursor can't be read,
-    /// which [`Journal::cursors`](super::Journal::cursors) tells: what that one has yet to pass is not known. Remove it then.
+    /// Until all subscribers and all named cursors have passed it. With none of either it stays; and it stays as long as a cursor can't be read, or counts
+    /// in another journal, which [`Journal::cursors`](super::Journal::cursors) tells: what that one has yet to pass is not known. Remove it then.
     pub const fn until_passed(mut self) -> Self {
         self.passed = true;
         self

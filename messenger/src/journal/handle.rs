@@ -299,10 +299,10 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`CursorError`] if one can't be read.
+    /// [`CursorError`] if one can't be read, or counts in another journal.
     pub fn cursors(&self) -> Result<Vec<CursorInfo>, CursorError> {
         match &self.inner.dir {
-            Some(dir) => cursor::list(dir),
+            Some(dir) => cursor::list(dir, self.store().identity.id),
             None => Ok(Vec::new()),
         }
     }

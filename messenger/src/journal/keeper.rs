@@ -264,7 +264,7 @@ impl Keeper {
     fn passed(&self) -> io::Result<u64> {
         let mut least = self.core.least_subscriber();
         if let Some(dir) = self.store.dir() {
-            for info in cursor::list(dir).map_err(io::Error::other)? {
+            for info in cursor::list(dir, self.store.identity.id).map_err(io::Error::other)? {
                 let position = info.position;
                 least = Some(least.map_or(position, |least| least.min(position)));
             }

@@ -77,9 +77,9 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// [`CursorError`] if one can't be read.
+    /// [`CursorError`] if one can't be read, or counts in another journal.
     pub fn cursors(&self) -> Result<Vec<CursorInfo>, CursorError> {
-        cursor::list(self.path())
+        cursor::list(self.path(), self.manifest.id)
     }
 
     /// Removes the cursor `name`, which nobody holds.

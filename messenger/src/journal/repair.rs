@@ -15,9 +15,10 @@ use super::files::{
 use super::header::{HEADER_BYTES, SYNCED_AT, SegmentHeader, encode_synced, synced_of};
 use super::opening::lock;
 use super::schema::Manifest;
-use super::store::{Store, now_nanos};
+use super::store::{Identity, Store, now_nanos};
 use super::survey::{self, Survey, Surveyed, is_foreign};
 use super::verify::{Damage, DamageKind, Progress, Verified, try_lock};
+use crate::bus::kept::LAST;
 
 /// What a repair has done, or would do.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -221,7 +222,7 @@ impl Plan {
         let mut last = None;
         if bases.is_empty() {
             let tail = left.as_ref().map_or(0, |left| left.words.tail);
-            cut = lost_all(path, segment, tail.max(found.synced));
+            cut = lost_all(path, &store.identity, [tail, found.synced]);
             last = cut.as_ref().map(|cut| cut.from.next_multiple_of(segment));
             found.damage.extend(cut.as_ref().map(|cut| cut.why.clone()));
         }
@@ -419,16 +420,19 @@ impl Plan {
 }
 
 /// There is no segment, and the journal is known to have reached some position.
-fn lost_all(path: &Path, segment: u64, tail: u64) -> Option<Cut> {
-    let cursors = cursor::list(path).unwrap_or_default();
-    let reached = cursors.iter().map(|cursor| cursor.position).max();
-    let to = tail.max(reached.unwrap_or(0));
+fn lost_all(path: &Path, identity: &Identity, known: [u64; 2]) -> Option<Cut> {
+    let names = cursor::names(path).unwrap_or_default();
+    // One that can't be read does not hide what others say.
+    let cursors = { names.iter() }.filter_map(|name| cursor::info(path, identity.id, name).ok());
+    let reached = cursors.map(|cursor| cursor.position).chain(known);
+    let to = reached.filter(|&position| position <= LAST).max();
+    let to = to.unwrap_or(0);
     let why = Damage {
         position: 0,
         what: DamageKind::Missing { to },
         synced: true,
     };
-    let is_new = is_being_created(path, segment).unwrap_or(false);
+    let is_new = is_being_created(path, identity.segment_bytes).unwrap_or(false);
     (to > 0 || !is_new).then_some(Cut {
         from: to,
         to,

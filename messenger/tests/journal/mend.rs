@@ -529,6 +529,35 @@ fn all_segments_missing_and_only_a_cursor_or_nothing_knows_how_far_there_were_so
     }
 }
 
+/// Nor do those hide it of which nothing can be known, or that say what can't be.
+#[test]
+fn all_segments_missing_and_one_of_several_cursors_knows_how_far_there_were_some() {
+    let (other, _) = written("all-missing-other");
+    let cursor = |dir: &Dir, name, position| {
+        let journal = dir.open(small());
+        journal.cursor(name).unwrap().store(position).unwrap();
+        journal.close().unwrap();
+    };
+    cursor(&other, "foreign", 40 * SEGMENT);
+    for odd in ["damaged", "foreign", "beyond"] {
+        let (dir, _) = written("all-missing-cursors");
+        cursor(&dir, "sound", 3 * SEGMENT + 16);
+        let path = dir.join("cursors").join(odd);
+        match odd {
+            "damaged" => fs::write(path, [0xFF; 8192]).unwrap(),
+            "foreign" => drop(fs::copy(other.join("cursors/foreign"), path).unwrap()),
+            _ => cursor(&dir, odd, !15),
+        }
+        for (name, _) in files(&dir) {
+            if name.ends_with(".segment") || name == "control" {
+                fs::remove_file(dir.join(name)).unwrap();
+            }
+        }
+        let done = repair(&dir, |_| {}).unwrap();
+        assert_eq!(done.cut.unwrap().from, 4 * SEGMENT, "{odd}");
+    }
+}
+
 #[test]
 fn a_segment_of_another_journal_is_set_aside() {
     for base in [0, SEGMENT] {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use messenger::bus::{ClaimError, JoinError, ObserveError, Publisher, Start};
-use messenger::journal::{Journal, JournalConfig, JournalFault, Reader, Retention};
+use messenger::journal::{CursorError, Journal, JournalConfig, JournalFault, Reader, Retention};
 
 use crate::kit::{Dir, small, tag};
 use crate::until::until;
@@ -155,6 +155,28 @@ fn what_is_old_goes_as_soon_as_it_has_been_passed() {
         until("old by now", || journal.oldest() > old);
         assert!(begun.elapsed() > age, "too young to go");
     }
+}
+
+/// One that was copied from another journal says nothing of this one, however far it is there.
+#[test]
+fn what_a_cursor_of_another_journal_says_lets_nothing_go() {
+    let other = Dir::new("other-journal");
+    other
+        .open(plain())
+        .cursor("mine")
+        .unwrap()
+        .store(40 * SEGMENT)
+        .unwrap();
+    let dir = Dir::new("foreign-cursor");
+    let journal = dir.open(plain().retain(Retention::all().until_passed()));
+    std::fs::create_dir(dir.join("cursors")).unwrap();
+    std::fs::copy(other.join("cursors/mine"), dir.join("cursors/mine")).unwrap();
+    let mut publisher = journal.bus().publisher().unwrap();
+    send(&mut publisher, 160);
+    std::thread::sleep(Duration::from_millis(250));
+    assert_eq!(journal.oldest(), 0);
+    let error = journal.cursors().unwrap_err();
+    assert!(matches!(error, CursorError::OtherJournal { .. }), "{error}");
 }
 
 #[test]

@@ -123,9 +123,7 @@ impl Cursor {
         let mut file = cursors.open(name, true).map_err(failed)?;
         let path = cursors.join(name);
         let found = read(&mut file, name)?;
-        if found.slot.id != id {
-            return Err(CursorError::OtherJournal { name: name.into() });
-        }
+        is_of(&found, id, name)?;
         // Who held it before may not have synced what it says, and the next store writes over the other slot. If he has tried, and failed, the system may
         // take it for flushed, until it is written again.
         let at = (found.at * SLOT_STEP) as u64;
@@ -226,11 +224,11 @@ impl fmt::Debug for Cursor {
     }
 }
 
-/// All cursors of the journal in `dir`, by name, whether somebody holds them or not.
-pub(crate) fn list(dir: &Path) -> Result<Vec<CursorInfo>, CursorError> {
+/// All cursors of the journal `id` in `dir`, by name, whether somebody holds them or not.
+pub(crate) fn list(dir: &Path, id: [u8; 16]) -> Result<Vec<CursorInfo>, CursorError> {
     let mut cursors = Vec::new();
     for name in names(dir)? {
-        match info(dir, &name) {
+        match info(dir, id, &name) {
             Ok(info) => cursors.push(info),
             // Removed meanwhile.
             Err(CursorError::Missing { .. }) => {}
@@ -262,8 +260,8 @@ pub(crate) fn names(dir: &Path) -> Result<Vec<String>, CursorError> {
     Ok(names)
 }
 
-/// What is known of the cursor `name` of the journal in `dir`, whether somebody holds it or not.
-pub(crate) fn info(dir: &Path, name: &str) -> Result<CursorInfo, CursorError> {
+/// What is known of the cursor `name` of the journal `id` in `dir`, whether somebody holds it or not.
+pub(crate) fn info(dir: &Path, id: [u8; 16], name: &str) -> Result<CursorInfo, CursorError> {
     check(name)?;
     let mut tries = 0;
     let found = loop {
@@ -276,6 +274,7 @@ pub(crate) fn info(dir: &Path, name: &str) -> Result<CursorInfo, CursorError> {
             break found?;
         }
     };
+    is_of(&found, id, name)?;
     Ok(CursorInfo {
         name: name.into(),
         position: found.slot.position,
@@ -289,7 +288,7 @@ pub(crate) fn info(dir: &Path, name: &str) -> Result<CursorInfo, CursorError> {
 pub(super) fn set_back(dir: &Dir, id: [u8; 16], tail: u64, cut: bool) -> Result<(), CursorError> {
     for name in names(dir)? {
         let least = if cut { tail } else { tail + 1 };
-        if !info(dir, &name).is_ok_and(|cursor| cursor.position >= least) {
+        if !info(dir, id, &name).is_ok_and(|cursor| cursor.position >= least) {
             continue;
         }
         match Cursor::open(dir, id, &name, tail) {
@@ -298,7 +297,7 @@ pub(super) fn set_back(dir: &Dir, id: [u8; 16], tail: u64, cut: bool) -> Result<
                 fault!("cursor_set_back");
                 cursor.sync()?;
             }
-            Err(CursorError::Held { .. } | CursorError::OtherJournal { .. }) => {}
+            Err(CursorError::Held { .. }) => {}
             Err(error) => return Err(error),
         }
     }
@@ -393,6 +392,15 @@ fn read(file: &mut File, name: &str) -> Result<Found, CursorError> {
             known: VERSION,
         },
     })
+}
+
+/// Says if the cursor is another journal's.
+fn is_of(found: &Found, id: [u8; 16], name: &str) -> Result<(), CursorError> {
+    if found.slot.id == id {
+        Ok(())
+    } else {
+        Err(CursorError::OtherJournal { name: name.into() })
+    }
 }
 
 #[cfg(unix)]

@@ -44,7 +44,7 @@ fn one_holds_it_at_a_time() {
         Err(CursorError::Held { .. })
     ));
     // Those who look need not hold it.
-    assert_eq!(info(&dir, "desk").unwrap().position, 160);
+    assert_eq!(info(&dir, ID, "desk").unwrap().position, 160);
     drop((cursor, other));
     open(&dir).unwrap();
     remove(&Dir::of(&dir), "desk").unwrap();
@@ -53,7 +53,7 @@ fn one_holds_it_at_a_time() {
         Err(CursorError::Missing { .. })
     ));
     assert!(matches!(
-        info(&dir, "desk"),
+        info(&dir, ID, "desk"),
         Err(CursorError::Missing { .. })
     ));
     assert_eq!(open(&dir).unwrap().position(), 160);
@@ -62,12 +62,12 @@ fn one_holds_it_at_a_time() {
 #[test]
 fn lists_cursors_and_nothing_else() {
     let dir = TempDir::new();
-    assert_eq!(list(&dir).unwrap(), []);
+    assert_eq!(list(&dir, ID).unwrap(), []);
     let mut held = Cursor::open(&Dir::of(&dir), ID, "b", 16).unwrap();
     drop(Cursor::open(&Dir::of(&dir), ID, "a.1", 0).unwrap());
     held.store(48).unwrap();
     fs::write(path(&dir, "not a cursor"), "").unwrap();
-    let cursors = list(&dir).unwrap();
+    let cursors = list(&dir, ID).unwrap();
     let named: Vec<_> = (cursors.iter())
         .map(|cursor| (cursor.name.as_str(), cursor.position))
         .collect();
@@ -75,10 +75,10 @@ fn lists_cursors_and_nothing_else() {
     assert_eq!(cursors[1].time, held.time());
 
     fs::write(path(&dir, "broken"), "x").unwrap();
-    assert!(matches!(list(&dir), Err(CursorError::Damaged { name }) if name == "broken"));
+    assert!(matches!(list(&dir, ID), Err(CursorError::Damaged { name }) if name == "broken"));
     assert_eq!(names(&dir).unwrap(), ["a.1", "b", "broken"]);
     remove(&Dir::of(&dir), "broken").unwrap();
-    assert_eq!(list(&dir).unwrap().len(), 2);
+    assert_eq!(list(&dir, ID).unwrap().len(), 2);
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn what_is_damaged_heals_with_the_next_store() {
     let mut damaged = bytes(&dir);
     damaged[next * SLOT_STEP + 40] ^= 1;
     fs::write(path(&dir, "desk"), &damaged).unwrap();
-    assert_eq!(info(&dir, "desk").unwrap().position, 320);
+    assert_eq!(info(&dir, ID, "desk").unwrap().position, 320);
     let mut cursor = open(&dir).unwrap();
     assert_eq!(cursor.position(), 320);
     cursor.store(640).unwrap();
@@ -228,7 +228,7 @@ proptest! {
             bytes.truncate(len.index(FILE_BYTES));
         }
         fs::write(path(&played.dir, "desk"), &bytes).unwrap();
-        let seen = info(&played.dir, "desk");
+        let seen = info(&played.dir, ID, "desk");
         match open(&played.dir) {
             Ok(cursor) => {
                 prop_assert!(stored(cursor.position()));
