@@ -295,6 +295,27 @@ impl Journal {
         }
     }
 
+    /// Where the cursor `name` stands, if there is one; whatever has become of others.
+    pub(crate) fn cursor_position(&self, name: &str) -> Result<Option<u64>, CursorError> {
+        let Some(dir) = &self.inner.dir else {
+            return Ok(None);
+        };
+        match cursor::info(dir, self.store().identity.id, name) {
+            Ok(cursor) => Ok(Some(cursor.position)),
+            Err(CursorError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The names of all cursors, also of those that can't be read.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub(crate) fn cursor_names(&self) -> Result<Vec<String>, CursorError> {
+        match &self.inner.dir {
+            Some(dir) => cursor::names(dir),
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// All cursors, by name.
     ///
     /// # Errors

@@ -184,6 +184,23 @@ fn a_cursor_that_is_held_keeps_a_worker_from_going_on() {
 }
 
 #[test]
+fn a_cursor_that_can_not_be_read_keeps_no_other_worker_from_going_on() {
+    let dir = Dir::new("damaged-cursor");
+    let journal = dir.open(small());
+    oracle(&journal).resume().run().unwrap().stop().unwrap();
+    let damage = |name: &str| fs::write(dir.join("cursors").join(name), "x").unwrap();
+    damage("reports");
+    assert!(journal.cursors().is_err());
+    oracle(&journal).resume().run().unwrap().stop().unwrap();
+    damage("Oracle.Cave");
+    let error = refused(oracle(&journal).resume().run());
+    assert_eq!(
+        error.to_string(),
+        "the cursor `Oracle.Cave` is damaged in both places of its file: remove it, and open it anew at a position from which its reader can go on"
+    );
+}
+
+#[test]
 fn what_can_not_be_read_is_not_restored() {
     let dir = Dir::new("unread");
     let journal = dir.open(small());

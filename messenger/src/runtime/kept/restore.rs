@@ -106,7 +106,6 @@ impl Plan {
     /// that would hold up all who publish.
     #[cfg(all(feature = "shared", target_os = "linux"))]
     pub(crate) fn of_shared(journal: &Journal, patience: Duration) -> Result<Self, StartError> {
-        let ran = journal.cursors().map_err(StartError::Cursor)?;
         Ok(Self {
             journal: journal.clone(),
             beginning: Beginning::Restored,
@@ -114,7 +113,7 @@ impl Plan {
             patience,
             holder: None,
             findings: Arc::new(Findings::new(1)),
-            ran: ran.into_iter().map(|cursor| cursor.name).collect(),
+            ran: journal.cursor_names().map_err(StartError::Cursor)?,
         })
     }
 
@@ -134,10 +133,10 @@ impl Plan {
             return Ok((subscriber, Way::Journal { mark, restores }));
         }
         let name = name_of(app, worker.name);
-        let known = self.journal.cursors().map_err(StartError::Cursor)?;
-        let known = known.iter().find(|cursor| cursor.name == name);
+        let known = self.journal.cursor_position(&name);
+        let known = known.map_err(StartError::Cursor)?;
         // After a loss of power the journal may end before what had been handled.
-        let start = known.map(|cursor| Start::At(cursor.position.min(bus.tail())));
+        let start = known.map(|position| Start::At(position.min(bus.tail())));
         let subscriber = bus.subscribe(start.unwrap_or(self.start))?;
         // One that is made says from the first where the worker begins: the next one to start goes by it.
         let cursor = self.journal.cursor_from(&name, subscriber.start());

@@ -53,10 +53,9 @@ pub(super) fn join(
 
 /// Where the worker had got, by its seat and by the cursor, which survives the bus's file.
 fn reached(seat: &Seat, journal: &Journal, name: &str) -> Result<Option<u64>, StartError> {
-    let known = journal.cursors().map_err(StartError::Cursor)?;
-    let known = known.iter().find(|cursor| cursor.name == name);
+    let known = journal.cursor_position(name).map_err(StartError::Cursor)?;
     // The bus's file may be a new one; and it knows what the journal is told later. Who has written over them may say what is not there yet.
-    let reached = seat.position().max(known.map(|cursor| cursor.position));
+    let reached = seat.position().max(known);
     Ok(reached.map(|position| position.min(journal.bus().tail())))
 }
 

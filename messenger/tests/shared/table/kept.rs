@@ -78,6 +78,22 @@ fn one_that_could_not_start_has_not_begun() {
 }
 
 #[test]
+fn another_cursor_that_can_not_be_read_is_no_affair_of_a_worker() {
+    let place = Place::on_a_journal();
+    stop(place.run("First"));
+    let journal = place.bus.journal().unwrap();
+    let path = journal.path().unwrap().join("cursors/reports");
+    std::fs::write(path, "x").unwrap();
+    assert!(journal.cursors().is_err());
+    for restores in [false, true] {
+        let builder = Split::builder(&place.bus, place.config.clone());
+        let builder = builder.only_named(["First"]).unwrap();
+        let builder = if restores { builder.restore() } else { builder };
+        builder.run().unwrap().stop().unwrap();
+    }
+}
+
+#[test]
 fn no_seat_says_more_than_the_journal_has() {
     let name = fresh();
     let options = Place::with_journal(&name).keep(true);
