@@ -4,7 +4,7 @@ use core::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::desk::Desk;
+use super::desk::{Desk, HELD};
 use super::error::{SharedError, SharedFault};
 use super::house::hold_house;
 use super::layout::{Entry, Kind, LONGEST, Place};
@@ -26,6 +26,8 @@ pub(crate) struct Seat {
     index: usize,
     /// What was said last.
     said: u64,
+    /// The slot of its subscriber, if that has taken it over from another who ran the worker, and does not run yet.
+    comes_by: Option<usize>,
 }
 
 impl Seat {
@@ -65,6 +67,7 @@ impl Seat {
             presence: Arc::clone(presence),
             index,
             said: load(entry.at(), said_load()),
+            comes_by: None,
         })
     }
 
@@ -87,18 +90,21 @@ impl Seat {
     /// Whether something is held for the worker that another has left.
     fn is_held(&self) -> bool {
         let desk = self.presence.desk();
-        desk.slot_of(&self.entry())
-            .is_some_and(|slot| desk.is_held(slot))
+        let slot = desk.slot_of(&self.entry());
+        self.comes_by.is_some() || slot.is_some_and(|slot| desk.is_held(slot))
     }
 
-    /// A subscriber that begins at `start` by what is held for the worker, which the floor may have passed.
-    pub(crate) fn take_over(&self, bus: &Bus, start: u64) -> Option<Subscriber> {
+    /// A subscriber that begins at `start` by what is held for the worker, which the floor may have passed. That stays so until the worker runs.
+    pub(crate) fn take_over(&mut self, bus: &Bus, start: u64) -> Option<Subscriber> {
         let desk = self.presence.desk();
-        desk.take_over([self.entry()].into_iter(), bus, start)
+        let mut subscriber = desk.take_over([self.entry()].into_iter(), bus, start)?;
+        subscriber.stay();
+        self.comes_by = Some(subscriber.slot());
+        Some(subscriber)
     }
 
     /// The worker is about to run. One that has not run before begins where its subscriber does.
-    pub(crate) fn sit(&mut self, subscriber: &Subscriber) {
+    pub(crate) fn sit(&mut self, subscriber: &mut Subscriber) {
         // What is held for it stays so until it runs: it might not come to that.
         if !self.is_held() {
             self.run(subscriber);
@@ -110,7 +116,10 @@ impl Seat {
 
     /// The worker runs. Says which slot its subscriber has, by which it holds what it has still to read; what was held for it until now is not any
     /// more.
-    pub(crate) fn run(&self, subscriber: &Subscriber) {
+    pub(crate) fn run(&mut self, subscriber: &mut Subscriber) {
+        if self.comes_by.take().is_some() {
+            subscriber.own();
+        }
         let desk = self.presence.desk();
         if let Some(slot) = desk.seat_in(&self.entry(), subscriber.slot()) {
             desk.core.leave(slot);
@@ -119,7 +128,12 @@ impl Seat {
 
     /// Says that the worker has no slot any more: what its subscriber holds until it goes is not held for it. But what another has left stays held if this
     /// one has not come to read it.
-    pub(crate) fn rise(&self) {
+    pub(crate) fn rise(&mut self) {
+        if let Some(slot) = self.comes_by.take() {
+            // Who sees that it is held sees until when: edge 22.
+            let desk = self.presence.desk();
+            desk.core.hand_over(slot, (desk.place.owner(), HELD));
+        }
         if !self.is_held() {
             self.let_go();
         }
@@ -254,8 +268,9 @@ mod tests {
         let tag = Tag::new(SourceId::new(1), MessageId::new(1));
         let first = publisher.send(tag, &[]).unwrap();
         let mut seat = ManuallyDrop::new(bus.seat(WORKER).unwrap());
-        let subscriber = ManuallyDrop::new(bus.bus().subscribe_holding(Start::Oldest).unwrap());
-        seat.sit(&subscriber);
+        let subscriber = bus.bus().subscribe_holding(Start::Oldest).unwrap();
+        let mut subscriber = ManuallyDrop::new(subscriber);
+        seat.sit(&mut subscriber);
 
         // Both are another process's, which has died.
         let desk = seat.presence.desk();
@@ -277,6 +292,14 @@ mod tests {
         // Also where a refresh has met neither the slot of the one before nor this one.
         desk.core.memory.control().floor.store(16, Relaxed);
         assert!(bus.bus().subscribe_holding(start).is_err());
+        let mut next = next;
+        for _ in 0..2 {
+            // As a start whose handlers can't be made.
+            let mut subscriber = next.take_over(bus.bus(), first).unwrap();
+            next.sit(&mut subscriber);
+            drop((next, subscriber));
+            next = bus.seat(WORKER).unwrap();
+        }
         let mut reads = next.take_over(bus.bus(), first).unwrap();
         assert_eq!(reads.try_next().unwrap().unwrap().position(), first);
         // By what is never dropped here this process stays on the bus.

@@ -31,6 +31,11 @@ impl Subscriber {
         self.stays = true;
     }
 
+    /// Its slot is its own again, and goes with it.
+    pub(crate) fn own(&mut self) {
+        self.stays = false;
+    }
+
     /// The position from which on records are held.
     pub(crate) fn held(&self) -> u64 {
         self.cursor.stored

@@ -37,15 +37,15 @@ pub(super) fn join(
     let Some(journal) = shared.journal() else {
         let start = seat.position().map_or(start, Start::At);
         let held = |start| seat.take_over(shared.bus(), start);
-        let subscriber = subscribe(shared, worker, start, held)?;
-        seat.sit(&subscriber);
+        let mut subscriber = subscribe(shared, worker, start, held)?;
+        seat.sit(&mut subscriber);
         let mark = Mark::Seat(Seated::Alone(seat));
         return Ok((subscriber, Way::Ring(Some(mark))));
     };
     let start = reached(&seat, journal, &name)?.map_or(start, Start::At);
     let held = |start| seat.take_over(shared.bus(), start);
-    let subscriber = subscribe(shared, worker, start, held)?;
-    let both = with_cursor(seat, journal, &name, &subscriber)?;
+    let mut subscriber = subscribe(shared, worker, start, held)?;
+    let both = with_cursor(seat, journal, &name, &mut subscriber)?;
     let mark = Some(Mark::Seat(Seated::Both(Box::new(both))));
     let restores = None;
     Ok((subscriber, Way::Journal { mark, restores }))
@@ -64,7 +64,7 @@ fn with_cursor(
     seat: Seat,
     journal: &Journal,
     name: &str,
-    subscriber: &Subscriber,
+    subscriber: &mut Subscriber,
 ) -> Result<Both, StartError> {
     // One that is made says where the worker begins that has never run. Not before it has a subscriber: the next one to start goes by it.
     // (Somebody has removed that of one that has: what it sent need not be synced, so it is as if it began anew.)

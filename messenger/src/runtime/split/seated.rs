@@ -63,7 +63,7 @@ impl Both {
 
     /// As [`Seat::sit`], of a worker whose subscriber begins where it has got. What it has sent until now, in whatever process, need not be
     /// synced, so the cursor does not say so yet.
-    pub(super) fn sit(&mut self, subscriber: &Subscriber) {
+    pub(super) fn sit(&mut self, subscriber: &mut Subscriber) {
         self.seat.sit(subscriber);
         self.next = (subscriber.start(), self.journal.bus().tail());
     }
@@ -96,8 +96,8 @@ impl<W: Worker> Runner<W> {
     /// The worker runs: what was held for it until now is not any more.
     pub(in crate::runtime) fn take_over(&mut self) {
         match &mut self.mark {
-            Some(Mark::Seat(Seated::Alone(seat))) => seat.run(&self.subscriber),
-            Some(Mark::Seat(Seated::Both(both))) => both.seat.run(&self.subscriber),
+            Some(Mark::Seat(Seated::Alone(seat))) => seat.run(&mut self.subscriber),
+            Some(Mark::Seat(Seated::Both(both))) => both.seat.run(&mut self.subscriber),
             Some(Mark::Seat(Seated::Pool(seat))) => seat.run(),
             Some(Mark::Cursor(_)) | None => {}
         }

@@ -318,7 +318,7 @@ fn what_one_had_still_to_read_who_ran_alone_has_its_time_anew_when_a_member_dies
     let desk = other.desk();
     let mut alone = bus.seat("Table.Pool").unwrap();
     let mut subscriber = bus.bus().subscribe_holding(Start::Oldest).unwrap();
-    alone.sit(&subscriber);
+    alone.sit(&mut subscriber);
     subscriber.stay();
     let slot = subscriber.slot();
     let index = desk.worker_named("Table.Pool").unwrap();
