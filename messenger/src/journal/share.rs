@@ -15,6 +15,7 @@ use fs4::FileExt;
 
 use super::config::JournalConfig;
 use super::control::{Control, WORDS_AT};
+use super::cursor::{self, Cursor, CursorError};
 use super::dir::Dir;
 use super::error::{OpenError, OpenFault};
 use super::files::{CONTROL, LOCK, Locked, remove_new};
@@ -240,6 +241,19 @@ impl Share {
         // What can't be removed now is removed by who opens the journal next.
         let _ = remove_new(&self.dir, None);
         keeper::close(&self.store)
+    }
+
+    /// Has the cursor `name` say that all before `position` is handled, if what it has yet to pass is not retained any more, and all that was sent is flushed.
+    pub(crate) fn raise_cursor(&self, name: &str, position: u64) -> Result<(), CursorError> {
+        let (store, id) = (&self.store, self.store.identity.id);
+        let tail = store.control.tail();
+        let is_lost = cursor::info(&self.dir, id, name)?.position < position.min(store.oldest());
+        if is_lost && position <= tail && tail <= store.synced() {
+            let mut cursor = Cursor::open(&self.dir, id, name, position)?;
+            cursor.store(position)?;
+            cursor.sync()?;
+        }
+        Ok(())
     }
 
     /// Lets go of the journal's locks: this process has no part in it any more.

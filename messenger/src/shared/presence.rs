@@ -308,6 +308,20 @@ fn forget_workers(words: &Words, parts: &Parts) {
     }
 }
 
+/// Has the journal know how far those workers have got that died here: of them it was told no more than what was flushed meanwhile, the bus's file may
+/// go, and what their cursors have yet to pass may have gone. (Else they go on there, or where somebody has set them back to.) Nobody else uses the bus, and
+/// the caller holds the door.
+fn keep_workers(desk: &Desk, journal: &Share) {
+    for index in 0..desk.parts.sizes.workers {
+        let entry = desk.words.worker(&desk.parts, index);
+        let position = entry.at().load(Relaxed);
+        if entry.kind() == Kind::Worker && position != NONE {
+            // One whose cursor can't be had goes on where that is.
+            let _ = journal.raise_cursor(&entry.name(), position);
+        }
+    }
+}
+
 /// Has no worker be further than `tail`, where the journal ends: it may be a copy from before the words were written, and what comes next gets
 /// those positions. Nobody uses the bus, and the caller holds the door.
 fn set_back_workers(words: &Words, parts: &Parts, tail: u64) {
@@ -427,6 +441,7 @@ impl Drop for Presence {
             if let Some(journal) = &desk.journal {
                 // If it fails, whoever opens it next finds out how far it goes.
                 let _ = journal.close();
+                keep_workers(&desk, journal);
             }
         }
         if desk.removes && !others && door.is_ok() {

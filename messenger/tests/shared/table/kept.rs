@@ -129,3 +129,40 @@ fn no_seat_says_more_than_the_journal_has() {
     drop(place);
     SharedBus::remove(&name).unwrap();
 }
+
+/// Where nothing waits for its cursor, which lies far behind. Else it goes on there, or where somebody has set it back to.
+#[test]
+fn one_that_was_killed_goes_on_there_when_all_have_left() {
+    for bound in [1 << 14, u64::MAX] {
+        let name = fresh();
+        let config = JournalConfig::new().segment_bytes(1 << 12).bound(bound);
+        let dir = std::env::temp_dir().join(format!("messenger-{name}-journal"));
+        let options = SharedBus::options().journal(dir, config);
+        let mut place = Place::on(options.create(&name).unwrap());
+        let mut first = place.run("First");
+        place.send(1..=2000).join().unwrap();
+        place.wait("first", 2000);
+        until("its seat says so", || place.bus.workers()[0].lag == Some(0));
+        first.kill();
+        let position = place.position();
+        place.running = None;
+        let other = SharedBus::create(&fresh(), 4096).unwrap();
+        drop(std::mem::replace(&mut place.bus, other));
+        place.bus = options.create(&name).unwrap();
+        if bound == u64::MAX {
+            assert_eq!(cursor(&place), Some(0));
+            continue;
+        }
+        assert_eq!(cursor(&place), position);
+        place.running = Some(
+            Split::builder(&place.bus, place.config.clone())
+                .outside()
+                .run()
+                .unwrap(),
+        );
+        let first = place.run("First");
+        place.send(2001..=2010).join().unwrap();
+        assert_eq!(place.wait("first", 2010), (1..=2010).collect::<Vec<u64>>());
+        stop(first);
+    }
+}
