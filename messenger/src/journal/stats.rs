@@ -47,8 +47,8 @@ pub struct JournalStats {
 }
 
 impl Journal {
-    /// How the journal stands now. That reads some words, and the records up to the next note of the time, if the journal makes such notes; else it may read as many as
-    /// two segments hold. Nobody waits for it.
+    /// How the journal stands now. That reads some words, and from the oldest position and the watermark on the records up to the next note of the time, as many as a
+    /// segment holds at the most; besides, until a time has been noted since it was opened, all that its two newest segments hold. Nobody waits for it.
     ///
     /// ```
     /// use messenger::bus::{MessageId, SourceId, Tag};
@@ -98,7 +98,8 @@ impl Journal {
 }
 
 impl Reader {
-    /// How the journal stands now, as its files tell, also if another process writes it. That reads the newest segment that holds anything.
+    /// How the journal stands now, as its files tell, also if another process writes it. That reads as much as [`Journal::stats`] does before a time has been
+    /// noted.
     ///
     /// # Errors
     ///
@@ -112,7 +113,11 @@ impl Reader {
         let system = JournalFault::tried("read the shared words");
         let flushes = flushes.map_err(|source| self.error(system(source)))?;
         let segments = bases.len() as u64;
-        let end = bases.last().map_or(0, |base| base + store.segment_bytes());
+        // As far as there is one after the other.
+        let end = { bases.iter() }.fold(oldest, |end, &base| match base == end {
+            true => end + store.segment_bytes(),
+            false => end,
+        });
         let newest_time = seek::last_time(store, bases.into_iter().rev());
         let positions = [oldest, synced, newest, newest];
         Ok(stats(

@@ -120,6 +120,28 @@ fn says_how_much_there_is_and_how_far_it_is_synced() {
 }
 
 #[test]
+fn what_lies_behind_a_gap_is_not_ready() {
+    let dir = Dir::new("behind-a-gap");
+    let journal = dir.open(plain());
+    let mut publisher = journal.bus().publisher().unwrap();
+    publisher.send(tag(1), &[1; 240]).unwrap();
+    drop(publisher);
+    journal.close().unwrap();
+    let before = outside(&dir);
+    // As one of the journal's that nothing was written to.
+    let path = |base: u64| dir.join(format!("{base:020}.segment"));
+    let mut bytes = std::fs::read(path(0)).unwrap();
+    bytes[4096..].fill(0);
+    bytes[32..40].copy_from_slice(&(100 * SEGMENT).to_le_bytes());
+    let crc = crc32c::crc32c(&bytes[..64]);
+    bytes[64..68].copy_from_slice(&crc.to_le_bytes());
+    std::fs::write(path(100 * SEGMENT), bytes).unwrap();
+    let seen = outside(&dir);
+    assert_eq!(seen.segments, before.segments + 1);
+    assert_eq!((seen.newest, seen.ahead), (before.newest, before.ahead));
+}
+
+#[test]
 fn the_journals_own_notes_say_when() {
     let begun = SystemTime::now();
     let journal = Journal::in_memory(small()).unwrap();
