@@ -177,22 +177,23 @@ impl Keeper {
     }
 
     fn trim(&mut self) -> io::Result<()> {
-        let retain = self.config.retain;
-        let wanted = if self.is_bounded() {
-            0
-        } else if retain == Retention::all() {
+        let Retention { passed, most, .. } = self.config.retain;
+        let (beyond, wanted) = if self.is_bounded() {
+            // The room for what comes is made of what all have read.
+            let floor = self.core.floor();
+            (floor, floor)
+        } else if self.config.retain == Retention::all() {
             return Ok(());
         } else {
-            let most = retain.most.unwrap_or(u64::MAX);
-            let beyond = self.tail().saturating_sub(most);
+            let beyond = self.tail().saturating_sub(most.unwrap_or(u64::MAX));
             // What can't be told now is waited for.
-            let wanted = self
-                .waits_for_nothing()
-                .map_or(beyond, |end| end.max(beyond));
-            match self.flush_cursors_for(wanted) {
-                Ok(()) => wanted,
-                Err(_) => beyond,
-            }
+            let wanted = self.waits_for_nothing();
+            (beyond, wanted.map_or(beyond, |end| end.max(beyond)))
+        };
+        let wanted = match self.flush_cursors_for(wanted) {
+            // Segments wait for what the cursors say.
+            Err(_) if passed => beyond,
+            _ => wanted,
         };
         give_up(&self.store, &self.core, wanted, false).map(drop)
     }
@@ -209,12 +210,12 @@ impl Keeper {
         Ok(age.map_or(end, |age| self.older_than(age, end)))
     }
 
-    /// Flushes the cursors, where segments wait for them, if one before `wanted` goes: or a loss of power could set a cursor that has passed it back to what is
-    /// gone.
+    /// Flushes the cursors, if a segment before `wanted` goes: or a loss of power could set a cursor that has passed it back to what is gone.
     fn flush_cursors_for(&self, wanted: u64) -> io::Result<()> {
-        let goes = self.store.base(wanted.min(self.store.finished())) > self.store.oldest();
+        let read = self.core.least_subscriber().unwrap_or(u64::MAX);
+        let goes = self.store.base(can_go(&self.store, wanted.min(read))) > self.store.oldest();
         match self.store.dir() {
-            Some(dir) if self.config.retain.passed && goes => cursor::flush(dir),
+            Some(dir) if goes => cursor::flush(dir),
             _ => Ok(()),
         }
     }
@@ -276,11 +277,18 @@ impl Keeper {
 /// Gives up all segments before the one with `wanted`, as far as nobody needs them; those of one who walks over them are
 /// waited for, or left. Gives the oldest position there is then.
 pub(super) fn give_up(store: &Store, core: &Core, wanted: u64, waited: bool) -> io::Result<u64> {
+    let wanted = can_go(store, wanted);
+    // On a bounded one more may be unused by now.
+    let unused = core.retire(wanted).min(wanted);
+    store.remove_before(unused, waited)?;
+    Ok(store.oldest())
+}
+
+/// How much of what stands before `wanted` can be given up, whoever reads it.
+fn can_go(store: &Store, wanted: u64) -> u64 {
     // One segment stays, so that it is known where the journal goes on, also if the disk is too full for the next one.
     let last = store.prepared().saturating_sub(store.segment_bytes());
-    let unused = core.retire(wanted.min(store.finished()).min(last));
-    store.remove_before(unused.min(last), waited)?;
-    Ok(store.oldest())
+    wanted.min(store.finished()).min(last)
 }
 
 /// Flushes everything, and says that all is well: nobody uses the bus any more.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use messenger::bus::Start;
 use messenger::journal::{JournalConfig, Retention, SyncPolicy};
 
 use crate::kit::{Dir, small, tag};
@@ -200,6 +201,65 @@ fn what_one_cursor_has_passed_goes_once_it_is_flushed() {
     send(6 * 16);
     until("more than the most", || journal.oldest() > 0);
     assert!(flushes(&cursors) > before);
+}
+
+/// Nor does what goes without them, for then it is not there for who comes back to one that was set back.
+#[test]
+fn whatever_goes_the_cursors_are_flushed_before() {
+    let (most, plain) = (4 * 4096, small().time_resolution(Duration::ZERO));
+    for config in [
+        plain.retain(Retention::all().at_most(most)),
+        plain.bound(most),
+    ] {
+        let dir = Dir::new("passed-by-the-way");
+        let cursors = dir.join("cursors");
+        let _ = flushes(&cursors);
+        let journal = dir.open(config);
+        let mut publisher = journal.bus().publisher().unwrap();
+        let mut send = |records| {
+            for n in 0..records {
+                publisher.send(tag(n), &[1; 240]).unwrap();
+            }
+        };
+        send(3 * 16);
+        let mut cursor = journal.cursor("mine").unwrap();
+        cursor.store(2 * 4096).unwrap();
+        let before = flushes(&cursors);
+        send(10 * 16);
+        until("gone", || {
+            journal.stats().segments < 8 && journal.oldest() > 0
+        });
+        assert!(flushes(&cursors) > before);
+        // Where that can't be, who does not wait for them does not wait for that.
+        std::fs::write(cursors.join(REFUSES), "").unwrap();
+        let oldest = journal.oldest();
+        send(10 * 16);
+        until("gone", || {
+            journal.stats().segments < 8 && journal.oldest() > oldest
+        });
+    }
+}
+
+#[test]
+fn while_a_subscriber_keeps_all_there_is_no_cursor_is_flushed() {
+    let dir = Dir::new("kept-by-one");
+    let cursors = dir.join("cursors");
+    let _ = flushes(&cursors);
+    let retain = Retention::all().until_passed().at_most(4 * 4096);
+    let journal = dir.open(small().retain(retain).time_resolution(Duration::ZERO));
+    let mut cursor = journal.cursor("mine").unwrap();
+    let _held = journal.bus().subscribe(Start::Oldest).unwrap();
+    let mut publisher = journal.bus().publisher().unwrap();
+    for n in 0..12 * 16 {
+        publisher.send(tag(n), &[1; 240]).unwrap();
+    }
+    cursor.store(8 * 4096).unwrap();
+    until("walked over", || {
+        journal.stats().finished == journal.bus().tail()
+    });
+    let before = flushes(&cursors);
+    std::thread::sleep(Duration::from_millis(400));
+    assert_eq!(flushes(&cursors), before);
 }
 
 /// To the system what it could not write is unchanged from then on: another flush would do nothing, and say that all is well.
