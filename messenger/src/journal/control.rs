@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::dir::Dir;
 use super::files::{CONTROL, replace, sync_dir, sync_file};
-use super::recover::Dropped;
+use super::recovery::Dropped;
 use super::store::{Identity, now_nanos};
 use crate::bus::kept::{
     Intent, LastWords, Progress, TAIL_AT, Window, finished_check, last_words, reset_words,

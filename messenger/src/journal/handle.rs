@@ -17,7 +17,7 @@ use super::keeper;
 use super::note::{self, NoteKind};
 use super::opening::{self, Create};
 use super::reader::nanos;
-use super::recover::Recovery;
+use super::recovery::Recovery;
 use super::schema::{Manifest, Schema};
 use super::seek;
 use super::store::Store;

@@ -28,6 +28,7 @@ mod opening;
 mod reader;
 mod reader_state;
 mod recover;
+mod recovery;
 mod repair;
 mod schema;
 mod seek;
@@ -49,7 +50,7 @@ pub use error::{JournalError, JournalFault, OpenError, OpenFault};
 pub use handle::Journal;
 pub use header::HeaderError;
 pub use reader::{Entry, Item, Reader};
-pub use recover::{DropCause, Dropped, LeftBy, Recovery};
+pub use recovery::{DropCause, Dropped, LeftBy, Recovery};
 pub use repair::{Cut, Repaired, plan_repair, repair};
 pub use schema::{
     Differs, DroppedEntry, FieldEntry, HandlerEntry, ManifestError, MessageEntry, OutsideEntry,

@@ -24,7 +24,7 @@ use super::keeper;
 use super::opening::{
     Create, Settled, capacity, core_of, keep, lock_by, manifest_of, settled, store_of,
 };
-use super::recover::{LeftBy, Recovery};
+use super::recovery::{LeftBy, Recovery};
 use super::schema::{Manifest, Schema};
 use super::store::{Identity, Place, Store};
 use crate::bus::kept::{Core, Progress};
