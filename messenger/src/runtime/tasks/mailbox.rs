@@ -123,7 +123,8 @@ impl<M: Message + Clone + Send + 'static> Mailable for M {}
 /// [`Builder::run`](crate::runtime::Builder::run) is called. The worker's thread waits for the task when it starts and when it stops,
 /// so where only one thread runs that runtime's tasks, `run`, `stop` and `join` are errors on it; what waits there is
 /// [`Builder::run_async`](crate::runtime::Builder::run_async), [`Running::stop_async`](crate::runtime::Running::stop_async) and
-/// [`Running::join_async`](crate::runtime::Running::join_async). Nobody finds out who waits there for what the task does: for room, in
+/// [`Running::join_async`](crate::runtime::Running::join_async). A runtime of the current thread runs tasks in its `block_on` alone: who stops, joins or
+/// drops a run behind that waits until somebody calls it again, or drops the runtime. Nobody finds out who waits there for what the task does: for room, in
 /// [`SourcePublisher::send`](crate::runtime::SourcePublisher::send), or for a message, in
 /// [`Subscription::next`](crate::runtime::Subscription::next).
 ///
