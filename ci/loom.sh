@@ -18,7 +18,7 @@ run=(cargo test --quiet --release -p messenger --lib --no-default-features)
 orderings=$(awk '
     match($0, /\/\/\/ Model: `[a-z_:]+`/) { shown = substr($0, RSTART + 12, RLENGTH - 13) }
     /\/\/\/ By reason\./ { shown = "reason" }
-    /^    [a-z_]+( = (Acquire|Release))?;$/ { sub(/;$/, "", $1); print $1, (shown == "" ? "nothing" : shown); shown = "" }
+    /^    [a-z_]+( = [A-Za-z_(), ]+)?;$/ { sub(/;$/, "", $1); print $1, (shown == "" ? "nothing" : shown); shown = "" }
 ' messenger/src/bus/order.rs)
 
 killed=0 by_reason=0 wrong=0

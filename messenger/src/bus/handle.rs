@@ -302,14 +302,9 @@ impl<K: PublisherKind> Bus<K> {
         self.join(start, 0, Subscriber::holding)
     }
 
-    /// The same in a slot that goes on holding what another held, for `owner`; it begins at `start`. `None`: that is not held by it; then the slot
-    /// goes on as it is.
-    pub(crate) fn take_over(&self, slot: usize, owner: u32, start: u64) -> Option<Subscriber> {
-        let joined = self.core.take_over(slot, owner)?;
-        if joined.floor > start {
-            self.core.hand_over(slot, (self.core.owner, owner));
-            return None;
-        }
+    /// The same in a slot that goes on holding what another held; it begins at `start`. `None`: that is not held by it; then the slot goes on as it is.
+    pub(crate) fn take_over(&self, slot: usize, start: u64) -> Option<Subscriber> {
+        let joined = self.core.take_over_at(slot, start)?;
         Some(Subscriber::holding(self.core.clone(), joined, start))
     }
 }

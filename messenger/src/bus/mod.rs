@@ -32,6 +32,11 @@ mod format;
     all(not(loom), feature = "shared", target_os = "linux")
 ))]
 mod glance;
+#[cfg(any(
+    all(test, loom),
+    all(not(loom), feature = "shared", target_os = "linux")
+))]
+pub(crate) mod hold;
 mod ids;
 mod layout;
 mod members;

@@ -6,7 +6,7 @@
 //! `docs/bus.md`.
 
 use crate::sync::Ordering::{self, Acquire, Relaxed, Release};
-use crate::sync::{AtomicU64, fence};
+use crate::sync::{AtomicU32, AtomicU64, fence};
 
 /// Whether this is the ordering that the run is to do without.
 #[cfg(loom)]
@@ -217,6 +217,9 @@ light_fences! {
     /// Edge 18, overwriting: a copy by one who holds nothing, before it looks whether that was allowed.
     /// Model: `glance::glance_during_wrap`.
     validate_fence = Acquire;
+    /// Edge 22, held: that a slot is held, before the look until when, and for whom.
+    /// Model: `held::who_sees_that_it_is_held_sees_until_when`.
+    held_fence = Acquire;
     /// Edge 35, entry: that who had an entry before has gone, before its words are written anew.
     /// Model: `seats::of_an_entry_that_stays_all_is_of_one`.
     new_entry_fence = Release;
@@ -281,26 +284,38 @@ fences! {
 }
 
 macro_rules! swaps {
-    ($($(#[$doc:meta])* $name:ident;)*) => {
-        $($(#[$doc])* #[inline(always)] pub(crate) fn $name(word: &AtomicU64, from: u64, to: u64) -> bool {
+    ($word:ident: $value:ident; $($(#[$doc:meta])* $name:ident = $order:expr;)*) => {
+        $($(#[$doc])* #[inline(always)] pub(crate) fn $name(word: &$word, from: $value, to: $value) -> bool {
             if is_mutant(stringify!($name)) {
-                let is_there = word.load(Relaxed) == from;
+                // The orderings are not what it is about.
+                let is_there = word.load(Acquire) == from;
                 if is_there {
-                    word.store(to, Relaxed);
+                    word.store(to, Release);
                 }
                 return is_there;
             }
-            word.compare_exchange(from, to, Relaxed, Relaxed).is_ok()
+            word.compare_exchange(from, to, $order, Relaxed).is_ok()
         })*
     };
 }
 
-// Each in one step, of which only one can succeed.
+// Each in one step, of which only one can succeed. What they order is weakened by its own name.
 swaps! {
+    AtomicU64: u64;
     /// Rule 4: a subscriber that rests begins to read.
     /// Model: `evict::evict_against_enter`.
-    enter_swap;
+    enter_swap = Relaxed;
     /// Rule 4: a subscriber that rests is evicted.
     /// Model: `evict::evict_against_enter`.
-    evict_swap;
+    evict_swap = Relaxed;
+    /// A slot that is about to be free is named by a seat no more, unless that names another by now.
+    /// Model: `held::a_seat_is_anothers_when_it_is_settled`.
+    unname_swap = Relaxed;
+}
+
+swaps! {
+    AtomicU32: u32;
+    /// A slot that is held is taken over, by one. Edge 22, held.
+    /// Model: `held::what_is_held_is_freed_once`.
+    take_over_swap = hold_load();
 }

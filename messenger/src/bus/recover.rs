@@ -38,11 +38,32 @@ impl<M: Memory> Ring<M> {
         }
     }
 
+    /// The slots that members of a process have.
+    pub(super) fn slots_of(&self, owner: Owner) -> impl Iterator<Item = usize> + use<'_, M> {
+        let slots = 0..self.memory.slots().len();
+        slots.filter(move |&slot| self.owner_of(slot) == Some(owner))
+    }
+
     /// Up to where has been claimed now. Taken before it is asked who is dead: a process that comes later, perhaps into the place
     /// of a dead one, claims from there on only.
     pub(crate) fn claimed(&self) -> Claimed {
         // Edge 15, intent: before the tail came to where it is, each who moved it said so.
         Claimed(self.memory.control().tail.load(order::tail_load()))
+    }
+
+    /// Finishes all claims that the process `dead` has left, as `finish_for` does.
+    pub(crate) fn finish_claims_of(
+        &self,
+        dead: Owner,
+        (window, own): (&mut M::Window, usize),
+        claimed: Claimed,
+        is_dead: &impl Fn(Owner) -> bool,
+    ) -> bool {
+        let mut all = true;
+        for slot in self.slots_of(dead) {
+            all &= self.finish_for(window, (own, slot), claimed, is_dead);
+        }
+        all
     }
 
     /// Finishes the claim that a dead publisher has left in `slot`; `own` is the slot of the caller's that pins. That it is dead was
@@ -252,8 +273,9 @@ impl<M: Memory> Ring<M> {
         // Of one that is free the last owner may stand there still.
         self.held_from(words)?;
         // Edge 22, held.
-        let taken = (words.owner).compare_exchange(owner, self.owner, order::hold_load(), Relaxed);
-        taken.ok()?;
+        if !order::take_over_swap(&words.owner, owner, self.owner) {
+            return None;
+        }
         fault!("slot_taken_over");
         // Only now: in between it may have been free, and be held anew.
         let floor = self.held_from(words)?;

@@ -265,23 +265,11 @@ impl Desk {
             None => true,
         };
         let core = &self.core;
-        let slots = 0..core.memory.slots().len();
-        let his = || (slots.clone()).filter(|&slot| core.owner_of(slot) == Some(place.owner()));
-        let mut all = true;
-        for slot in his() {
-            all &= core.finish_for(window, (self.own, slot), claimed, &dead);
-        }
-        if !all {
+        if !core.finish_claims_of(place.owner(), (window, self.own), claimed, &dead) {
             return false;
         }
         self.free_seats(place, self.hold);
-        for slot in his() {
-            // One that it was about to free was held for another's seat, and may be wanted by now: then it stays held.
-            if self.left(slot) == 0 || !core.hand_over(slot, (place.owner(), HELD)) {
-                self.unname(slot);
-                core.free_slot(slot);
-            }
-        }
+        core.free_slots_of(place.owner(), self);
         if let Some(journal) = &self.journal {
             journal.settle_for(place.owner());
         }
@@ -342,9 +330,6 @@ pub(super) fn read_process(entry: &Entry<'_>, place: Place, pid: u32) -> Process
     let since = entry.at().load(Relaxed);
     Process::new(place.index().into(), pid, own, entry.name(), since)
 }
-
-/// The number by which slots say that they are held for a worker that has still to come.
-pub(super) const HELD: u32 = u32::MAX - 1;
 
 /// Settles what all have left on a bus that nobody uses, and whose records lie in a ring; the caller holds the door.
 pub(super) fn settle_stale(words: &Words, parts: &Parts, core: &Core) {

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use super::desk::{Desk, HELD};
+use super::desk::Desk;
 use super::house::try_hold_house;
 use super::layout::{Entry, Kind, Place};
 use super::lock;
 use super::pool::Company;
-use crate::bus::seats::{call, leave_for, whose};
+use crate::bus::hold::Entries;
+use crate::bus::seats::{call, whose};
 use crate::bus::{Bus, Subscriber};
-use crate::sync::Ordering::{Acquire, Relaxed};
-use crate::sync::fence;
+use crate::sync::Ordering::Relaxed;
 
 impl Desk {
     /// Frees the seats of a dead process. What its workers have still to read is held for `hold` nanoseconds; of a pool's, what it owes, as
@@ -28,33 +28,11 @@ impl Desk {
 
     /// The same of the entry `index`, if that is a seat of the dead process in `place`. Two may do it at once.
     pub(super) fn free_seat(&self, index: usize, place: Place, hold: u64) {
-        let owner = u64::from(place.owner());
         let entry = self.words.worker(&self.parts, index);
-        if entry.whose().load(Relaxed) != owner {
-            return;
-        }
-        self.hold_anew(index, hold);
-        let is_seat = entry.kind() == Kind::Seat;
-        let is_owner = |slot: &usize, owner| self.core.owner_of(*slot) == Some(owner);
-        match self.slot_of(&entry) {
-            // A pool's that it had just taken, and what it held not yet.
-            Some(slot) if is_seat && self.is_held(slot) => {}
-            Some(slot)
-                if self.is_to_be_held(index, place, hold) && is_owner(&slot, place.owner()) =>
-            {
-                // Who sees that it is held sees until when: edge 22.
-                self.core.hand_over(slot, (place.owner(), HELD));
-                fault!("seat_held");
-            }
-            // Who finds that the seat owes something must not take what another has there for it.
-            Some(_) if is_seat => {
-                entry.slot().store(0, Relaxed);
-                fault!("seat_cut_off");
-            }
-            _ => {}
-        }
-        leave_for(entry.whose(), owner);
-        fault!("seat_freed");
+        let shares = entry.kind() == Kind::Seat;
+        let hold_anew = || self.hold_anew(index, hold);
+        let is_to_be = || self.is_to_be_held(index, place, hold);
+        (self.core).free_seat(entry.seat(), (place.owner(), shares), hold_anew, is_to_be);
     }
 
     /// Says until when is held what the worker of the entry `index` has still to read, whose process is dead, or about to leave. If it is a seat in a pool,
@@ -85,13 +63,12 @@ impl Desk {
     }
 
     pub(super) fn slot_of(&self, entry: &Entry<'_>) -> Option<usize> {
-        let slot = (entry.slot().load(Relaxed) as usize).checked_sub(1)?;
-        (slot < self.parts.sizes.members).then_some(slot)
+        entry.seat().named(self.parts.sizes.members)
     }
 
     /// Whether a slot is held for a worker that has still to come.
     pub(super) fn is_held(&self, slot: usize) -> bool {
-        self.core.owner_of(slot) == Some(HELD)
+        self.core.is_held(slot)
     }
 
     /// A subscriber that begins at `start`, in a slot that one of `entries` names and by which that is held. Nobody else can begin there where the floor lies
@@ -104,7 +81,7 @@ impl Desk {
     ) -> Option<Subscriber> {
         let slots = entries.filter_map(|entry| self.slot_of(&entry));
         let mut held = slots.filter(|&slot| self.is_held(slot));
-        held.find_map(|slot| bus.take_over(slot, HELD, start))
+        held.find_map(|slot| bus.take_over(slot, start))
     }
 
     /// Frees what has been held for long enough, or for nobody. Says for how long the next is held.
@@ -132,32 +109,8 @@ impl Desk {
     }
 
     /// Takes over a slot if it is held for nobody any more; then it is the caller's, to leave it (behind no door: that may wake others' tasks).
-    ///
-    /// Who frees a slot has to have it first: nothing but that keeps those apart who find at once that nobody wants it, and a member that moves to
-    /// another seat knows no door.
     pub(super) fn take_unwanted(&self, slot: usize) -> Option<usize> {
-        if self.left(slot) > 0 {
-            return None;
-        }
-        self.core.take_over(slot, HELD)?;
-        // It may have been freed since that look, and be held anew for another.
-        if self.left(slot) > 0 {
-            self.core.hand_over(slot, (self.place.owner(), HELD));
-            return None;
-        }
-        self.unname(slot);
-        fault!("seat_forgotten");
-        Some(slot)
-    }
-
-    /// Has no entry name a slot that is about to be free: the next one to hold something by it may be another's.
-    pub(super) fn unname(&self, slot: usize) {
-        for (_, entry) in self.entries_of(slot) {
-            let named = slot as u64 + 1;
-            // Who has that seat may have another slot by now.
-            let _ = (entry.slot()).compare_exchange(named, 0, Relaxed, Relaxed);
-            fault!("slot_unnamed");
-        }
+        self.core.take_unwanted(slot, self)
     }
 
     /// The workers whose subscriber has, or had, this slot, by the numbers of their entries.
@@ -166,33 +119,33 @@ impl Desk {
         let entries = (0..self.parts.sizes.workers).map(entry);
         entries.filter(move |(_, entry)| self.slot_of(entry) == Some(slot))
     }
+}
 
-    /// For how many nanoseconds a slot is to be held still for those whose entries name it.
-    pub(super) fn left(&self, slot: usize) -> u64 {
-        // It was seen to be held: until when was said before that. (Edge 22, where it was only seen.)
-        fence(Acquire);
+impl Entries for Desk {
+    /// In nanoseconds.
+    fn wanted(&self, slot: usize) -> u64 {
         let now = clock();
         let left = |(index, entry): (usize, Entry<'_>)| {
-            let left = || entry.until().load(Relaxed).saturating_sub(now);
             let Some(pool) = self.pool_about(index) else {
-                // Who has the seat is about to begin. Or he has died, see below.
-                return if whose(entry.whose()) == 0 {
-                    left()
-                } else {
-                    u64::MAX
-                };
+                return entry.seat().left_alone(now);
             };
             match (self.company(&pool, |_, _| false), pool.owed(index)) {
                 // They hold it themselves.
                 (Company::Holds, None) => 0,
                 // They will take it over.
                 (Company::Coming | Company::Holds, Some(_)) => u64::MAX,
-                // Who has a seat will. Or he has died, and as that is settled its time begins anew: until when is said before the seat is free.
+                // Who has a seat will. Or he has died: likewise.
                 _ if (pool.seats()).any(|(_, seat)| whose(seat.whose()) != 0) => u64::MAX,
-                _ => left(),
+                _ => entry.seat().left(now),
             }
         };
         self.entries_of(slot).map(left).max().unwrap_or(0)
+    }
+
+    fn unname(&self, slot: usize) {
+        for (_, entry) in self.entries_of(slot) {
+            entry.seat().unname(slot);
+        }
     }
 }
 

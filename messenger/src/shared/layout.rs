@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::error::SharedFault;
 use super::options::Sizes;
 use super::seat::NONE;
+use crate::bus::hold::Seat;
 use crate::bus::kept::words_len;
 use crate::bus::processes::{
     MIN_CAPACITY, entry_load, entry_store, known_fence, schema_load, schema_store,
@@ -510,6 +511,15 @@ impl<'a> Entry<'a> {
     /// Of a worker that died: until when its slot is held for the next one, by the clock of `hold.rs`.
     pub(super) fn until(&self) -> &'a AtomicU64 {
         self.words.word(self.at + 32)
+    }
+
+    /// Of a worker: those of its words by which something is held for it.
+    pub(super) fn seat(&self) -> Seat<'a> {
+        Seat {
+            whose: self.whose(),
+            slot: self.slot(),
+            until: self.until(),
+        }
     }
 
     /// Of a worker: what it is.

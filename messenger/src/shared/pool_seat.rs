@@ -3,7 +3,7 @@
 use core::fmt;
 use std::sync::Arc;
 
-use super::desk::{Desk, HELD};
+use super::desk::Desk;
 use super::error::{SharedError, SharedFault};
 use super::house::hold_house;
 use super::layout::{Entry, Kind};
@@ -11,6 +11,7 @@ use super::lock;
 use super::pool::{Company, PoolWords};
 use super::presence::Presence;
 use super::seat::{NONE, patiently, runner};
+use crate::bus::hold::HELD;
 use crate::bus::processes::stats;
 use crate::bus::processes::{said_load, said_store};
 use crate::bus::seats::{self, leave, whose};
@@ -248,7 +249,7 @@ impl PoolSeat {
             let holds_it = subscriber.held().max(subscriber.start()) <= from;
             // By a slot that another seat names, too, something is held for that one, and who takes that over may not have come so far yet.
             let is_its_own = |&slot: &usize| desk.entries_of(slot).nth(1).is_none();
-            let take_over = |slot| bus.take_over(slot, HELD, from);
+            let take_over = |slot| bus.take_over(slot, from);
             let mut other =
                 { held.filter(|slot| !holds_it && is_its_own(slot)) }.and_then(take_over);
             let mut missed = None;

@@ -195,11 +195,7 @@ pub(super) fn runner(desk: &Desk, owner: u64) -> Option<Process> {
 impl Desk {
     /// Says that the worker of `entry` has this slot from now on. What was held for it is not any more: gives that slot, which the caller leaves.
     pub(super) fn seat_in(&self, entry: &Entry<'_>, slot: usize) -> Option<usize> {
-        let before = self.slot_of(entry);
-        // If this process dies before the next step, nobody's entry names the slot before, and so it is freed.
-        entry.slot().store(slot as u64 + 1, Relaxed);
-        fault!("seat_unheld");
-        self.take_unwanted(before?)
+        self.core.seat_in(entry.seat(), slot, self)
     }
 
     /// The entry of the worker or the pool of this name.

@@ -3,10 +3,11 @@
 use std::cell::{Cell, RefCell};
 
 use super::{Company, Desk, PoolSeat, Relaxed, Start, Subscriber, Took, Trouble};
+use crate::bus::hold::HELD;
 use crate::bus::seats::take;
 use crate::bus::{MessageId, SourceId, Tag};
 use crate::shared::SharedBus;
-use crate::shared::desk::{HELD, enter, taken_after};
+use crate::shared::desk::{enter, taken_after};
 use crate::shared::layout::Place;
 use crate::shared::presence::core_of;
 
