@@ -156,12 +156,18 @@ impl<M: Memory> Ring<M> {
 
     /// Gives back the slots of the process `dead`, whose claims are finished and whose seats are free. `mend_sleepers` has to follow.
     pub(crate) fn free_slots_of(&self, dead: Owner, entries: &impl Entries) {
-        for slot in self.slots_of(dead) {
-            // One that it was about to free was held for another's seat, and may be wanted by now: then it stays held.
-            if entries.left(slot) == 0 || !self.hand_over(slot, (dead, HELD)) {
+        for (slot, reads) in self.slots_of(dead) {
+            if reads {
+                // One that it was about to free was held for another's seat, and may be wanted by now: then it stays held. And who has its worker's
+                // seat next may have this one by now, or have freed it.
+                self.hand_over(slot, (dead, HELD));
+                if self.take_unwanted(slot, entries).is_none() {
+                    continue;
+                }
+            } else {
                 entries.unname(slot);
-                self.free_slot(slot);
             }
+            self.free_slot(slot);
         }
     }
 }

@@ -308,6 +308,9 @@ swaps! {
     /// Rule 4: a subscriber that rests is evicted.
     /// Model: `evict::evict_against_enter`.
     evict_swap = Relaxed;
+    /// A dead one's seat is left for it, unless that is another's by now. Edge 31, seat.
+    /// Model: `held::two_settle_for_a_dead_ones_seat`.
+    leave_swap = seat_store();
     /// A slot that is about to be free is named by a seat no more, unless that names another by now.
     /// Model: `held::a_seat_is_anothers_when_it_is_settled`.
     unname_swap = Relaxed;
@@ -315,6 +318,9 @@ swaps! {
 
 swaps! {
     AtomicU32: u32;
+    /// A slot is held for another from now on, unless that was done by now. Edge 22, held.
+    /// Model: `held::two_settle_for_a_dead_ones_seat`.
+    hand_over_swap = hold_store();
     /// A slot that is held is taken over, by one. Edge 22, held.
     /// Model: `held::what_is_held_is_freed_once`.
     take_over_swap = hold_load();

@@ -27,21 +27,33 @@ struct Candidate {
 impl<M: Memory> Ring<M> {
     /// The process whose member holds `slot`, if one does.
     pub(crate) fn owner_of(&self, slot: usize) -> Option<Owner> {
+        self.said_of(slot).1
+    }
+
+    /// What `slot` says, and the process whose member holds it, if one does.
+    fn said_of(&self, slot: usize) -> (Gate, Option<Owner>) {
         let slot = &self.memory.slots()[slot];
-        match Gate::of(slot.gate.load(order::scan_load())) {
+        let gate = Gate::of(slot.gate.load(order::scan_load()));
+        let owner = match gate {
             Gate::Free => None,
             Gate::Joining(owner) | Gate::Idle(owner) => Some(owner),
             // Written before the gate said a position.
             Gate::Subscriber(_) | Gate::Pinned(_) | Gate::Resting(_) | Gate::Evicted(_) => {
                 Some(slot.owner.load(Relaxed))
             }
-        }
+        };
+        (gate, owner)
     }
 
-    /// The slots that members of a process have.
-    pub(super) fn slots_of(&self, owner: Owner) -> impl Iterator<Item = usize> + use<'_, M> {
+    /// The slots of the process `dead`, and whether a subscriber has each that could go on being held. One that has may be another's by now, of whatever kind:
+    /// who is to have its worker's seat settles for that, too, and may free the slot then. The others stay until the caller gives them back.
+    pub(super) fn slots_of(&self, dead: Owner) -> impl Iterator<Item = (usize, bool)> + use<'_, M> {
         let slots = 0..self.memory.slots().len();
-        slots.filter(move |&slot| self.owner_of(slot) == Some(owner))
+        slots.filter_map(move |slot| {
+            let (gate, owner) = self.said_of(slot);
+            let reads = matches!(gate, Gate::Subscriber(_));
+            (owner == Some(dead)).then_some((slot, reads))
+        })
     }
 
     /// Up to where has been claimed now. Taken before it is asked who is dead: a process that comes later, perhaps into the place
@@ -60,8 +72,9 @@ impl<M: Memory> Ring<M> {
         is_dead: &impl Fn(Owner) -> bool,
     ) -> bool {
         let mut all = true;
-        for slot in self.slots_of(dead) {
-            all &= self.finish_for(window, (own, slot), claimed, is_dead);
+        for (slot, reads) in self.slots_of(dead) {
+            // A subscriber claims nothing.
+            all &= reads || self.finish_for(window, (own, slot), claimed, is_dead);
         }
         all
     }
@@ -261,9 +274,9 @@ impl<M: Memory> Ring<M> {
             return false;
         }
         // Edge 22, held.
-        let handed = (words.owner).compare_exchange(from, to, order::hold_store(), Relaxed);
+        let handed = order::hand_over_swap(&words.owner, from, to);
         fault!("slot_handed_over");
-        handed.is_ok()
+        handed
     }
 
     /// Takes over a slot that goes on holding what a subscriber held, for `owner`: of several who try one does. `None`: it isn't held, or

@@ -28,7 +28,7 @@ pub(crate) fn leave(seat: &AtomicU64) {
 /// The same of a seat that is perhaps another's by now, and then stays so.
 pub(crate) fn leave_for(seat: &AtomicU64, owner: u64) {
     // Edge 31, seat.
-    let _ = seat.compare_exchange(owner, 0, order::seat_store(), Relaxed);
+    order::leave_swap(seat, owner, 0);
 }
 
 /// Says, after it is so, that somebody has left a pool who may owe something; or that one is in two seats of it, and about to leave one.

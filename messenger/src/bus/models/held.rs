@@ -1,4 +1,4 @@
-//! Edges 22 and 31: what a subscriber held goes on being held after its death, until one takes it over, or frees it.
+//! Edges 22 and 31: what a subscriber held goes on being held after its death, until one takes it over, or frees it. Two may settle for it at once.
 
 use std::sync::atomic::AtomicBool;
 
@@ -177,6 +177,73 @@ fn what_is_held_stays_where_the_floor_has_passed_it() {
             });
             let _ = publisher.try_publish();
             comes.join().expect("no panic")
+        });
+    }
+}
+
+/// Who has a dead one's seat next settles there while another settles for the dead one. What is held is the next one's, and nothing is written over before it
+/// has read that.
+#[test]
+fn two_settle_for_a_dead_ones_seat() {
+    check(3, || {
+        let memory = memory(3, true);
+        let [dead, settler, next] = [DEAD, 2, 3].map(|owner| process(&memory, owner));
+        let entry = Entry::new(DEAD);
+        let slot = dead.join(0).expect("a slot").slot;
+        assert_eq!(dead.seat_in(entry.seat(), slot, &*entry), None);
+        let mut publisher = Publisher::new(&next);
+        for _ in 0..4 {
+            publisher.try_publish().expect("room");
+        }
+        let pins = settler.attach().expect("a slot");
+        let settles = {
+            let entry = Arc::clone(&entry);
+            thread::spawn(move || entry.settle(&settler, pins, false, true))
+        };
+        entry.free(&next, false, true);
+        entry.seat().whose.store(3, Relaxed);
+        let joined = next.take_over_at(slot, 0).expect("it is held");
+        assert!(publisher.try_publish().is_err(), "it is not held");
+        step(&next, joined.floor).expect("a record");
+        settles.join().expect("no panic");
+        assert_eq!(next.owner_of(slot), Some(3), "it has lost its place");
+        assert_eq!(whose(entry.seat().whose), 3, "it has lost its seat");
+    });
+}
+
+/// The same where the next one goes on by a slot of its own, and gives back that of the dead one: a publisher has that then, for which nobody settles.
+#[test]
+fn two_settle_for_a_dead_one_and_its_slot_is_anothers() {
+    for is_to_be in [true, false] {
+        check_that_reaches(2, move || {
+            let memory = memory(4, false);
+            memory.control().limit.store(super::CAPACITY, Relaxed);
+            let [dead, settler, next] = [DEAD, 2, 3].map(|owner| process(&memory, owner));
+            let entry = Entry::new(DEAD);
+            let slot = dead.join(0).expect("a slot").slot;
+            assert_eq!(dead.seat_in(entry.seat(), slot, &*entry), None);
+            let pins = settler.attach().expect("a slot");
+            let settles = {
+                let entry = Arc::clone(&entry);
+                thread::spawn(move || entry.settle(&settler, pins, false, is_to_be))
+            };
+            entry.free(&next, false, is_to_be);
+            entry.seat().whose.store(3, Relaxed);
+            let own = next.join(0).expect("a slot").slot;
+            // Or the other one frees it.
+            let freed = next.seat_in(entry.seat(), own, &*entry);
+            freed.into_iter().for_each(|slot| next.leave(slot));
+            let mut publisher = Publisher::new(&next);
+            let has = publisher.room.slot;
+            let at = publisher.try_publish().expect("room");
+            next.settle(has);
+            settles.join().expect("no panic");
+            for slot in [own, has] {
+                assert_eq!(next.owner_of(slot), Some(3), "it has lost its place");
+            }
+            assert_eq!(whose(entry.seat().whose), 3, "it has lost its seat");
+            step(&next, at).expect("a record");
+            has == slot && freed.is_some()
         });
     }
 }
