@@ -138,6 +138,51 @@ impl Entries for Entry {
     }
 }
 
+impl<const N: usize> Entries for [Arc<Entry>; N] {
+    fn wanted(&self, slot: usize) -> u64 {
+        self.iter()
+            .map(|entry| entry.wanted(slot))
+            .max()
+            .unwrap_or(0)
+    }
+
+    fn unname(&self, slot: usize) {
+        self.iter().for_each(|entry| entry.unname(slot));
+    }
+}
+
+/// Two find at once that nobody wants what is held. One of them has freed the slot, and it is held anew for another worker, as the other takes it over.
+#[test]
+fn what_is_held_anew_is_not_freed() {
+    check_that_reaches(3, || {
+        let memory = memory(1, true);
+        let [dead, frees, other] = [DEAD, 2, 3].map(|owner| process(&memory, owner));
+        let entries = [0, DEAD].map(Entry::new);
+        let slot = dead.join(0).expect("a slot").slot;
+        assert_eq!(dead.seat_in(entries[0].seat(), slot, &entries), None);
+        assert!(dead.hand_over(slot, (DEAD, HELD)));
+        let anew = {
+            let entries = entries.clone();
+            thread::spawn(move || {
+                let Some(slot) = other.take_unwanted(slot, &entries) else {
+                    return false;
+                };
+                other.leave(slot);
+                let slot = dead.join(0).expect("it is free").slot;
+                assert_eq!(dead.seat_in(entries[1].seat(), slot, &entries), None);
+                entries[1].free(&other, false, true);
+                true
+            })
+        };
+        if let Some(slot) = frees.take_unwanted(slot, &entries) {
+            frees.leave(slot);
+        }
+        let anew = anew.join().expect("no panic");
+        assert_eq!(frees.is_held(slot), anew);
+        anew
+    });
+}
+
 /// Edge 8: a refresh meets neither the slot of one who goes nor that of one who came before that, and raises the floor beyond what the latter holds. He dies,
 /// and who comes next goes on by what is held, from where it is and not before, as nobody can join there any more.
 #[test]
