@@ -5,6 +5,7 @@
 mod log;
 mod support;
 
+use std::error::Error;
 use std::thread;
 use std::time::Duration;
 
@@ -1002,6 +1003,26 @@ fn a_core_that_is_not_there_is_a_start_failure() {
         error,
         StartError::Failed(failure) if matches!(failure.kind, FailureKind::Pin { core: 100_000, .. })
     ));
+}
+
+#[test]
+fn what_main_may_fail_by_a_handler_may_too() {
+    type Boxed = Box<dyn Error + Send + Sync>;
+    let errors: [HandlerError; 3] = [
+        "it is sour".into(),
+        String::from("it is sour").into(),
+        Boxed::from("it is sour").into(),
+    ];
+    for error in errors {
+        assert_eq!(error.to_string(), "it is sour");
+    }
+    let no_number = "x".parse::<u32>().unwrap_err();
+    for error in [
+        HandlerError::from(no_number.clone()),
+        Boxed::from(no_number.clone()).into(),
+    ] {
+        assert_eq!(error.downcast_ref(), Some(&no_number), "not wrapped again");
+    }
 }
 
 #[test]

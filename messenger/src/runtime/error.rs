@@ -10,16 +10,19 @@ pub type Result<T = (), E = HandlerError> = core::result::Result<T, E>;
 
 /// Why a handler failed: any error, or a text.
 ///
-/// It is to a handler what `Box<dyn Error>` is to `main`: `?` makes it of any error.
+/// It is to a handler what `Box<dyn Error>` is to `main`: `?` and `into` make it of any error, of a text, and of such a `Box` that is
+/// `Send` and `Sync`.
 ///
 /// ```
-/// fn parse(text: &str) -> messenger::Result<u32> {
-///     if text.is_empty() {
-///         return Err(messenger::HandlerError::new("an empty line: is the feed cut off?"));
+/// fn parse(line: Option<&str>) -> messenger::Result<u32> {
+///     let text = line.ok_or("no line: is the feed cut off?")?;
+///     if text.len() > 9 {
+///         return Err(format!("{} digits are too many", text.len()).into());
 ///     }
 ///     Ok(text.parse()?)
 /// }
-/// assert_eq!(parse("x").unwrap_err().to_string(), "invalid digit found in string");
+/// assert_eq!(parse(None).unwrap_err().to_string(), "no line: is the feed cut off?");
+/// assert_eq!(parse(Some("x")).unwrap_err().to_string(), "invalid digit found in string");
 /// ```
 pub struct HandlerError(Box<dyn Error + Send + Sync>);
 
@@ -43,10 +46,10 @@ impl HandlerError {
     }
 }
 
-impl<E: Error + Send + Sync + 'static> From<E> for HandlerError {
+impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for HandlerError {
     #[cold]
     fn from(error: E) -> Self {
-        Self(Box::new(error))
+        Self(error.into())
     }
 }
 
