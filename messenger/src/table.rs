@@ -81,7 +81,8 @@
 /// * `Worker (options):`: a thread. [`Name::WORKER`](crate::WorkerId) names it to [`only`](crate::Builder::only).
 ///   * `handlers: [ name: Type = constructor, .. ]`: what it runs. The constructor is an expression that gives the handler
 ///     or a `Result` with it; it may use `?`. A second instance of one type has an id of its own, `name: Type as Id = ..`, and
-///     stands by its name as a source.
+///     stands by its name as a source. With the feature `tokio`, `name: async Type = ..` is an `AsyncHandler`, and
+///     `name: async Type (mailbox = N) = ..` one with a `Mailbox` for `N` messages that wait, where 64 are too few or too many.
 ///   * `routes: [ Source, Message: [name, ..], .. ]`: which messages of whom go to which of its handlers, in this order.
 /// * `drop: [ Source, Message; .. ]`: what is sent and nobody gets, on purpose.
 ///

@@ -26,7 +26,8 @@ pub const MAILBOX: usize = 64;
 
 /// A handler that runs as a tokio task: [`HandleAsync`] for each of its messages.
 ///
-/// In a table it stands in a [`Mailbox`].
+/// In a table `async` stands before its type: `server: async Server = ..`, or `server: async Server (mailbox = 16) = ..`. Its
+/// messages wait for it in a [`Mailbox`], for as many as that says, or [`MAILBOX`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an async handler",
     label = "not an async handler",
