@@ -610,6 +610,13 @@ fn whose_thread_panicked_is_named() {
     let app = Cabinet::builder(bus(4096), "drop").run().unwrap();
     let failed = app.stop().unwrap_err();
     assert_eq!(failed.failure().worker, "UpperShelf");
+    let text = failed.to_string();
+    assert!(
+        text.starts_with("worker `UpperShelf`: panicked: "),
+        "{text}"
+    );
+    let place = "(in the `Drop` of a handler, as the worker ended)";
+    assert!(text.ends_with(place), "{text}");
 }
 
 /// Another table, which calls source 1 otherwise.

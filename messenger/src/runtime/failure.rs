@@ -13,7 +13,7 @@ use crate::words::in_words;
 pub struct Failure {
     /// The worker's name.
     pub worker: &'static str,
-    /// The handler's name in the table, if it is a handler's failure.
+    /// The handler's name in the table, if it is a handler's failure. One that panics in its `Drop` as the worker ends is not named.
     pub handler: Option<&'static str>,
     /// The record at fault, if there is one.
     pub record: Option<FailedRecord>,
@@ -128,6 +128,9 @@ impl fmt::Display for Failure {
             FailureKind::Panicked { text, then } => {
                 write!(f, "panicked: {text}")?;
                 match then {
+                    _ if self.handler.is_none() => {
+                        f.write_str(" (in the `Drop` of a handler, as the worker ended)")
+                    }
                     AfterPanic::Stopped => f.write_str(" (the messenger stopped)"),
                     AfterPanic::WorkerStopped => f.write_str(" (the worker stopped)"),
                     AfterPanic::Restarted => f.write_str(" (the handler was made again)"),
