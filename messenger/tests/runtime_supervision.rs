@@ -1042,7 +1042,7 @@ fn a_full_bus_and_an_empty_choice_are_start_errors() {
     let error = ahead.run().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "position 64 lies ahead of the bus, which ends at 0: it is one of another bus"
+        "position 64 lies ahead of the bus, which ends at 0: it is one of another bus; open that one, or start at `Oldest` or `Newest`"
     );
     let is_told = matches!(error, StartError::Join(JoinError::Ahead { .. }));
     assert!(is_told, "{error:?}");

@@ -85,7 +85,7 @@ impl fmt::Display for JoinError {
             ),
             Self::Ahead { position, tail } => write!(
                 f,
-                "position {position} lies ahead of the bus, which ends at {tail}: it is one of another bus"
+                "position {position} lies ahead of the bus, which ends at {tail}: it is one of another bus; open that one, or start at `Oldest` or `Newest`"
             ),
         }
     }

@@ -142,7 +142,7 @@ impl fmt::Display for OpenFault {
                  (`repair`, or `messenger repair DIR`), which gives up what it lacks and all after it"
             ),
             Self::InUse => f.write_str(
-                "it is open for writing already: by one process, here or elsewhere, or by those that share it as their bus, who open it by the bus's name; `Reader` reads it meanwhile",
+                "it is open for writing already, by one process, here or elsewhere, or by those that share it as their bus: close it there first, open that bus by its name, or only read, by a `Reader`",
             ),
             Self::Config {
                 what,

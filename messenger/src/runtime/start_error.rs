@@ -225,7 +225,7 @@ impl fmt::Display for StartError {
             #[cfg(feature = "journal")]
             Self::NotKept { what } => write!(
                 f,
-                "only on a journal in files can a table be {what}: give `builder` a `&Journal` that was opened with a path"
+                "only on a journal in files can a table be {what}: give `builder` a `&Journal` that was opened with a path, or a `&SharedBus` whose records lie in one"
             ),
             Self::NotAlone => f.write_str(
                 "processes share that bus, and which of them runs a worker stands elsewhere: give `builder` the `&SharedBus`, and not its `bus()` or `journal()`",

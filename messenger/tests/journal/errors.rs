@@ -53,7 +53,7 @@ fn of_cursors() {
     let error = journal.remove_cursor("nobody").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the journal has no cursor `nobody`: look at the names of those it has"
+        "the journal has no cursor `nobody`: `cursors()`, or `messenger cursors list DIR`, names those it has"
     );
     drop(journal.cursor("mine").unwrap());
     let file = dir.join("cursors/mine");

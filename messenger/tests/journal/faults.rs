@@ -113,7 +113,7 @@ fn a_file_in_place_of_a_directory() {
     assert_eq!(fs::read(&path).unwrap(), b"text");
 }
 
-const IN_USE: &str = "it is open for writing already: by one process, here or elsewhere, or by those that share it as their bus, who open it by the bus's name; `Reader` reads it meanwhile";
+const IN_USE: &str = "it is open for writing already, by one process, here or elsewhere, or by those that share it as their bus: close it there first, open that bus by its name, or only read, by a `Reader`";
 
 #[test]
 fn a_second_writer_in_this_process() {

@@ -75,7 +75,7 @@ impl fmt::Display for CursorError {
             ),
             Self::Missing { name } => write!(
                 f,
-                "the journal has no cursor `{name}`: look at the names of those it has"
+                "the journal has no cursor `{name}`: `cursors()`, or `messenger cursors list DIR`, names those it has"
             ),
             Self::Damaged { name } => write!(
                 f,
