@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use fs4::FileExt;
 
 use super::dir::Dir;
+use crate::bus::kept::LAST;
 use crate::memory::Region;
 
 /// Ids, names and tables; see `schema.rs`.
@@ -94,7 +95,7 @@ impl Drop for Locked {
 pub(crate) struct Listing {
     /// Where they begin, in order. There may be gaps.
     pub(crate) bases: Vec<u64>,
-    /// What is named `*.segment` and is none: another name than a segment gets, or a base within a segment. In order.
+    /// What is named `*.segment` and is none: another name than a segment gets, a base within a segment, or one that no bus comes to. In order.
     pub(crate) odd: Vec<OsString>,
 }
 
@@ -104,7 +105,8 @@ pub(crate) fn list_segments(dir: &Path, segment_bytes: u64) -> io::Result<Listin
     for entry in fs::read_dir(dir)? {
         let name = entry?.file_name();
         let base = name.to_str().and_then(segment_base);
-        match base.filter(|base| base.checked_rem(segment_bytes) == Some(0)) {
+        let is_one = |base: &u64| *base <= LAST && base.checked_rem(segment_bytes) == Some(0);
+        match base.filter(is_one) {
             Some(base) => listing.bases.push(base),
             None if name.as_encoded_bytes().ends_with(SEGMENT.as_bytes()) => {
                 listing.odd.push(name);

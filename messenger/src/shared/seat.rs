@@ -4,7 +4,7 @@ use core::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::desk::{Desk, HELD};
+use super::desk::Desk;
 use super::error::{SharedError, SharedFault};
 use super::house::hold_house;
 use super::layout::{Entry, Kind, LONGEST, Place};
@@ -12,6 +12,7 @@ use super::lock;
 use super::presence::Presence;
 use super::process::Process;
 use super::workers::{WorkerStatus, workers};
+use crate::bus::hold::HELD;
 use crate::bus::processes::{said_load, said_store, stats};
 use crate::bus::seats::{leave, whose};
 use crate::bus::{Bus, Subscriber};

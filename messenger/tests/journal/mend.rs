@@ -768,3 +768,30 @@ fn a_repair_that_is_killed_is_done_again() {
     }
     assert!(killed >= 20, "only {killed} were killed");
 }
+
+/// A file of such a name is no segment, whatever it holds.
+#[test]
+fn a_segment_where_no_position_can_be_makes_nobody_panic() {
+    for base in [u64::MAX - 4095, 1 << 63] {
+        for what in ["nothing", "blank", "records"] {
+            let (dir, _) = written("no-position");
+            let mut bytes = fs::read(segment(&dir, 0)).unwrap();
+            bytes[32..40].copy_from_slice(&base.to_le_bytes());
+            let crc = crc32c::crc32c(&bytes[..64]);
+            bytes[64..68].copy_from_slice(&crc.to_le_bytes());
+            match what {
+                "nothing" => bytes.clear(),
+                "blank" => bytes[HEADER as usize..].fill(0),
+                _ => {}
+            }
+            fs::write(segment(&dir, base), bytes).unwrap();
+            let mut reader = Reader::open(&dir).unwrap();
+            reader.stats().unwrap();
+            reader.seek_time(std::time::SystemTime::now()).unwrap();
+            assert!(reader.seek(base).is_err() && reader.seek(u64::MAX).is_err());
+            assert_eq!(verify(&dir, |_| {}).unwrap().damage, [], "{base} {what}");
+            assert_eq!(plan_repair(&dir, |_| {}).unwrap().cut, None);
+            drop(dir.open(small()));
+        }
+    }
+}
