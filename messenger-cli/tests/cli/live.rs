@@ -56,7 +56,7 @@ impl Drop for Following {
 #[test]
 fn tail_follows_who_writes() {
     let dir = Dir::new("follow");
-    let config = JournalConfig::new().segment_bytes(4096);
+    let config = JournalConfig::new().segment_bytes(4096).ahead(1);
     let journal = Journal::open(&dir, config).unwrap();
     journal
         .admit(&Schema::from(<market::Market as messenger::App>::INFO))

@@ -67,6 +67,7 @@ pub(crate) const NAMELESS: Tag = Tag::new(SourceId::new(70), MessageId::new(71))
 pub(crate) fn config() -> JournalConfig {
     JournalConfig::new()
         .segment_bytes(4096)
+        .ahead(1)
         .time_resolution(Duration::ZERO)
 }
 
