@@ -14,7 +14,7 @@ use crate::other::Other;
 use crate::points::{SETTLING, Tries, When, living};
 use crate::stall::{Stalls, Table};
 use crate::survivor::{Orders, Report, Survivor};
-use crate::victim::{Death, How, NAME, Plan, Role, Storage, journal, options};
+use crate::victim::{Death, How, NAME, Plan, Role, Storage, journal, options, says_of};
 use messenger::journal::{Journal, JournalConfig, LeftBy, verify};
 
 /// How many kills one bus sees.
@@ -228,9 +228,10 @@ fn one_bus(storage: Storage, seed: u64, todo: &Mutex<Todo>, sum: &Mutex<Sum>) {
     assert_eq!(members, storage.own_members(), "{:?}", bus.bus().stats());
     let watchers = threads().into_iter().filter(|name| name == WATCHER);
     assert_eq!(watchers.count(), 1);
-    let schema = bus.schema().unwrap().to_string();
-    assert!(schema.contains("Victim"), "{schema}");
-    std::fs::remove_file(dir.join("acks")).unwrap();
+    check_what_was_said(&dir, &bus.schema().unwrap().to_string());
+    for file in ["acks", "said"] {
+        std::fs::remove_file(dir.join(file)).unwrap();
+    }
     drop(bus);
     check_nothing_but_files(&dir);
     if storage.is_journal() {
@@ -269,6 +270,19 @@ pub(crate) fn check_journal(dir: &Path) {
     assert!(verified.damage.is_empty() && !verified.live, "{verified:?}");
     let alone = Journal::open_existing(dir, JournalConfig::new()).unwrap();
     assert_eq!(alone.recovery().left, LeftBy::Closing);
+}
+
+/// The schema has all that victims were told it has, whatever they died of after.
+fn check_what_was_said(dir: &Dir, schema: &str) {
+    let said = Acks::open(&dir.join("said"));
+    for victim in 0..RUN {
+        let has = schema.contains(&says_of(victim));
+        // One whose process was killed before it could tell may have been heard.
+        assert!(
+            has || said.get(victim * PUBLISHERS) == 0,
+            "not what {victim} said: {schema}"
+        );
+    }
 }
 
 /// Whether all survivors have seen the same, and all that was committed.

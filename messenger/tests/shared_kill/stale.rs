@@ -135,7 +135,7 @@ impl<'a> Trial<'a> {
 
     /// Whether the bus can be had, whatever they have left, and has what was committed on it.
     fn look(&mut self, before: u64) {
-        let most = 1 + usize::from(self.victims > 0) + usize::from(self.storage.is_journal());
+        let most = 1 + 2 * usize::from(self.victims > 0) + usize::from(self.storage.is_journal());
         assert!(self.dir.files().len() <= most, "{:?}", self.dir.files());
         let bus = self.open();
         assert_eq!(bus.processes().len(), 1);

@@ -265,6 +265,7 @@ fn lives_until_it_is_killed() {
     }
     let mut victim = Victim {
         acks: Acks::open(&plan.dir.join("acks")),
+        said: Acks::open(&plan.dir.join("said")),
         rng: Rng(plan.seed),
         first: plan.number * PUBLISHERS,
         next: [0; PUBLISHERS as usize],
@@ -284,8 +285,16 @@ fn lives_until_it_is_killed() {
     }
 }
 
+/// What the victim of this number says of the id that is its own.
+pub(crate) fn says_of(victim: u64) -> String {
+    let source = victim + 1;
+    format!("source\t{source}\tVictim{source}\n")
+}
+
 struct Victim {
     acks: Acks,
+    /// What it has said of ids, by the number of the first publisher.
+    said: Acks,
     rng: Rng,
     /// The number of its first publisher.
     first: u64,
@@ -360,9 +369,9 @@ impl Victim {
                 21 => std::thread::sleep(Duration::from_micros(self.rng.below(300))),
                 22 => {
                     // Each victim says of one id more what it means.
-                    let source = self.first / PUBLISHERS + 1;
-                    let says = format!("source\t{source}\tVictim{source}\n");
+                    let says = says_of(self.first / PUBLISHERS);
                     bus.admit(&says.parse().unwrap()).unwrap();
+                    self.said.set(self.first, 1);
                 }
                 _ => self.see_to(bus),
             }
