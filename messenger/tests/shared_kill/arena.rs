@@ -70,7 +70,7 @@ impl Todo {
             Role::Settles => &mut self.settling,
             _ => &mut self.living,
         };
-        tries.died(point, how == How::At(point));
+        tries.died(point, how);
     }
 }
 
@@ -100,6 +100,8 @@ struct Arena<'a> {
     todo: &'a Mutex<Todo>,
     /// Held, for reading, by who has a victim.
     lives: RwLock<()>,
+    /// How many wait until there is none: who settles then waits for a death that does not come.
+    awaited: AtomicU64,
     bus: &'a SharedBus,
     sum: &'a Mutex<Sum>,
 }
@@ -123,7 +125,9 @@ impl Arena<'_> {
                 role,
             };
             let lives = self.lives.read().unwrap();
-            let died = plan.run(when, patience);
+            let died = plan.run_while(when, patience, || {
+                !settles || self.awaited.load(SeqCst) == 0
+            });
             drop(lives);
             self.todo.lock().unwrap().died(role, when, died.how);
             self.sum.lock().unwrap().deaths.push(died);
@@ -135,7 +139,9 @@ impl Arena<'_> {
 
     /// With no victim there, whose doings would send them to look, the survivors go on: none sleeps for what a dead one had to do.
     fn look_on(&self) {
+        self.awaited.fetch_add(1, SeqCst);
         let _nobody = self.lives.write().unwrap();
+        self.awaited.fetch_sub(1, SeqCst);
         // More than once around the ring, so each has read, too.
         let far = self.bus.bus().tail() + 4 * self.bus.bus().capacity() as u64;
         until("the survivors go on", || {
@@ -169,6 +175,7 @@ fn one_bus(storage: Storage, seed: u64, todo: &Mutex<Todo>, sum: &Mutex<Sum>) {
         failed: AtomicBool::new(false),
         todo,
         lives: RwLock::default(),
+        awaited: AtomicU64::new(0),
         bus: &bus,
         sum,
     };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::kit::Rng;
-use crate::victim::Storage;
+use crate::victim::{How, Storage};
 
 /// A point, and the highest hit that is tried of it.
 pub(crate) type Point = (&'static str, u64);
@@ -103,12 +103,15 @@ impl Tries {
         it.expect("one of these points")
     }
 
-    /// One of whom was told here has died: there, or not.
-    pub(crate) fn died(&mut self, point: &str, there: bool) {
+    /// One of whom was told here has died: there, in vain, or of something else.
+    pub(crate) fn died(&mut self, point: &str, how: How) {
         let it = self.of(point);
         it.under_way -= 1;
-        it.killed += u64::from(there);
-        it.in_vain += u64::from(!there);
+        match how {
+            How::At(_) => it.killed += 1,
+            How::InVain => it.in_vain += 1,
+            How::AtRandom => {}
+        }
     }
 
     /// Sees to it that somebody was killed at each.

@@ -47,7 +47,7 @@ impl Kills {
             How::InVain => self.in_vain += 1,
         }
         if let (true, When::At(point, _)) = (is_tried, when) {
-            self.alone.died(point, how == How::At(point));
+            self.alone.died(point, how);
         }
     }
 }

@@ -177,9 +177,20 @@ impl Plan {
 
     /// Runs a victim until it is dead. It is given `patience` to come to its point.
     pub(crate) fn run(&self, when: When, patience: Duration) -> Death {
+        self.run_while(when, patience, || true)
+    }
+
+    /// As [`run`](Self::run), and not longer than `goes_on` says so.
+    pub(crate) fn run_while(
+        &self,
+        when: When,
+        patience: Duration,
+        goes_on: impl Fn() -> bool,
+    ) -> Death {
         let mut child = self.start(when);
         let begun = Instant::now();
         let mut killed = None;
+        let mut cut_short = false;
         if let When::AtRandom = when {
             self.wait_for_the_moment(&mut child);
             killed = Some(now());
@@ -189,7 +200,9 @@ impl Plan {
             if let Some(status) = child.try_wait().unwrap() {
                 break status;
             }
-            if begun.elapsed() > patience && killed.is_none() {
+            let late = begun.elapsed() > patience;
+            if killed.is_none() && (late || !goes_on()) {
+                cut_short = !late;
                 killed = Some(now());
                 child.kill().unwrap();
             }
@@ -201,8 +214,8 @@ impl Plan {
             at: killed.unwrap_or_else(now),
             how: match when {
                 When::At(point, _) if killed.is_none() => How::At(point),
-                When::At(..) => How::InVain,
-                When::AtRandom => How::AtRandom,
+                When::At(..) if !cut_short => How::InVain,
+                When::At(..) | When::AtRandom => How::AtRandom,
             },
         }
     }
