@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::mem::ManuallyDrop;
+use core::ptr::NonNull;
 
 use super::layout::{HEADER, State};
 use super::payload::PayloadWriter;
@@ -9,6 +10,7 @@ use super::prefetch;
 use super::ring::{Memory, Room};
 use super::shared::{Core, View};
 use super::{ClaimError, CommitError, NotSynced, Tag, record_len};
+use crate::sync::AtomicU64;
 
 /// A run of the ring that this publisher has claimed and not finished: `next == end` if none.
 /// Claims are carved from its front; what is left when it is closed is aborted.
@@ -52,11 +54,12 @@ impl Open {
         self.core.abort_last((window, *slot), position, self.end);
     }
 
-    /// The record at `position`, up to `next`, has become `state`; see [`Ring::finish`](super::ring::Ring::finish). Waits until it is synced, if
-    /// each record is to be, and `syncs` says so.
+    /// The record at `position`, up to `next`, whose stamp is `stamp`, has become `state`; see [`Ring::finish`](super::ring::Ring::finish). Waits until
+    /// it is synced, if each record is to be, and `syncs` says so.
     #[inline]
     fn finish(
         &mut self,
+        stamp: &AtomicU64,
         (position, next): (u64, u64),
         state: State,
         bytes: u64,
@@ -66,7 +69,7 @@ impl Open {
         if self.core.announces() {
             return self.finish_announced((position, next), state, bytes, syncs);
         }
-        self.core.finish_plain(&self.room.window, position, state);
+        self.core.finish_plain(stamp, position, state);
         Ok(())
     }
 
@@ -98,18 +101,16 @@ impl Open {
         committed.map_err(|lost| NotSynced(lost.at(position)))
     }
 
-    fn byte(&self, position: u64) -> core::ptr::NonNull<u8> {
-        self.room.window.byte(position)
-    }
-
     /// The claim of a record with a payload of `len` bytes, which is known to fit in the run.
     #[inline]
     pub(super) fn carve(&mut self, tag: Tag, len: usize) -> Claim<'_> {
         let position = self.next;
         let window = &self.room.window;
-        self.core.write_meta(window, position, tag, len as u32);
+        let at = window.byte(position);
         prefetch::before_writing(window, position, record_len(len));
+        self.core.write_meta(window, position, tag, len as u32);
         Claim {
+            at,
             position,
             len,
             left: len,
@@ -142,6 +143,8 @@ impl Open {
 #[must_use = "a claim that is dropped is aborted"]
 pub struct Claim<'a> {
     open: &'a mut Open,
+    /// Where the record lies, in the window of `open`, which stays where it is while there is a claim.
+    at: NonNull<u8>,
     position: u64,
     /// The payload's bytes, all of them inside the run that `open` owns.
     len: usize,
@@ -162,10 +165,16 @@ impl Claim<'_> {
         self.len
     }
 
+    #[inline]
+    fn payload(&self) -> NonNull<u8> {
+        // SAFETY: the record lies in one piece in the window, and its header is so long.
+        unsafe { self.at.add(HEADER as usize) }
+    }
+
     /// The sink for the payload's bytes, from front to back: it goes on where the last one ended.
     #[inline]
     pub fn writer(&mut self) -> PayloadWriter<'_> {
-        let start = self.open.byte(self.position + HEADER);
+        let start = self.payload();
         // SAFETY: the publisher owns [next, end) until it finishes it (docs/bus.md, rule 1), the
         // payload lies inside it and before the ring's end, and the writer borrows the claim,
         // which borrows the publisher, so there is no other writer over these bytes.
@@ -178,7 +187,7 @@ impl Claim<'_> {
         let left = self.left;
         // It cannot fail: just so many remain.
         let _ = self.writer().put_zeros(left);
-        let start = self.open.byte(self.position + HEADER);
+        let start = self.payload();
         // SAFETY: the claim owns these bytes until it is finished (docs/bus.md, rule 1); all of
         // them have been written, and no writer lives while this borrow lasts.
         unsafe { core::slice::from_raw_parts_mut(start.as_ptr(), self.len) }
@@ -238,10 +247,23 @@ impl Claim<'_> {
         let (position, len) = (this.position, this.len);
         let next = position + record_len(len) as u64;
         let covered = len as u64 + HEADER / 2;
-        this.open.finish((position, next), state, covered, syncs)?;
+        // SAFETY: as of `Window::header`, of this position; the window is there for as long as the claim, and not moved.
+        let stamp = unsafe { AtomicU64::from_ptr(this.at.cast().as_ptr()) };
+        this.open
+            .finish(stamp, (position, next), state, covered, syncs)?;
         Ok(position)
     }
 }
+
+// SAFETY: all but `at` may go to other threads (asked below), and `at` leads where the window in `open` does.
+unsafe impl Send for Claim<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Claim<'_> {}
+
+const _: () = {
+    const fn is_for_any_thread<T: Send + Sync>() {}
+    is_for_any_thread::<&mut Open>();
+};
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {

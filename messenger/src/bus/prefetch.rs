@@ -34,9 +34,9 @@ pub(super) fn before_writing(window: &Window, position: u64, record: usize) {
 /// Asks for the second line of the record that a look at `position` has not found yet. Whoever waits has only the line with its
 /// stamp; the other would set out when that has come, and most records reach into it.
 #[inline(always)]
-pub(super) fn after_a_look_in_vain(window: &Window, position: u64) {
+pub(super) fn after_a_look_in_vain(sight: Sight<'_>, position: u64) {
     // Perhaps behind the window's end, which takes less time than to find the place where the bus goes on.
-    line_for_reading(window.byte(position).as_ptr().wrapping_add(LINE));
+    line_for_reading(sight.byte(position).as_ptr().wrapping_add(LINE));
 }
 
 /// What a subscriber knows of the records ahead of it. Where the next record begins it learns

@@ -461,12 +461,11 @@ impl<M: Memory> Ring<M> {
         self.after_finish();
     }
 
-    /// As `finish`, on a bus on which claims are not announced, and which so is not kept.
+    /// As `finish`, on a bus on which claims are not announced, and which so is not kept, by who knows where the record's stamp is.
     #[inline]
-    pub(crate) fn finish_plain(&self, window: &M::Window, position: u64, state: State) {
+    pub(crate) fn finish_plain(&self, word: &AtomicU64, position: u64, state: State) {
         debug_assert!(!self.announces() && !self.is_kept());
         // Edge 1, commit: from here on a reader may see the header and the payload.
-        let word = self.memory.stamp(window, position);
         word.store(self.format.stamp(position, state), order::finish_store());
         self.after_finish();
     }

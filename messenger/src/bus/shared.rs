@@ -380,7 +380,7 @@ impl Memory for View {
 
     #[inline]
     fn meta<'a>(&'a self, window: &'a Window, position: u64) -> &'a AtomicU64 {
-        window.word(position + 8)
+        window.header(position).1
     }
 
     #[inline]

@@ -6,7 +6,6 @@ use core::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::members::Joined;
-use super::prefetch::after_a_look_in_vain;
 use super::record::Record;
 use super::shared::Core;
 use super::stream::RecordStream;
@@ -164,7 +163,6 @@ impl<K: SubscriberKind> Subscriber<K> {
         cursor.enter::<K>(core)?;
         // A look in vain, of which there are many, wants little and is inlined.
         if cursor.sees_nothing(core) {
-            after_a_look_in_vain(&cursor.window, cursor.at.position);
             cursor.done::<K>(core);
             return Ok(0);
         }

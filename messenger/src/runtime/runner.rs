@@ -495,13 +495,15 @@ pub(super) fn take<W: Worker>(
     }
     link.position = position;
     link.route = route;
-    link.tally.routes[route].messages.add(1);
+    let tally = &link.tally.routes[route];
+    tally.messages.add(1);
+    tally.at(clock.now);
     worker.dispatch(route, payload, Delivery::new(link));
     // After the handler, so that nobody waits for the clock.
     if clock.stale {
         clock.read();
+        link.tally.routes[route].at(clock.now);
     }
-    link.tally.routes[route].at(clock.now);
 }
 
 impl<W: Worker> fmt::Debug for Runner<W> {

@@ -218,7 +218,7 @@ impl Cursor {
         if position < self.plain {
             self.at.near = self.at.near.min(position + u64::from(there));
         } else {
-            after_a_look_in_vain(&self.window, position);
+            after_a_look_in_vain(self.window.sight(), position);
         }
         Ok(there)
     }
@@ -227,19 +227,26 @@ impl Cursor {
     #[inline(always)]
     pub(super) fn sees_nothing(&self, core: &Core) -> bool {
         let At { position, near, .. } = self.at;
-        position < near
-            && committed(&core.format, self.window.sight(), position)
-                .is_err_and(|state| !State::is_one(state))
+        let sight = self.window.sight();
+        let nothing = position < near
+            && committed(&core.format, sight, position).is_err_and(|state| !State::is_one(state));
+        if nothing {
+            after_a_look_in_vain(sight, position);
+        }
+        nothing
     }
 
     /// Takes the next record: steps past it, but keeps it held. Nothing is lent.
     #[inline(always)]
     pub(super) fn take(&mut self, core: &Core) -> Result<Option<Taken>, ReadError> {
-        if self.at.position < self.at.near {
-            match self.at.take(&core.format, self.window.sight())? {
+        // By value: who looks in vain, which is often, would load all of it once more.
+        let At { position, near, .. } = self.at;
+        if position < near {
+            let sight = self.window.sight();
+            match self.at.take(&core.format, sight)? {
                 Ok(taken) => return Ok(Some(taken)),
                 Err(state) if !State::is_one(state) => {
-                    after_a_look_in_vain(&self.window, self.at.position);
+                    after_a_look_in_vain(sight, position);
                     return Ok(None);
                 }
                 Err(_) => {}
