@@ -66,16 +66,21 @@ impl Open {
         syncs: bool,
     ) -> Result<(), NotSynced> {
         self.next = next;
-        if self.core.announces() {
-            return self.finish_announced((position, next), state, bytes, syncs);
+        let Self { core, room, .. } = self;
+        if !core.announces() {
+            core.finish_plain(stamp, position, state);
+        } else if core.is_kept() {
+            return self.finish_kept((position, next), state, bytes, syncs);
+        } else {
+            let last = next == self.end;
+            core.finish_announced(stamp, position, state, (room.slot, last));
         }
-        self.core.finish_plain(stamp, position, state);
         Ok(())
     }
 
-    /// The same where the claim was announced.
+    /// The same on a bus that is kept.
     #[inline(never)]
-    fn finish_announced(
+    fn finish_kept(
         &mut self,
         (position, next): (u64, u64),
         state: State,
@@ -89,7 +94,7 @@ impl Open {
         } else {
             core.finish(window, position, state, bytes);
         }
-        if core.is_kept() && syncs {
+        if syncs {
             return self.sync(position, next);
         }
         Ok(())

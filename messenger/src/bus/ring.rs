@@ -65,6 +65,12 @@ pub(crate) trait Memory {
 /// Positions stay before this one, for the first 146 years at 1 GB/s. What is beyond was not written by a member.
 pub(crate) const LAST: u64 = 1 << 62;
 
+/// Whether a record may begin at `tail`, as it was read.
+#[inline]
+fn is_position(tail: u64) -> bool {
+    tail <= LAST && tail % RECORD_ALIGN == 0
+}
+
 /// How a bus's publishers move the tail: by compare-and-swap, or by a plain store where there
 /// is only one.
 pub(crate) trait MoveTail {
@@ -285,13 +291,27 @@ impl<M: Memory> Ring<M> {
     ) -> Result<u64, NoRoom> {
         let tail_word = &self.memory.control().tail;
         let tail = tail_word.load(Relaxed);
-        // (What others may have written over is checked in `claim_on`, to which such a bus always goes.)
+        // (What others may have written over is not plain, and is checked.)
         let end = tail.wrapping_add(bytes);
         let plain = end <= room.limit && (tail ^ end) < self.plain_step;
         if plain && T::move_tail(tail_word, tail, end, Relaxed).is_ok() {
             return Ok(tail);
         }
+        if self.announces() && self.claim_near::<T>(room, tail, end) {
+            return Ok(tail);
+        }
         self.claim_on::<T>(room, bytes)
+    }
+
+    /// Claims from `tail` to `end` on a bus where claims are announced, if that is what most claims are: in one step, in the window, and nobody
+    /// was faster.
+    #[inline(never)]
+    fn claim_near<T: MoveTail>(&self, room: &mut Room<M>, tail: u64, end: u64) -> bool {
+        is_position(tail)
+            && end <= room.limit
+            && (tail ^ end) < self.step
+            && self.memory.cover(&mut room.window, tail).is_ok()
+            && self.claim_said::<T>(room.slot, tail, end).is_ok()
     }
 
     /// As `try_claim`, where others claim at the same time, or the claim is none of the plain ones.
@@ -300,7 +320,7 @@ impl<M: Memory> Ring<M> {
         let tail_word = &self.memory.control().tail;
         let mut tail = tail_word.load(Relaxed);
         loop {
-            if tail > LAST || tail % RECORD_ALIGN != 0 {
+            if !is_position(tail) {
                 return Err(NoRoom::Lost(Lost::corrupt(tail)));
             }
             let end = tail + bytes;
@@ -348,10 +368,16 @@ impl<M: Memory> Ring<M> {
         if !self.announces() {
             return Ok(T::move_tail(tail_word, tail, end, Relaxed));
         }
-        self.try_intent(room.slot, tail, end - tail);
+        Ok(self.claim_said::<T>(room.slot, tail, end))
+    }
+
+    /// Moves the tail, after the publisher in `slot` has said so.
+    #[inline(always)]
+    fn claim_said<T: MoveTail>(&self, slot: usize, tail: u64, end: u64) -> Result<(), u64> {
+        self.try_intent(slot, tail, end - tail);
         let moved = self.take_announced::<T>(tail, end);
-        self.know_intent(room.slot, tail, moved.is_ok());
-        Ok(moved)
+        self.know_intent(slot, tail, moved.is_ok());
+        moved
     }
 
     /// The publisher in `slot` says that it has seen the tail at `tail`, and is about to claim `bytes` from there.
@@ -457,7 +483,8 @@ impl<M: Memory> Ring<M> {
     /// `bytes` bytes of it from its second word on are covered by its checksum.
     #[inline]
     pub(crate) fn finish(&self, window: &M::Window, position: u64, state: State, bytes: u64) {
-        self.show(window, position, state, bytes);
+        let stamp = self.stamp_of(window, position, state, bytes);
+        self.show(self.memory.stamp(window, position), stamp);
         self.after_finish();
     }
 
@@ -465,8 +492,24 @@ impl<M: Memory> Ring<M> {
     #[inline]
     pub(crate) fn finish_plain(&self, word: &AtomicU64, position: u64, state: State) {
         debug_assert!(!self.announces() && !self.is_kept());
-        // Edge 1, commit: from here on a reader may see the header and the payload.
-        word.store(self.format.stamp(position, state), order::finish_store());
+        self.show(word, self.format.stamp(position, state));
+        self.after_finish();
+    }
+
+    /// As `finish_plain`, where claims are announced, of the last record of the claim of the publisher in `slot` if `last` says so.
+    #[inline(never)]
+    pub(crate) fn finish_announced(
+        &self,
+        word: &AtomicU64,
+        position: u64,
+        state: State,
+        (slot, last): (usize, bool),
+    ) {
+        debug_assert!(!self.is_kept());
+        self.show(word, self.format.stamp(position, state));
+        if last {
+            self.settle(slot);
+        }
         self.after_finish();
     }
 
@@ -479,17 +522,16 @@ impl<M: Memory> Ring<M> {
         state: State,
         bytes: u64,
     ) {
-        self.show(window, position, state, bytes);
+        let stamp = self.stamp_of(window, position, state, bytes);
+        self.show(self.memory.stamp(window, position), stamp);
         // Before anybody is woken, which may take its time.
         self.settle(slot);
         self.after_finish();
     }
 
     #[inline]
-    fn show(&self, window: &M::Window, position: u64, state: State, bytes: u64) {
-        let stamp = self.stamp_of(window, position, state, bytes);
+    fn show(&self, word: &AtomicU64, stamp: u64) {
         // Edge 1, commit: from here on a reader may see the header and the payload.
-        let word = self.memory.stamp(window, position);
         word.store(stamp, order::finish_store());
         fault!("finished");
     }
