@@ -44,7 +44,7 @@ pub(super) fn after_a_look_in_vain(sight: Sight<'_>, position: u64) {
 #[derive(Clone, Copy)]
 pub(super) struct Ahead {
     /// So far ahead of its position, in bytes, it asks for lines; 0: for none.
-    by: u64,
+    by: usize,
     /// From here on, it finds out anew.
     pub(super) until: u64,
 }
@@ -60,7 +60,9 @@ impl Ahead {
     /// Asks for what will be read some records after `position`, which is before `until`.
     #[inline(always)]
     pub(super) fn before_reading(&self, sight: Sight<'_>, position: u64) {
-        line_for_reading(sight.byte(position + self.by).as_ptr());
+        // Perhaps behind the window's end, as above.
+        let ahead = sight.byte(position).as_ptr().wrapping_add(self.by);
+        line_for_reading(ahead);
     }
 
     /// Finds out, where need be, how it is from `position` on, which then is before `until`.
@@ -75,7 +77,7 @@ impl Ahead {
         let until = mark.unwrap_or(0).saturating_sub(READ_AHEAD);
         *self = if position < until {
             Self {
-                by: READ_AHEAD,
+                by: READ_AHEAD as usize,
                 until,
             }
         } else {
