@@ -43,10 +43,11 @@ impl FirstTask {
         if !self.is_of_this_thread() {
             return false;
         }
-        // One that comes then is dropped at once.
+        // One that comes then is dropped at once. Asked before it is aborted: that another thread may do meanwhile.
         let another = self.runtime.spawn(pending::<()>());
+        let is_dropped = another.is_finished();
         another.abort();
-        another.is_finished()
+        is_dropped
     }
 
     fn is_of_this_thread(&self) -> bool {
@@ -69,4 +70,32 @@ fn runs_tasks() -> bool {
     let waker = Waker::from(Arc::clone(&woken));
     let _ = pin!(tokio::task::yield_now()).poll(&mut Context::from_waker(&waker));
     !woken.0.load(Ordering::Relaxed)
+}
+
+#[cfg(all(test, not(miri), not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runtime_is_shut_down_when_it_is() {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .build()
+            .unwrap();
+        let task = FirstTask {
+            worker: "",
+            handler: "",
+            runtime: runtime.handle().clone(),
+        };
+        // Its other threads take what comes, and may be fast.
+        runtime.block_on(async {
+            for n in 0..200_000 {
+                assert!(!task.is_shut_down_here(), "{n}");
+            }
+        });
+        assert!(!task.is_shut_down_here(), "not a thread of it");
+        let _within = task.runtime.enter();
+        drop(runtime);
+        assert!(task.is_shut_down_here());
+    }
 }
