@@ -390,7 +390,7 @@ impl Journal {
     }
 
     /// Gives up all segments that end at or before `before`, but for those that a subscriber has yet to read. Gives the
-    /// oldest position that is retained then.
+    /// oldest position that is retained then. The cursors are flushed before, if that can be done.
     ///
     /// # Errors
     ///
@@ -398,7 +398,8 @@ impl Journal {
     pub fn trim(&self, before: u64) -> Result<u64, JournalError> {
         // The keeper looks only now and then how far all is finished. A damaged header stops the walk, and the trimming.
         let _ = self.store().walk(u64::MAX);
-        let given_up = keeper::give_up(self.store(), &self.inner.core, before, true);
+        let wanted = (before, before);
+        let given_up = keeper::give_up(self.store(), &self.inner.core, wanted, true);
         let system = JournalFault::tried("remove a segment");
         given_up.map_err(|source| self.error(system(source)))
     }

@@ -190,12 +190,9 @@ impl Keeper {
             let wanted = self.waits_for_nothing();
             (beyond, wanted.map_or(beyond, |end| end.max(beyond)))
         };
-        let wanted = match self.flush_cursors_for(wanted) {
-            // Segments wait for what the cursors say.
-            Err(_) if passed => beyond,
-            _ => wanted,
-        };
-        give_up(&self.store, &self.core, wanted, false).map(drop)
+        // Segments that wait for what cursors say wait until that is flushed.
+        let anyway = if passed { beyond } else { wanted };
+        give_up(&self.store, &self.core, (wanted, anyway), false).map(drop)
     }
 
     /// Up to where all has come that segments wait for; 0 if they are kept without that.
@@ -208,16 +205,6 @@ impl Keeper {
             (true, _) => self.passed()?,
         };
         Ok(age.map_or(end, |age| self.older_than(age, end)))
-    }
-
-    /// Flushes the cursors, if a segment before `wanted` goes: or a loss of power could set a cursor that has passed it back to what is gone.
-    fn flush_cursors_for(&self, wanted: u64) -> io::Result<()> {
-        let read = self.core.least_subscriber().unwrap_or(u64::MAX);
-        let goes = self.store.base(can_go(&self.store, wanted.min(read))) > self.store.oldest();
-        match self.store.dir() {
-            Some(dir) if goes => cursor::flush(dir),
-            _ => Ok(()),
-        }
     }
 
     /// The end of the last segment before `end` whose records are all older than `age`. Further on it is not looked: what could not go yet would
@@ -274,21 +261,33 @@ impl Keeper {
     }
 }
 
-/// Gives up all segments before the one with `wanted`, as far as nobody needs them; those of one who walks over them are
-/// waited for, or left. Gives the oldest position there is then.
-pub(super) fn give_up(store: &Store, core: &Core, wanted: u64, waited: bool) -> io::Result<u64> {
-    let wanted = can_go(store, wanted);
+/// Gives up all segments before the one with `wanted`, as far as nobody needs them, and if the cursors can't be flushed, those before the one with
+/// `anyway`; those of one who walks over them are waited for, or left. Gives the oldest position there is then.
+pub(super) fn give_up(
+    store: &Store,
+    core: &Core,
+    (wanted, anyway): (u64, u64),
+    waited: bool,
+) -> io::Result<u64> {
+    // Looked at once: of what is read, or finished, after the cursors were flushed, one may have passed some after that, too.
+    let read = core.least_subscriber().unwrap_or(u64::MAX);
+    // One segment stays, so that it is known where the journal goes on, also if the disk is too full for the next one.
+    let last = store.prepared().saturating_sub(store.segment_bytes());
+    let most = read.min(store.finished()).min(last);
+    let (wanted, anyway) = (wanted.min(most), anyway.min(most));
+    let wanted = flush_cursors_for(store, wanted).map_or(anyway, |()| wanted);
     // On a bounded one more may be unused by now.
     let unused = core.retire(wanted).min(wanted);
     store.remove_before(unused, waited)?;
     Ok(store.oldest())
 }
 
-/// How much of what stands before `wanted` can be given up, whoever reads it.
-fn can_go(store: &Store, wanted: u64) -> u64 {
-    // One segment stays, so that it is known where the journal goes on, also if the disk is too full for the next one.
-    let last = store.prepared().saturating_sub(store.segment_bytes());
-    wanted.min(store.finished()).min(last)
+/// Flushes the cursors, if a segment before `end` goes: or a loss of power could set a cursor that has passed it back to what is gone.
+fn flush_cursors_for(store: &Store, end: u64) -> io::Result<()> {
+    match store.dir() {
+        Some(dir) if store.base(end) > store.oldest() => cursor::flush(dir),
+        _ => Ok(()),
+    }
 }
 
 /// Flushes everything, and says that all is well: nobody uses the bus any more.

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use messenger::bus::Start;
@@ -23,6 +23,9 @@ static PANICKED: AtomicBool = AtomicBool::new(false);
 /// How many publishers there are that are to share flushes, and how many of them wait for one.
 static TOGETHER: AtomicU64 = AtomicU64::new(0);
 static WAITING: AtomicU64 = AtomicU64::new(0);
+
+/// What is done once, as the cursor of the second name is flushed in a journal `meanwhile`.
+static MEANWHILE: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
 
 /// A disk with a file of this name beside the segments fails.
 const REFUSES: &str = "refuses";
@@ -52,6 +55,10 @@ fn flushes(dir: &Path) -> u64 {
                 while some_are_late() && begun.elapsed() < Duration::from_secs(1) {
                     std::thread::sleep(Duration::from_micros(500));
                 }
+            }
+            if dir.to_string_lossy().contains("-meanwhile-") && path.ends_with("second") {
+                let meanwhile = MEANWHILE.lock().unwrap().take();
+                meanwhile.into_iter().for_each(|work| work());
             }
             match dir.join(REFUSES).exists() {
                 true => Err(std::io::Error::from_raw_os_error(5)),
@@ -230,6 +237,11 @@ fn whatever_goes_the_cursors_are_flushed_before() {
             journal.stats().segments < 8 && journal.oldest() > 0
         });
         assert!(flushes(&cursors) > before);
+        // Also by hand.
+        let (before, oldest) = (flushes(&cursors), journal.oldest());
+        cursor.store(oldest + 4096).unwrap();
+        until("trimmed", || journal.trim(oldest + 4096).unwrap() > oldest);
+        assert!(flushes(&cursors) > before);
         // Where that can't be, who does not wait for them does not wait for that.
         std::fs::write(cursors.join(REFUSES), "").unwrap();
         let oldest = journal.oldest();
@@ -238,6 +250,42 @@ fn whatever_goes_the_cursors_are_flushed_before() {
             journal.stats().segments < 8 && journal.oldest() > oldest
         });
     }
+}
+
+/// One reads on, and says so by a cursor that has been flushed just before.
+#[test]
+fn what_is_read_as_the_cursors_are_flushed_stays_until_they_are_again() {
+    let dir = Dir::new("meanwhile");
+    let cursors = dir.join("cursors");
+    let _ = flushes(&cursors);
+    let retain = Retention::all().at_most(4 * 4096);
+    let journal = dir.open(small().retain(retain).time_resolution(Duration::ZERO));
+    let subscriber = journal.bus().subscribe(Start::Oldest).unwrap();
+    let mut publisher = journal.bus().publisher().unwrap();
+    for n in 0..12 * 16 {
+        publisher.send(tag(n), &[1; 240]).unwrap();
+    }
+    let reader = (subscriber, journal.cursor("first").unwrap());
+    let _second = journal.cursor("second").unwrap();
+    let reader = Arc::new(Mutex::new(reader));
+    let read = {
+        let reader = Arc::clone(&reader);
+        move |records| {
+            let (subscriber, cursor) = &mut *reader.lock().unwrap();
+            assert_eq!(subscriber.poll(records, |_| ()), Ok(records));
+            cursor.store(subscriber.position()).unwrap();
+        }
+    };
+    let (on, (tell, told)) = (read.clone(), std::sync::mpsc::channel());
+    let counted = cursors.clone();
+    *MEANWHILE.lock().unwrap() = Some(Box::new(move || {
+        on(10 * 16);
+        tell.send(flushes(&counted)).unwrap();
+    }));
+    read(2 * 16);
+    let before = told.recv_timeout(Duration::from_secs(60)).unwrap();
+    until("gone", || journal.oldest() == 8 * 4096);
+    assert!(flushes(&cursors) > before);
 }
 
 #[test]
