@@ -295,7 +295,7 @@ impl<K: PublisherKind> Bus<K> {
     }
 }
 
-#[cfg(all(feature = "shared", target_os = "linux"))]
+#[cfg(feature = "journal")]
 impl<K: PublisherKind> Bus<K> {
     /// Attaches a subscriber that holds all from its start on until it lets go of it by name, see [`Subscriber::let_go`].
     pub(crate) fn subscribe_holding(&self, start: Start) -> Result<Subscriber, JoinError> {
@@ -303,6 +303,7 @@ impl<K: PublisherKind> Bus<K> {
     }
 
     /// The same in a slot that goes on holding what another held; it begins at `start`. `None`: that is not held by it; then the slot goes on as it is.
+    #[cfg(all(feature = "shared", target_os = "linux"))]
     pub(crate) fn take_over(&self, slot: usize, start: u64) -> Option<Subscriber> {
         let joined = self.core.take_over_at(slot, start)?;
         Some(Subscriber::holding(self.core.clone(), joined, start))

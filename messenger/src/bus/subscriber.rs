@@ -17,9 +17,11 @@ pub use kinds::{Evictable, Gating, SubscriberKind};
 
 mod batch;
 mod cursor;
-#[cfg(all(feature = "shared", target_os = "linux"))]
+#[cfg(feature = "journal")]
 mod held;
 mod kinds;
+#[cfg(all(feature = "shared", target_os = "linux"))]
+mod pooled;
 
 /// Where a reader begins.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -232,7 +232,8 @@ impl<A: App> Builder<A> {
     /// Each worker has a [cursor](crate::journal::Cursor) in the journal, named `Table.worker`, and stores its position there after
     /// each batch of records. Its handlers are made anew, so this is for those whose state lies elsewhere, or who have none.
     /// After a graceful stop each record is handled once. After the death of the process those since the last store are
-    /// handled again; after a loss of power, those since the cursor was flushed last, which a graceful stop does (but while another's claim keeps what was
+    /// handled again: until then they stay on the journal, whatever that retains, unless it is bounded and full of them, and answers find no room
+    /// (then the next start may say that they are [`Gone`](JoinError::Gone)). After a loss of power, those since the cursor was flushed last, which a graceful stop does (but while another's claim keeps what was
     /// sent from being synced), unless the system has flushed it meanwhile. Then, if not each record is synced, answers may be missing. What is in the mailbox of an async handler
     /// counts as handled, also if it panics and is not made again: what waits there then is lost, and counted as `orphaned`. For handlers
     /// whose state is what the journal has told them, [`restore`](Self::restore) does without that: each record counts once,

@@ -315,7 +315,7 @@ impl<W: Worker> Runner<W> {
     /// With a spill, and if all wait for what this worker still holds though it has handled it, lets go of that: there would never be
     /// room otherwise. If the process is killed before the spill is out, whoever runs the worker next may miss something, and is told.
     pub(super) fn let_go_if_least(&mut self) {
-        #[cfg(all(feature = "shared", target_os = "linux"))]
+        #[cfg(feature = "journal")]
         {
             let (held, own) = (self.subscriber.held(), self.subscriber.slot());
             if !self.link.control.bus.has_reader_before(held, own) {

@@ -14,6 +14,7 @@ mod errors;
 mod exact;
 mod fields;
 mod full;
+mod held;
 #[cfg(all(feature = "fault", target_os = "linux"))]
 mod kept;
 #[cfg(all(feature = "fault", target_os = "linux"))]

@@ -137,7 +137,8 @@ impl Plan {
         let known = known.map_err(StartError::Cursor)?;
         // After a loss of power the journal may end before what had been handled.
         let start = known.map(|position| Start::At(position.min(bus.tail())));
-        let subscriber = bus.subscribe(start.unwrap_or(self.start))?;
+        // What is handled stays until the cursor says so: the process may be killed in between.
+        let subscriber = bus.subscribe_holding(start.unwrap_or(self.start))?;
         // One that is made says from the first where the worker begins: the next one to start goes by it.
         let cursor = self.journal.cursor_from(&name, subscriber.start());
         let cursor = Box::new((cursor.map_err(StartError::Cursor)?, self.journal.clone()));

@@ -38,11 +38,10 @@ impl<W: Worker> Runner<W> {
         if !self.link.spill.is_empty() || self.link.unkept {
             return;
         }
-        if let Err(error) = mark.store(position) {
-            self.give_up_cursor(error);
+        match mark.store(position) {
+            Ok(()) => self.subscriber.let_go(position),
+            Err(error) => self.give_up_cursor(error),
         }
-        #[cfg(all(feature = "shared", target_os = "linux"))]
-        self.subscriber.let_go(position);
     }
 
     fn give_up_cursor(&mut self, error: crate::journal::CursorError) {
