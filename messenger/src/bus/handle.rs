@@ -5,6 +5,7 @@ use core::marker::PhantomData;
 use std::time::Duration;
 
 use super::evict::nanos;
+use super::layout::POSITION;
 use super::members::Joined;
 use super::registry::{self, Name, NameConflict, Registration, Runs};
 use super::ring::Memory;
@@ -255,7 +256,8 @@ impl<K: PublisherKind> Bus<K> {
     /// The position at which the next claim will begin.
     #[must_use]
     pub fn tail(&self) -> u64 {
-        self.core.memory.control().tail.load(Relaxed)
+        // A multiple of 16, whatever has become of the word: who starts there looks there.
+        self.core.memory.control().tail.load(Relaxed) & POSITION
     }
 
     /// How many bytes of records are a part of the bus, of which a reader says now and then that it has read them.

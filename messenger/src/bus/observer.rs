@@ -351,6 +351,17 @@ mod tests {
         }
     }
 
+    /// As of a bus that another process has, too.
+    #[test]
+    fn a_tail_written_over_is_no_place_to_look_at() {
+        let bus = Bus::new(BusConfig::bytes(256)).unwrap();
+        let core = bus.observe(Start::Newest).unwrap().core.clone();
+        core.memory.control().tail.store(17, Relaxed);
+        assert!(bus.observe(Start::At(17)).is_err());
+        let mut observer = bus.observe(Start::Newest).unwrap();
+        assert_eq!(observer.try_next(&mut Vec::new()), Ok(None));
+    }
+
     #[test]
     fn what_comes_with_the_stop_is_seen() {
         let bus = Bus::new(BusConfig::bytes(256)).unwrap();
