@@ -1,7 +1,8 @@
 //! The tasks of this process that wait on a bus that others publish on, too: a process wakes the threads of all, but only its own tasks.
 //! So a thread sleeps for the tasks. There is one only where a task waits.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -49,7 +50,8 @@ impl Ringer {
             let epoch = sleeping.control().epoch(event);
             while !stopped.load(Relaxed) {
                 sleeping.bed(event).parker.wait(epoch, seen, None);
-                let now = epoch.load(Relaxed);
+                // Who finds the last bump finds that it is to end: nobody bumps again.
+                let now = epoch.load(Acquire);
                 if now != seen {
                     seen = now;
                     wake_each(wakers.take_all());
@@ -82,7 +84,7 @@ impl Drop for Bell {
         stop.store(true, Relaxed);
         // Others look again for nothing.
         let epoch = view.control().epoch(event);
-        epoch.fetch_add(1, Relaxed);
+        epoch.fetch_add(1, Release);
         fault!("bell_rung");
         view.bed(event).parker.wake_all(epoch);
         // A waker may have dropped the last member.
