@@ -1,7 +1,7 @@
 //! What the tests of the journal share.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use proptest::prelude::ProptestConfig;
 
@@ -14,18 +14,18 @@ use {
     std::sync::Arc,
 };
 
+/// A name that begins with `what` and that nobody else has, nor had: numbers of processes come again.
+pub(crate) fn fresh(what: &str) -> String {
+    format!("{what}-{:016x}", RandomState::new().build_hasher().finish())
+}
+
 /// A directory, removed when dropped.
 pub(crate) struct TempDir(PathBuf);
 
 impl TempDir {
     pub(crate) fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("messenger-test-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        // One of a process that had this number before, and was killed.
-        let _ = std::fs::remove_dir_all(&path);
-        std::fs::create_dir_all(&path).expect("a directory for temporary files");
+        let path = std::env::temp_dir().join(fresh("messenger-test"));
+        std::fs::create_dir(&path).expect("a directory for temporary files");
         Self(path)
     }
 }

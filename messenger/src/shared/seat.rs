@@ -252,6 +252,7 @@ mod tests {
     use super::*;
     use crate::bus::processes::Memory;
     use crate::bus::{MessageId, SourceId, Start, Tag};
+    use crate::journal::testing::fresh;
 
     const WORKER: &str = "Table.Worker";
 
@@ -259,7 +260,7 @@ mod tests {
     #[test]
     fn what_a_dead_one_has_still_to_read_is_held_when_its_seat_is_taken_before_that_is_settled() {
         let options = SharedBus::options().hold_for_workers(Duration::from_secs(60));
-        let name = format!("test-{}-unsettled", std::process::id());
+        let name = fresh("test-unsettled");
         let bus = options.bytes(1 << 12).create(&name).unwrap();
         let mut publisher = bus.bus().publisher().unwrap();
         let tag = Tag::new(SourceId::new(1), MessageId::new(1));

@@ -186,14 +186,7 @@ impl Setup {
     /// A bus that processes share, and a publisher that has another mapping of it, or is in another process.
     #[cfg(all(feature = "shared", target_os = "linux", not(miri)))]
     fn shared(self, bytes: usize, members: usize, kept: bool, end: End) -> (Bus, Publisher) {
-        use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "contract-{}-{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Relaxed)
-        );
+        let name = dir::fresh::fresh("contract");
         let dir = kept.then(dir);
         let options = self.options(bytes, members, dir.as_deref());
         let (here, publisher) = match end {
@@ -449,11 +442,12 @@ impl<T> Work<T> {
         }
         let stat = |name| {
             let task = self.task.lock().unwrap().clone().unwrap();
-            std::fs::read_to_string(task.join(name)).unwrap()
+            std::fs::read_to_string(task.join(name))
         };
         // What stands behind the name, which may hold spaces, in parentheses.
         let asleep = || {
             stat("stat")
+                .unwrap()
                 .rsplit(") ")
                 .next()
                 .is_some_and(|s| s.starts_with('S'))
@@ -463,7 +457,11 @@ impl<T> Work<T> {
             assert!(start.elapsed() < LONG, "never sleeps ({})", self.setup);
             thread::sleep(Duration::from_millis(1));
         }
-        let used = || stat("schedstat").split(' ').next().map(str::to_owned);
+        // Nor does each kernel count what a thread uses.
+        let used = || {
+            let said = stat("schedstat").unwrap_or_default();
+            said.split(' ').next().map(str::to_owned)
+        };
         // A sleep between two looks, as opposed to the sleep at their end, would show here each time. (Once somebody may have
         // woken it with reason: a journal's keeper that has made a segment.)
         for _ in 0..5 {

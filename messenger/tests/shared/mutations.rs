@@ -15,13 +15,14 @@ use std::time::{Duration, Instant};
 use messenger::bus::{MessageId, SourceId, Start, Tag, WaitStrategy};
 use messenger::shared::{SharedBus, SharedError, SharedFault, SharedOptions};
 
+use crate::kit::fresh;
 use crate::numbers::{Rng, cases, first_seed};
 
 /// By which a child is told what to do: the first seed, how many, and its directory.
 const VARIABLE: &str = "MESSENGER_SHARED_DAMAGE";
 const NAME: &str = "damaged";
 /// The longest that one case may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 const PAGE: u64 = 4096;
 /// The bytes of the first page that its checksum covers; it stands after them. It covers those from the next number on, too.
@@ -287,20 +288,26 @@ fn child_with_damaged_buses() {
     progress.write_all_at(&opened.to_le_bytes(), 0).unwrap();
 }
 
+/// A directory in memory that nobody else has.
+fn dir(what: &str) -> PathBuf {
+    let dir = Path::new("/dev/shm").join(format!("messenger-{what}-{}", fresh()));
+    std::fs::create_dir(&dir).unwrap();
+    dir
+}
+
 /// Runs `count` cases from `first` on; says how many could be opened.
 fn child(first: u64, count: u64) -> Result<u64, String> {
-    let dir = format!("/dev/shm/messenger-damage-{}-{first}", std::process::id());
-    std::fs::create_dir_all(&dir).unwrap();
+    let dir = dir("damage");
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["mutations::child_with_damaged_buses", "--exact"])
         .args(["--nocapture", "--quiet"])
-        .env(VARIABLE, format!("{first} {count} {dir}"))
+        .env(VARIABLE, format!("{first} {count} {}", dir.display()))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .output()
         .unwrap();
-    let at = std::fs::read(format!("{dir}/seed")).unwrap_or_default();
+    let at = std::fs::read(dir.join("seed")).unwrap_or_default();
     std::fs::remove_dir_all(&dir).unwrap();
     let number = at
         .first_chunk()
@@ -354,8 +361,7 @@ fn refusals(dir: &Path) -> [Option<Arc<SharedError>>; 3] {
 
 #[test]
 fn no_bit_of_the_first_page_can_be_wrong_unseen() {
-    let dir = PathBuf::from(format!("/dev/shm/messenger-bits-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).unwrap();
+    let dir = dir("bits");
     let image = left(&dir);
     std::fs::write(path(&dir), &image).unwrap();
     let file = OpenOptions::new().write(true).open(path(&dir)).unwrap();
@@ -378,8 +384,7 @@ fn no_bit_of_the_first_page_can_be_wrong_unseen() {
 
 #[test]
 fn no_position_can_lie_in_the_future_unseen() {
-    let dir = PathBuf::from(format!("/dev/shm/messenger-future-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).unwrap();
+    let dir = dir("future");
     let image = left(&dir);
     let control = 3 * PAGE;
     let (tail, floor, limit) = (control, control + 128, control + 256);

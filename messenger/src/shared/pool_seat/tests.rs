@@ -6,6 +6,7 @@ use super::{Company, Desk, PoolSeat, Relaxed, Start, Subscriber, Took, Trouble};
 use crate::bus::hold::HELD;
 use crate::bus::seats::take;
 use crate::bus::{MessageId, SourceId, Tag};
+use crate::journal::testing::fresh;
 use crate::shared::SharedBus;
 use crate::shared::desk::{enter, taken_after};
 use crate::shared::layout::Place;
@@ -15,7 +16,7 @@ const TAG: Tag = Tag::new(SourceId::new(1), MessageId::new(1));
 
 /// A bus with eight records of 16 bytes.
 fn bus(name: &str) -> SharedBus {
-    let name = format!("test-{}-{name}", std::process::id());
+    let name = fresh(&format!("test-{name}"));
     let bus = SharedBus::create(&name, 1 << 12).unwrap();
     let mut publisher = bus.bus().publisher().unwrap();
     for _ in 0..8 {
@@ -311,7 +312,7 @@ fn dies(desk: &Desk) -> Place {
 /// Goes on with what is held for a worker that ran alone, and dies before it reads.
 #[test]
 fn what_one_had_still_to_read_who_ran_alone_has_its_time_anew_when_a_member_dies() {
-    let name = format!("test-{}-alone", std::process::id());
+    let name = fresh("test-alone");
     let hold = std::time::Duration::from_secs(60);
     let options = SharedBus::options().bytes(1 << 12).hold_for_workers(hold);
     let bus = options.create(&name).unwrap();
@@ -344,7 +345,7 @@ fn what_one_had_still_to_read_who_ran_alone_has_its_time_anew_when_a_member_dies
 /// As one whose handlers can't be made.
 #[test]
 fn what_nobody_has_taken_stays_held_when_one_sits_down_and_does_not_run() {
-    let name = format!("test-{}-unrun", std::process::id());
+    let name = fresh("test-unrun");
     let hold = std::time::Duration::from_secs(60);
     let options = SharedBus::options().bytes(1 << 12).hold_for_workers(hold);
     let bus = options.create(&name).unwrap();
