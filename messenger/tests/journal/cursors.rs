@@ -7,7 +7,7 @@ use messenger::bus::{MessageId, SourceId, Start, Tag, WaitStrategy};
 use messenger::journal::{CursorError, Item, Journal, JournalFault, Reader, verify};
 
 use crate::child;
-use crate::kit::{Dir, payload, small, tag};
+use crate::kit::{Dir, payload, quiet, small, tag};
 
 fn number(payload: &[u8]) -> u64 {
     u64::from_le_bytes(*payload.first_chunk().unwrap())
@@ -72,7 +72,7 @@ fn a_worker_that_is_ended_anywhere_does_everything_at_least_once() {
 #[test]
 fn a_cursor_may_be_moved_back_and_is_held_by_one() {
     let dir = Dir::new("rewind");
-    let journal = dir.open(small());
+    let journal = dir.open(quiet());
     let mut publisher = journal.bus().publisher().unwrap();
     let positions: Vec<_> = (0..50_u64)
         .map(|n| publisher.send(tag(1), &n.to_le_bytes()).unwrap())
@@ -128,7 +128,7 @@ fn a_cursor_may_be_moved_back_and_is_held_by_one() {
 #[test]
 fn a_position_ahead_of_the_journal() {
     let dir = Dir::new("ahead");
-    let journal = dir.open(small());
+    let journal = dir.open(quiet());
     let mut publisher = journal.bus().publisher().unwrap();
     publisher.send(tag(1), b"one").unwrap();
     let mut reader = Reader::open(&dir).unwrap();
@@ -261,7 +261,7 @@ fn a_reader_follows_what_another_process_writes_over_many_segments() {
         writeln!(orders, "{count}").unwrap();
         for _ in 0..count {
             let entry = loop {
-                let limit = Some(Instant::now() + Duration::from_secs(30));
+                let limit = Some(Instant::now() + Duration::from_secs(120));
                 assert!(reader.wait(strategy, limit, || false).unwrap(), "no {n}");
                 // It may be a note that is there.
                 if let Some(entry) = reader.next().unwrap() {

@@ -8,7 +8,7 @@ use messenger::bus::{ClaimError, Publisher, Start};
 use messenger::journal::{Journal, JournalConfig, OpenFault, verify};
 
 use crate::child;
-use crate::kit::{Dir, tag};
+use crate::kit::{Dir, finished, tag};
 use crate::running;
 
 /// Runs `test` once more as `part`, in a mount namespace of its own, with a disk of 1 MiB as its directory, or
@@ -65,6 +65,7 @@ fn goes_on(publisher: &mut Publisher, n: u64) {
 }
 
 fn holds(journal: &Journal, range: std::ops::Range<u64>) {
+    finished(journal);
     let mut subscriber = journal.bus().subscribe(Start::Oldest).unwrap();
     let mut expected = None;
     while let Some(record) = subscriber.try_next().unwrap() {
@@ -154,6 +155,7 @@ fn publishers_that_wait_are_told_too() {
                 .collect();
             threads.into_iter().map(|t| t.join().unwrap()).sum()
         });
+        finished(&journal);
         let mut subscriber = journal.bus().subscribe(Start::Oldest).unwrap();
         let mut found = 0;
         while subscriber.try_next().unwrap().is_some() {

@@ -81,7 +81,7 @@ fn the_journal_itself_waits_for_nobodys_claim() {
     let held = slow.claim(tag(1), 8).unwrap();
     // Meanwhile a note of the time comes to stand after that claim; and it is the same thread that makes more segments.
     for _ in 0..50 {
-        let end = Some(Instant::now() + Duration::from_secs(20));
+        let end = Some(Instant::now() + Duration::from_secs(120));
         for _ in 0..3 {
             drop(quick.claim_until(tag(2), 1000, end, || false).unwrap());
         }
@@ -126,7 +126,12 @@ fn every_so_often() {
         until("synced by time", || journal.synced() > position);
         shortest = shortest.min(begun.elapsed());
     }
-    assert!(shortest < interval * 20, "{shortest:?}");
+    // A disk may be slow.
+    let flush = journal.stats().longest_flush;
+    assert!(
+        shortest < interval * 20 + 2 * flush,
+        "{shortest:?}, {flush:?}"
+    );
 }
 
 #[test]
@@ -320,16 +325,19 @@ fn what_could_not_be_flushed_for_want_of_descriptors_is_flushed_later() {
         let journal = Journal::open(dir, small()).unwrap();
         let mut publisher = journal.bus().publisher().unwrap();
         let mut last = 0;
-        for n in 0..500 {
-            last = publisher.send(tag(n), &[1; 112]).unwrap();
-        }
-        let mut files = Vec::new();
-        while let Ok(file) = std::fs::File::open("/dev/null") {
-            files.push(file);
-        }
-        let refused = journal.wait_synced(last, None).unwrap_err().to_string();
+        // The keeper may close a file just then, which is one that can be opened.
+        let refused = (0..100).find_map(|_| {
+            for n in 0..500 {
+                last = publisher.send(tag(n), &[1; 112]).unwrap();
+            }
+            let mut files = Vec::new();
+            while let Ok(file) = std::fs::File::open("/dev/null") {
+                files.push(file);
+            }
+            journal.wait_synced(last, None).err()
+        });
+        let refused = refused.expect("no file can be opened").to_string();
         assert!(refused.contains("Too many open files"), "{refused}");
-        drop(files);
         assert!(journal.sync().unwrap() > last);
         drop(publisher);
         return journal.close().unwrap();

@@ -2,18 +2,11 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use messenger::bus::ReadError;
-use messenger::journal::{
-    CursorError, DropCause, Journal, JournalConfig, JournalFault, Reader, Schema, verify,
-};
+use messenger::journal::{CursorError, DropCause, Journal, JournalFault, Reader, Schema, verify};
 
-use crate::kit::{Dir, small, tag};
-
-fn quiet() -> JournalConfig {
-    small().time_resolution(Duration::ZERO)
-}
+use crate::kit::{Dir, quiet, tag};
 
 fn segment(dir: &Dir, base: u64) -> PathBuf {
     dir.join(format!("{base:020}.segment"))

@@ -107,7 +107,7 @@ fn one_who_panics_as_he_flushes_leaves_it_to_others() {
     std::thread::scope(|scope| {
         assert!(scope.spawn(|| journal.sync()).join().is_err());
     });
-    let synced = journal.wait_synced(last, Some(Duration::from_secs(20)));
+    let synced = journal.wait_synced(last, Some(Duration::from_secs(120)));
     assert!(synced.unwrap());
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use messenger::bus::Start;
 use messenger::journal::{Journal, LeftBy, Reader};
 
-use crate::kit::{Dir, payload, small, tag};
+use crate::kit::{Dir, finished, payload, small, tag};
 
 #[cfg_attr(miri, ignore = "needs files")]
 #[test]
@@ -31,6 +31,7 @@ fn what_was_sent_is_there_when_it_is_opened_again() {
             sent.push((position, tag(sent.len() as u16), bytes));
         }
         drop(publisher);
+        finished(&journal);
         let mut subscriber = journal.bus().subscribe(Start::Oldest).unwrap();
         for (position, tag, bytes) in &sent {
             let record = subscriber.try_next().unwrap().expect("kept");

@@ -144,7 +144,10 @@ fn as_if_killed(dir: &Path, name: &str) -> Dir {
     std::fs::create_dir_all(&copy).unwrap();
     for file in std::fs::read_dir(dir).unwrap() {
         let name = file.unwrap().file_name();
-        std::fs::copy(dir.join(&name), copy.join(&name)).unwrap();
+        if let Err(error) = std::fs::copy(dir.join(&name), copy.join(&name)) {
+            // A segment ahead, which has its name by now.
+            assert!(name.to_string_lossy().ends_with(".new"), "{error}");
+        }
     }
     copy
 }

@@ -12,6 +12,7 @@ use messenger::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::kit::finished;
 use super::log::Log;
 
 /// An input.
@@ -255,13 +256,14 @@ pub(crate) fn sums(journal: &Journal, config: &Config) -> Builder<Sums> {
     Sums::builder(journal, config.clone())
 }
 
-/// Sends the numbers, whether a table runs there or not.
+/// Sends the numbers, whether a table runs there or not; back when nothing stands before them that is not finished.
 pub(crate) fn send(journal: &Journal, numbers: impl IntoIterator<Item = u64>) {
     let mut main = journal.bus().publisher().unwrap();
     for number in numbers {
         let tag = Tag::new(Main::ID, Number::ID);
         main.send(tag, &number.to_le_bytes()).unwrap();
     }
+    finished(journal);
 }
 
 /// Publishes the numbers, and waits until the sum of `count` numbers stands on the journal.
