@@ -21,7 +21,7 @@ const LONGEST: usize = 700;
 /// How many times one journal is damaged, each time a copy of it.
 const TRIES: u64 = 50;
 /// What is taken for a hang.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A record: where it stands, whose it is.
 type Known = (u64, u16, u64);

@@ -58,8 +58,16 @@ fn usual() -> Duration {
     Duration::from_millis(USUAL.load(Ordering::Relaxed))
 }
 
+/// How many times longer than usual one is given to come to its point while it recovers: twice as long each time until one was killed there, then 0.
+static LONGER: AtomicU64 = AtomicU64::new(1);
+
 /// How many kills one directory sees.
 const RUN: u64 = 25;
+
+/// The point that the trial with this seed is there for, which is met in it.
+fn focus(seed: u64) -> (&'static str, u64) {
+    POINTS[(seed % POINTS.len() as u64) as usize]
+}
 
 /// What is known of a journal that children write and are killed over.
 struct Trial {
@@ -85,8 +93,7 @@ impl Trial {
         } else {
             Dir::in_memory("kill")
         };
-        // Each point has its trials, in which it is met.
-        let focus = POINTS[(seed % POINTS.len() as u64) as usize];
+        let focus = focus(seed);
         let retained = focus.0 == "segment_removed" || rng.one_in(4);
         let closes = matches!(focus.0, "sealed" | "closed") || rng.one_in(3);
         let flushes = matches!(focus.0, "flushing" | "flushed" | "synced_noted");
@@ -195,11 +202,13 @@ impl Trial {
             } else {
                 &RECOVERING
             });
-            let patience = usual() / 6;
+            let longer = LONGER.load(Ordering::Relaxed).max(1);
+            let patience = usual() / 6 * longer as u32;
             let time = if mending { 1 } else { 1 + self.rng.below(2) };
-            if self.one_kill(Some((point, time)), patience) {
-                self.recoveries_killed += 1;
-            }
+            let hit = self.one_kill(Some((point, time)), patience);
+            self.recoveries_killed += u64::from(hit);
+            let longer = |longer: u64| Some(if hit { 0 } else { (2 * longer).min(64) });
+            let _ = LONGER.fetch_update(Ordering::Relaxed, Ordering::Relaxed, longer);
         }
         self.look(before);
     }
@@ -308,10 +317,36 @@ struct Sum {
     at_points: BTreeMap<&'static str, u64>,
 }
 
+impl Sum {
+    /// The points at which nobody was killed.
+    fn missed(&self) -> Vec<&'static str> {
+        let all = POINTS.iter().map(|&(point, _)| point);
+        all.filter(|point| !self.at_points.contains_key(point))
+            .collect()
+    }
+
+    /// The seed of the next trial, while there have not been so many kills, and some at each point if that is asked. Those after so many are for the
+    /// points that were missed, which take a while where children are slow.
+    fn next(&self, seeds: &AtomicU64, wanted: u64) -> Option<u64> {
+        let mut seeds = std::iter::repeat_with(|| seeds.fetch_add(1, Ordering::Relaxed));
+        if self.kills < wanted {
+            return seeds.next();
+        }
+        let missed = self.missed();
+        let goes_on = wanted >= ALL_POINTS && !missed.is_empty() && self.kills < 5 * wanted;
+        goes_on.then(|| seeds.find(|&seed| missed.contains(&focus(seed).0)))?
+    }
+}
+
+/// Of so many kills some are at each point.
+const ALL_POINTS: u64 = 1000;
+
 /// Kills with one seed after another, as many as it takes. A trial mostly waits, so there are two at a time.
 fn kill_with(seeds: &AtomicU64, sum: &Mutex<Sum>, wanted: u64) {
-    while sum.lock().unwrap().kills < wanted {
-        let seed = seeds.fetch_add(1, Ordering::Relaxed);
+    loop {
+        let Some(seed) = sum.lock().unwrap().next(seeds, wanted) else {
+            return;
+        };
         let mut trial = Trial::new(seed);
         let context = format!("MESSENGER_SEED={seed}: {:?}", trial.plan);
         let ran = catch_unwind(AssertUnwindSafe(|| {
@@ -358,13 +393,9 @@ fn what_was_acknowledged_survives_every_kill() {
         sum.reopened[sum.reopened.len() - 1],
         sum.at_points,
     );
-    if wanted >= 1000 {
-        for (point, _) in POINTS {
-            assert!(
-                sum.at_points.contains_key(point),
-                "nobody was killed at {point}"
-            );
-        }
+    if wanted >= ALL_POINTS {
+        let missed = sum.missed();
+        assert!(missed.is_empty(), "nobody was killed at {missed:?}");
         assert!(sum.recoveries_killed > 0);
     }
 }

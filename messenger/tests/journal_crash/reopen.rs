@@ -139,10 +139,12 @@ fn a_gibibyte_is_reopened_at_once() {
     println!(
         "{tail} bytes in segments of 64 MiB reopened: killed {killed:?}; closed {closed:?}; closed, in another boot {restarted:?}; synced and not closed, in another boot {lost:?}; by a reader {reading:?}; never synced, in another boot {unsynced:?}"
     );
+    // On a slow machine it takes as much longer as it takes to read all.
+    let longest = LONGEST.max(unsynced / 32);
     for took in [killed, closed, restarted, reading] {
-        assert!(took < LONGEST, "{took:?}");
+        assert!(took < longest, "{took:?}");
     }
     // It looks at each word of the last segments, which takes that long without optimisation.
     let patience = if cfg!(debug_assertions) { 30 } else { 1 };
-    assert!(lost < LONGEST * patience, "{lost:?}");
+    assert!(lost < (LONGEST * patience).max(unsynced / 2), "{lost:?}");
 }

@@ -57,8 +57,8 @@ impl Todo {
                 return None;
             }
             // Those that settle need others that leave something.
-            let when = self.living.again("half_filled", rng);
-            return Some((Role::Lives, when, PATIENCE));
+            let (when, patience) = self.living.again("half_filled", rng, PATIENCE);
+            return Some((Role::Lives, when, patience));
         }
         self.at_random -= 1;
         Some((Role::Lives, When::AtRandom, PATIENCE))

@@ -41,6 +41,16 @@ struct Try {
     under_way: u64,
 }
 
+impl Try {
+    /// When the next one dies, and how long it is given.
+    fn begin(&mut self, rng: &mut Rng, patience: Duration) -> (When, Duration) {
+        self.under_way += 1;
+        let (point, most) = self.point;
+        let when = hit(point, (most >> self.in_vain.min(63)).max(1), rng);
+        (when, patience + patience * self.in_vain as u32 / 8)
+    }
+}
+
 /// So many may miss a point before it is taken for one to which nobody comes.
 const IN_VAIN: u64 = 200;
 
@@ -83,19 +93,17 @@ impl Tries {
             (it.killed + it.under_way, it.in_vain)
         };
         let index = wanted.min_by_key(rank)?;
-        let it = &mut self.all[index];
-        it.under_way += 1;
-        let (point, most) = it.point;
-        let when = hit(point, (most >> it.in_vain.min(63)).max(1), rng);
-        Some((when, patience + patience * it.in_vain as u32 / 8))
+        Some(self.all[index].begin(rng, patience))
     }
 
     /// The same of a point that may have had enough.
-    pub(crate) fn again(&mut self, point: &str, rng: &mut Rng) -> When {
-        let it = self.of(point);
-        it.under_way += 1;
-        let (point, most) = it.point;
-        hit(point, most, rng)
+    pub(crate) fn again(
+        &mut self,
+        point: &str,
+        rng: &mut Rng,
+        patience: Duration,
+    ) -> (When, Duration) {
+        self.of(point).begin(rng, patience)
     }
 
     fn of(&mut self, point: &str) -> &mut Try {

@@ -80,9 +80,10 @@ impl<'a> Trial<'a> {
             let is_of_hole =
                 |when: &When| matches!(when, When::At(point, _) if HOLES.contains(point));
             if victims.iter().any(|(_, when, ..)| is_of_hole(when)) {
-                // One before leaves a hole.
+                // One before leaves a hole. It has as much time as they have.
+                let patience = victims.iter().map(|&(_, _, patience, _)| patience).max();
                 let (plan, when) = (self.next_plan(), When::At("half_filled", 1));
-                let died = plan.run(when, PATIENCE);
+                let died = plan.run(when, patience.unwrap());
                 self.kills.died(died.how, when, false);
             }
             let deaths: Vec<How> = std::thread::scope(|scope| {
@@ -201,7 +202,7 @@ impl<'a> Trial<'a> {
         // A journal's note of the time may stand before the last one, and not be finished.
         until("the last one", || {
             read(&mut seen);
-            seen.next[&number] == 100
+            seen.next.get(&number) == Some(&100)
         });
         drop((bus, subscriber, publisher));
         check_nothing_but_files(&self.dir);

@@ -60,7 +60,7 @@ pub(crate) struct Report {
 }
 
 /// Longer than any stall may be, also that of a virtual machine that is not given its processors for some seconds.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 const WAITS: [WaitStrategy; 3] = [
     WaitStrategy::Block,
