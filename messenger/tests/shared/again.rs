@@ -248,7 +248,7 @@ impl Place {
 
     fn options(dir: &Path, config: JournalConfig) -> SharedOptions {
         let options = SharedBus::options().journal(dir, config.segment_bytes(1 << 14));
-        options.hold_for_workers(Duration::from_secs(20))
+        options.hold_for_workers(Duration::from_secs(600))
     }
 
     /// Starts a process that runs `workers`, perhaps killed at a point.

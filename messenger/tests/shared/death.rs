@@ -257,7 +257,7 @@ fn a_doorbell_rings_for_what_another_process_sends() {
         assert!(!rings(Duration::from_millis(50)));
     }
     std::io::Write::write_all(&mut other.child.stdin.take().unwrap(), b"!").unwrap();
-    assert!(rings(Duration::from_secs(20)));
+    assert!(rings(Duration::from_secs(120)));
     doorbell.clear().unwrap();
     let Poll::Ready(record) = subscriber.poll_next(&mut task).unwrap() else {
         panic!("it rang for nothing");

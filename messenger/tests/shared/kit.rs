@@ -1,16 +1,15 @@
 //! What the tests share: names that nobody else has, and children that are other processes.
 
+#[path = "../support/fresh.rs"]
+mod fresh;
 #[path = "../support/still.rs"]
 mod still;
 #[path = "../support/until.rs"]
 mod until;
 
-#[cfg(feature = "zero_copy")]
-use std::io::Read;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use messenger::bus::{MessageId, SourceId, Tag};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -25,21 +24,13 @@ pub(crate) const NOBODY: u32 = 65534;
 
 pub(crate) const TAG: Tag = Tag::new(SourceId::new(1), MessageId::new(2));
 
-/// The name of a bus that no other test has, nor had one that failed: numbers of processes come again, and what such a test has left, as a pipe
-/// in place of a journal's file, may keep another waiting.
+/// The name of a bus that no other test has.
 pub(crate) fn fresh() -> String {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    format!(
-        "test-{}-{:x}-{count}",
-        std::process::id(),
-        now.unwrap().as_nanos()
-    )
+    fresh::fresh("test")
 }
 
 /// Longer than any child is silent that is to say something.
-const LONG: Duration = Duration::from_secs(120);
+const LONG: Duration = Duration::from_secs(600);
 
 /// A child process, which is killed when this goes.
 pub(crate) struct Other {
@@ -162,7 +153,6 @@ pub(crate) fn role() -> Option<(String, String)> {
 }
 
 /// Waits until the parent says something, or is dead.
-#[cfg(feature = "zero_copy")]
 pub(crate) fn wait_for_a_byte() {
     let _ = std::io::stdin().read_exact(&mut [0]);
 }

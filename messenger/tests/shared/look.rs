@@ -196,7 +196,7 @@ fn a_journal_that_is_none_keeps_nobody_waiting() {
         std::thread::spawn(move || {
             let _ = to.send(SharedBus::look(shm(), &name).unwrap().look);
         });
-        let look = from.recv_timeout(Duration::from_secs(20));
+        let look = from.recv_timeout(Duration::from_secs(120));
         look.expect("it does not wait")
     };
     assert!(look(name.clone()).is_ok());

@@ -118,8 +118,9 @@ fn what_waited_in_a_spill_is_replayed() {
     let running = place.running.as_ref().unwrap();
     let slow = running.subscribe_gating::<(Answer,)>(Start::Newest);
     let mut slow = slow.unwrap();
-    let mut both = place.run_as("Counting+Adding", "run", &config);
+    // Before anybody answers: then there is no room until the slow one reads.
     ended(place.send(1..=10));
+    let mut both = place.run_as("Counting+Adding", "run", &config);
     for _ in 0..4 {
         // The answers and notes are longer than what the slow one may be behind.
         thread::sleep(Duration::from_millis(50));

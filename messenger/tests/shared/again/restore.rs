@@ -281,10 +281,14 @@ fn lose_power() -> (Place, String) {
     let kept_file = place.dir.with_extension("bus");
     let copy = |from: &Path, to: &Path| {
         let mut copy = std::process::Command::new("cp");
-        assert!(copy.arg("-pr").args([from, to]).status().unwrap().success());
+        copy.arg("-pr").args([from, to]).status().unwrap().success()
     };
-    copy(&place.dir, &kept);
-    copy(&file, &kept_file);
+    // A file that is being made has another name in the end.
+    until("a copy of all files", || {
+        let _ = std::fs::remove_dir_all(&kept);
+        copy(&place.dir, &kept)
+    });
+    assert!(copy(&file, &kept_file));
     // The journal's segments are longer than what was written here.
     let cut = all::<Answer>(&kept, 2).last().unwrap().0 as usize;
     let segment = kept.join("00000000000000000000.segment");
