@@ -321,7 +321,8 @@ fn huge_pages(len: usize) -> Option<usize> {
         match name {
             "Size" => size = kib(),
             "AnonHugePages" => huge = kib(),
-            "VmFlags" if size == len.div_ceil(1024) && value.split(' ').any(|f| f == "hg") => {
+            // The kernel joins mappings that are alike and stand side by side.
+            "VmFlags" if size >= len.div_ceil(1024) && value.split(' ').any(|f| f == "hg") => {
                 return Some(huge);
             }
             _ => {}

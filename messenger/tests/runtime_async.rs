@@ -224,10 +224,13 @@ fn a_full_mailbox_holds_only_its_own_worker() {
         .run()
         .unwrap();
     // The runtime's only thread is taken: the task stands still.
+    let (take, taken) = std::sync::mpsc::channel();
     let (release, hold) = std::sync::mpsc::channel::<()>();
     runtime.handle.spawn(async move {
+        take.send(()).unwrap();
         let _ = hold.recv();
     });
+    taken.recv().unwrap();
     let mut boss = app.publisher::<Boss>().unwrap();
     for n in 0..6 {
         boss.send(&Job(n)).unwrap();
@@ -511,7 +514,7 @@ fn on_the_only_thread<T: Send + 'static>(
             }
         });
     });
-    told.recv_timeout(Duration::from_secs(30))
+    told.recv_timeout(Duration::from_secs(120))
         .expect("it does not wait")
 }
 

@@ -289,8 +289,8 @@ fn what_a_handler_sends_at_once_waits_for_room_in_order() {
     let app = Numbers::builder(bus(4096)).run().unwrap();
     let mut main = app.publisher::<Main>().unwrap();
     for count in [3, 200, 0, 1, 250, 5] {
-        main.send(&number(count)).unwrap();
         let sent = app.counters()[0].routes[1].messages + count;
+        main.send(&number(count)).unwrap();
         until(|| app.counters()[0].routes[1].messages == sent);
     }
     assert!(app.counters()[0].spilled > 0);

@@ -280,7 +280,7 @@ fn a_moment() {
 /// Until so many answers are read, from this one on.
 fn read(held: &mut Subscription<(Done,)>, answers: u64) {
     for n in 0..answers {
-        let got = held.next_timeout(Duration::from_secs(20)).unwrap();
+        let got = held.next_timeout(Duration::from_secs(120)).unwrap();
         let got = got.map(|received| received.get::<Done>().unwrap().unwrap().0);
         assert_eq!(got, Some(ANSWERED + n));
     }
@@ -309,7 +309,7 @@ fn what_a_task_sent_goes_out_though_it_panics() {
     config.gate.add_permits(3);
     until(|| config.handled().len() == 2);
     for want in (0..200).chain(0..201).map(|n| ANSWERED + n) {
-        let got = held.next_timeout(Duration::from_secs(20)).unwrap();
+        let got = held.next_timeout(Duration::from_secs(120)).unwrap();
         let got = got.map(|received| received.get::<Done>().unwrap().unwrap().0);
         assert_eq!(got, Some(want));
     }
@@ -376,7 +376,7 @@ fn who_waits_for_room_is_told_when_the_worker_stops() {
     until(|| config.has("full"));
     drop(held);
     let mut boss = app.publisher::<Boss>().unwrap();
-    boss.send_timeout(&Fuse, Duration::from_secs(20)).unwrap();
+    boss.send_timeout(&Fuse, Duration::from_secs(120)).unwrap();
     until(|| config.has("stopped"));
     assert!(config.has("sender ended"));
     app.stop().unwrap();
@@ -418,7 +418,7 @@ fn a_handler_that_is_made_again_may_wait_for_room_as_it_starts() {
     until(|| app.counters()[0].panics == 1);
     a_moment();
     for want in (0..200).map(|n| ANSWERED + n).chain([0]) {
-        let got = held.next_timeout(Duration::from_secs(20)).unwrap();
+        let got = held.next_timeout(Duration::from_secs(120)).unwrap();
         let got = got.map(|received| received.get::<Done>().unwrap().unwrap().0);
         assert_eq!(got, Some(want));
     }
@@ -562,7 +562,8 @@ fn a_worker_that_stops_alone_holds_nobody_up() {
     boss.send(&Fuse).unwrap();
     // The first job is in hand for as long as this takes.
     for n in 0..1000 {
-        boss.send_timeout(&Job(n), Duration::from_secs(20)).unwrap();
+        boss.send_timeout(&Job(n), Duration::from_secs(120))
+            .unwrap();
     }
     config.gate.add_permits(1);
     until(|| config.has("stopped"));
@@ -636,7 +637,12 @@ fn what_a_task_sends_finds_room_though_its_worker_is_held_up() {
     config.gate.add_permits(1);
     until(|| config.has("repeats"));
     let moment = Duration::from_millis(1);
-    while held.next_timeout(moment).unwrap().is_some() {}
+    until(|| {
+        while held.next_timeout(moment).unwrap().is_some() {}
+        // The reader's: the worker is held up.
+        let stats = app.bus().stats();
+        stats.subscribers.iter().any(|it| it.lag == 0)
+    });
     config.gate.add_permits(1);
     until(|| config.handled().len() == 1);
     config.smoulders.store(false, Ordering::Relaxed);
