@@ -228,7 +228,7 @@ mod tests {
         }
         // It is full, and nobody has looked yet who holds it up.
         core.memory.control().floor.store(64, Relaxed);
-        let sent = publisher.send_timeout(tag, &[0; 48], Duration::from_secs(20));
+        let sent = publisher.send_timeout(tag, &[0; 48], Duration::from_secs(120));
         assert!(sent.is_ok(), "{sent:?}");
         assert_eq!(bus.stats().evicted, 1);
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 pub(crate) fn until(what: &str, mut there: impl FnMut() -> bool) -> Duration {
     let begun = Instant::now();
     while !there() {
-        assert!(begun.elapsed().as_secs() < 60, "waited in vain: {what}");
+        assert!(begun.elapsed().as_secs() < 300, "waited in vain: {what}");
         std::thread::sleep(Duration::from_micros(50));
     }
     begun.elapsed()

@@ -228,7 +228,7 @@ mod tests {
             assert_eq!(queue.post(1), Next::Full);
             assert!(!queue.has_place_by(soon(20)));
             let queue = Arc::clone(&queue);
-            std::thread::spawn(move || queue.has_place_by(soon(20_000)))
+            std::thread::spawn(move || queue.has_place_by(soon(120_000)))
         };
         let waiting = waits();
         assert_eq!(next(&queue), Poll::Ready(Some(1)));
