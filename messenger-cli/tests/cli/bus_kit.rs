@@ -3,7 +3,6 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use messenger::bus::Start;
@@ -12,7 +11,7 @@ use messenger::shared::SharedBus;
 use messenger::{Handle, Handler, Outbox, Result, messenger};
 use serde_json::Value;
 
-use crate::kit::{json, out};
+use crate::kit::{fresh, json, out};
 use crate::market::{Feed, Hid, Market, Note, ORDER, Quote};
 
 const ROLE: &str = "MESSENGER_CLI_ROLE";
@@ -22,11 +21,7 @@ pub(crate) struct Shm(PathBuf);
 
 impl Shm {
     pub(crate) fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("messenger-cli-{}-{number}", std::process::id());
-        let path = Path::new("/dev/shm").join(name);
-        let _ = std::fs::remove_dir_all(&path);
+        let path = Path::new("/dev/shm").join(fresh("messenger-cli"));
         std::fs::create_dir(&path).unwrap();
         Self(path)
     }
@@ -67,6 +62,7 @@ impl Drop for Shm {
 
 /// A child, which does what it is told, and is killed when this goes.
 pub(crate) struct Other {
+    pub(crate) role: String,
     pub(crate) child: Child,
     stdin: ChildStdin,
     lines: BufReader<ChildStdout>,
@@ -87,6 +83,7 @@ impl Other {
             .spawn()
             .unwrap();
         let mut other = Self {
+            role: role.to_owned(),
             stdin: child.stdin.take().unwrap(),
             lines: BufReader::new(child.stdout.take().unwrap()),
             child,
@@ -193,7 +190,7 @@ fn child_process() {
                 // Until the trader has handled them, and its orders.
                 let begun = Instant::now();
                 while bus.workers()[0].position != Some(bus.bus().tail()) {
-                    assert!(begun.elapsed().as_secs() < 60);
+                    assert!(begun.elapsed().as_secs() < 300);
                     std::thread::sleep(Duration::from_micros(50));
                 }
                 say(&bus.bus().tail().to_string());
@@ -249,7 +246,7 @@ pub(crate) fn users(shm: &Shm, name: &str) -> usize {
 pub(crate) fn until(what: &str, mut there: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !there() {
-        assert!(begun.elapsed().as_secs() < 60, "waited in vain: {what}");
+        assert!(begun.elapsed().as_secs() < 300, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(1));
     }
 }

@@ -124,37 +124,34 @@ fn stat_counts_what_comes() {
     let shm = Shm::new();
     let mut market = Other::start("market", &shm, "prices");
     market.tell("send 3");
-    let begun = Instant::now();
-    let mut counting = program(&[
-        "stat",
-        "--for",
-        "1s",
-        "--json",
-        "prices",
-        "--dir",
-        shm.str(),
-    ])
-    .stdout(Stdio::piped())
-    .spawn()
-    .unwrap();
-    until("the program to come", || {
-        reads(counting.id(), &shm.file("prices"))
+    let args = ["stat", "--for", "1s", "--json", "prices"];
+    // A busy machine may let nobody send while it counts.
+    until("something to count", || {
+        let begun = Instant::now();
+        let mut counting = program(&[&args[..], &["--dir", shm.str()]].concat())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // When it begins to count is its own affair: so there is something to count all the time.
+        let mut sent = 0;
+        while counting.try_wait().unwrap().is_none() {
+            market.tell("send 1");
+            sent += 2;
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let longest = begun.elapsed().as_secs_f64();
+        let output = counting.wait_with_output().unwrap();
+        let counted: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let records = counted["records"].as_u64().unwrap();
+        assert!(records <= sent, "{records} of {sent}");
+        if records == 0 {
+            return false;
+        }
+        // It counts for a second, or longer on a busy machine, but not for longer than it ran.
+        let (rate, count) = (counted["per_second"].as_f64().unwrap(), records as f64);
+        assert!((count / longest..=count).contains(&rate), "{rate}");
+        true
     });
-    // When it begins to count is its own affair: so there is something to count all the time.
-    let mut sent = 0;
-    while counting.try_wait().unwrap().is_none() {
-        market.tell("send 1");
-        sent += 2;
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let longest = begun.elapsed().as_secs_f64();
-    let output = counting.wait_with_output().unwrap();
-    let counted: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let records = counted["records"].as_u64().unwrap();
-    assert!(0 < records && records <= sent, "{records} of {sent}");
-    // It counts for a second, or longer on a busy machine, but not for longer than it ran.
-    let (rate, records) = (counted["per_second"].as_f64().unwrap(), records as f64);
-    assert!((records / longest..=records).contains(&rate), "{rate}");
 }
 
 /// Whether a process has mapped the file of a bus for reading; it may not have done so for more.
@@ -234,7 +231,7 @@ fn tail_follows_until_nobody_is_there() {
                 "{said}"
             );
         }
-        assert!(begun.elapsed() < Duration::from_secs(60));
+        assert!(begun.elapsed() < Duration::from_secs(300));
         // It is as if they had not been there.
         assert_eq!(shm.file("prices").exists(), killed);
         if killed {
@@ -281,7 +278,7 @@ fn tail_holds_back_nobody_and_says_what_it_missed() {
         market.tell("send 1000");
     }
     let took = begun.elapsed();
-    assert!(took < Duration::from_secs(60), "{took:?}");
+    assert!(took < Duration::from_secs(300), "{took:?}");
     let mut stderr = child.stderr.take().unwrap();
     let heard = std::thread::spawn(move || {
         let mut said = String::new();

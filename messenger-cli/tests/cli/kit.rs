@@ -1,10 +1,15 @@
 //! What the tests share: directories, running the program, snapshots.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
+
+/// A name that begins with `what` and that nobody else has, nor had: numbers of processes come again.
+pub(crate) fn fresh(what: &str) -> String {
+    format!("{what}-{:016x}", RandomState::new().build_hasher().finish())
+}
 
 /// A directory that goes with its guard.
 pub(crate) struct Dir(PathBuf);
@@ -12,12 +17,7 @@ pub(crate) struct Dir(PathBuf);
 impl Dir {
     /// The path of one that is not there yet.
     pub(crate) fn new(name: &str) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("messenger-cli-{name}-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        let _ = std::fs::remove_dir_all(&path);
-        Self(path)
+        Self(std::env::temp_dir().join(fresh(&format!("messenger-cli-{name}"))))
     }
 
     pub(crate) fn str(&self) -> &str {

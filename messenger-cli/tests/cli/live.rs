@@ -5,11 +5,15 @@ use std::process::{Child, ChildStderr, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use messenger::bus::Start;
 use messenger::journal::{Journal, JournalConfig, Schema};
 use serde_json::Value;
 
 use crate::kit::{Dir, json, lines, out, program, run};
 use crate::market::{self, NAMELESS, QUOTE, quote};
+
+/// Nothing takes so long.
+const LONG: Duration = Duration::from_secs(300);
 
 /// The program, and the lines that it writes.
 struct Following {
@@ -38,10 +42,7 @@ impl Following {
 
     /// The next line: it does not wait for more to come.
     fn line(&self) -> Value {
-        let line = self
-            .lines
-            .recv_timeout(Duration::from_secs(60))
-            .expect("a line");
+        let line = self.lines.recv_timeout(LONG).expect("a line");
         serde_json::from_str(&line).unwrap()
     }
 }
@@ -65,6 +66,14 @@ fn tail_follows_who_writes() {
     for price in 0..5 {
         publisher.send(QUOTE, &quote(price)).unwrap();
     }
+    // A note of the time may stand before the last one that is not finished.
+    let mut subscriber = journal.bus().subscribe(Start::Oldest).unwrap();
+    let (end, begun) = (journal.bus().tail(), Instant::now());
+    while subscriber.position() < end {
+        assert!(begun.elapsed() < LONG);
+        while subscriber.try_next().unwrap().is_some() {}
+    }
+    drop(subscriber);
     let tail = Following::start(&["tail", "-f", "-n", "2", "--json", dir.str()]);
     let payload = |price| Value::from(hex(&quote(price)));
     assert_eq!(
@@ -133,17 +142,14 @@ fn overtaken(dir: &Dir, args: &[&str]) -> (Following, ChildStderr, u64) {
     let newest = journal.bus().tail();
     let begun = Instant::now();
     while journal.trim(newest).unwrap() < newest / 4096 * 4096 {
-        assert!(begun.elapsed() < Duration::from_secs(60));
+        assert!(begun.elapsed() < LONG);
         std::thread::sleep(Duration::from_millis(1));
     }
     let last = publisher.send(QUOTE, &quote(9999)).unwrap();
     let stderr = child.stderr.take().unwrap();
     let following = Following::of(child);
     // The rest of the first line.
-    following
-        .lines
-        .recv_timeout(Duration::from_secs(60))
-        .expect("a line");
+    following.lines.recv_timeout(LONG).expect("a line");
     (following, stderr, last)
 }
 
@@ -229,7 +235,7 @@ fn all_is_there_when_a_writer_was_killed() {
     // It has taken all of them, and waits for more.
     let begun = Instant::now();
     while run(&["cat", "--json", dir.str()]).out.lines().count() < 300 {
-        assert!(begun.elapsed() < Duration::from_secs(60));
+        assert!(begun.elapsed() < LONG);
     }
     assert_eq!(json(0, &["verify", "--json", dir.str()])["live"], true);
     writer.kill().unwrap();
@@ -254,8 +260,11 @@ fn all_is_there_when_a_writer_was_killed() {
 
 /// The names of all files but segments.
 fn names(dir: &Dir) -> Vec<std::path::PathBuf> {
-    let names = dir.files().into_iter().map(|(path, _)| path);
-    names.filter(|path| path.extension().is_none()).collect()
+    let names = std::fs::read_dir(dir).unwrap();
+    let names = names.map(|entry| entry.unwrap().path());
+    let mut names: Vec<_> = names.filter(|path| path.extension().is_none()).collect();
+    names.sort();
+    names
 }
 
 fn hex(bytes: &[u8]) -> String {

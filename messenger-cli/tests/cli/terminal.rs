@@ -14,13 +14,15 @@ use crate::market::{five, quotes};
 
 /// A terminal: its end for who sits there, and that for programs.
 fn terminal() -> (File, OwnedFd) {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    // Of no other program that is started meanwhile.
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let master = openpt(flags).unwrap();
     grantpt(&master).unwrap();
     unlockpt(&master).unwrap();
     let name = ptsname(&master, Vec::new()).unwrap();
     let slave = open(
         name.as_c_str(),
-        OFlags::RDWR | OFlags::NOCTTY,
+        OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC,
         Mode::empty(),
     )
     .unwrap();
@@ -34,7 +36,8 @@ fn seen(mut terminal: File) -> String {
     while let Ok(len @ 1..) = terminal.read(&mut some) {
         bytes.extend_from_slice(&some[..len]);
     }
-    String::from_utf8(bytes).unwrap()
+    // The first one may be the rest of a character.
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// What the program writes to a terminal.
