@@ -108,7 +108,8 @@ fn kill_in_the_middle(dir: &Path, child: &mut Child) -> Result<u64, Box<dyn Erro
                 }
             }
         }
-        assert!(begun.elapsed() < Duration::from_secs(60), "it does nothing");
+        let is_late = begun.elapsed() > Duration::from_secs(300);
+        assert!(!is_late, "it does nothing");
     }
     child.kill()?;
     child.wait()?;
@@ -137,6 +138,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let home = std::env::temp_dir().join(format!("messenger-replay-{}", std::process::id()));
     let dir = home.join("journal");
+    // What one has left that had this number before.
+    let _ = fs::remove_dir_all(&home);
     fs::create_dir_all(&home)?;
     let feed = home.join("day.itch");
     let (seed, actions) = (7, 8000);

@@ -18,7 +18,7 @@ const NUMBERS: u64 = 10_000;
 const AHEAD: u64 = 16;
 /// How long nothing may happen at all.
 const PATIENCE: Timespec = Timespec {
-    tv_sec: 30,
+    tv_sec: 120,
     tv_nsec: 0,
 };
 

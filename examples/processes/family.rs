@@ -89,6 +89,8 @@ pub(crate) struct Home(PathBuf);
 impl Home {
     pub(crate) fn new(name: &str) -> io::Result<Self> {
         let path = env::temp_dir().join(format!("messenger-{name}"));
+        // What one has left that had this number before.
+        let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path)?;
         Ok(Self(path))
     }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long an example may take, compiled without optimisation on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The names in the manifest's `[[example]]` sections.
 fn names() -> Vec<&'static str> {
