@@ -75,7 +75,8 @@ impl<'a> Scope<'a> {
             lib: TokenStream::new(),
             taken,
         };
-        scope.lib = scope.fresh("lib").into_token_stream();
+        // What the author's own macros make stands beside it, too, and is not seen here.
+        scope.lib = scope.fresh("__lib").into_token_stream();
         scope
     }
 

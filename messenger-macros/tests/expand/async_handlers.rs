@@ -2,59 +2,59 @@
 #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
 enum Web {}
 const _: () = {
-    use messenger::__macro as lib;
+    use messenger::__macro as __lib;
     impl Web {
         /// The worker `Net`.
-        pub const NET: lib::WorkerId<Self> = lib::WorkerId::new(0);
+        pub const NET: __lib::WorkerId<Self> = __lib::WorkerId::new(0);
         /// Prepares a run of this table on `ground`: a bus, or a journal.
         #[must_use]
         pub fn builder(
-            ground: impl ::core::convert::Into<lib::Ground>,
-        ) -> lib::Builder<Self> {
-            lib::Builder::new(ground, ())
+            ground: impl ::core::convert::Into<__lib::Ground>,
+        ) -> __lib::Builder<Self> {
+            __lib::Builder::new(ground, ())
         }
         /// The table as a graph.
         #[must_use]
-        pub const fn graph() -> lib::Graph {
-            lib::Graph::of::<Self>()
+        pub const fn graph() -> __lib::Graph {
+            __lib::Graph::of::<Self>()
         }
     }
-    const SERVER_ID: lib::SourceId = lib::source_id(
+    const SERVER_ID: __lib::SourceId = __lib::source_id(
         Hid::Second as ::core::primitive::i128,
     );
     struct NetWorker {
-        client: lib::Mailbox<Client>,
+        client: __lib::Mailbox<Client>,
         /// With a mailbox of the usual size.
-        server: lib::Mailbox<Server>,
+        server: __lib::Mailbox<Server>,
     }
     impl NetWorker {
-        const CLIENT: lib::Seat = <Self as lib::Worker>::INFO.seat(0);
-        const SERVER: lib::Seat = <Self as lib::Worker>::INFO.seat(1);
-        const ROUTES: &'static [lib::Route] = &[
-            lib::Route::of::<Client, Question>(&[1]),
-            lib::Route::of::<Server, Answer>(&[0]).sent_by(SERVER_ID, "server"),
+        const CLIENT: __lib::Seat = <Self as __lib::Worker>::INFO.seat(0);
+        const SERVER: __lib::Seat = <Self as __lib::Worker>::INFO.seat(1);
+        const ROUTES: &'static [__lib::Route] = &[
+            __lib::Route::of::<Client, Question>(&[1]),
+            __lib::Route::of::<Server, Answer>(&[0]).sent_by(SERVER_ID, "server"),
         ];
-        const TABLE: &'static lib::RouteTable<
-            { lib::route_slots(2) },
-            { lib::route_buckets(2) },
-        > = &lib::RouteTable::new(Self::ROUTES);
-        fn client(config: &()) -> lib::Result<lib::Mailbox<Client>> {
+        const TABLE: &'static __lib::RouteTable<
+            { __lib::route_slots(2) },
+            { __lib::route_buckets(2) },
+        > = &__lib::RouteTable::new(Self::ROUTES);
+        fn client(config: &()) -> __lib::Result<__lib::Mailbox<Client>> {
             let _ = config;
-            lib::Mailbox::<Client>::made(8, Client::default())
+            __lib::Mailbox::<Client>::made(8, Client::default())
         }
-        fn server(config: &()) -> lib::Result<lib::Mailbox<Server>> {
+        fn server(config: &()) -> __lib::Result<__lib::Mailbox<Server>> {
             let _ = config;
-            lib::Mailbox::<Server>::made(lib::MAILBOX, Server::bind()?)
+            __lib::Mailbox::<Server>::made(__lib::MAILBOX, Server::bind()?)
         }
     }
-    impl lib::Worker for NetWorker {
+    impl __lib::Worker for NetWorker {
         type App = Web;
-        const INFO: lib::WorkerInfo = lib::WorkerInfo {
+        const INFO: __lib::WorkerInfo = __lib::WorkerInfo {
             name: "Net",
-            options: lib::WorkerOptions::new(),
+            options: __lib::WorkerOptions::new(),
             handlers: &[
-                <lib::Mailbox<Client> as lib::Hosted>::INFO.named("client"),
-                <lib::Mailbox<Server> as lib::Hosted>::INFO
+                <__lib::Mailbox<Client> as __lib::Hosted>::INFO.named("client"),
+                <__lib::Mailbox<Server> as __lib::Hosted>::INFO
                     .named("server")
                     .with_id(SERVER_ID),
             ],
@@ -62,7 +62,7 @@ const _: () = {
         };
         fn make(
             config: &(),
-            making: &mut lib::Making<'_>,
+            making: &mut __lib::Making<'_>,
         ) -> ::core::option::Option<Self> {
             ::core::option::Option::Some(Self {
                 client: making.handler(Self::CLIENT, || Self::client(config))?,
@@ -73,7 +73,7 @@ const _: () = {
             &mut self,
             handler: ::core::primitive::usize,
             config: &(),
-        ) -> lib::Result {
+        ) -> __lib::Result {
             match handler {
                 0 => self.client = Self::client(config)?,
                 _ => self.server = Self::server(config)?,
@@ -81,7 +81,7 @@ const _: () = {
             ::core::result::Result::Ok(())
         }
         #[inline]
-        fn find(tag: lib::Tag) -> ::core::option::Option<::core::primitive::usize> {
+        fn find(tag: __lib::Tag) -> ::core::option::Option<::core::primitive::usize> {
             Self::TABLE.find(tag)
         }
         #[inline]
@@ -89,7 +89,7 @@ const _: () = {
             &mut self,
             route: ::core::primitive::usize,
             payload: &[::core::primitive::u8],
-            to: lib::Delivery<'_>,
+            to: __lib::Delivery<'_>,
         ) {
             match route {
                 0 => to.deliver::<Question, _>(Self::SERVER, &mut self.server, payload),
@@ -97,57 +97,57 @@ const _: () = {
                 _ => {}
             }
         }
-        fn visit<V: lib::Visitor>(
+        fn visit<V: __lib::Visitor>(
             &mut self,
             handler: ::core::primitive::usize,
             visitor: &mut V,
         ) {
             match handler {
                 0 => {
-                    <lib::Mailbox<
+                    <__lib::Mailbox<
                         Client,
-                    > as lib::Hosted>::visited(&mut self.client, Self::CLIENT, visitor)
+                    > as __lib::Hosted>::visited(&mut self.client, Self::CLIENT, visitor)
                 }
                 _ => {
-                    <lib::Mailbox<
+                    <__lib::Mailbox<
                         Server,
-                    > as lib::Hosted>::visited(&mut self.server, Self::SERVER, visitor)
+                    > as __lib::Hosted>::visited(&mut self.server, Self::SERVER, visitor)
                 }
             }
         }
         #[inline]
-        fn each<V: lib::Visitor>(&mut self, visitor: &mut V) {
-            <lib::Mailbox<
+        fn each<V: __lib::Visitor>(&mut self, visitor: &mut V) {
+            <__lib::Mailbox<
                 Client,
-            > as lib::Hosted>::visited(&mut self.client, Self::CLIENT, visitor);
-            <lib::Mailbox<
+            > as __lib::Hosted>::visited(&mut self.client, Self::CLIENT, visitor);
+            <__lib::Mailbox<
                 Server,
-            > as lib::Hosted>::visited(&mut self.server, Self::SERVER, visitor);
+            > as __lib::Hosted>::visited(&mut self.server, Self::SERVER, visitor);
         }
     }
-    impl lib::App for Web {
+    impl __lib::App for Web {
         type Config = ();
-        const INFO: &'static lib::AppInfo = &lib::AppInfo {
+        const INFO: &'static __lib::AppInfo = &__lib::AppInfo {
             name: "Web",
-            workers: &[&<NetWorker as lib::Worker>::INFO],
+            workers: &[&<NetWorker as __lib::Worker>::INFO],
             outside: &[],
             dropped: &[],
         };
         fn spawn(
             worker: ::core::primitive::usize,
-            spawner: &mut lib::Spawner<'_, Self>,
+            spawner: &mut __lib::Spawner<'_, Self>,
         ) {
             let _ = worker;
             spawner.spawn::<NetWorker>();
         }
     }
     const _: fn() = || {
-        lib::sends::<Client, Question>();
-        lib::sends::<Server, Answer>();
+        __lib::sends::<Client, Question>();
+        __lib::sends::<Server, Answer>();
     };
-    const FAULTS: &lib::Faults = &lib::Faults::find::<
-        { <Web as lib::App>::INFO.entries() },
-    >(<Web as lib::App>::INFO);
+    const FAULTS: &__lib::Faults = &__lib::Faults::find::<
+        { <Web as __lib::App>::INFO.entries() },
+    >(<Web as __lib::App>::INFO);
     const _: () = FAULTS.handler(0, 0);
     const _: () = FAULTS.handler(0, 1);
     const _: () = {

@@ -2,24 +2,24 @@
 #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
 pub enum Game {}
 const _: () = {
-    use messenger::__macro as lib;
+    use messenger::__macro as __lib;
     impl Game {
         /// Where it is played.
-        pub const COURT: lib::WorkerId<Self> = lib::WorkerId::new(0);
+        pub const COURT: __lib::WorkerId<Self> = __lib::WorkerId::new(0);
         /// The worker `Stand`.
-        pub const STAND: lib::WorkerId<Self> = lib::WorkerId::new(1);
+        pub const STAND: __lib::WorkerId<Self> = __lib::WorkerId::new(1);
         /// Prepares a run of this table on `ground`: a bus, or a journal.
         #[must_use]
         pub fn builder(
-            ground: impl ::core::convert::Into<lib::Ground>,
+            ground: impl ::core::convert::Into<__lib::Ground>,
             config: Config,
-        ) -> lib::Builder<Self> {
-            lib::Builder::new(ground, config)
+        ) -> __lib::Builder<Self> {
+            __lib::Builder::new(ground, config)
         }
         /// The table as a graph.
         #[must_use]
-        pub const fn graph() -> lib::Graph {
-            lib::Graph::of::<Self>()
+        pub const fn graph() -> __lib::Graph {
+            __lib::Graph::of::<Self>()
         }
     }
     struct CourtWorker {
@@ -27,42 +27,42 @@ const _: () = {
         pong: Pong,
     }
     impl CourtWorker {
-        const PING: lib::Seat = <Self as lib::Worker>::INFO.seat(0);
-        const PONG: lib::Seat = <Self as lib::Worker>::INFO.seat(1);
-        const ROUTES: &'static [lib::Route] = &[
-            lib::Route::of::<Ping, Ball>(&[1]),
-            lib::Route::of::<Pong, Back>(&[0]),
-            lib::Route::of::<Http, Ball>(&[1]),
+        const PING: __lib::Seat = <Self as __lib::Worker>::INFO.seat(0);
+        const PONG: __lib::Seat = <Self as __lib::Worker>::INFO.seat(1);
+        const ROUTES: &'static [__lib::Route] = &[
+            __lib::Route::of::<Ping, Ball>(&[1]),
+            __lib::Route::of::<Pong, Back>(&[0]),
+            __lib::Route::of::<Http, Ball>(&[1]),
         ];
-        const TABLE: &'static lib::RouteTable<
-            { lib::route_slots(3) },
-            { lib::route_buckets(3) },
-        > = &lib::RouteTable::new(Self::ROUTES);
-        fn ping(config: &Config) -> lib::Result<Ping> {
+        const TABLE: &'static __lib::RouteTable<
+            { __lib::route_slots(3) },
+            { __lib::route_buckets(3) },
+        > = &__lib::RouteTable::new(Self::ROUTES);
+        fn ping(config: &Config) -> __lib::Result<Ping> {
             let _ = config;
-            lib::made::<Ping>(Ping { last: config.last })
+            __lib::made::<Ping>(Ping { last: config.last })
         }
-        fn pong(config: &Config) -> lib::Result<Pong> {
+        fn pong(config: &Config) -> __lib::Result<Pong> {
             let _ = config;
-            lib::made::<Pong>(Pong)
+            __lib::made::<Pong>(Pong)
         }
     }
-    impl lib::Worker for CourtWorker {
+    impl __lib::Worker for CourtWorker {
         type App = Game;
-        const INFO: lib::WorkerInfo = lib::WorkerInfo {
+        const INFO: __lib::WorkerInfo = __lib::WorkerInfo {
             name: "Court",
-            options: lib::WorkerOptions::new()
-                .wait(lib::WaitStrategy::Block)
-                .on_panic(lib::OnPanic::Stop),
+            options: __lib::WorkerOptions::new()
+                .wait(__lib::WaitStrategy::Block)
+                .on_panic(__lib::OnPanic::Stop),
             handlers: &[
-                <Ping as lib::Hosted>::INFO.named("ping"),
-                <Pong as lib::Hosted>::INFO.named("pong"),
+                <Ping as __lib::Hosted>::INFO.named("ping"),
+                <Pong as __lib::Hosted>::INFO.named("pong"),
             ],
             routes: Self::ROUTES,
         };
         fn make(
             config: &Config,
-            making: &mut lib::Making<'_>,
+            making: &mut __lib::Making<'_>,
         ) -> ::core::option::Option<Self> {
             ::core::option::Option::Some(Self {
                 ping: making.handler(Self::PING, || Self::ping(config))?,
@@ -73,7 +73,7 @@ const _: () = {
             &mut self,
             handler: ::core::primitive::usize,
             config: &Config,
-        ) -> lib::Result {
+        ) -> __lib::Result {
             match handler {
                 0 => self.ping = Self::ping(config)?,
                 _ => self.pong = Self::pong(config)?,
@@ -81,7 +81,7 @@ const _: () = {
             ::core::result::Result::Ok(())
         }
         #[inline]
-        fn find(tag: lib::Tag) -> ::core::option::Option<::core::primitive::usize> {
+        fn find(tag: __lib::Tag) -> ::core::option::Option<::core::primitive::usize> {
             Self::TABLE.find(tag)
         }
         #[inline]
@@ -89,7 +89,7 @@ const _: () = {
             &mut self,
             route: ::core::primitive::usize,
             payload: &[::core::primitive::u8],
-            to: lib::Delivery<'_>,
+            to: __lib::Delivery<'_>,
         ) {
             match route {
                 0 | 2 => to.deliver::<Ball, _>(Self::PONG, &mut self.pong, payload),
@@ -97,20 +97,24 @@ const _: () = {
                 _ => {}
             }
         }
-        fn visit<V: lib::Visitor>(
+        fn visit<V: __lib::Visitor>(
             &mut self,
             handler: ::core::primitive::usize,
             visitor: &mut V,
         ) {
             match handler {
-                0 => <Ping as lib::Hosted>::visited(&mut self.ping, Self::PING, visitor),
-                _ => <Pong as lib::Hosted>::visited(&mut self.pong, Self::PONG, visitor),
+                0 => {
+                    <Ping as __lib::Hosted>::visited(&mut self.ping, Self::PING, visitor)
+                }
+                _ => {
+                    <Pong as __lib::Hosted>::visited(&mut self.pong, Self::PONG, visitor)
+                }
             }
         }
         #[inline]
-        fn each<V: lib::Visitor>(&mut self, visitor: &mut V) {
-            <Ping as lib::Hosted>::visited(&mut self.ping, Self::PING, visitor);
-            <Pong as lib::Hosted>::visited(&mut self.pong, Self::PONG, visitor);
+        fn each<V: __lib::Visitor>(&mut self, visitor: &mut V) {
+            <Ping as __lib::Hosted>::visited(&mut self.ping, Self::PING, visitor);
+            <Pong as __lib::Hosted>::visited(&mut self.pong, Self::PONG, visitor);
         }
     }
     struct StandWorker {
@@ -118,44 +122,44 @@ const _: () = {
         log: Log,
     }
     impl StandWorker {
-        const TAP: lib::Seat = <Self as lib::Worker>::INFO.seat(0);
-        const LOG: lib::Seat = <Self as lib::Worker>::INFO.seat(1);
-        const ROUTES: &'static [lib::Route] = &[
-            lib::Route::of::<Pong, Back>(&[0, 1]),
-            lib::Route::of::<Ping, Quote>(&[0]),
-            lib::Route::of::<Ping, Note>(&[1]),
+        const TAP: __lib::Seat = <Self as __lib::Worker>::INFO.seat(0);
+        const LOG: __lib::Seat = <Self as __lib::Worker>::INFO.seat(1);
+        const ROUTES: &'static [__lib::Route] = &[
+            __lib::Route::of::<Pong, Back>(&[0, 1]),
+            __lib::Route::of::<Ping, Quote>(&[0]),
+            __lib::Route::of::<Ping, Note>(&[1]),
         ];
-        const TABLE: &'static lib::RouteTable<
-            { lib::route_slots(3) },
-            { lib::route_buckets(3) },
-        > = &lib::RouteTable::new(Self::ROUTES);
-        fn tap(config: &Config) -> lib::Result<Tap> {
+        const TABLE: &'static __lib::RouteTable<
+            { __lib::route_slots(3) },
+            { __lib::route_buckets(3) },
+        > = &__lib::RouteTable::new(Self::ROUTES);
+        fn tap(config: &Config) -> __lib::Result<Tap> {
             let _ = config;
-            lib::made::<Tap>(Tap(0))
+            __lib::made::<Tap>(Tap(0))
         }
-        fn log(config: &Config) -> lib::Result<Log> {
+        fn log(config: &Config) -> __lib::Result<Log> {
             let _ = config;
-            lib::made::<Log>(Log::open()?)
+            __lib::made::<Log>(Log::open()?)
         }
     }
-    impl lib::Worker for StandWorker {
+    impl __lib::Worker for StandWorker {
         type App = Game;
-        const INFO: lib::WorkerInfo = lib::WorkerInfo {
+        const INFO: __lib::WorkerInfo = __lib::WorkerInfo {
             name: "Stand",
-            options: lib::WorkerOptions::new()
-                .on_panic(lib::OnPanic::Restart {
+            options: __lib::WorkerOptions::new()
+                .on_panic(__lib::OnPanic::Restart {
                     times: 3,
                     per: Duration::from_secs(1),
                 }),
             handlers: &[
-                <Tap as lib::Hosted>::INFO.named("tap"),
-                <Log as lib::Hosted>::INFO.named("log"),
+                <Tap as __lib::Hosted>::INFO.named("tap"),
+                <Log as __lib::Hosted>::INFO.named("log"),
             ],
             routes: Self::ROUTES,
         };
         fn make(
             config: &Config,
-            making: &mut lib::Making<'_>,
+            making: &mut __lib::Making<'_>,
         ) -> ::core::option::Option<Self> {
             ::core::option::Option::Some(Self {
                 tap: making.handler(Self::TAP, || Self::tap(config))?,
@@ -166,7 +170,7 @@ const _: () = {
             &mut self,
             handler: ::core::primitive::usize,
             config: &Config,
-        ) -> lib::Result {
+        ) -> __lib::Result {
             match handler {
                 0 => self.tap = Self::tap(config)?,
                 _ => self.log = Self::log(config)?,
@@ -174,7 +178,7 @@ const _: () = {
             ::core::result::Result::Ok(())
         }
         #[inline]
-        fn find(tag: lib::Tag) -> ::core::option::Option<::core::primitive::usize> {
+        fn find(tag: __lib::Tag) -> ::core::option::Option<::core::primitive::usize> {
             Self::TABLE.find(tag)
         }
         #[inline]
@@ -182,7 +186,7 @@ const _: () = {
             &mut self,
             route: ::core::primitive::usize,
             payload: &[::core::primitive::u8],
-            to: lib::Delivery<'_>,
+            to: __lib::Delivery<'_>,
         ) {
             match route {
                 0 => {
@@ -201,36 +205,36 @@ const _: () = {
                 _ => {}
             }
         }
-        fn visit<V: lib::Visitor>(
+        fn visit<V: __lib::Visitor>(
             &mut self,
             handler: ::core::primitive::usize,
             visitor: &mut V,
         ) {
             match handler {
-                0 => <Tap as lib::Hosted>::visited(&mut self.tap, Self::TAP, visitor),
-                _ => <Log as lib::Hosted>::visited(&mut self.log, Self::LOG, visitor),
+                0 => <Tap as __lib::Hosted>::visited(&mut self.tap, Self::TAP, visitor),
+                _ => <Log as __lib::Hosted>::visited(&mut self.log, Self::LOG, visitor),
             }
         }
         #[inline]
-        fn each<V: lib::Visitor>(&mut self, visitor: &mut V) {
-            <Tap as lib::Hosted>::visited(&mut self.tap, Self::TAP, visitor);
-            <Log as lib::Hosted>::visited(&mut self.log, Self::LOG, visitor);
+        fn each<V: __lib::Visitor>(&mut self, visitor: &mut V) {
+            <Tap as __lib::Hosted>::visited(&mut self.tap, Self::TAP, visitor);
+            <Log as __lib::Hosted>::visited(&mut self.log, Self::LOG, visitor);
         }
     }
-    impl lib::App for Game {
+    impl __lib::App for Game {
         type Config = Config;
-        const INFO: &'static lib::AppInfo = &lib::AppInfo {
+        const INFO: &'static __lib::AppInfo = &__lib::AppInfo {
             name: "Game",
             workers: &[
-                &<CourtWorker as lib::Worker>::INFO,
-                &<StandWorker as lib::Worker>::INFO,
+                &<CourtWorker as __lib::Worker>::INFO,
+                &<StandWorker as __lib::Worker>::INFO,
             ],
-            outside: &[lib::SourceInfo::of::<Http>()],
-            dropped: &[lib::Dropped::of::<Pong, Raw>()],
+            outside: &[__lib::SourceInfo::of::<Http>()],
+            dropped: &[__lib::Dropped::of::<Pong, Raw>()],
         };
         fn spawn(
             worker: ::core::primitive::usize,
-            spawner: &mut lib::Spawner<'_, Self>,
+            spawner: &mut __lib::Spawner<'_, Self>,
         ) {
             match worker {
                 0 => spawner.spawn::<CourtWorker>(),
@@ -238,20 +242,20 @@ const _: () = {
             }
         }
     }
-    impl lib::Outside<Game> for Http {}
-    const _: () = lib::restart_needs_unwinding(::core::cfg!(panic = "unwind"));
+    impl __lib::Outside<Game> for Http {}
+    const _: () = __lib::restart_needs_unwinding(::core::cfg!(panic = "unwind"));
     const _: fn() = || {
-        lib::sends::<Ping, Ball>();
-        lib::sends::<Pong, Back>();
-        lib::sends::<Http, Ball>();
-        lib::sends::<Pong, Back>();
-        lib::sends::<Ping, Quote>();
-        lib::sends::<Ping, Note>();
-        lib::sends::<Pong, Raw>();
+        __lib::sends::<Ping, Ball>();
+        __lib::sends::<Pong, Back>();
+        __lib::sends::<Http, Ball>();
+        __lib::sends::<Pong, Back>();
+        __lib::sends::<Ping, Quote>();
+        __lib::sends::<Ping, Note>();
+        __lib::sends::<Pong, Raw>();
     };
-    const FAULTS: &lib::Faults = &lib::Faults::find::<
-        { <Game as lib::App>::INFO.entries() },
-    >(<Game as lib::App>::INFO);
+    const FAULTS: &__lib::Faults = &__lib::Faults::find::<
+        { <Game as __lib::App>::INFO.entries() },
+    >(<Game as __lib::App>::INFO);
     const _: () = FAULTS.handler(0, 0);
     const _: () = FAULTS.handler(0, 1);
     const _: () = {

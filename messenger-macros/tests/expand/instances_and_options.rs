@@ -2,24 +2,24 @@
 #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
 enum Feeds {}
 const _: () = {
-    use messenger::__macro as lib;
+    use messenger::__macro as __lib;
     impl Feeds {
         /// The worker `Readers`.
-        pub const READERS: lib::WorkerId<Self> = lib::WorkerId::new(0);
+        pub const READERS: __lib::WorkerId<Self> = __lib::WorkerId::new(0);
         /// Prepares a run of this table on `ground`: a bus, or a journal.
         #[must_use]
         pub fn builder(
-            ground: impl ::core::convert::Into<lib::Ground>,
-        ) -> lib::Builder<Self> {
-            lib::Builder::new(ground, ())
+            ground: impl ::core::convert::Into<__lib::Ground>,
+        ) -> __lib::Builder<Self> {
+            __lib::Builder::new(ground, ())
         }
         /// The table as a graph.
         #[must_use]
-        pub const fn graph() -> lib::Graph {
-            lib::Graph::of::<Self>()
+        pub const fn graph() -> __lib::Graph {
+            __lib::Graph::of::<Self>()
         }
     }
-    const SECOND_ID: lib::SourceId = lib::source_id(
+    const SECOND_ID: __lib::SourceId = __lib::source_id(
         (FIRST + 1) as ::core::primitive::i128,
     );
     struct ReadersWorker {
@@ -30,58 +30,58 @@ const _: () = {
         r#loop: Mapper<fn(u8) -> u8>,
     }
     impl ReadersWorker {
-        const FIRST: lib::Seat = <Self as lib::Worker>::INFO.seat(0);
-        const SECOND: lib::Seat = <Self as lib::Worker>::INFO.seat(1);
-        const PRINTER: lib::Seat = <Self as lib::Worker>::INFO.seat(2);
-        const LOOP: lib::Seat = <Self as lib::Worker>::INFO.seat(3);
-        const ROUTES: &'static [lib::Route] = &[
-            lib::Route::of::<Reader, Line>(&[2]),
-            lib::Route::of::<Reader, Line>(&[2]).sent_by(SECOND_ID, "second"),
-            lib::Route::of::<Reader, words::Word>(&[2, 3]).sent_by(SECOND_ID, "second"),
+        const FIRST: __lib::Seat = <Self as __lib::Worker>::INFO.seat(0);
+        const SECOND: __lib::Seat = <Self as __lib::Worker>::INFO.seat(1);
+        const PRINTER: __lib::Seat = <Self as __lib::Worker>::INFO.seat(2);
+        const LOOP: __lib::Seat = <Self as __lib::Worker>::INFO.seat(3);
+        const ROUTES: &'static [__lib::Route] = &[
+            __lib::Route::of::<Reader, Line>(&[2]),
+            __lib::Route::of::<Reader, Line>(&[2]).sent_by(SECOND_ID, "second"),
+            __lib::Route::of::<Reader, words::Word>(&[2, 3]).sent_by(SECOND_ID, "second"),
         ];
-        const TABLE: &'static lib::RouteTable<
-            { lib::route_slots(3) },
-            { lib::route_buckets(3) },
-        > = &lib::RouteTable::new(Self::ROUTES);
-        fn first(config: &()) -> lib::Result<Reader> {
+        const TABLE: &'static __lib::RouteTable<
+            { __lib::route_slots(3) },
+            { __lib::route_buckets(3) },
+        > = &__lib::RouteTable::new(Self::ROUTES);
+        fn first(config: &()) -> __lib::Result<Reader> {
             let _ = config;
-            lib::made::<Reader>(Reader::new(1))
+            __lib::made::<Reader>(Reader::new(1))
         }
-        fn second(config: &()) -> lib::Result<Reader> {
+        fn second(config: &()) -> __lib::Result<Reader> {
             let _ = config;
-            lib::made::<Reader>(Reader::new(2))
+            __lib::made::<Reader>(Reader::new(2))
         }
-        fn printer(config: &()) -> lib::Result<Printer> {
+        fn printer(config: &()) -> __lib::Result<Printer> {
             let _ = config;
-            lib::made::<Printer>(Printer)
+            __lib::made::<Printer>(Printer)
         }
-        fn r#loop(config: &()) -> lib::Result<Mapper<fn(u8) -> u8>> {
+        fn r#loop(config: &()) -> __lib::Result<Mapper<fn(u8) -> u8>> {
             let _ = config;
-            lib::made::<Mapper<fn(u8) -> u8>>(Mapper(next))
+            __lib::made::<Mapper<fn(u8) -> u8>>(Mapper(next))
         }
     }
-    impl lib::Worker for ReadersWorker {
+    impl __lib::Worker for ReadersWorker {
         type App = Feeds;
-        const INFO: lib::WorkerInfo = lib::WorkerInfo {
+        const INFO: __lib::WorkerInfo = __lib::WorkerInfo {
             name: "Readers",
-            options: lib::WorkerOptions::new()
-                .wait(lib::WaitStrategy::BlockNow)
+            options: __lib::WorkerOptions::new()
+                .wait(__lib::WaitStrategy::BlockNow)
                 .pin(1)
-                .on_error(lib::OnError::Stop)
+                .on_error(__lib::OnError::Stop)
                 .spill(1 << 16)
                 .batch(32)
                 .pool(true),
             handlers: &[
-                <Reader as lib::Hosted>::INFO.named("first"),
-                <Reader as lib::Hosted>::INFO.named("second").with_id(SECOND_ID),
-                <Printer as lib::Hosted>::INFO.named("printer"),
-                <Mapper<fn(u8) -> u8> as lib::Hosted>::INFO.named("loop"),
+                <Reader as __lib::Hosted>::INFO.named("first"),
+                <Reader as __lib::Hosted>::INFO.named("second").with_id(SECOND_ID),
+                <Printer as __lib::Hosted>::INFO.named("printer"),
+                <Mapper<fn(u8) -> u8> as __lib::Hosted>::INFO.named("loop"),
             ],
             routes: Self::ROUTES,
         };
         fn make(
             config: &(),
-            making: &mut lib::Making<'_>,
+            making: &mut __lib::Making<'_>,
         ) -> ::core::option::Option<Self> {
             ::core::option::Option::Some(Self {
                 first: making.handler(Self::FIRST, || Self::first(config))?,
@@ -94,7 +94,7 @@ const _: () = {
             &mut self,
             handler: ::core::primitive::usize,
             config: &(),
-        ) -> lib::Result {
+        ) -> __lib::Result {
             match handler {
                 0 => self.first = Self::first(config)?,
                 1 => self.second = Self::second(config)?,
@@ -104,7 +104,7 @@ const _: () = {
             ::core::result::Result::Ok(())
         }
         #[inline]
-        fn find(tag: lib::Tag) -> ::core::option::Option<::core::primitive::usize> {
+        fn find(tag: __lib::Tag) -> ::core::option::Option<::core::primitive::usize> {
             Self::TABLE.find(tag)
         }
         #[inline]
@@ -112,7 +112,7 @@ const _: () = {
             &mut self,
             route: ::core::primitive::usize,
             payload: &[::core::primitive::u8],
-            to: lib::Delivery<'_>,
+            to: __lib::Delivery<'_>,
         ) {
             match route {
                 0 | 1 => to.deliver::<Line, _>(Self::PRINTER, &mut self.printer, payload),
@@ -133,28 +133,28 @@ const _: () = {
                 _ => {}
             }
         }
-        fn visit<V: lib::Visitor>(
+        fn visit<V: __lib::Visitor>(
             &mut self,
             handler: ::core::primitive::usize,
             visitor: &mut V,
         ) {
             match handler {
                 0 => {
-                    <Reader as lib::Hosted>::visited(
+                    <Reader as __lib::Hosted>::visited(
                         &mut self.first,
                         Self::FIRST,
                         visitor,
                     )
                 }
                 1 => {
-                    <Reader as lib::Hosted>::visited(
+                    <Reader as __lib::Hosted>::visited(
                         &mut self.second,
                         Self::SECOND,
                         visitor,
                     )
                 }
                 2 => {
-                    <Printer as lib::Hosted>::visited(
+                    <Printer as __lib::Hosted>::visited(
                         &mut self.printer,
                         Self::PRINTER,
                         visitor,
@@ -163,49 +163,53 @@ const _: () = {
                 _ => {
                     <Mapper<
                         fn(u8) -> u8,
-                    > as lib::Hosted>::visited(&mut self.r#loop, Self::LOOP, visitor)
+                    > as __lib::Hosted>::visited(&mut self.r#loop, Self::LOOP, visitor)
                 }
             }
         }
         #[inline]
-        fn each<V: lib::Visitor>(&mut self, visitor: &mut V) {
-            <Reader as lib::Hosted>::visited(&mut self.first, Self::FIRST, visitor);
-            <Reader as lib::Hosted>::visited(&mut self.second, Self::SECOND, visitor);
-            <Printer as lib::Hosted>::visited(&mut self.printer, Self::PRINTER, visitor);
+        fn each<V: __lib::Visitor>(&mut self, visitor: &mut V) {
+            <Reader as __lib::Hosted>::visited(&mut self.first, Self::FIRST, visitor);
+            <Reader as __lib::Hosted>::visited(&mut self.second, Self::SECOND, visitor);
+            <Printer as __lib::Hosted>::visited(
+                &mut self.printer,
+                Self::PRINTER,
+                visitor,
+            );
             <Mapper<
                 fn(u8) -> u8,
-            > as lib::Hosted>::visited(&mut self.r#loop, Self::LOOP, visitor);
+            > as __lib::Hosted>::visited(&mut self.r#loop, Self::LOOP, visitor);
         }
     }
-    impl lib::App for Feeds {
+    impl __lib::App for Feeds {
         type Config = ();
-        const INFO: &'static lib::AppInfo = &lib::AppInfo {
+        const INFO: &'static __lib::AppInfo = &__lib::AppInfo {
             name: "Feeds",
-            workers: &[&<ReadersWorker as lib::Worker>::INFO],
+            workers: &[&<ReadersWorker as __lib::Worker>::INFO],
             outside: &[],
             dropped: &[
-                lib::Dropped::of::<Reader, words::Word>(),
-                lib::Dropped::of::<Reader, End>().sent_by(SECOND_ID, "second"),
+                __lib::Dropped::of::<Reader, words::Word>(),
+                __lib::Dropped::of::<Reader, End>().sent_by(SECOND_ID, "second"),
             ],
         };
         fn spawn(
             worker: ::core::primitive::usize,
-            spawner: &mut lib::Spawner<'_, Self>,
+            spawner: &mut __lib::Spawner<'_, Self>,
         ) {
             let _ = worker;
             spawner.spawn::<ReadersWorker>();
         }
     }
     const _: fn() = || {
-        lib::sends::<Reader, Line>();
-        lib::sends::<Reader, Line>();
-        lib::sends::<Reader, words::Word>();
-        lib::sends::<Reader, words::Word>();
-        lib::sends::<Reader, End>();
+        __lib::sends::<Reader, Line>();
+        __lib::sends::<Reader, Line>();
+        __lib::sends::<Reader, words::Word>();
+        __lib::sends::<Reader, words::Word>();
+        __lib::sends::<Reader, End>();
     };
-    const FAULTS: &lib::Faults = &lib::Faults::find::<
-        { <Feeds as lib::App>::INFO.entries() },
-    >(<Feeds as lib::App>::INFO);
+    const FAULTS: &__lib::Faults = &__lib::Faults::find::<
+        { <Feeds as __lib::App>::INFO.entries() },
+    >(<Feeds as __lib::App>::INFO);
     const _: () = FAULTS.handler(0, 0);
     const _: () = FAULTS.handler(0, 1);
     const _: () = FAULTS.handler(0, 2);

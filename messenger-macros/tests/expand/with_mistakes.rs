@@ -14,21 +14,21 @@
 #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
 enum Game {}
 const _: () = {
-    use messenger::__macro as lib;
+    use messenger::__macro as __lib;
     impl Game {
         /// The worker `Court`.
-        pub const COURT: lib::WorkerId<Self> = lib::WorkerId::new(0);
+        pub const COURT: __lib::WorkerId<Self> = __lib::WorkerId::new(0);
         /// Prepares a run of this table on `ground`: a bus, or a journal.
         #[must_use]
         pub fn builder(
-            ground: impl ::core::convert::Into<lib::Ground>,
-        ) -> lib::Builder<Self> {
-            lib::Builder::new(ground, ())
+            ground: impl ::core::convert::Into<__lib::Ground>,
+        ) -> __lib::Builder<Self> {
+            __lib::Builder::new(ground, ())
         }
         /// The table as a graph.
         #[must_use]
-        pub const fn graph() -> lib::Graph {
-            lib::Graph::of::<Self>()
+        pub const fn graph() -> __lib::Graph {
+            __lib::Graph::of::<Self>()
         }
     }
     struct CourtWorker {
@@ -36,36 +36,36 @@ const _: () = {
         pong: Pong,
     }
     impl CourtWorker {
-        const PING: lib::Seat = <Self as lib::Worker>::INFO.seat(0);
-        const PONG: lib::Seat = <Self as lib::Worker>::INFO.seat(1);
-        const ROUTES: &'static [lib::Route] = &[lib::Route::of::<Ping, Ball>(&[1])];
-        const TABLE: &'static lib::RouteTable<
-            { lib::route_slots(1) },
-            { lib::route_buckets(1) },
-        > = &lib::RouteTable::new(Self::ROUTES);
-        fn ping(config: &()) -> lib::Result<Ping> {
+        const PING: __lib::Seat = <Self as __lib::Worker>::INFO.seat(0);
+        const PONG: __lib::Seat = <Self as __lib::Worker>::INFO.seat(1);
+        const ROUTES: &'static [__lib::Route] = &[__lib::Route::of::<Ping, Ball>(&[1])];
+        const TABLE: &'static __lib::RouteTable<
+            { __lib::route_slots(1) },
+            { __lib::route_buckets(1) },
+        > = &__lib::RouteTable::new(Self::ROUTES);
+        fn ping(config: &()) -> __lib::Result<Ping> {
             let _ = config;
             ::core::unreachable!()
         }
-        fn pong(config: &()) -> lib::Result<Pong> {
+        fn pong(config: &()) -> __lib::Result<Pong> {
             let _ = config;
-            lib::made::<Pong>(Pong)
+            __lib::made::<Pong>(Pong)
         }
     }
-    impl lib::Worker for CourtWorker {
+    impl __lib::Worker for CourtWorker {
         type App = Game;
-        const INFO: lib::WorkerInfo = lib::WorkerInfo {
+        const INFO: __lib::WorkerInfo = __lib::WorkerInfo {
             name: "Court",
-            options: lib::WorkerOptions::new(),
+            options: __lib::WorkerOptions::new(),
             handlers: &[
-                <Ping as lib::Hosted>::INFO.named("ping"),
-                <Pong as lib::Hosted>::INFO.named("pong"),
+                <Ping as __lib::Hosted>::INFO.named("ping"),
+                <Pong as __lib::Hosted>::INFO.named("pong"),
             ],
             routes: Self::ROUTES,
         };
         fn make(
             config: &(),
-            making: &mut lib::Making<'_>,
+            making: &mut __lib::Making<'_>,
         ) -> ::core::option::Option<Self> {
             ::core::option::Option::Some(Self {
                 ping: making.handler(Self::PING, || Self::ping(config))?,
@@ -76,7 +76,7 @@ const _: () = {
             &mut self,
             handler: ::core::primitive::usize,
             config: &(),
-        ) -> lib::Result {
+        ) -> __lib::Result {
             match handler {
                 0 => self.ping = Self::ping(config)?,
                 _ => self.pong = Self::pong(config)?,
@@ -84,7 +84,7 @@ const _: () = {
             ::core::result::Result::Ok(())
         }
         #[inline]
-        fn find(tag: lib::Tag) -> ::core::option::Option<::core::primitive::usize> {
+        fn find(tag: __lib::Tag) -> ::core::option::Option<::core::primitive::usize> {
             Self::TABLE.find(tag)
         }
         #[inline]
@@ -92,46 +92,50 @@ const _: () = {
             &mut self,
             route: ::core::primitive::usize,
             payload: &[::core::primitive::u8],
-            to: lib::Delivery<'_>,
+            to: __lib::Delivery<'_>,
         ) {
             match route {
                 0 => to.deliver::<Ball, _>(Self::PONG, &mut self.pong, payload),
                 _ => {}
             }
         }
-        fn visit<V: lib::Visitor>(
+        fn visit<V: __lib::Visitor>(
             &mut self,
             handler: ::core::primitive::usize,
             visitor: &mut V,
         ) {
             match handler {
-                0 => <Ping as lib::Hosted>::visited(&mut self.ping, Self::PING, visitor),
-                _ => <Pong as lib::Hosted>::visited(&mut self.pong, Self::PONG, visitor),
+                0 => {
+                    <Ping as __lib::Hosted>::visited(&mut self.ping, Self::PING, visitor)
+                }
+                _ => {
+                    <Pong as __lib::Hosted>::visited(&mut self.pong, Self::PONG, visitor)
+                }
             }
         }
         #[inline]
-        fn each<V: lib::Visitor>(&mut self, visitor: &mut V) {
-            <Ping as lib::Hosted>::visited(&mut self.ping, Self::PING, visitor);
-            <Pong as lib::Hosted>::visited(&mut self.pong, Self::PONG, visitor);
+        fn each<V: __lib::Visitor>(&mut self, visitor: &mut V) {
+            <Ping as __lib::Hosted>::visited(&mut self.ping, Self::PING, visitor);
+            <Pong as __lib::Hosted>::visited(&mut self.pong, Self::PONG, visitor);
         }
     }
-    impl lib::App for Game {
+    impl __lib::App for Game {
         type Config = ();
-        const INFO: &'static lib::AppInfo = &lib::AppInfo {
+        const INFO: &'static __lib::AppInfo = &__lib::AppInfo {
             name: "Game",
-            workers: &[&<CourtWorker as lib::Worker>::INFO],
+            workers: &[&<CourtWorker as __lib::Worker>::INFO],
             outside: &[],
             dropped: &[],
         };
         fn spawn(
             worker: ::core::primitive::usize,
-            spawner: &mut lib::Spawner<'_, Self>,
+            spawner: &mut __lib::Spawner<'_, Self>,
         ) {
             let _ = worker;
             spawner.spawn::<CourtWorker>();
         }
     }
     const _: fn() = || {
-        lib::sends::<Ping, Ball>();
+        __lib::sends::<Ping, Ball>();
     };
 };

@@ -58,6 +58,38 @@ fn runs_without_prelude() -> Result<(), Box<dyn std::error::Error>> {
     Result::Ok(())
 }
 
+/// Called as others call what they bring along.
+pub mod lib {
+    /// Made by a macro, of which the table shows no more than the name.
+    pub const SEEN: u16 = 7;
+}
+
+/// What the macro of the table can't look into.
+macro_rules! app {
+    () => {
+        App { seen: lib::SEEN }
+    };
+}
+
+bus_framework::messenger! {
+    pub(crate) Made;
+
+    outside: [ Route ]
+
+    Table:
+        handlers: [ app: App = app!() ]
+        routes: [ Route, Some: [app] ]
+}
+
+#[test]
+fn runs_what_macros_make() -> Result<(), Box<dyn std::error::Error>> {
+    let app = Made::builder(Bus::new(BusConfig::bytes(1 << 16))?).run()?;
+    app.publisher::<Route>()?.send(&Some { count: 8 })?;
+    let report = app.join()?;
+    assert!(report.failures.is_empty(), "{report:?}");
+    Result::Ok(())
+}
+
 bus_framework::messenger! {
     #[cfg(not(test))]
     pub Absent;
