@@ -118,8 +118,8 @@ pub use message::{Plain, ZeroCopyMessage};
 pub use messenger_macros::{Handler, Message, Plain};
 #[cfg(not(loom))]
 pub use runtime::{
-    AfterPanic, App, Builder, Failed, FailedRecord, Failure, FailureKind, Graph, Ground, Handle,
-    Handler, HandlerError, Lifecycle, OnError, OnPanic, Outbox, Outside, PublishAllError,
+    AfterPanic, App, Builder, Call, Failed, FailedRecord, Failure, FailureKind, Graph, Ground,
+    Handle, Handler, HandlerError, Lifecycle, OnError, OnPanic, Outbox, Outside, PublishAllError,
     PublishError, Report, Result, RouteCounters, Running, SendError, SendFault, SentBy,
     SourcePublisher, StartError, Stopper, SubscribeError, Subscription, Timer, WorkerCounters,
     WorkerId, WorkerOptions,

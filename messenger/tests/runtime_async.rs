@@ -472,7 +472,7 @@ fn without_a_runtime_nothing_starts() {
     assert!(matches!(error, StartError::Failed(_)));
     assert_eq!(
         error.to_string(),
-        "worker `Desk`, handler `slow`: `on_start` failed: an async handler needs a tokio runtime: call `run_async` \
+        "worker `Desk`, handler `slow`, in `on_start`: an async handler needs a tokio runtime: call `run_async` \
          in a task of one, or give `Builder::tokio` its handle"
     );
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use log::Log;
 use messenger::bus::{Bus, MessageId, SourceId, Start, Tag};
 use messenger::{
-    FailureKind, Handle, Handler, Lifecycle, Message, Outbox, PublishError, Result, Running,
+    Call, FailureKind, Handle, Handler, Lifecycle, Message, Outbox, PublishError, Result, Running,
     StartError, Timer, messenger,
 };
 use serde::{Deserialize, Serialize};
@@ -611,12 +611,9 @@ fn whose_thread_panicked_is_named() {
     let failed = app.stop().unwrap_err();
     assert_eq!(failed.failure().worker, "UpperShelf");
     let text = failed.to_string();
-    assert!(
-        text.starts_with("worker `UpperShelf`: panicked: "),
-        "{text}"
-    );
-    let place = "(in the `Drop` of a handler, as the worker ended)";
-    assert!(text.ends_with(place), "{text}");
+    let place = "worker `UpperShelf`, in the `Drop` of a handler: panicked: ";
+    assert!(text.starts_with(place), "{text}");
+    assert_eq!(failed.failure().call, Some(Call::Dropped));
 }
 
 /// Another table, which calls source 1 otherwise.

@@ -449,7 +449,7 @@ fn a_stop_reaches_a_handler_that_waits_for_room_as_it_starts() {
     let failed = stop.join().unwrap().unwrap_err();
     assert_eq!(
         failed.to_string(),
-        "worker `Desk`, handler `slow`: `on_start` failed: handler `slow` of worker `Desk` could not send `Done`: the messenger \
+        "worker `Desk`, handler `slow`, in `on_start`: handler `slow` of worker `Desk` could not send `Done`: the messenger \
          has been stopped: nobody would get it"
     );
     drop(held);
@@ -551,6 +551,19 @@ fn what_a_runtime_leaves_that_is_shut_down_is_counted() {
         report.failures[0].to_string(),
         "worker `Desk`, handler `slow`, message `Job` from `Boss` at position 0: the tokio runtime of this async handler has \
          been shut down"
+    );
+}
+
+#[test]
+fn a_task_that_ends_with_nothing_in_hand_was_called_for_nothing() {
+    let (runtime, config) = (Runtime::new(), Config::new());
+    let app = run!(Office, runtime, config, []);
+    drop(runtime);
+    until(|| app.counters()[0].errors == 1);
+    let report = app.stop().unwrap();
+    assert_eq!(
+        report.failures[0].to_string(),
+        "worker `Desk`, handler `slow`: the tokio runtime of this async handler has been shut down"
     );
 }
 
@@ -689,7 +702,7 @@ fn nothing_is_left_of_a_handler_that_does_not_start() {
     assert!(config.has("dropped"));
     assert_eq!(
         error.to_string(),
-        "worker `Desk`, handler `slow`: `on_start` failed: refused"
+        "worker `Desk`, handler `slow`, in `on_start`: refused"
     );
 }
 

@@ -13,8 +13,8 @@ use log::Log;
 use messenger::bus::{JoinError, Start};
 use messenger::message::DecodeError;
 use messenger::{
-    AfterPanic, FailureKind, Handle, Handler, HandlerError, Lifecycle, Message, Outbox, Result,
-    StartError, Timer, messenger,
+    AfterPanic, Call, FailureKind, Handle, Handler, HandlerError, Lifecycle, Message, Outbox,
+    Result, StartError, Timer, messenger,
 };
 use serde::{Deserialize, Serialize};
 use support::{bus, until};
@@ -246,7 +246,7 @@ fn a_worker_that_stops_alone_stops_nobody_by_its_last_call_either() {
     let report = app.stop().unwrap();
     assert_eq!(
         report.failures[1].to_string(),
-        "worker `Here`, handler `witness`: panicked: has seen too much (the worker stopped)"
+        "worker `Here`, handler `witness`, in `on_stop`: panicked: has seen too much (the worker stopped)"
     );
 }
 
@@ -446,12 +446,12 @@ mod restless {
 
         fn on_timer(&mut self, _: Timer, out: &mut Outbox<'_, Self>) -> Result {
             match self.made {
-                1 => panic!("in a timer"),
+                1 => panic!("at once"),
                 2 => {
                     self.refused = true;
                     // On a slow machine both have fired by now, and nothing else would wake the worker for its next turn.
                     out.timer(Duration::from_millis(1));
-                    Err(HandlerError::new("refused in a timer"))
+                    Err(HandlerError::new("too early"))
                 }
                 _ => {
                     self.log.add("fired");
@@ -471,7 +471,7 @@ mod restless {
         }
 
         fn on_loop(&mut self, _: &mut Outbox<'_, Self>) -> Result {
-            assert!(!self.refused, "in a turn");
+            assert!(!self.refused, "when refused");
             Ok(())
         }
     }
@@ -499,12 +499,15 @@ fn timers_and_turns_are_supervised_too() {
             texts.last().unwrap().as_str()
         ),
         (
-            "worker `Ward`, handler `restless`: panicked: in a timer (the handler was made again)",
-            "worker `Ward`, handler `restless`: panicked: in a turn (the handler was made again)"
+            "worker `Ward`, handler `restless`, in `on_timer`: panicked: at once (the handler was made again)",
+            "worker `Ward`, handler `restless`, in `on_loop`: panicked: when refused (the handler was made again)"
         ),
         "{texts:?}"
     );
-    assert!(texts.contains(&"worker `Ward`, handler `restless`: refused in a timer".to_owned()));
+    let refused = "worker `Ward`, handler `restless`, in `on_timer`: too early".to_owned();
+    assert!(texts.contains(&refused), "{texts:?}");
+    let calls: Vec<_> = { report.failures.iter() }.map(|it| it.call).collect();
+    assert!(calls.contains(&Some(Call::OnTimer)) && calls.contains(&Some(Call::OnLoop)));
     // The timers of the old instances went with them.
     assert_eq!(log.lines(), ["made", "made", "made", "fired", "fired"]);
     assert_eq!(
@@ -938,22 +941,22 @@ fn run_returns_the_first_failure_of_a_start() {
     for (how, text, stopped) in [
         (
             How::Constructor,
-            "worker `One`, handler `weak`: its constructor failed: no such file",
+            "worker `One`, handler `weak`, in its constructor: no such file",
             &[][..],
         ),
         (
             How::ConstructorPanics,
-            "worker `One`, handler `weak`: panicked: not made (the messenger stopped)",
+            "worker `One`, handler `weak`, in its constructor: panicked: not made (the messenger stopped)",
             &[],
         ),
         (
             How::Start,
-            "worker `One`, handler `weak`: `on_start` failed: port taken",
+            "worker `One`, handler `weak`, in `on_start`: port taken",
             &["far stopped"],
         ),
         (
             How::StartPanics,
-            "worker `One`, handler `weak`: panicked: not started (the messenger stopped)",
+            "worker `One`, handler `weak`, in `on_start`: panicked: not started (the messenger stopped)",
             &["far stopped"],
         ),
     ] {
@@ -966,16 +969,57 @@ fn run_returns_the_first_failure_of_a_start() {
         let StartError::Failed(failure) = error else {
             panic!("{error}");
         };
-        assert!(match (how, failure.kind) {
-            (How::Constructor, FailureKind::Made(_)) | (How::Start, FailureKind::Started(_)) =>
-                true,
-            (_, FailureKind::Panicked { then, .. }) => then == AfterPanic::Stopped,
-            _ => false,
-        });
+        let panics = matches!(how, How::ConstructorPanics | How::StartPanics);
+        match failure.kind {
+            FailureKind::Returned(_) => assert!(!panics),
+            FailureKind::Panicked { then, .. } => assert_eq!(then, AfterPanic::Stopped),
+            kind => panic!("{kind:?}"),
+        }
         // All threads have ended: nobody is left on the bus.
         assert_eq!(bus.stats().members, 0);
         assert_eq!(log.lines(), stopped, "{how:?}");
     }
+}
+
+/// A handler whose end fails.
+mod unwilling {
+    use super::*;
+
+    #[derive(Debug, Handler)]
+    #[handler(id = 26, lifecycle)]
+    pub(crate) struct Unwilling;
+
+    impl Lifecycle for Unwilling {
+        fn on_stop(&mut self, _: &mut Outbox<'_, Self>) -> Result {
+            Err(HandlerError::new("not yet"))
+        }
+    }
+
+    messenger! {
+        pub(crate) Reports;
+        Here:
+            handlers: [ unwilling: Unwilling = Unwilling ]
+            routes: []
+    }
+
+    messenger! {
+        pub(crate) Stops;
+        Here (on_error = stop):
+            handlers: [ unwilling: Unwilling = Unwilling ]
+            routes: []
+    }
+}
+
+#[test]
+fn an_error_at_the_end_says_that_it_was_there() {
+    let text = "worker `Here`, handler `unwilling`, in `on_stop`: not yet";
+    let app = unwilling::Reports::builder(bus(4096)).run().unwrap();
+    let report = app.stop().unwrap();
+    assert_eq!(report.failures[0].to_string(), text);
+    let app = unwilling::Stops::builder(bus(4096)).run().unwrap();
+    let failed = app.stop().unwrap_err();
+    assert_eq!(failed.to_string(), text);
+    assert_eq!(failed.failure().call, Some(Call::OnStop));
 }
 
 #[test]

@@ -5,8 +5,11 @@ mod support;
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use messenger::{Handle, Handler, HandlerError, Message, Outbox, Result, messenger};
+use messenger::{
+    Handle, Handler, HandlerError, Lifecycle, Message, Outbox, Result, Timer, messenger,
+};
 use serde::{Deserialize, Serialize};
 use support::{bus, until};
 use tracing::field::{Field, Visit};
@@ -25,11 +28,18 @@ pub(crate) struct Boss;
 
 /// Refuses.
 #[derive(Debug, Handler)]
-#[handler(id = 2)]
+#[handler(id = 2, lifecycle)]
 pub(crate) struct Clerk;
 
+impl Lifecycle for Clerk {
+    fn on_timer(&mut self, _: Timer, _: &mut Outbox<'_, Self>) -> Result {
+        Err(HandlerError::new("too late"))
+    }
+}
+
 impl Handle<Job> for Clerk {
-    fn handle(&mut self, _: &Job, _: &mut Outbox<'_, Self>) -> Result {
+    fn handle(&mut self, _: &Job, out: &mut Outbox<'_, Self>) -> Result {
+        out.timer(Duration::ZERO);
         Err(HandlerError::new("closed"))
     }
 }
@@ -78,14 +88,16 @@ fn a_run_tells_its_life() {
     tracing::subscriber::set_global_default(lines.clone()).unwrap();
     let app = Office::builder(bus(4096)).run().unwrap();
     app.publisher::<Boss>().unwrap().send(&Job(1)).unwrap();
-    until(|| lines.0.lock().unwrap().len() == 2);
+    until(|| lines.0.lock().unwrap().len() == 3);
     app.stop().unwrap();
     assert_eq!(
         *lines.0.lock().unwrap(),
         [
             r#"INFO message=started app="Office" workers=1"#,
             "ERROR message=worker `Desk`, handler `clerk`, message `Job` from `Boss` at position 0: closed \
-             worker=\"Desk\" handler=\"clerk\" position=0",
+             worker=\"Desk\" handler=\"clerk\" call=`handle` position=0",
+            "ERROR message=worker `Desk`, handler `clerk`, in `on_timer`: too late \
+             worker=\"Desk\" handler=\"clerk\" call=`on_timer`",
             "INFO message=stopping cut_off=32",
             r#"INFO message=worker ended worker="Desk""#,
         ]

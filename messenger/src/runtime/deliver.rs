@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::describe::HandlerInfo;
 use super::error::HandlerError;
-use super::failure::{Failure, FailureKind};
+use super::failure::{Call, Failure, FailureKind};
 use super::handler::{Handle, Handler};
 use super::link::{Link, NOBODY};
 use super::options::OnError;
@@ -110,24 +110,25 @@ impl<'a> Delivery<'a> {
 #[cold]
 #[inline(never)]
 pub(crate) fn returned(link: &mut Link, seat: Seat, error: HandlerError) {
-    let handling = link.call == super::link::Call::Handle;
+    let handling = link.call == Some(Call::OnMessage);
     link.tally.errors.add(1);
     if handling {
         link.tally.routes[link.route].errors.add(1);
     }
-    let failure = Failure {
-        worker: link.info.name,
-        handler: Some(link.info.handlers[usize::from(seat.index)].name),
-        record: if handling { link.record() } else { None },
-        kind: FailureKind::Returned(error),
-    };
+    let mut failure = Failure::of_handler(
+        link.info,
+        usize::from(seat.index),
+        link.called(seat.index),
+        FailureKind::Returned(error),
+    );
+    failure.record = link.record().filter(|_| handling);
     match link.info.options.on_error {
         OnError::Report => link.control.report(failure),
         OnError::Stop => {
             #[cfg(feature = "journal")]
             match link.call {
-                super::link::Call::Loop => link.unkept = true,
-                super::link::Call::Stop => {}
+                Some(Call::OnLoop) => link.unkept = true,
+                Some(Call::OnStop) => {}
                 _ => link.note_given_up(seat.index, 0),
             }
             link.control.fail(failure);

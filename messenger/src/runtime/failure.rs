@@ -1,9 +1,12 @@
 //! What went wrong in a run, and the report at its end.
 
+use core::any::Any;
 use core::fmt;
 
 use super::counters::WorkerCounters;
+use super::describe::WorkerInfo;
 use super::error::HandlerError;
+use super::worker::text_of;
 use crate::bus::{MessageId, ReadError, SourceId};
 use crate::message::DecodeError;
 use crate::words::in_words;
@@ -15,10 +18,36 @@ pub struct Failure {
     pub worker: &'static str,
     /// The handler's name in the table, if it is a handler's failure. One that panics in its `Drop` as the worker ends is not named.
     pub handler: Option<&'static str>,
+    /// For what a handler was called as it failed; `None`: none was.
+    pub call: Option<Call>,
     /// The record at fault, if there is one.
     pub record: Option<FailedRecord>,
     /// What happened.
     pub kind: FailureKind,
+}
+
+/// For what a handler is called.
+///
+/// ```
+/// assert_eq!(messenger::Call::OnTimer.to_string(), "`on_timer`");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Call {
+    /// To be made: the table's expression for it. Where that makes it again, also the `Drop` of the one before it.
+    Constructor,
+    /// [`on_start`](super::Lifecycle::on_start).
+    OnStart,
+    /// [`handle`](super::Handle::handle), with a message.
+    OnMessage,
+    /// [`on_loop`](super::Lifecycle::on_loop).
+    OnLoop,
+    /// [`on_timer`](super::Lifecycle::on_timer).
+    OnTimer,
+    /// [`on_stop`](super::Lifecycle::on_stop).
+    OnStop,
+    /// Its `Drop`, as the worker ends.
+    Dropped,
 }
 
 /// Which record a failure is about.
@@ -41,11 +70,7 @@ pub struct FailedRecord {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FailureKind {
-    /// The handler's constructor failed.
-    Made(HandlerError),
-    /// `on_start` failed.
-    Started(HandlerError),
-    /// The handler returned an error.
+    /// The handler returned an error, or its constructor did.
     Returned(HandlerError),
     /// The handler panicked.
     Panicked {
@@ -107,30 +132,78 @@ pub enum AfterPanic {
     },
 }
 
+impl Failure {
+    /// One that is no handler's, and about no record.
+    pub(crate) fn of(worker: &'static str, kind: FailureKind) -> Self {
+        Self {
+            worker,
+            handler: None,
+            call: None,
+            record: None,
+            kind,
+        }
+    }
+
+    /// One of the handler at `index`, about no record.
+    pub(crate) fn of_handler(
+        worker: &WorkerInfo,
+        index: usize,
+        call: Option<Call>,
+        kind: FailureKind,
+    ) -> Self {
+        Self {
+            handler: Some(worker.handlers[index].name),
+            call,
+            ..Self::of(worker.name, kind)
+        }
+    }
+}
+
+impl FailureKind {
+    /// A panic that stops the messenger.
+    pub(crate) fn fatal(panic: &(dyn Any + Send)) -> Self {
+        Self::Panicked {
+            text: text_of(panic),
+            then: AfterPanic::Stopped,
+        }
+    }
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Constructor => "its constructor",
+            Self::OnStart => "`on_start`",
+            Self::OnMessage => "`handle`",
+            Self::OnLoop => "`on_loop`",
+            Self::OnTimer => "`on_timer`",
+            Self::OnStop => "`on_stop`",
+            Self::Dropped => "the `Drop` of a handler",
+        })
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "worker `{}`", self.worker)?;
         if let Some(handler) = self.handler {
             write!(f, ", handler `{handler}`")?;
         }
-        if let Some(record) = &self.record {
-            write!(
+        match (&self.record, self.call) {
+            (Some(record), _) => write!(
                 f,
                 ", message `{}` from `{}` at position {}",
                 record.message_name, record.source_name, record.position
-            )?;
+            )?,
+            (None, Some(call)) => write!(f, ", in {call}")?,
+            (None, None) => {}
         }
         f.write_str(": ")?;
         match &self.kind {
-            FailureKind::Made(error) => write!(f, "its constructor failed: {error}"),
-            FailureKind::Started(error) => write!(f, "`on_start` failed: {error}"),
             FailureKind::Returned(error) => error.fmt(f),
             FailureKind::Panicked { text, then } => {
                 write!(f, "panicked: {text}")?;
                 match then {
-                    _ if self.handler.is_none() => {
-                        f.write_str(" (in the `Drop` of a handler, as the worker ended)")
-                    }
                     AfterPanic::Stopped => f.write_str(" (the messenger stopped)"),
                     AfterPanic::WorkerStopped => f.write_str(" (the worker stopped)"),
                     AfterPanic::Restarted => f.write_str(" (the handler was made again)"),
@@ -340,13 +413,7 @@ mod tests {
             ),
         ];
         for (kind, text) in kinds {
-            let failure = Failure {
-                worker: "Crew",
-                handler: None,
-                record: None,
-                kind,
-            };
-            let said = failure.to_string();
+            let said = Failure::of("Crew", kind).to_string();
             assert!(said.contains(text), "{said}");
         }
     }

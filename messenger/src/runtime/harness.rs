@@ -11,9 +11,9 @@ use super::counters::{RouteTally, Tally};
 use super::deliver::{Begin, Delivery, Fire, Stop, Turn, Visitor};
 use super::describe::{HandlerInfo, Route, WorkerInfo};
 use super::error::Result;
-use super::failure::{Failure, FailureKind};
+use super::failure::{Call, Failure, FailureKind};
 use super::handler::{Handle, Handler, SentBy};
-use super::link::{Call, Link};
+use super::link::Link;
 use super::options::WorkerOptions;
 use super::outbox::Seat;
 use super::told::Told;
@@ -165,7 +165,7 @@ impl<H: Handler> Harness<H> {
         M: ExtendedMessage + Receive<'m>,
         H: Handle<M>,
     {
-        self.turn_to(Call::Handle);
+        self.turn_to(Call::OnMessage);
         self.link.info = const {
             &WorkerInfo {
                 routes: &[Route::of::<H, M>(&[0]).sent_by(TEST.source, "test")],
@@ -189,7 +189,7 @@ impl<H: Handler> Harness<H> {
     ///
     /// The handler's own.
     pub fn start(&mut self) -> Result {
-        self.turn_to(Call::Start);
+        self.turn_to(Call::OnStart);
         let mut begin = Begin(&mut self.link, None);
         begin.visit(Self::SEAT, &mut self.handler);
         begin.1.map_or(Ok(()), Err)
@@ -201,7 +201,7 @@ impl<H: Handler> Harness<H> {
     ///
     /// The handler's own.
     pub fn turn(&mut self) -> Result {
-        self.turn_to(Call::Loop);
+        self.turn_to(Call::OnLoop);
         Turn(&mut self.link).visit(Self::SEAT, &mut self.handler);
         outcome(&self.link)
     }
@@ -224,7 +224,7 @@ impl<H: Handler> Harness<H> {
         let (now, last) = (told.instant, self.link.timers.last());
         let mut fired = 0;
         while let Some((_, timer)) = self.link.timers.due(now, last) {
-            self.turn_to(Call::Timer);
+            self.turn_to(Call::OnTimer);
             Fire(&mut self.link, timer).visit(Self::SEAT, &mut self.handler);
             outcome(&self.link)?;
             fired += 1;
@@ -245,7 +245,7 @@ impl<H: Handler> Harness<H> {
     ///
     /// The handler's own.
     pub fn stop(&mut self) -> Result {
-        self.turn_to(Call::Stop);
+        self.turn_to(Call::OnStop);
         Stop(&mut self.link).visit(Self::SEAT, &mut self.handler);
         outcome(&self.link)
     }

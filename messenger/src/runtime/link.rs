@@ -10,7 +10,7 @@ use super::control::Control;
 use super::counters::Tally;
 use super::describe::WorkerInfo;
 use super::error::{HandlerError, Result};
-use super::failure::{FailedRecord, Failure, FailureKind};
+use super::failure::{Call, FailedRecord, Failure, FailureKind};
 use super::outbox::Seat;
 use super::spill::Spill;
 use super::timers::{Timer, Timers};
@@ -49,7 +49,7 @@ pub(crate) struct Link {
     pub(crate) route: usize,
     /// The handler that is called, or was last, and for what. [`NOBODY`] while a record is decoded.
     pub(crate) seat: u16,
-    pub(crate) call: Call,
+    pub(crate) call: Option<Call>,
     /// Handlers that panicked and were not made again; one of them at least if `any_dead`.
     pub(crate) dead: Vec<bool>,
     pub(crate) any_dead: bool,
@@ -82,17 +82,6 @@ pub(crate) struct Panic {
     pub(crate) payload: Box<dyn Any + Send>,
 }
 
-/// For what a handler is called.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Call {
-    Nothing,
-    Handle,
-    Loop,
-    Timer,
-    Start,
-    Stop,
-}
-
 impl Link {
     pub(crate) fn new(
         info: &'static WorkerInfo,
@@ -118,7 +107,7 @@ impl Link {
             position: 0,
             route: usize::MAX,
             seat: 0,
-            call: Call::Nothing,
+            call: None,
             dead: vec![false; info.handlers.len()],
             any_dead: false,
             caught: Vec::new(),
@@ -213,8 +202,8 @@ impl Link {
 
     /// Handlers are called for `call` from now on.
     #[inline]
-    pub(crate) fn turn_to(&mut self, call: Call) {
-        self.call = call;
+    pub(crate) fn turn_to(&mut self, call: impl Into<Option<Call>>) {
+        self.call = call.into();
         #[cfg(feature = "journal")]
         if self.kept.on {
             self.turned();
@@ -382,12 +371,8 @@ impl Link {
     /// What was sent from the spill is out, and its handler has returned: the report has to say that it is not synced.
     #[cold]
     pub(crate) fn not_synced(&self, error: NotSynced) {
-        self.control.report(Failure {
-            worker: self.info.name,
-            handler: None,
-            record: None,
-            kind: FailureKind::Returned(error.into()),
-        });
+        let kind = FailureKind::Returned(error.into());
+        self.control.report(Failure::of(self.info.name, kind));
     }
 
     /// Whether something waits for room.
@@ -456,11 +441,10 @@ impl Link {
         if let (Some(record), Some(rehearsal)) = (self.record(), &mut self.kept.rehearsal) {
             rehearsal.failed(record, &error);
         }
+        let kind = FailureKind::Undecodable(error);
         self.control.report(Failure {
-            worker: self.info.name,
-            handler: None,
             record: self.record(),
-            kind: FailureKind::Undecodable(error),
+            ..Failure::of(self.info.name, kind)
         });
     }
 
@@ -471,6 +455,12 @@ impl Link {
             at: (self.route, self.position),
             payload,
         }
+    }
+
+    /// For what the author of the handler at `index` would say that it is called. An async one has no `on_loop`: its worker looks after it there.
+    pub(crate) fn called(&self, index: u16) -> Option<Call> {
+        let is_async = self.info.handlers[usize::from(index)].is_async;
+        self.call.filter(|call| !is_async || *call != Call::OnLoop)
     }
 
     /// The record in hand.

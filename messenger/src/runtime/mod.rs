@@ -61,7 +61,7 @@ pub use counters::{RouteCounters, WorkerCounters};
 pub use deliver::{Delivery, Hosted, Visitor};
 pub use describe::{AppInfo, Dropped, HandlerInfo, Route, SourceInfo, WorkerInfo, sends};
 pub use error::{HandlerError, Result};
-pub use failure::{AfterPanic, Failed, FailedRecord, Failure, FailureKind, Report};
+pub use failure::{AfterPanic, Call, Failed, FailedRecord, Failure, FailureKind, Report};
 pub use graph::{Drawing, Edge, Graph, Node};
 pub use ground::Ground;
 pub use handler::{Handle, Handler, Lifecycle, Makes, Outside, SentBy, made};

@@ -6,8 +6,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::error::Result;
+use super::failure::Call;
 use super::handler::SentBy;
-use super::link::{Call, Link};
+use super::link::Link;
 use super::timers::Timer;
 use crate::bus::SourceId;
 use crate::message::ExtendedMessage;
@@ -176,7 +177,7 @@ impl<'a, H> Outbox<'a, H> {
     /// sleeps by then. It fires once; set it again for a period. On a journal that is noted down: while the journal has no room for the
     /// note, nor the worker's [spill](super::WorkerOptions::spill), timers wait.
     pub fn timer(&mut self, after: Duration) -> Timer {
-        let outside = self.link.call == Call::Loop;
+        let outside = self.link.call == Some(Call::OnLoop);
         let told = self.link.told.as_ref();
         let now = told.map_or_else(Instant::now, |told| told.instant);
         let due = now.checked_add(after);

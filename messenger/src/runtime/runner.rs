@@ -9,10 +9,10 @@ use super::app::App;
 use super::control::{Control, Sending};
 use super::deliver::{Delivery, Fire, Turn};
 use super::error::Result;
-use super::failure::{Failure, FailureKind};
+use super::failure::{Call, Failure, FailureKind};
 use super::gate::Gate;
-use super::link::{Call, Link};
-use super::supervise::{Crew, failure};
+use super::link::Link;
+use super::supervise::Crew;
 use super::trace;
 use super::worker::Worker;
 use crate::bus::{ReadError, Subscriber, WaitStrategy};
@@ -103,10 +103,11 @@ impl<W: Worker> Runner<W> {
     /// Calls `on_start` on each handler, until one fails: then only those before it get `on_stop`.
     pub(crate) fn begin(&mut self) -> Option<Failure> {
         for index in 0..W::INFO.handlers.len() {
-            if let Some(kind) = self.crew().begin_one(index, Call::Start) {
+            let failure = self.crew().begin_one(index, Call::OnStart);
+            if failure.is_some() {
                 self.link.any_dead = true;
                 self.link.dead[index..].fill(true);
-                return Some(failure::<W>(index, kind));
+                return failure;
             }
         }
         None
@@ -142,15 +143,7 @@ impl<W: Worker> Runner<W> {
         loop {
             let polled = match self.poll() {
                 Ok(polled) => polled,
-                Err(kind) => {
-                    self.link.control.fail(Failure {
-                        worker: W::INFO.name,
-                        handler: None,
-                        record: None,
-                        kind,
-                    });
-                    return;
-                }
+                Err(kind) => return self.link.control.fail(Failure::of(W::INFO.name, kind)),
             };
             self.on_loop();
             if !self.link.timers.is_empty() {
@@ -230,7 +223,7 @@ impl<W: Worker> Runner<W> {
             stride,
             ..
         } = self;
-        link.turn_to(Call::Handle);
+        link.turn_to(Call::OnMessage);
         // A batch is held until its end: one of the whole ring's length would have no room for its own answers. With a
         // spill, the end of the batch may make the room that the spill waits for.
         let end = subscriber.position() + *stride;
@@ -262,7 +255,7 @@ impl<W: Worker> Runner<W> {
 
     #[inline]
     fn on_loop(&mut self) {
-        self.link.turn_to(Call::Loop);
+        self.link.turn_to(Call::OnLoop);
         self.link.look_around();
         if !self.link.any_dead {
             self.worker.each(&mut Turn(&mut self.link));
@@ -277,7 +270,7 @@ impl<W: Worker> Runner<W> {
 
     #[cold]
     fn fire(&mut self) {
-        self.link.turn_to(Call::Timer);
+        self.link.turn_to(Call::OnTimer);
         let (now, last) = (Instant::now(), self.link.timers.last());
         while let Some((index, timer)) = self.link.due_timer(now, last) {
             #[cfg(feature = "journal")]
@@ -345,16 +338,9 @@ impl<W: Worker> Runner<W> {
             let deadline = begun.checked_add(control.patience);
             let (there, is_over) = self.wait_within(deadline);
             if !there && is_over && self.position() < cut_off {
-                let failure = Failure {
-                    worker: W::INFO.name,
-                    handler: None,
-                    record: None,
-                    kind: FailureKind::Unfinished {
-                        position: self.position(),
-                        cut_off,
-                    },
-                };
-                self.link.control.report(failure);
+                let position = self.position();
+                let kind = FailureKind::Unfinished { position, cut_off };
+                self.link.control.report(Failure::of(W::INFO.name, kind));
                 return false;
             }
             return true;

@@ -11,13 +11,12 @@ use super::app::App;
 use super::control::Control;
 use super::counters::{Tally, WorkerCounters};
 use super::describe::AppInfo;
-use super::failure::{Failed, Failure, FailureKind, Report};
+use super::failure::{Call, Failed, Failure, FailureKind, Report};
 use super::handler::Outside;
 use super::publish::SourcePublisher;
 use super::subscribe::{MessageSet, Reader, Subscription};
 #[cfg(feature = "tokio")]
 use super::tasks::FirstTask;
-use super::worker::text_of;
 use crate::bus::{Bus, JoinError, Registration, Start, wake_each};
 
 /// The run of a table. Dropped, it stops and joins its workers; but where they have async handlers, and this is on the only thread that runs the tasks of
@@ -209,10 +208,8 @@ impl<A: App> Running<A> {
         #[cfg(feature = "tokio")]
         if let Some(task) = self.vain() {
             self.control.fail(Failure {
-                worker: task.worker,
                 handler: Some(task.handler),
-                record: None,
-                kind: FailureKind::OnlyThread,
+                ..Failure::of(task.worker, FailureKind::OnlyThread)
             });
             return self.control.result(self.counters());
         }
@@ -261,13 +258,8 @@ impl<A: App> Running<A> {
         for (worker, thread) in core::mem::take(&mut self.threads) {
             if let Err(panic) = thread.join() {
                 self.control.fail(Failure {
-                    worker,
-                    handler: None,
-                    record: None,
-                    kind: FailureKind::Panicked {
-                        text: text_of(&*panic),
-                        then: super::failure::AfterPanic::WorkerStopped,
-                    },
+                    call: Some(Call::Dropped),
+                    ..Failure::of(worker, FailureKind::fatal(&*panic))
                 });
             }
         }

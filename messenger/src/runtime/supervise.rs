@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use super::app::App;
 use super::deliver::{Begin, Caught, Stop};
-use super::failure::{AfterPanic, Failure, FailureKind};
-use super::link::{Call, Link, NOBODY};
+use super::failure::{AfterPanic, Call, Failure, FailureKind};
+use super::link::{Link, NOBODY};
 use super::options::OnPanic;
 use super::runner::Clock;
 use super::trace;
@@ -26,17 +26,15 @@ pub(super) struct Crew<'a, W: Worker> {
 
 impl<W: Worker> Crew<'_, W> {
     /// Calls `on_start` on the handler at `index`, as a part of `call`.
-    pub(super) fn begin_one(&mut self, index: usize, call: Call) -> Option<FailureKind> {
+    pub(super) fn begin_one(&mut self, index: usize, call: Call) -> Option<Failure> {
         self.link.turn_to(call);
         let mut begin = Begin(self.link, None);
         let worker = &mut *self.worker;
-        match catch_unwind(AssertUnwindSafe(|| worker.visit(index, &mut begin))) {
-            Ok(()) => begin.1.map(FailureKind::Started),
-            Err(panic) => Some(FailureKind::Panicked {
-                text: text_of(&*panic),
-                then: AfterPanic::Stopped,
-            }),
-        }
+        let kind = match catch_unwind(AssertUnwindSafe(|| worker.visit(index, &mut begin))) {
+            Ok(()) => FailureKind::Returned(begin.1?),
+            Err(panic) => FailureKind::fatal(&*panic),
+        };
+        Some(failure::<W>(index, Some(Call::OnStart), kind))
     }
 
     /// The handlers have had their last message: stops them, and sends what is left, as far as there is room.
@@ -58,26 +56,29 @@ impl<W: Worker> Crew<'_, W> {
 
     /// Calls `on_stop` on the handler at `index`. `true`: there is another now, to be stopped too.
     fn stop_handler(&mut self, index: usize) -> bool {
-        self.link.turn_to(Call::Stop);
+        self.link.turn_to(Call::OnStop);
         let (worker, link) = (&mut *self.worker, &mut *self.link);
         let stopped = catch_unwind(AssertUnwindSafe(|| worker.visit(index, &mut Stop(link))));
         let Err(panic) = stopped else {
             return false;
         };
-        if self.link.call == Call::Handle {
+        if self.link.call == Some(Call::OnMessage) {
             self.panicked(panic);
             return true;
         }
         self.link.tally.panics.add(1);
         let control = &self.link.control;
         let stops_alone = W::INFO.options.on_panic == OnPanic::StopWorker && !control.is_stopping();
+        let then = match stops_alone {
+            true => AfterPanic::WorkerStopped,
+            false => AfterPanic::Stopped,
+        };
         let text = text_of(&*panic);
-        if stops_alone {
-            let then = AfterPanic::WorkerStopped;
-            control.report(failure::<W>(index, FailureKind::Panicked { text, then }));
-        } else {
-            let then = AfterPanic::Stopped;
-            control.fail(failure::<W>(index, FailureKind::Panicked { text, then }));
+        let kind = FailureKind::Panicked { text, then };
+        let failure = failure::<W>(index, Some(Call::OnStop), kind);
+        match stops_alone {
+            true => control.report(failure),
+            false => control.fail(failure),
         }
         false
     }
@@ -105,7 +106,7 @@ impl<W: Worker> Crew<'_, W> {
     }
 
     fn judge(&mut self, index: u16, text: &str) -> bool {
-        let handling = self.link.call == Call::Handle;
+        let handling = self.link.call == Some(Call::OnMessage);
         let record = if handling { self.link.record() } else { None };
         self.link.tally.panics.add(1);
         if handling {
@@ -124,17 +125,13 @@ impl<W: Worker> Crew<'_, W> {
         // As where `on_loop` gives an error: what it was to keep there is not kept.
         #[cfg(feature = "journal")]
         {
-            self.link.unkept |= dead && self.link.call == Call::Loop;
+            self.link.unkept |= dead && self.link.call == Some(Call::OnLoop);
         }
         self.link.dead[usize::from(index)] = dead;
         self.link.any_dead |= dead;
-        let mut failure = failure::<W>(
-            usize::from(index),
-            FailureKind::Panicked {
-                text: text.to_owned(),
-                then,
-            },
-        );
+        let text = text.to_owned();
+        let kind = FailureKind::Panicked { text, then };
+        let mut failure = failure::<W>(usize::from(index), self.link.called(index), kind);
         failure.record = record;
         match then {
             AfterPanic::Restarted | AfterPanic::WorkerStopped => self.link.control.report(failure),
@@ -160,7 +157,7 @@ impl<W: Worker> Crew<'_, W> {
                 let source = W::INFO.handlers[usize::from(index)].source.id;
                 #[cfg(feature = "journal")]
                 let panics = match self.link.call {
-                    Call::Loop => None,
+                    Some(Call::OnLoop) => None,
                     _ => self.link.kept.on.then(|| self.link.count_panic(index)),
                 };
                 #[cfg(feature = "journal")]
@@ -193,41 +190,34 @@ impl<W: Worker> Crew<'_, W> {
         let (worker, config) = (&mut *self.worker, self.config);
         // What a panic in `on_loop` has caused has no cause on the bus either.
         let call = match self.link.call {
-            Call::Loop => Call::Loop,
-            _ => Call::Start,
+            Some(Call::OnLoop) => Call::OnLoop,
+            _ => Call::OnStart,
         };
-        let kind = match catch_unwind(AssertUnwindSafe(|| worker.remake(index, config))) {
+        let not_made = |kind| Some(failure::<W>(index, Some(Call::Constructor), kind));
+        let failure = match catch_unwind(AssertUnwindSafe(|| worker.remake(index, config))) {
             Ok(Ok(())) => self.begin_one(index, call),
-            Ok(Err(error)) => Some(FailureKind::Made(error)),
-            Err(panic) => Some(FailureKind::Panicked {
-                text: text_of(&*panic),
-                then: AfterPanic::Stopped,
-            }),
+            Ok(Err(error)) => not_made(FailureKind::Returned(error)),
+            Err(panic) => not_made(FailureKind::fatal(&*panic)),
         };
-        match kind {
+        match failure {
             None => {
                 self.link.tally.restarts.add(1);
                 trace::remade(W::INFO.name, W::INFO.handlers[index].name);
             }
-            Some(kind) => {
+            Some(failure) => {
                 #[cfg(feature = "journal")]
                 self.link.note_given_up(index as u16, 0);
                 self.link.dead[index] = true;
                 self.link.any_dead = true;
                 // `on_start` may have set some before it failed.
                 self.link.timers.cancel_all(index as u16);
-                self.link.control.fail(failure::<W>(index, kind));
+                self.link.control.fail(failure);
             }
         }
     }
 }
 
 /// A failure of the handler at `index`, about no record.
-pub(super) fn failure<W: Worker>(index: usize, kind: FailureKind) -> Failure {
-    Failure {
-        worker: W::INFO.name,
-        handler: Some(W::INFO.handlers[index].name),
-        record: None,
-        kind,
-    }
+fn failure<W: Worker>(index: usize, call: Option<Call>, kind: FailureKind) -> Failure {
+    Failure::of_handler(const { &W::INFO }, index, call, kind)
 }

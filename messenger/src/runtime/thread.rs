@@ -57,12 +57,8 @@ fn run<W: Worker>(start: Start<W::App>) {
     };
     if let Some(core) = W::INFO.options.core {
         if let Err(error) = pin(core) {
-            return gate.failed(Failure {
-                worker: W::INFO.name,
-                handler: None,
-                record: None,
-                kind: FailureKind::Pin { core, error },
-            });
+            let kind = FailureKind::Pin { core, error };
+            return gate.failed(Failure::of(W::INFO.name, kind));
         }
     }
     let mut making = Making::new(const { &W::INFO });

@@ -34,6 +34,7 @@ pub(crate) fn failed(failure: &Failure) {
         error,
         worker = failure.worker,
         handler = failure.handler,
+        call = failure.call.map(tracing::field::display),
         position = failure.record.map(|record| record.position),
         "{failure}"
     );

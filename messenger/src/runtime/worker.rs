@@ -7,7 +7,7 @@ use super::app::App;
 use super::deliver::{Delivery, Visitor};
 use super::describe::WorkerInfo;
 use super::error::Result;
-use super::failure::{AfterPanic, Failure, FailureKind};
+use super::failure::{Call, Failure, FailureKind};
 use super::outbox::Seat;
 use crate::bus::Tag;
 
@@ -61,18 +61,12 @@ impl<'a> Making<'a> {
     pub fn handler<H>(&mut self, seat: Seat, constructor: impl FnOnce() -> Result<H>) -> Option<H> {
         let kind = match catch_unwind(AssertUnwindSafe(constructor)) {
             Ok(Ok(handler)) => return Some(handler),
-            Ok(Err(error)) => FailureKind::Made(error),
-            Err(panic) => FailureKind::Panicked {
-                text: text_of(&*panic),
-                then: AfterPanic::Stopped,
-            },
+            Ok(Err(error)) => FailureKind::Returned(error),
+            Err(panic) => FailureKind::fatal(&*panic),
         };
-        self.failure = Some(Failure {
-            worker: self.info.name,
-            handler: Some(self.info.handlers[usize::from(seat.index)].name),
-            record: None,
-            kind,
-        });
+        let index = usize::from(seat.index);
+        let failure = Failure::of_handler(self.info, index, Some(Call::Constructor), kind);
+        self.failure = Some(failure);
         None
     }
 }

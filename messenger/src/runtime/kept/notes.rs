@@ -7,7 +7,8 @@ use super::rehearsal::Rehearsal;
 use crate::bus::{ClaimError, Tag};
 use crate::journal::note::{self, NoteKind};
 use crate::runtime::deliver::returned;
-use crate::runtime::link::{Call, Link, SendError, SendFault};
+use crate::runtime::failure::Call;
+use crate::runtime::link::{Link, SendError, SendFault};
 use crate::runtime::outbox::{Seat, random};
 
 /// What a link has for a journal.
@@ -43,7 +44,7 @@ impl Link {
             // Its code panicked before it was sent.
             self.note(withdrawn, &[]);
         }
-        self.kept.aside = self.kept.rehearsal.is_some() || self.call == Call::Loop;
+        self.kept.aside = self.kept.rehearsal.is_some() || self.call == Some(Call::OnLoop);
     }
 
     /// Counts a panic of the handler at `index`. Gives how many there have been.
@@ -166,7 +167,7 @@ impl Link {
         }
         let value = take();
         // What has no cause on the bus is not done again.
-        if matches!(self.call, Call::Loop | Call::Stop) {
+        if matches!(self.call, Some(Call::OnLoop | Call::OnStop)) {
             return value;
         }
         let payload = note::number(value);

@@ -14,7 +14,8 @@ use crate::journal::{Entry, Item, Reader};
 use crate::runtime::app::App;
 use crate::runtime::control::Sending;
 use crate::runtime::deliver::Fire;
-use crate::runtime::link::{Call, Link};
+use crate::runtime::failure::Call;
+use crate::runtime::link::Link;
 use crate::runtime::runner::{Clock, Runner, take};
 use crate::runtime::start_error::StartError;
 use crate::runtime::timers::{OUTSIDE, Timer};
@@ -136,7 +137,7 @@ impl<W: Worker> Runner<W> {
                     match W::find(record.tag) {
                         None => link.tally.passed.add(1),
                         Some(route) => {
-                            link.turn_to(Call::Handle);
+                            link.turn_to(Call::OnMessage);
                             if let Some(rehearsal) = &mut link.kept.rehearsal {
                                 rehearsal.position = at;
                             }
@@ -193,7 +194,7 @@ impl<W: Worker> Runner<W> {
                 // It was not set this time, as will be found where the journal says that it fired.
                 continue;
             }
-            self.link.turn_to(Call::Timer);
+            self.link.turn_to(Call::OnTimer);
             let tag = NoteKind::Timer.about(fired.source);
             if let Some(rehearsal) = &mut self.link.kept.rehearsal {
                 rehearsal.note(tag, &note::timer(fired.next, fired.number));
@@ -232,7 +233,7 @@ impl<W: Worker> Runner<W> {
         let Some(rehearsal) = link.kept.rehearsal.take() else {
             return false;
         };
-        link.turn_to(Call::Nothing);
+        link.turn_to(None);
         let name = name_of(W::App::INFO.name, W::INFO.name);
         link.note(NoteKind::Restored.of_nobody(), name.as_bytes());
         link.note_longest((end, rehearsal.longest_at(end)), &name);

@@ -46,12 +46,8 @@ impl<W: Worker> Runner<W> {
 
     fn give_up_cursor(&mut self, error: crate::journal::CursorError) {
         self.mark = None;
-        self.link.control.fail(Failure {
-            worker: W::INFO.name,
-            handler: None,
-            record: None,
-            kind: FailureKind::Cursor(error),
-        });
+        let kind = FailureKind::Cursor(error);
+        self.link.control.fail(Failure::of(W::INFO.name, kind));
     }
 
     /// The worker ends: what its handlers send when they are told so is not compared.
@@ -76,12 +72,7 @@ impl<W: Worker> Runner<W> {
             match sync_all(journal).map(|synced| synced.then(|| cursor.sync())) {
                 Ok(None | Some(Ok(()))) => {}
                 Ok(Some(Err(error))) => self.give_up_cursor(error),
-                Err(kind) => self.link.control.report(Failure {
-                    worker: W::INFO.name,
-                    handler: None,
-                    record: None,
-                    kind,
-                }),
+                Err(kind) => self.link.control.report(Failure::of(W::INFO.name, kind)),
             }
         }
         let name = name_of(W::App::INFO.name, W::INFO.name);

@@ -1,8 +1,7 @@
 //! A worker that several processes run together: what its members do in place of reading all records.
 
-use crate::runtime::failure::{Failure, FailureKind};
+use crate::runtime::failure::{Call, Failure, FailureKind};
 use crate::runtime::kept::Mark;
-use crate::runtime::link::Call;
 use crate::runtime::runner::{Runner, take};
 use crate::runtime::worker::Worker;
 use crate::shared::{PoolSeat, Took, Trouble};
@@ -22,7 +21,7 @@ impl<W: Worker> Runner<W> {
     /// Handles what this member has taken. If that is done: takes what a dead one owes, or else the next that nobody has taken.
     #[inline(never)]
     pub(in crate::runtime) fn poll_pool(&mut self) -> Result<usize, FailureKind> {
-        self.link.turn_to(Call::Handle);
+        self.link.turn_to(Call::OnMessage);
         if self.subscriber.position() >= self.own_end() {
             match self.take_some()? {
                 Took::Something => {}
@@ -82,12 +81,8 @@ impl<W: Worker> Runner<W> {
                 Ok(true) => return Ok(Took::Something),
                 Ok(false) => {}
                 Err(Trouble::Missed { position, oldest }) => {
-                    link.control.report(Failure {
-                        worker: W::INFO.name,
-                        handler: None,
-                        record: None,
-                        kind: FailureKind::Missed { position, oldest },
-                    });
+                    let kind = FailureKind::Missed { position, oldest };
+                    link.control.report(Failure::of(W::INFO.name, kind));
                     return Ok(Took::Late);
                 }
                 Err(trouble) => return Err(kind_of(trouble)),

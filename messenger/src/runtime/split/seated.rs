@@ -111,12 +111,7 @@ impl<W: Worker> Runner<W> {
             return;
         };
         if let Err(kind) = both.end(position) {
-            self.link.control.report(Failure {
-                worker: W::INFO.name,
-                handler: None,
-                record: None,
-                kind,
-            });
+            self.link.control.report(Failure::of(W::INFO.name, kind));
         }
     }
 }

@@ -16,8 +16,9 @@ use crate::bus::SourceId;
 use crate::message::{Message, MessageInfo};
 use crate::runtime::deliver::returned;
 use crate::runtime::error::{HandlerError, Result};
+use crate::runtime::failure::Call;
 use crate::runtime::handler::{Handle, Handler, Lifecycle, Makes};
-use crate::runtime::link::{Call, Link};
+use crate::runtime::link::Link;
 use crate::runtime::outbox::{Outbox, Seat};
 use crate::runtime::runner::HOLD;
 
@@ -274,7 +275,8 @@ impl<H: AsyncHandler> Mailbox<H> {
             Err(Ok(panic)) => {
                 // The panic is about the message that the task had in hand.
                 if let Some((route, position)) = in_hand {
-                    (link.route, link.position, link.call) = (route, position, Call::Handle);
+                    (link.route, link.position, link.call) =
+                        (route, position, Some(Call::OnMessage));
                 }
                 link.seat = seat.index;
                 resume_unwind(panic)
@@ -426,7 +428,7 @@ pub(super) fn shut_down() -> HandlerError {
 pub(crate) fn report(link: &mut Link, seat: Seat, at: Option<(usize, u64)>, error: HandlerError) {
     let before = (link.route, link.position, link.call);
     if let Some((route, position)) = at {
-        (link.route, link.position, link.call) = (route, position, Call::Handle);
+        (link.route, link.position, link.call) = (route, position, Some(Call::OnMessage));
     }
     returned(link, seat, error);
     (link.route, link.position, link.call) = before;
