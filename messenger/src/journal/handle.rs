@@ -386,7 +386,10 @@ impl Journal {
         publisher: &mut Publisher<K>,
         time: SystemTime,
     ) -> Result<u64, ClaimError> {
-        publisher.note(NoteKind::Time.of_nobody(), &note::number(nanos(time)))
+        let nanos = nanos(time);
+        let position = publisher.note(NoteKind::Time.of_nobody(), &note::number(nanos))?;
+        self.store().control.set_timed(position, nanos);
+        Ok(position)
     }
 
     /// Gives up all segments that end at or before `before`, but for those that a subscriber has yet to read. Gives the

@@ -144,8 +144,7 @@ impl Keeper {
         let _noting = self.store.note_begun();
         // If there is no room now, there will be.
         if let Ok(position) = self.publisher.try_note_of(NoteKind::Time.of_nobody(), time) {
-            let tail = position + crate::bus::record_len(size_of::<u64>()) as u64;
-            self.store.control.set_timed(tail, nanos);
+            self.store.control.set_timed(position, nanos);
         }
     }
 

@@ -281,7 +281,7 @@ pub(super) fn settled(
 fn begin(store: &Store, recovery: &Recovery) -> Result<(), OpenFault> {
     let tail = recovery.tail;
     store.begin(tail, recovery.synced);
-    store.control.set_timed(tail, 0);
+    store.control.begin_timing(tail);
     for turn in [Turn::Timing, Turn::Flushing, Turn::Trimming] {
         store.control.put_off(turn);
     }

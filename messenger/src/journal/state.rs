@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::control::{self, Control};
 use crate::bus::kept::{Progress, Word, growth_load, growth_store};
+use crate::bus::record_len;
 use crate::sync::{fetch_max, load_acquire};
 
 /// What may be done by one process at a time, and is done again if that one is not heard of.
@@ -136,9 +137,19 @@ impl Control {
         self.word(control::TIME_AT).load(Relaxed)
     }
 
-    pub(super) fn set_timed(&self, tail: u64, nanos: u64) {
-        self.word(control::TIME_AT).store(nanos, Relaxed);
+    /// Of a journal that is opened and ends at `tail`: there is nothing to be timed yet.
+    pub(super) fn begin_timing(&self, tail: u64) {
         self.word(control::TIMED_TAIL_AT).store(tail, Relaxed);
+    }
+
+    /// The note of the time at `position` says `nanos`.
+    pub(super) fn set_timed(&self, position: u64, nanos: u64) {
+        let tail = position + record_len(size_of_val(&nanos)) as u64;
+        // Another may have noted a later one, and been the first to say so.
+        if self.timed_tail() < tail {
+            self.word(control::TIME_AT).store(nanos, Relaxed);
+            self.word(control::TIMED_TAIL_AT).store(tail, Relaxed);
+        }
         fault!("timed_to");
     }
 

@@ -29,7 +29,7 @@ pub struct JournalStats {
     pub oldest_time: Option<SystemTime>,
     /// The position at which the next claim will begin.
     pub newest: u64,
-    /// The last time that has been noted.
+    /// The last time that has been noted, by the journal or by [`Journal::note_time`].
     pub newest_time: Option<SystemTime>,
     /// The bytes that are ready beyond the newest position.
     pub ahead: u64,

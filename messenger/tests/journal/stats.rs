@@ -157,6 +157,23 @@ fn the_journals_own_notes_say_when() {
     assert_eq!(journal.stats().oldest_time, first.oldest_time);
 }
 
+#[test]
+fn the_last_time_is_the_users_if_he_noted_it_last() {
+    let journal = Journal::in_memory(small()).unwrap();
+    let mut publisher = journal.bus().publisher().unwrap();
+    publisher.send(tag(1), b"first").unwrap();
+    until("noted", || journal.stats().newest_time.is_some());
+    let mut seconds = 0;
+    // The journal may note one more before it finds that it need not.
+    until("noted last", || {
+        seconds += 1;
+        journal.note_time(&mut publisher, at(seconds)).unwrap();
+        journal.stats().newest_time == Some(at(seconds))
+    });
+    publisher.send(tag(1), b"second").unwrap();
+    until("noted", || journal.stats().newest_time != Some(at(seconds)));
+}
+
 /// Nothing of it stands in anybody's way, and it stands in nobody's.
 #[test]
 fn it_can_be_asked_for_while_all_goes_on() {
