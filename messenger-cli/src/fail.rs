@@ -68,6 +68,18 @@ impl Fail {
     }
 
     /// Says it on stderr.
+    /// Both, with the exit code of damage if one of them is that.
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Told(first, text), Self::Told(second, more)) => {
+                let is_damage = second == Exit::Damaged;
+                let exit = if is_damage { second } else { first };
+                Self::Told(exit, format!("{text}; {more}"))
+            }
+            (Self::PipeClosed, fail) | (fail, Self::PipeClosed) => fail,
+        }
+    }
+
     pub(crate) fn tell(self) -> ExitCode {
         match self {
             Self::Told(exit, text) => {

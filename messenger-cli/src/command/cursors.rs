@@ -5,9 +5,9 @@ use clap::{Args, Subcommand};
 use messenger::journal::Reader;
 use serde::Serialize;
 
-use crate::command::info;
-use crate::fail::{Exit, Fail};
-use crate::out::{HEAD, NAME, Out};
+use crate::command::info::{self, CursorJson, UNREAD};
+use crate::fail::{Exit, Fail, unread};
+use crate::out::{BAD, HEAD, NAME, Out};
 use crate::place::Place;
 use crate::units;
 
@@ -24,7 +24,7 @@ pub(crate) struct Cursors {
 enum What {
     /// Lists them
     ///
-    /// JSON: [{name, position, stored, behind}].
+    /// JSON: [{name, position, stored, behind}; {name, error} of one that can't be read]. Ends with 3 if one is damaged.
     List {
         /// The journal's directory
         dir: PathBuf,
@@ -66,28 +66,12 @@ impl Cursors {
     pub(super) fn run(self, out: &mut Out) -> Result<Exit, Fail> {
         match self.what {
             What::List { dir, json } => {
-                let cursors = info::cursors(&Reader::open(dir)?)?;
-                if json {
-                    out.json(&cursors)?;
-                    return Ok(Exit::Done);
-                }
-                let widest = cursors.iter().map(|cursor| cursor.name.len()).max();
-                let widest = widest.unwrap_or(0).max(4);
-                let head = format!(
-                    "{:>12}  {:<widest$}  {:>10}  stored",
-                    "position", "name", "behind"
-                );
-                let head = out.paint(HEAD, head);
-                writeln!(out, "{head}")?;
-                for cursor in cursors {
-                    let (position, stored) = (cursor.position, cursor.stored);
-                    let (name, behind) =
-                        (out.paint(NAME, cursor.name), units::bytes(cursor.behind));
-                    writeln!(
-                        out,
-                        "{position:>12}  {name:<widest$}  {behind:>10}  {stored}"
-                    )?;
-                }
+                let (cursors, end) = info::cursors(&Reader::open(dir)?)?;
+                unread(match json {
+                    true => out.json(&cursors).map_err(Fail::from),
+                    false => list(out, &cursors),
+                })?;
+                return end;
             }
             What::Set {
                 dir,
@@ -115,4 +99,37 @@ impl Cursors {
         }
         Ok(Exit::Done)
     }
+}
+
+fn list(out: &mut Out, cursors: &[CursorJson]) -> Result<(), Fail> {
+    let widest = cursors.iter().map(|cursor| cursor.name().len()).max();
+    let widest = widest.unwrap_or(0).max(4);
+    let head = format!(
+        "{:>12}  {:<widest$}  {:>10}  stored",
+        "position", "name", "behind"
+    );
+    let head = out.paint(HEAD, head);
+    writeln!(out, "{head}")?;
+    for cursor in cursors {
+        let name = out.paint(NAME, cursor.name());
+        match cursor {
+            CursorJson::Read {
+                position,
+                stored,
+                behind,
+                ..
+            } => {
+                let behind = units::bytes(*behind);
+                writeln!(
+                    out,
+                    "{position:>12}  {name:<widest$}  {behind:>10}  {stored}"
+                )?;
+            }
+            CursorJson::Unread { .. } => {
+                let unread = out.paint(BAD, UNREAD);
+                writeln!(out, "{:>12}  {name:<widest$}  {:>10}  {unread}", "-", "-")?;
+            }
+        }
+    }
+    Ok(())
 }

@@ -5,8 +5,8 @@ use clap::Args;
 use messenger::journal::Reader;
 use serde::Serialize;
 
-use crate::fail::{Exit, Fail};
-use crate::out::{FAINT, HEAD, NAME, Out};
+use crate::fail::{Exit, Fail, unread};
+use crate::out::{BAD, FAINT, HEAD, NAME, Out};
 use crate::schema_json::SchemaJson;
 use crate::show::plain;
 use crate::{hex, times, units};
@@ -15,7 +15,10 @@ use crate::{hex, times, units};
 ///
 /// JSON: path, id, created, segment_bytes, segments (where each begins), disk_bytes, oldest, newest, oldest_time and newest_time (or null),
 /// ahead_bytes (ready for what comes), synced, unsynced_since (when the oldest message that is not synced had been published, or null), flushes
-/// and longest_flush_seconds (since it was opened for writing last), schema {messages, sources, tables, shapes}, cursors [{name, position, stored, behind}].
+/// and longest_flush_seconds (since it was opened for writing last), schema {messages, sources, tables, shapes}, cursors [{name, position, stored, behind};
+/// {name, error} of one that can't be read].
+///
+/// Ends with 3 if a cursor is damaged, after all that can be said.
 #[derive(Args)]
 pub(crate) struct Info {
     /// The journal's directory
@@ -49,25 +52,56 @@ struct InfoJson {
 
 /// A cursor, as `info` and `cursors list` tell it.
 #[derive(Serialize)]
-pub(super) struct CursorJson {
-    pub(super) name: String,
-    pub(super) position: u64,
-    /// When it was stored.
-    pub(super) stored: String,
-    /// Bytes between it and the newest position.
-    pub(super) behind: u64,
+#[serde(untagged)]
+pub(super) enum CursorJson {
+    Read {
+        name: String,
+        position: u64,
+        /// When it was stored.
+        stored: String,
+        /// Bytes between it and the newest position.
+        behind: u64,
+    },
+    Unread {
+        name: String,
+        error: String,
+    },
 }
 
-/// All cursors of a journal.
-pub(super) fn cursors(reader: &Reader) -> Result<Vec<CursorJson>, Fail> {
+/// In place of what a cursor says that can't be read.
+pub(super) const UNREAD: &str = "can't be read";
+
+impl CursorJson {
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Read { name, .. } | Self::Unread { name, .. } => name,
+        }
+    }
+}
+
+/// All cursors of a journal; and what the command ends with that shows them, if some can't be read.
+pub(super) fn cursors(reader: &Reader) -> Result<(Vec<CursorJson>, Result<Exit, Fail>), Fail> {
     let newest = reader.newest()?;
-    let cursors = reader.cursors()?.into_iter().map(|cursor| CursorJson {
-        position: cursor.position,
-        stored: times::text(cursor.time),
-        behind: newest.saturating_sub(cursor.position),
-        name: cursor.name,
-    });
-    Ok(cursors.collect())
+    let (mut cursors, mut end) = (Vec::new(), Ok(Exit::Done));
+    for cursor in reader.each_cursor()? {
+        cursors.push(match cursor {
+            Ok(cursor) => CursorJson::Read {
+                position: cursor.position,
+                stored: times::text(cursor.time),
+                behind: newest.saturating_sub(cursor.position),
+                name: cursor.name,
+            },
+            Err(error) => {
+                let (name, text) = (error.name().to_owned(), error.to_string());
+                end = Err(match end {
+                    Err(fail) => Fail::and(fail, error.into()),
+                    Ok(_) => error.into(),
+                });
+                CursorJson::Unread { name, error: text }
+            }
+        });
+    }
+    Ok((cursors, end))
 }
 
 impl Info {
@@ -75,6 +109,7 @@ impl Info {
         let reader = Reader::open(&self.dir)?;
         let segments = reader.segments()?;
         let stats = reader.stats()?;
+        let (cursors, end) = cursors(&reader)?;
         let info = InfoJson {
             path: self.dir.display().to_string(),
             id: hex::encode(&reader.id()),
@@ -91,15 +126,14 @@ impl Info {
             flushes: stats.flushes,
             longest_flush_seconds: stats.longest_flush.as_secs_f64(),
             schema: SchemaJson::from(reader.schema()),
-            cursors: cursors(&reader)?,
+            cursors,
             segments,
         };
-        if self.json {
-            out.json(&info)?;
-        } else {
-            show(out, &reader, &info)?;
-        }
-        Ok(Exit::Done)
+        unread(match self.json {
+            true => out.json(&info).map_err(Fail::from),
+            false => show(out, &reader, &info),
+        })?;
+        end
     }
 }
 
@@ -187,9 +221,19 @@ fn show(out: &mut Out, reader: &Reader, info: &InfoJson) -> Result<(), Fail> {
             }
             _ => {
                 for cursor in &info.cursors {
-                    let name = out.paint(NAME, &cursor.name);
-                    let behind = units::bytes(cursor.behind);
-                    writeln!(out, "{:>9}  {name}  {behind} behind", cursor.position)?;
+                    let name = out.paint(NAME, cursor.name());
+                    match cursor {
+                        CursorJson::Read {
+                            position, behind, ..
+                        } => {
+                            let behind = units::bytes(*behind);
+                            writeln!(out, "{position:>9}  {name}  {behind} behind")?;
+                        }
+                        CursorJson::Unread { .. } => {
+                            let unread = out.paint(BAD, UNREAD);
+                            writeln!(out, "{:>9}  {name}  {unread}", "-")?;
+                        }
+                    }
                 }
             }
         }

@@ -171,6 +171,38 @@ fn a_damaged_schema_is_made_anew() {
 }
 
 #[test]
+fn a_damaged_cursor_hides_nothing_else() {
+    let dir = Dir::new("cursor");
+    quotes(&dir, 30);
+    for name in ["broken", "sound"] {
+        out(0, &["cursors", "set", dir.str(), name, "0"]);
+    }
+    fs::write(dir.join("cursors/broken"), "written over").unwrap();
+    let texts = [
+        "cursor `broken` is damaged",
+        "messenger cursors remove DIR broken",
+    ];
+    for args in [&["info"][..], &["cursors", "list"]] {
+        let ran = run(&[args, &[dir.str()]].concat());
+        assert_eq!(ran.code, Some(3), "{ran:?}");
+        assert!(texts.iter().all(|text| ran.err.contains(text)), "{ran:?}");
+        let line = |name: &str| ran.out.lines().find(|line| line.contains(name)).unwrap();
+        assert!(line("broken").ends_with("can't be read"), "{ran:?}");
+        assert!(!line("sound").contains("can't be read"), "{ran:?}");
+        assert_eq!(unread(&[args, &[dir.str()]].concat()).0, Some(3));
+        let said = json(3, &[args, &["--json", dir.str()]].concat());
+        let cursors = said.get("cursors").unwrap_or(&said);
+        assert_eq!(cursors[0]["name"], "broken");
+        assert!(cursors[0]["error"].as_str().unwrap().contains(texts[0]));
+        assert_eq!(cursors[1]["position"], 0);
+    }
+    // As it says.
+    out(0, &["cursors", "remove", dir.str(), "broken"]);
+    out(0, &["cursors", "set", dir.str(), "broken", "oldest"]);
+    out(0, &["info", dir.str()]);
+}
+
+#[test]
 fn damage_counts_also_where_nobody_reads_of_it() {
     for json in [&[][..], &["--json"]] {
         let dir = Dir::new("unread");

@@ -82,6 +82,33 @@ impl Reader {
         cursor::list(self.path(), self.manifest.id)
     }
 
+    /// The same for who wants to know of all that can be read: of each cursor what it says, or what is wrong with it.
+    ///
+    /// ```
+    /// use messenger::journal::{CursorError, Journal, JournalConfig, Reader};
+    ///
+    /// # let dir = std::env::temp_dir().join(format!("messenger-doc-each-cursor-{}", std::process::id()));
+    /// # #[cfg(not(miri))] {
+    /// let journal = Journal::open(&dir, JournalConfig::new().segment_bytes(1 << 16))?;
+    /// drop((journal.cursor("desk")?, journal.cursor("shelf")?));
+    /// std::fs::write(dir.join("cursors/desk"), "written over")?;
+    ///
+    /// let cursors = Reader::open(&dir)?.each_cursor()?;
+    /// assert!(matches!(&cursors[0], Err(error @ CursorError::Damaged { .. }) if error.name() == "desk"));
+    /// assert!(matches!(&cursors[1], Ok(cursor) if cursor.name == "shelf"));
+    /// # drop(journal);
+    /// # std::fs::remove_dir_all(&dir)?;
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`CursorError::Io`] if their directory can't be read.
+    pub fn each_cursor(&self) -> Result<Vec<Result<CursorInfo, CursorError>>, CursorError> {
+        cursor::each(self.path(), self.manifest.id)
+    }
+
     /// Removes the cursor `name`, which nobody holds.
     ///
     /// # Errors

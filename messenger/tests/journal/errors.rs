@@ -67,7 +67,7 @@ fn of_cursors() {
     let error = journal.cursor("mine").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the cursor `mine` is damaged in both places of its file: remove it, and open it anew at a position from which its reader can go on"
+        "the cursor `mine` is damaged in both places of its file: remove it (`remove_cursor`, or `messenger cursors remove DIR mine`), and open it anew at a position from which its reader can go on (or `messenger cursors set DIR mine PLACE`)"
     );
     let other = Dir::new("cursor-errors");
     let journal = other.open(quiet());

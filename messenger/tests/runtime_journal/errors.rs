@@ -196,7 +196,7 @@ fn a_cursor_that_can_not_be_read_keeps_no_other_worker_from_going_on() {
     let error = refused(oracle(&journal).resume().run());
     assert_eq!(
         error.to_string(),
-        "the cursor `Oracle.Cave` is damaged in both places of its file: remove it, and open it anew at a position from which its reader can go on"
+        "the cursor `Oracle.Cave` is damaged in both places of its file: remove it (`remove_cursor`, or `messenger cursors remove DIR Oracle.Cave`), and open it anew at a position from which its reader can go on (or `messenger cursors set DIR Oracle.Cave PLACE`)"
     );
 }
 

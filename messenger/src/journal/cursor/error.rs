@@ -62,6 +62,23 @@ pub enum CursorError {
     },
 }
 
+impl CursorError {
+    /// The cursor's name; of the directory of all cursors, `*`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Name { name }
+            | Self::Held { name }
+            | Self::Missing { name }
+            | Self::Damaged { name }
+            | Self::Newer { name, .. }
+            | Self::OtherJournal { name }
+            | Self::Position { name, .. }
+            | Self::Io { name, .. } => name,
+        }
+    }
+}
+
 impl fmt::Display for CursorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -79,7 +96,7 @@ impl fmt::Display for CursorError {
             ),
             Self::Damaged { name } => write!(
                 f,
-                "the cursor `{name}` is damaged in both places of its file: remove it, and open it anew at a position from which its reader can go on"
+                "the cursor `{name}` is damaged in both places of its file: remove it (`remove_cursor`, or `messenger cursors remove DIR {name}`), and open it anew at a position from which its reader can go on (or `messenger cursors set DIR {name} PLACE`)"
             ),
             Self::Newer { name, found, known } => write!(
                 f,

@@ -226,16 +226,18 @@ impl fmt::Debug for Cursor {
 
 /// All cursors of the journal `id` in `dir`, by name, whether somebody holds them or not.
 pub(crate) fn list(dir: &Path, id: [u8; 16]) -> Result<Vec<CursorInfo>, CursorError> {
-    let mut cursors = Vec::new();
-    for name in names(dir)? {
-        match info(dir, id, &name) {
-            Ok(info) => cursors.push(info),
-            // Removed meanwhile.
-            Err(CursorError::Missing { .. }) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(cursors)
+    each(dir, id)?.into_iter().collect()
+}
+
+/// The same, with what is wrong with those that can't be read.
+pub(super) fn each(
+    dir: &Path,
+    id: [u8; 16],
+) -> Result<Vec<Result<CursorInfo, CursorError>>, CursorError> {
+    let each = names(dir)?.into_iter().map(|name| info(dir, id, &name));
+    // Removed meanwhile.
+    let is_there = |cursor: &Result<_, _>| !matches!(cursor, Err(CursorError::Missing { .. }));
+    Ok(each.filter(is_there).collect())
 }
 
 /// The names of all cursors of the journal in `dir`, in order.
