@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use messenger::bus::{ClaimError, MessageId, Publisher, SourceId, Tag};
-use messenger::journal::{Journal, JournalConfig, Schema};
+use messenger::journal::{Journal, JournalConfig, OpenError, OpenFault, Schema};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -50,15 +50,29 @@ struct ImportJson {
     end: u64,
 }
 
-/// A journal that takes lines in.
+/// A line, read.
+enum Line {
+    Header { schema: Schema, segment_bytes: u64 },
+    Record(ReadLine),
+}
+
+/// What takes lines in.
 struct Importer {
-    journal: Journal,
-    publisher: Publisher,
-    schema: Schema,
     decoder: Decoder,
+    /// `None`: there is none yet, and the first line says how long its segments are to be.
+    journal: Option<Target>,
+    /// Whether a line has said a schema.
+    told: bool,
     /// The time of the records that were published last, which is yet to be noted.
     time: Option<SystemTime>,
     done: ImportJson,
+}
+
+/// The journal that they go into.
+struct Target {
+    journal: Journal,
+    publisher: Publisher,
+    schema: Schema,
 }
 
 impl Import {
@@ -87,17 +101,26 @@ impl Import {
 
     fn take_in(&self, input: Box<dyn BufRead>, bar: &Bar) -> Result<ImportJson, Fail> {
         let name = self.file.as_deref().unwrap_or(Path::new("stdin"));
-        let mut importer: Option<Importer> = None;
+        let mut importer = Importer {
+            decoder: self.decode.open()?,
+            // Before a line is read: that somebody else has it is the fault of none.
+            journal: Target::of(Journal::open_existing(&self.dir, self.config(None)))?,
+            told: false,
+            time: None,
+            done: ImportJson::default(),
+        };
         let taken = self.lines(input, name, bar, &mut importer);
+        let told = importer.told;
         // Also after a line that can't be taken: those before it have their times.
-        let closed = importer.map(Importer::close).transpose();
+        let closed = importer.close();
         taken?;
-        closed?.ok_or_else(|| {
-            Fail::error(format!(
+        match told {
+            true => closed,
+            false => Err(Fail::error(format!(
                 "{} is empty: give it what `messenger export` wrote",
                 name.display()
-            ))
-        })
+            ))),
+        }
     }
 
     fn lines(
@@ -105,7 +128,7 @@ impl Import {
         mut input: Box<dyn BufRead>,
         name: &Path,
         bar: &Bar,
-        importer: &mut Option<Importer>,
+        importer: &mut Importer,
     ) -> Result<(), Fail> {
         let (mut text, mut number, mut read) = (Vec::new(), 0_u64, 0);
         loop {
@@ -123,9 +146,13 @@ impl Import {
             if text.trim_ascii().is_empty() {
                 continue;
             }
-            if let Err(fail) = self.line(&text, importer) {
-                let before = importer.as_ref().map_or(0, |it| it.done.records);
-                let before = units::count(before, "record");
+            let line = Line::read(&text);
+            if let (Ok(Line::Header { segment_bytes, .. }), None) = (&line, &importer.journal) {
+                let config = self.config(Some(*segment_bytes));
+                importer.journal = Target::of(Journal::open(&self.dir, config))?;
+            }
+            if let Err(fail) = line.and_then(|line| importer.take(&line)) {
+                let before = units::count(importer.done.records, "record");
                 return Err(fail.after(format_args!(
                     "line {number} of {}, after {before} that were imported",
                     name.display()
@@ -134,28 +161,29 @@ impl Import {
         }
     }
 
-    fn line(&self, text: &[u8], importer: &mut Option<Importer>) -> Result<(), Fail> {
+    /// For a journal whose segments are as long as was asked for, or else as those that were exported.
+    fn config(&self, exported: Option<u64>) -> JournalConfig {
+        // The times are those of the records.
+        let config = JournalConfig::new().time_resolution(Duration::ZERO);
+        match self.segment_bytes.or(exported) {
+            Some(bytes) => config.segment_bytes(bytes),
+            None => config,
+        }
+    }
+}
+
+impl Line {
+    fn read(text: &[u8]) -> Result<Self, Fail> {
         let wrong = |error: serde_json::Error| Fail::error(format!("it can't be read: {error}"));
         // Most lines are records.
-        let record: ReadLine = match serde_json::from_slice(text) {
-            Ok(record) => record,
-            Err(error) => {
-                let value: Value = serde_json::from_slice(text).map_err(wrong)?;
-                return match value.get("messenger_export") {
-                    Some(_) => self.header(value, importer),
-                    None => Err(wrong(error)),
-                };
-            }
+        let error = match serde_json::from_slice(text) {
+            Ok(record) => return Ok(Self::Record(record)),
+            Err(error) => error,
         };
-        let importer = importer.as_mut().ok_or_else(|| {
-            Fail::error(
-                "no schema stands before it: the first line is {\"messenger_export\":1,...}, as `messenger export` writes it",
-            )
-        })?;
-        importer.record(&record)
-    }
-
-    fn header(&self, value: Value, importer: &mut Option<Importer>) -> Result<(), Fail> {
+        let value: Value = serde_json::from_slice(text).map_err(wrong)?;
+        if value.get("messenger_export").is_none() {
+            return Err(wrong(error));
+        }
         let version = value["messenger_export"].as_u64();
         if version.is_some_and(|version| version > u64::from(VERSION)) {
             return Err(Fail::error(format!(
@@ -163,102 +191,114 @@ impl Import {
                 value["messenger_export"]
             )));
         }
-        let header: HeaderLine = serde_json::from_value(value)
-            .map_err(|error| Fail::error(format!("it can't be read: {error}")))?;
-        let schema = header.schema.schema()?;
-        let importer = match importer {
-            Some(importer) => importer,
-            None => importer.insert(self.open(header.journal.segment_bytes)?),
-        };
-        importer.journal.admit(&schema)?;
-        importer.schema = importer.journal.schema();
-        importer.decoder.note_useless(&importer.schema);
-        Ok(())
-    }
-
-    fn open(&self, segment_bytes: u64) -> Result<Importer, Fail> {
-        let bytes = self.segment_bytes.unwrap_or(segment_bytes);
-        let decoder = self.decode.open()?;
-        let config = JournalConfig::new()
-            .segment_bytes(bytes)
-            // The times are those of the records.
-            .time_resolution(Duration::ZERO);
-        let journal = Journal::open(&self.dir, config)?;
-        if let Some(dropped) = &journal.recovery().dropped {
-            warn(dropped);
-        }
-        Ok(Importer {
-            publisher: journal.bus().publisher()?,
-            schema: journal.schema(),
-            decoder,
-            journal,
-            time: None,
-            done: ImportJson::default(),
+        let header: HeaderLine = serde_json::from_value(value).map_err(wrong)?;
+        Ok(Self::Header {
+            schema: header.schema.schema()?,
+            segment_bytes: header.journal.segment_bytes,
         })
     }
 }
 
+impl Target {
+    /// The journal that was opened, if there is one.
+    fn of(opened: Result<Journal, OpenError>) -> Result<Option<Self>, Fail> {
+        let journal = match opened {
+            Err(error) if matches!(error.fault(), OpenFault::Absent) => return Ok(None),
+            opened => opened?,
+        };
+        if let Some(dropped) = &journal.recovery().dropped {
+            warn(dropped);
+        }
+        Ok(Some(Self {
+            publisher: journal.bus().publisher()?,
+            schema: journal.schema(),
+            journal,
+        }))
+    }
+
+    /// Notes by when the last records had been published, if that is known.
+    fn note(&mut self, time: Option<SystemTime>) -> Result<(), Fail> {
+        if let Some(time) = time {
+            self.journal.note_time(&mut self.publisher, time)?;
+        }
+        Ok(())
+    }
+}
+
 impl Importer {
+    fn take(&mut self, line: &Line) -> Result<(), Fail> {
+        match line {
+            Line::Header { schema, .. } => self.header(schema),
+            Line::Record(record) => self.record(record),
+        }
+    }
+
+    fn header(&mut self, schema: &Schema) -> Result<(), Fail> {
+        if let Some(to) = &mut self.journal {
+            to.journal.admit(schema)?;
+            to.schema = to.journal.schema();
+            self.decoder.note_useless(&to.schema);
+            self.told = true;
+        }
+        Ok(())
+    }
+
     fn record(&mut self, record: &ReadLine) -> Result<(), Fail> {
-        let payload = self.payload(record)?;
+        let Some(to) = self.journal.as_mut().filter(|_| self.told) else {
+            return Err(Fail::error(
+                "no schema stands before it: the first line is {\"messenger_export\":1,...}, as `messenger export` writes it",
+            ));
+        };
+        let payload = payload_of(record, &mut self.decoder, &to.schema)?;
         let time = match &record.time {
             Some(text) => Some(time(text)?),
             None => None,
         };
         if self.time != time {
-            self.note()?;
+            to.note(self.time)?;
             self.time = time;
         }
         let tag = Tag::new(
             SourceId::new(record.source.id),
             MessageId::new(record.message.id),
         );
-        let position = self
-            .publisher
-            .send(tag, &payload)
-            .map_err(|error| match error {
-                ClaimError::TooLarge { .. } => Fail::from(error)
-                    .after("it needs longer segments (--segment-bytes, for a new journal)"),
-                error => error.into(),
-            })?;
+        let sent = to.publisher.send(tag, &payload);
+        let position = sent.map_err(|error| match error {
+            ClaimError::TooLarge { .. } => Fail::from(error)
+                .after("it needs longer segments (--segment-bytes, for a new journal)"),
+            error => error.into(),
+        })?;
         self.done.records += 1;
         self.done.first.get_or_insert(position);
         self.done.last = Some(position);
         Ok(())
     }
 
-    /// What its payload says in hex; or, where that is left out, a payload that says what was decoded.
-    fn payload(&mut self, record: &ReadLine) -> Result<Vec<u8>, Fail> {
-        if let Some(payload) = &record.payload {
-            return hex::decode(payload)
-                .map_err(|why| Fail::error(format!("its payload is no hex: {why}")));
-        }
-        let decoded = record
-            .decoded
-            .as_ref()
-            .ok_or_else(|| Fail::error("it has neither a payload nor what one says, `decoded`"))?;
-        let value = serde_json::from_str(decoded.get())
-            .map_err(|error| Fail::error(format!("what is decoded can't be read: {error}")))?;
-        let id = MessageId::new(record.message.id);
-        let payload = self.decoder.encode(id, &self.schema, &value);
-        payload.map_err(|fail| fail.after("no payload can be made of what is decoded"))
-    }
-
-    /// Notes by when the last records had been published.
-    fn note(&mut self) -> Result<(), Fail> {
-        if let Some(time) = self.time {
-            self.journal.note_time(&mut self.publisher, time)?;
-        }
-        Ok(())
-    }
-
     fn close(mut self) -> Result<ImportJson, Fail> {
-        self.note()?;
-        self.done.end = self.journal.bus().tail();
-        drop(self.publisher);
-        self.journal.close()?;
+        if let Some(mut to) = self.journal {
+            to.note(self.time)?;
+            self.done.end = to.journal.bus().tail();
+            drop(to.publisher);
+            to.journal.close()?;
+        }
         Ok(self.done)
     }
+}
+
+/// What its payload says in hex; or, where that is left out, a payload that says what was decoded.
+fn payload_of(record: &ReadLine, decoder: &mut Decoder, schema: &Schema) -> Result<Vec<u8>, Fail> {
+    if let Some(payload) = &record.payload {
+        return hex::decode(payload)
+            .map_err(|why| Fail::error(format!("its payload is no hex: {why}")));
+    }
+    let decoded = record
+        .decoded
+        .as_ref()
+        .ok_or_else(|| Fail::error("it has neither a payload nor what one says, `decoded`"))?;
+    let value = serde_json::from_str(decoded.get())
+        .map_err(|error| Fail::error(format!("what is decoded can't be read: {error}")))?;
+    let payload = decoder.encode(MessageId::new(record.message.id), schema, &value);
+    payload.map_err(|fail| fail.after("no payload can be made of what is decoded"))
 }
 
 fn time(text: &str) -> Result<SystemTime, Fail> {

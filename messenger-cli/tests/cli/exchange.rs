@@ -249,8 +249,15 @@ fn what_can_not_be_taken_is_named() {
 
     // Somebody writes it.
     let busy = Journal::open(&other, JournalConfig::new()).unwrap();
-    let ran = import(&other, &[], &header);
-    assert!(ran.err.contains("open for writing already"), "{ran:?}");
+    for text in [&*header, "no line of an export"] {
+        let ran = import(&other, &[], text);
+        assert!(ran.err.contains("open for writing already"), "{ran:?}");
+        assert!(!ran.err.contains("line 1"), "{ran:?}");
+        if cfg!(target_os = "linux") {
+            let by = format!("by process {}, ", std::process::id());
+            assert!(ran.err.contains(&by), "{ran:?}");
+        }
+    }
     drop(busy);
     let absent = run(&["import", other.str(), "/no/such/file"]);
     assert!(

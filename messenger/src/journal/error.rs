@@ -4,7 +4,9 @@ use core::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::files::LOCK;
 use super::header::HeaderError;
+use super::holders::holders;
 use super::schema::{ManifestError, SchemaConflict};
 use crate::bus::{Lost, ReadError};
 use crate::words::in_words;
@@ -67,7 +69,10 @@ pub enum OpenFault {
         expected: u64,
     },
     /// Another process, or this one, has it open for writing; or processes share it as their bus.
-    InUse,
+    InUse {
+        /// Their numbers, as this process sees them: on Linux, and as far as the system tells.
+        processes: Vec<u32>,
+    },
     /// A number of the configuration is out of range.
     Config {
         /// Which.
@@ -80,7 +85,10 @@ pub enum OpenFault {
 }
 
 impl OpenError {
-    pub(super) fn new(path: &Path, fault: OpenFault) -> Self {
+    pub(super) fn new(path: &Path, mut fault: OpenFault) -> Self {
+        if let OpenFault::InUse { processes } = &mut fault {
+            *processes = holders(&path.join(LOCK));
+        }
         Self {
             path: path.to_owned(),
             fault,
@@ -104,6 +112,35 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the journal in {}: ", self.path.display())?;
         self.fault.fmt(f)
+    }
+}
+
+/// Those who have it open for writing.
+struct Holders<'a>(&'a [u32]);
+
+impl fmt::Display for Holders<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let share = "share it as their bus";
+        match self.0 {
+            [] => write!(
+                f,
+                "one process, here or elsewhere, or by those that {share}"
+            ),
+            [process] => {
+                match *process == std::process::id() {
+                    true => f.write_str("this process itself"),
+                    false => write!(f, "process {process}"),
+                }?;
+                write!(f, ", alone or as one of those that {share}")
+            }
+            [first, rest @ ..] => {
+                write!(f, "processes {first}")?;
+                for process in rest {
+                    write!(f, ", {process}")?;
+                }
+                write!(f, ", which {share}")
+            }
+        }
     }
 }
 
@@ -141,8 +178,10 @@ impl fmt::Display for OpenFault {
                 "segment {base} has {len} bytes in place of {expected}, and records in it were synced: bring the file back, or have the journal repaired \
                  (`repair`, or `messenger repair DIR`), which gives up what it lacks and all after it"
             ),
-            Self::InUse => f.write_str(
-                "it is open for writing already, by one process, here or elsewhere, or by those that share it as their bus: close it there first, open that bus by its name, or only read, by a `Reader`",
+            Self::InUse { processes } => write!(
+                f,
+                "it is open for writing already, by {}: close it there first, open that bus by its name, or only read, by a `Reader`",
+                Holders(processes)
             ),
             Self::Config {
                 what,
@@ -168,6 +207,13 @@ impl std::error::Error for OpenError {
 }
 
 impl OpenFault {
+    /// That others have it; who they are is asked for where it is told.
+    pub(super) fn in_use() -> Self {
+        Self::InUse {
+            processes: Vec::new(),
+        }
+    }
+
     /// For `map_err`: what was tried when the system refused.
     pub(super) fn tried(tried: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::System { tried, source }

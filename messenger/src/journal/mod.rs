@@ -21,6 +21,7 @@ mod error;
 mod files;
 mod handle;
 mod header;
+mod holders;
 mod keeper;
 mod making;
 pub(crate) mod note;

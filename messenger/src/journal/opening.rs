@@ -352,7 +352,7 @@ pub(super) fn lock_by(
                 tries += 1;
                 std::thread::sleep(Duration::from_millis(2));
             }
-            Err(fs4::TryLockError::WouldBlock) => return Err(OpenFault::InUse),
+            Err(fs4::TryLockError::WouldBlock) => return Err(OpenFault::in_use()),
             Err(fs4::TryLockError::Error(source)) => {
                 return Err(OpenFault::System {
                     tried: "lock the journal",

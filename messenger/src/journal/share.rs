@@ -94,7 +94,7 @@ impl Share {
             };
             match first {
                 // One that has left or died has lost its place on the bus, and not yet all its locks.
-                Err(OpenFault::InUse) if begun.elapsed() < LEAVING => {}
+                Err(OpenFault::InUse { .. }) if begun.elapsed() < LEAVING => {}
                 first => break first,
             }
         };
@@ -407,7 +407,7 @@ fn share_lock(lock: &Locked, page: &Locked) -> Result<(), OpenFault> {
     let superseded = Control::is_superseded_in(page.file());
     match superseded.map_err(OpenFault::tried("look at the shared words"))? {
         false => Ok(()),
-        true => Err(OpenFault::InUse),
+        true => Err(OpenFault::in_use()),
     }
 }
 
@@ -458,7 +458,10 @@ mod tests {
             (settled, page)
         };
         let is_in_use = |(settled, page): &(Settled, Locked)| {
-            matches!(share_lock(&settled.lock, page), Err(OpenFault::InUse))
+            matches!(
+                share_lock(&settled.lock, page),
+                Err(OpenFault::InUse { .. })
+            )
         };
         let overtaken = settle();
         let other = Share::create(&dir, rights, config, 4, 1).unwrap();

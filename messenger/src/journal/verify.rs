@@ -196,7 +196,7 @@ fn verify_in(path: &Path, mut progress: impl FnMut(Progress)) -> Result<Verified
 fn is_written(path: &Path) -> Result<bool, OpenFault> {
     match try_lock(path) {
         Ok(_) => Ok(false),
-        Err(OpenFault::InUse) => Ok(true),
+        Err(OpenFault::InUse { .. }) => Ok(true),
         Err(fault) => Err(fault),
     }
 }
@@ -209,9 +209,9 @@ pub(super) fn try_lock(path: &Path) -> Result<Option<Locked>, OpenFault> {
     };
     // Shared: those who only look are not in each other's way.
     match FileExt::try_lock_shared(&file) {
-        Ok(()) if is_shared(path)? => Err(OpenFault::InUse),
+        Ok(()) if is_shared(path)? => Err(OpenFault::in_use()),
         Ok(()) => Ok(Some(Locked::over(file))),
-        Err(TryLockError::WouldBlock) => Err(OpenFault::InUse),
+        Err(TryLockError::WouldBlock) => Err(OpenFault::in_use()),
         Err(TryLockError::Error(source)) => Err(OpenFault::System {
             tried: "look at the lock",
             source,
@@ -229,7 +229,7 @@ fn is_shared(path: &Path) -> Result<bool, OpenFault> {
     // Who looks at the same moment keeps it for a moment only.
     match lock_by(&file, FileExt::try_lock) {
         Ok(()) => Ok(false),
-        Err(OpenFault::InUse) => Ok(true),
+        Err(OpenFault::InUse { .. }) => Ok(true),
         Err(fault) => Err(fault),
     }
 }

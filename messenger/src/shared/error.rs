@@ -171,7 +171,7 @@ impl SharedError {
 
     /// Whether it is that somebody else has the journal.
     pub(super) fn is_journal_in_use(&self) -> bool {
-        matches!(&self.fault, SharedFault::Journal(error) if matches!(error.fault(), OpenFault::InUse))
+        matches!(&self.fault, SharedFault::Journal(error) if matches!(error.fault(), OpenFault::InUse { .. }))
     }
 
     /// What is wrong.

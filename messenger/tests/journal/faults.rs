@@ -113,7 +113,19 @@ fn a_file_in_place_of_a_directory() {
     assert_eq!(fs::read(&path).unwrap(), b"text");
 }
 
-const IN_USE: &str = "it is open for writing already, by one process, here or elsewhere, or by those that share it as their bus: close it there first, open that bus by its name, or only read, by a `Reader`";
+/// What one is told who wants to open what `who` has.
+fn in_use(who: &str) -> String {
+    // Elsewhere the system does not say who it is.
+    let by = match cfg!(target_os = "linux") {
+        true => format!("{who}, alone or as one of those that share it as their bus"),
+        false => {
+            "one process, here or elsewhere, or by those that share it as their bus".to_owned()
+        }
+    };
+    format!(
+        "it is open for writing already, by {by}: close it there first, open that bus by its name, or only read, by a `Reader`"
+    )
+}
 
 #[test]
 fn a_second_writer_in_this_process() {
@@ -124,13 +136,13 @@ fn a_second_writer_in_this_process() {
         Journal::open_existing(&dir, small()).unwrap_err(),
     ];
     for error in errors {
-        assert!(matches!(error.fault(), OpenFault::InUse));
-        assert_eq!(text(&error), IN_USE);
+        assert!(matches!(error.fault(), OpenFault::InUse { .. }));
+        assert_eq!(text(&error), in_use("this process itself"));
     }
     // Who still uses its bus, uses it.
     let mut publisher = journal.bus().publisher().unwrap();
     drop(journal);
-    assert!(matches!(refused(&dir).fault(), OpenFault::InUse));
+    assert!(matches!(refused(&dir).fault(), OpenFault::InUse { .. }));
     publisher.send(tag(1), b"still there").unwrap();
     drop(publisher);
     let journal = dir.open(small());
@@ -159,8 +171,8 @@ fn a_second_writer_in_another_process() {
     let mut lines = BufReader::new(other.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap().ends_with("open")));
     let error = refused(&dir);
-    assert!(matches!(error.fault(), OpenFault::InUse), "{error}");
-    assert_eq!(text(&error), IN_USE);
+    assert!(matches!(error.fault(), OpenFault::InUse { .. }), "{error}");
+    assert_eq!(text(&error), in_use(&format!("process {}", other.id())));
     let mut reader = Reader::open(&dir).unwrap();
     assert_eq!(reader.next().unwrap().unwrap().payload, b"by another");
     let mut stdin = other.stdin.take().unwrap();

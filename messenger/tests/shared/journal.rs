@@ -282,7 +282,7 @@ fn one_process_or_those_of_a_bus_write_a_journal() {
     let dir = Dir::new(&name);
     let bus = dir.options().create(&name).unwrap();
     let error = Journal::open(&dir.0, config()).unwrap_err();
-    assert!(matches!(error.fault(), OpenFault::InUse), "{error}");
+    assert!(matches!(error.fault(), OpenFault::InUse { .. }), "{error}");
     assert!(error.to_string().contains("share it"), "{error}");
     // A bus of another name has no part in it.
     let other = format!("{name}-b");
