@@ -14,11 +14,12 @@ use messenger::journal::{
 use crate::show::plain;
 use crate::subject::{SHM, names_a_bus};
 
-/// How a command ends. 2, a wrong command line, is clap's.
+/// How a command ends. What is wrong with a command line is mostly found by clap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Exit {
     Done = 0,
     Error = 1,
+    Usage = 2,
     Damaged = 3,
     Nothing = 4,
 }
@@ -67,7 +68,6 @@ impl Fail {
         }
     }
 
-    /// Says it on stderr.
     /// Both, with the exit code of damage if one of them is that.
     pub(crate) fn and(self, other: Self) -> Self {
         match (self, other) {
@@ -80,6 +80,7 @@ impl Fail {
         }
     }
 
+    /// Says it on stderr.
     pub(crate) fn tell(self) -> ExitCode {
         match self {
             Self::Told(exit, text) => {

@@ -1,5 +1,6 @@
 //! Places in a journal, as they are named on the command line.
 
+use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 use std::time::SystemTime;
 
@@ -15,6 +16,17 @@ pub(crate) enum Place {
     Newest,
     Position(u64),
     Time(SystemTime),
+}
+
+impl Display for Place {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Oldest => f.write_str("oldest"),
+            Self::Newest => f.write_str("newest"),
+            Self::Position(position) => position.fmt(f),
+            Self::Time(time) => f.write_str(&times::text(*time)),
+        }
+    }
 }
 
 impl FromStr for Place {
@@ -39,6 +51,15 @@ impl FromStr for Place {
 }
 
 impl Place {
+    /// Whether it is known to come after `other`, whatever the journal holds.
+    pub(crate) fn is_after(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Position(this), Self::Position(other)) => this > other,
+            (Self::Time(this), Self::Time(other)) => this > other,
+            _ => false,
+        }
+    }
+
     /// The reader goes on there.
     pub(crate) fn seek(self, reader: &mut Reader) -> Result<(), Fail> {
         match self {

@@ -8,7 +8,7 @@ use messenger::bus::Tag;
 use messenger::journal::{JournalFault, Reader};
 
 use crate::clock::Clock;
-use crate::fail::{Fail, warn};
+use crate::fail::{Exit, Fail, warn};
 use crate::filter::{Filter, FilterArgs};
 use crate::place::Place;
 
@@ -51,7 +51,19 @@ pub(crate) struct Range {
 }
 
 impl RangeArgs {
+    /// That it does not end before it begins.
+    pub(crate) fn check(&self) -> Result<(), Fail> {
+        match (self.from, self.to) {
+            (Some(from), Some(to)) if from.is_after(to) => Err(Fail::Told(
+                Exit::Usage,
+                format!("--from {from} lies after --to {to}: say the earlier place first"),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn open(&self, dir: &Path) -> Result<Range, Fail> {
+        self.check()?;
         let mut reader = Reader::open(dir)?;
         let filter = self.filter.of(reader.schema())?;
         // If where it ends can't be told for damage, who reads comes to that too.

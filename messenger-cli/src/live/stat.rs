@@ -15,6 +15,7 @@ use crate::subject::Bus;
 const NAP: Duration = Duration::from_millis(100);
 
 pub(crate) fn stat(stat: &Stat, bus: &Bus, out: &mut Out) -> Result<Exit, Fail> {
+    stat.range.check()?;
     let stop = Stop::watch()?;
     let start = match (stat.span, stat.range.from) {
         (Some(_), _) | (None, Some(Place::Newest)) => Start::Newest,

@@ -85,6 +85,16 @@ fn a_range_goes_from_place_to_place() {
     // Nothing.
     out(4, &["cat", dir.str(), "--from", "newest"]);
     out(4, &["cat", dir.str(), "--to", "oldest"]);
+    out(4, &["cat", dir.str(), "--from", "16", "--to", "16"]);
+    let times = ["2026-11-27T04:00:02Z", "2026-11-27T04:00:01Z"];
+    for [from, to] in [["17", "5"], times] {
+        let backwards = format!("--from {from} lies after --to {to}");
+        for command in [&["cat"][..], &["export"], &["stat"]] {
+            let args = [command, &[dir.str(), "--from", from, "--to", to]].concat();
+            let text = err(2, &args);
+            assert!(text.contains(&backwards), "{text}");
+        }
+    }
     out(
         4,
         &["cat", dir.str(), "--source", "Feed", "--message", "Order"],
