@@ -313,7 +313,8 @@ impl fmt::Display for JournalFault {
             ),
             Self::Ahead { position, newest } => write!(
                 f,
-                "position {position} lies ahead of the journal, which ends at {newest}: it is one of another journal, or was given up"
+                "position {position} lies ahead of the journal, which ends at {newest}: it is one of another journal, or of an end that this one has lost; open \
+                 that one, or take a position up to {newest}"
             ),
             Self::InUse => f.write_str(
                 "others still use its bus: drop its publishers and subscribers, or stop the messenger that runs on it",

@@ -138,7 +138,7 @@ fn a_position_ahead_of_the_journal() {
     assert_eq!(
         error.to_string(),
         format!(
-            "the journal in {}: position 1073741824 lies ahead of the journal, which ends at {newest}: it is one of another journal, or was given up",
+            "the journal in {}: position 1073741824 lies ahead of the journal, which ends at {newest}: it is one of another journal, or of an end that this one has lost; open that one, or take a position up to {newest}",
             dir.display()
         )
     );

@@ -252,7 +252,7 @@ fn a_range_behind_the_end_is_refused() {
     assert_eq!(
         refused.unwrap_err().to_string(),
         format!(
-            "the journal in {}: position {} lies ahead of the journal, which ends at {newest}: it is one of another journal, or was given up",
+            "the journal in {}: position {} lies ahead of the journal, which ends at {newest}: it is one of another journal, or of an end that this one has lost; open that one, or take a position up to {newest}",
             dir.display(),
             newest + 16
         )
