@@ -118,7 +118,7 @@ pub trait Handle<M: Message>: Handler {
 #[diagnostic::on_unimplemented(
     message = "`{H}` does not declare that it sends `{Self}`",
     label = "not in the `sends(..)` of `{H}`",
-    note = "add it there: `#[handler(id = .., sends(.., {Self}))]`"
+    note = "add it to the list of `{H}`: `#[handler(id = .., sends(.., {Self}))]`; or take a message that is there"
 )]
 pub trait SentBy<H> {}
 
