@@ -393,18 +393,16 @@ impl Journal {
     }
 
     /// Gives up all segments that end at or before `before`, but for those that a subscriber has yet to read. Gives the
-    /// oldest position that is retained then. The cursors are flushed before, if that can be done.
+    /// oldest position that is retained then. The cursors are flushed before, so that no loss of power sets one back to what is gone.
     ///
     /// # Errors
     ///
-    /// [`JournalFault::System`] if a segment can't be removed.
+    /// [`JournalFault::System`] if the cursors can't be flushed, so that nothing is given up, or a segment can't be removed.
     pub fn trim(&self, before: u64) -> Result<u64, JournalError> {
         // The keeper looks only now and then how far all is finished. A damaged header stops the walk, and the trimming.
         let _ = self.store().walk(u64::MAX);
-        let wanted = (before, before);
-        let given_up = keeper::give_up(self.store(), &self.inner.core, wanted, true);
-        let system = JournalFault::tried("remove a segment");
-        given_up.map_err(|source| self.error(system(source)))
+        let given_up = keeper::give_up(self.store(), &self.inner.core, (before, None), true);
+        given_up.map_err(|(tried, source)| self.error(JournalFault::System { tried, source }))
     }
 
     /// Flushes everything and closes the journal.

@@ -191,7 +191,8 @@ impl Keeper {
         };
         // Segments that wait for what cursors say wait until that is flushed.
         let anyway = if passed { beyond } else { wanted };
-        give_up(&self.store, &self.core, (wanted, anyway), false).map(drop)
+        let given_up = give_up(&self.store, &self.core, (wanted, Some(anyway)), false);
+        given_up.map(drop).map_err(|(_, error)| error)
     }
 
     /// Up to where all has come that segments wait for; 0 if they are kept without that.
@@ -261,23 +262,27 @@ impl Keeper {
 }
 
 /// Gives up all segments before the one with `wanted`, as far as nobody needs them, and if the cursors can't be flushed, those before the one with
-/// `anyway`; those of one who walks over them are waited for, or left. Gives the oldest position there is then.
+/// `anyway`, or none; those of one who walks over them are waited for, or left. Gives the oldest position there is then, or what could not be done, and why.
 pub(super) fn give_up(
     store: &Store,
     core: &Core,
-    (wanted, anyway): (u64, u64),
+    (wanted, anyway): (u64, Option<u64>),
     waited: bool,
-) -> io::Result<u64> {
+) -> Result<u64, (&'static str, io::Error)> {
     // Looked at once: of what is read, or finished, after the cursors were flushed, one may have passed some after that, too.
     let read = core.least_subscriber().unwrap_or(u64::MAX);
     // One segment stays, so that it is known where the journal goes on, also if the disk is too full for the next one.
     let last = store.prepared().saturating_sub(store.segment_bytes());
     let most = read.min(store.finished()).min(last);
-    let (wanted, anyway) = (wanted.min(most), anyway.min(most));
-    let wanted = flush_cursors_for(store, wanted).map_or(anyway, |()| wanted);
+    let mut wanted = wanted.min(most);
+    if let Err(error) = flush_cursors_for(store, wanted) {
+        let anyway = anyway.ok_or(("flush the cursors", error))?;
+        wanted = anyway.min(most);
+    }
     // On a bounded one more may be unused by now.
     let unused = core.retire(wanted).min(wanted);
-    store.remove_before(unused, waited)?;
+    let removed = store.remove_before(unused, waited);
+    removed.map_err(|error| ("remove a segment", error))?;
     Ok(store.oldest())
 }
 

@@ -289,6 +289,32 @@ fn what_is_read_as_the_cursors_are_flushed_stays_until_they_are_again() {
 }
 
 #[test]
+fn what_is_trimmed_goes_once_the_cursors_are_flushed() {
+    let dir = Dir::new("passed-and-trimmed");
+    let cursors = dir.join("cursors");
+    let _ = flushes(&cursors);
+    let journal = dir.open(small().time_resolution(Duration::ZERO));
+    let mut publisher = journal.bus().publisher().unwrap();
+    for n in 0..6 * 16 {
+        publisher.send(tag(n), &[1; 240]).unwrap();
+    }
+    let mut cursor = journal.cursor("mine").unwrap();
+    cursor.store(4 * 4096).unwrap();
+    std::fs::write(cursors.join(REFUSES), "").unwrap();
+    let error = journal.trim(2 * 4096).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("could not flush the cursors: "), "{text}");
+    assert_eq!(journal.oldest(), 0);
+    std::fs::remove_file(cursors.join(REFUSES)).unwrap();
+    let before = flushes(&cursors);
+    assert_eq!(journal.trim(2 * 4096).unwrap(), 2 * 4096);
+    let after = flushes(&cursors);
+    assert!(after > before);
+    assert_eq!(journal.trim(2 * 4096).unwrap(), 2 * 4096);
+    assert_eq!(flushes(&cursors), after, "there is nothing more to go");
+}
+
+#[test]
 fn while_a_subscriber_keeps_all_there_is_no_cursor_is_flushed() {
     let dir = Dir::new("kept-by-one");
     let cursors = dir.join("cursors");
