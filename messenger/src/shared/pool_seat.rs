@@ -471,10 +471,7 @@ impl Desk {
                 return Ok(index);
             }
             Kind::Worker => {
-                if let Some(process) = runner(self, whose(entry.whose())) {
-                    let worker = worker.to_owned();
-                    return Err(SharedFault::WorkerRuns { worker, process });
-                }
+                self.vacate(index, worker)?;
                 // It was a pool before, perhaps, and is forgotten. Else it goes on where it had got.
                 self.free_seats_of(index);
             }

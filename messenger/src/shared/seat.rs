@@ -53,15 +53,7 @@ impl Seat {
             entry.set_state(Kind::Worker.state());
             fault!("worker_named");
         }
-        let owner = whose(entry.whose());
-        if let Some(process) = runner(desk, owner) {
-            let worker = worker.to_owned();
-            return Err(fault(SharedFault::WorkerRuns { worker, process }));
-        }
-        if let Some(dead) = u32::try_from(owner).ok().and_then(Place::of) {
-            // It may not be settled yet, and who does that finds another in the seat, for whom nothing is to be held.
-            desk.free_seat(index, dead, desk.hold);
-        }
+        desk.vacate(index, worker).map_err(fault)?;
         entry.whose().store(desk.place.owner().into(), Relaxed);
         fault!("worker_taken");
         Ok(Self {
@@ -194,6 +186,20 @@ pub(super) fn runner(desk: &Desk, owner: u64) -> Option<Process> {
 }
 
 impl Desk {
+    /// Sees to it that nobody runs the worker of the entry `index`. Whoever goes on with it, alone or as a pool, does this first: the death of who ran it may
+    /// not be settled yet, and who does that finds others there by then, for whom nothing is to be held. The caller holds the door.
+    pub(super) fn vacate(&self, index: usize, worker: &str) -> Result<(), SharedFault> {
+        let owner = whose(self.words.worker(&self.parts, index).whose());
+        if let Some(process) = runner(self, owner) {
+            let worker = worker.to_owned();
+            return Err(SharedFault::WorkerRuns { worker, process });
+        }
+        if let Some(dead) = u32::try_from(owner).ok().and_then(Place::of) {
+            self.free_seat(index, dead, self.hold);
+        }
+        Ok(())
+    }
+
     /// Says that the worker of `entry` has this slot from now on. What was held for it is not any more: gives that slot, which the caller leaves.
     pub(super) fn seat_in(&self, entry: &Entry<'_>, slot: usize) -> Option<usize> {
         self.core.seat_in(entry.seat(), slot, self)

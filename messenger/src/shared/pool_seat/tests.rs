@@ -1,9 +1,11 @@
 //! Members of a pool in one process, step by step.
 
 use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
 
 use super::{Company, Desk, PoolSeat, Relaxed, Start, Subscriber, Took, Trouble};
 use crate::bus::hold::HELD;
+use crate::bus::processes::Memory;
 use crate::bus::seats::take;
 use crate::bus::{MessageId, SourceId, Tag};
 use crate::journal::testing::fresh;
@@ -18,11 +20,37 @@ const TAG: Tag = Tag::new(SourceId::new(1), MessageId::new(1));
 fn bus(name: &str) -> SharedBus {
     let name = fresh(&format!("test-{name}"));
     let bus = SharedBus::create(&name, 1 << 12).unwrap();
+    send_eight(&bus);
+    bus
+}
+
+/// The same where what nobody has read who lives is held for longer than any test lasts.
+fn holding(name: &str) -> SharedBus {
+    let name = format!("test-{}-{name}", std::process::id());
+    let hold = std::time::Duration::from_secs(600);
+    let options = SharedBus::options().bytes(1 << 12).hold_for_workers(hold);
+    let bus = options.create(&name).unwrap();
+    send_eight(&bus);
+    bus
+}
+
+fn send_eight(bus: &SharedBus) {
     let mut publisher = bus.bus().publisher().unwrap();
     for _ in 0..8 {
         publisher.send(TAG, &[]).unwrap();
     }
-    bus
+}
+
+/// Writes over all that nobody holds.
+fn fill(bus: &SharedBus) {
+    let mut publisher = bus.bus().publisher().unwrap();
+    // More than the ring has room for.
+    let _ = (0..1000).all(|_| publisher.try_send(TAG, &[]).is_ok());
+}
+
+/// As a refresh does that meets neither the slot of one who goes nor that of one who came before that.
+fn raise_floor(desk: &Desk, to: u64) {
+    desk.core.memory.control().floor.store(to, Relaxed);
 }
 
 /// What it takes is handled when the test says so.
@@ -35,9 +63,15 @@ struct Member<'a> {
 
 impl<'a> Member<'a> {
     fn new(bus: &'a SharedBus) -> Self {
-        let mut seat = bus.pool_seat("Table.Pool").unwrap();
-        let start = seat.starts().unwrap().map_or(Start::Oldest, Start::At);
-        let mut subscriber = bus.bus().subscribe_holding(start).unwrap();
+        Self::of(bus, bus.pool_seat("Table.Pool").unwrap())
+    }
+
+    fn of(bus: &'a SharedBus, mut seat: PoolSeat) -> Self {
+        let oldest = seat.starts().unwrap();
+        let start = oldest.map_or(Start::Oldest, Start::At);
+        let joined = bus.bus().subscribe_holding(start).ok();
+        let held = || seat.take_over(bus.bus(), oldest?);
+        let mut subscriber = joined.or_else(held).expect("it is held");
         assert!(seat.sit(&mut subscriber).unwrap());
         Self {
             seat,
@@ -301,6 +335,16 @@ fn remove(bus: &SharedBus) {
     std::fs::remove_file(bus.path()).unwrap();
 }
 
+/// The member is that of a process that has died, but for that nobody knows it before it [`dies`].
+fn becomes_anothers(member: &Member<'_>) {
+    let desk = member.seat.desk();
+    let other = Place::new(usize::from(desk.place.index()) + 1).owner();
+    let entry = desk.words.worker(&desk.parts, member.seat.index);
+    entry.whose().store(other.into(), Relaxed);
+    let slot = member.subscriber.slot();
+    assert!(desk.core.hand_over(slot, (desk.place.owner(), other)));
+}
+
 /// A place whose process has died, when this is back.
 fn dies(desk: &Desk) -> Place {
     let place = Place::new(usize::from(desk.place.index()) + 1);
@@ -352,12 +396,8 @@ fn what_nobody_has_taken_stays_held_when_one_sits_down_and_does_not_run() {
     let mut first = std::mem::ManuallyDrop::new(Member::new(&bus));
     bus.bus().publisher().unwrap().send(TAG, &[]).unwrap();
     first.does(1);
-    let desk = first.seat.desk();
-    let dead = Place::new(usize::from(desk.place.index()) + 1).owner();
-    let entry = desk.words.worker(&desk.parts, first.seat.index);
-    entry.whose().store(dead.into(), Relaxed);
-    let slot = first.subscriber.slot();
-    assert!(desk.core.hand_over(slot, (desk.place.owner(), dead)));
+    becomes_anothers(&first);
+    let (desk, slot) = (first.seat.desk(), first.subscriber.slot());
     dies(desk);
     desk.settle_all();
     assert!(desk.is_held(slot));
@@ -392,4 +432,36 @@ fn an_entry_that_is_forgotten_is_nobody_elses_before_its_dead_one_is_settled() {
     desk.settle_all();
     assert_eq!(desk.free_entry().ok(), Some(seat.index));
     remove(&bus);
+}
+
+/// Who settles for him finds a member there, who then does not come to run; or by whose slot alone it can be gone on, where the floor has passed it.
+#[test]
+fn what_one_had_still_to_read_who_ran_alone_is_held_when_a_member_comes_before_that_is_settled() {
+    for is_passed in [false, true] {
+        let bus = holding(&format!("unsettled-{is_passed}"));
+        let other = bus.pool_seat("Table.Other").unwrap();
+        let desk = other.desk();
+        let mut alone = ManuallyDrop::new(bus.seat("Table.Pool").unwrap());
+        let subscriber = bus.bus().subscribe_holding(Start::Oldest).unwrap();
+        let mut subscriber = ManuallyDrop::new(subscriber);
+        alone.sit(&mut subscriber);
+        let index = desk.worker_named("Table.Pool").unwrap();
+        let entry = desk.words.worker(&desk.parts, index);
+        let dead = Place::new(usize::from(desk.place.index()) + 1).owner();
+        entry.whose().store(dead.into(), Relaxed);
+        assert!((desk.core).hand_over(subscriber.slot(), (desk.place.owner(), dead)));
+        if is_passed {
+            raise_floor(desk, 64);
+        }
+        let member = Member::new(&bus);
+        dies(desk);
+        desk.settle_all();
+        drop(member);
+        desk.settle_all();
+        fill(&bus);
+        let mut next = Member::new(&bus);
+        assert_eq!(next.take(8), (0, 128));
+        assert_eq!(next.read(), 8);
+        remove(&bus);
+    }
 }
