@@ -7,7 +7,7 @@ use super::house::try_hold_house;
 use super::layout::{Entry, Kind, Place};
 use super::lock;
 use super::pool::Company;
-use crate::bus::hold::Entries;
+use crate::bus::hold::{Entries, HELD};
 use crate::bus::seats::{call, whose};
 use crate::bus::{Bus, Subscriber};
 use crate::sync::Ordering::Relaxed;
@@ -106,6 +106,15 @@ impl Desk {
             next = Some(next.map_or(left, |next| next.min(left)));
         }
         next.map(Duration::from_nanos)
+    }
+
+    /// Gives up a slot that this process has for a worker: it stays held if it is wanted for another one, too.
+    pub(super) fn give_up(&self, slot: usize) {
+        // Who sees that it is held sees until when: edge 22.
+        self.core.hand_over(slot, (self.place.owner(), HELD));
+        if let Some(slot) = self.take_unwanted(slot) {
+            self.core.leave(slot);
+        }
     }
 
     /// Takes over a slot if it is held for nobody any more; then it is the caller's, to leave it (behind no door: that may wake others' tasks).

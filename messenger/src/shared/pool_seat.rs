@@ -39,7 +39,7 @@ pub(crate) struct PoolSeat {
     seen: Option<u64>,
     /// Seats that it has left for another, and what they had taken: their answers wait for room still. They name its slot, which holds what they owe.
     behind: Vec<(usize, u64)>,
-    /// It has come for what was held as long as nobody was there, and does not run yet.
+    /// It does not run yet, and what nobody has taken was held before it came: that stays so if it does not come to run.
     comes_for_it: bool,
 }
 
@@ -79,7 +79,10 @@ impl PoolSeat {
         // What can't be read stops here.
         pool.turn().map_err(fault)?;
         let owed = pool.left_behind().into_iter().map(|(index, _)| index);
-        let free = pool.seats().map(|(index, _)| index);
+        // What is held for a seat is for who has that: see `take_over`.
+        let is_held = |seat: &Entry<'_>| desk.slot_of(seat).is_some_and(|slot| desk.is_held(slot));
+        let held = pool.seats().filter(|(_, seat)| is_held(seat));
+        let free = held.chain(pool.seats()).map(|(index, _)| index);
         // One who moves to what a dead one has left may be faster.
         let take = |&index: &usize| {
             let seat = pool.seat_entry(index);
@@ -145,10 +148,25 @@ impl PoolSeat {
         Ok(oldest)
     }
 
-    /// A subscriber that begins at `start` by what is held for the pool, which the floor may have passed.
-    pub(crate) fn take_over(&self, bus: &Bus, start: u64) -> Option<Subscriber> {
-        let pool = self.pool().ok()?;
-        self.desk().take_over(pool.entries(), bus, start)
+    /// A subscriber that begins at `start` by what is held for this seat, or was for who ran the worker alone; the floor may have passed it. That stays so
+    /// until the member runs. (By what is held for another seat one goes on who has that, and may be about to.)
+    pub(crate) fn take_over(&mut self, bus: &Bus, start: u64) -> Option<Subscriber> {
+        let presence = Arc::clone(&self.presence);
+        let desk = presence.desk();
+        let pool = desk.pool(self.pool).ok()?;
+        let own = pool
+            .seat_entry(self.index)
+            .into_iter()
+            .chain([pool.entry()]);
+        let own = own.filter(|entry| {
+            desk.slot_of(entry)
+                .is_some_and(|slot| !desk.owes_before(&pool, slot, start))
+        });
+        let mut subscriber = desk.take_over(own, bus, start)?;
+        subscriber.stay();
+        self.slot = Some(subscriber.slot());
+        self.comes_for_it = true;
+        Some(subscriber)
     }
 
     /// Says which slot the member's subscriber has: what was held for the seat until now is not any more. The first of all says where the pool
@@ -156,26 +174,35 @@ impl PoolSeat {
     pub(crate) fn sit(&mut self, subscriber: &mut Subscriber) -> Result<bool, SharedError> {
         let presence = Arc::clone(&self.presence);
         let desk = presence.desk();
-        let (is_held, unwanted) = {
+        let seated = {
             let _here = hold_house();
             let _door =
                 { lock::door(&desk.file) }.map_err(|e| desk.system("waiting for the door", e))?;
             let pool = self.pool()?;
-            match pool.next().map_err(|fault| self.error(fault))? {
+            let (start, slot) = (subscriber.start(), subscriber.slot());
+            let next = pool.next().map_err(|fault| self.error(fault))?;
+            if next.is_none() {
                 // Edge 37, said.
-                None => (pool.entry().at()).store(subscriber.start(), said_store()),
-                Some(next) if next < subscriber.start() => return Ok(false),
-                Some(_) => {}
+                pool.entry().at().store(start, said_store());
             }
-            fault!("pool_begun");
-            let slot = subscriber.slot();
-            let is_held = |held| held == slot || desk.is_held(held);
-            let mut slots = pool.entries().filter_map(|entry| desk.slot_of(&entry));
-            let is_held = slots.any(is_held);
-            let entry = desk.words.worker(&desk.parts, self.index);
-            (is_held, desk.seat_in(&entry, subscriber.slot()))
+            next.is_none_or(|next| next >= start).then(|| {
+                fault!("pool_begun");
+                // Also by one who is dead, or about to be, and by another who has come and may not come to run.
+                let is_held = pool.entries().any(|entry| desk.slot_of(&entry).is_some());
+                let entry = desk.words.worker(&desk.parts, self.index);
+                let before = desk.seat_in(&entry, slot);
+                // It is the seat's from now on, and whose it will be after that the pool's own entry must not say.
+                pool.entry().seat().unname(slot);
+                (is_held, before)
+            })
         };
-        self.comes_for_it = is_held;
+        let Some((is_held, unwanted)) = seated else {
+            if let Some(slot) = self.slot.take() {
+                desk.give_up(slot);
+            }
+            return Ok(false);
+        };
+        self.comes_for_it |= is_held;
         self.slot = Some(subscriber.slot());
         subscriber.stay();
         subscriber.pass_to(self.range.0);
@@ -520,6 +547,12 @@ impl Desk {
         }
     }
 
+    /// Whether a seat that names `slot` owes what stands before `start`. (The death of one who was in several seats may be settled for some of them only.)
+    fn owes_before(&self, pool: &PoolWords<'_>, slot: usize, start: u64) -> bool {
+        let mut owed = { self.entries_of(slot) }.filter_map(|(index, _)| pool.owed(index));
+        owed.any(|owed| owed.0 < start)
+    }
+
     /// Has all members look who has left, and what is owed.
     fn call(&self, pool: &PoolWords<'_>) {
         seats::call(pool.entry().left());
@@ -548,26 +581,22 @@ impl Drop for PoolSeat {
         let owes = self.said < self.range.1;
         if let Some(slot) = self.slot {
             desk.hold_anew(self.index, desk.hold);
-            let others = || {
-                let pool = self.pool();
-                let own = |index, _| seats().any(|seat| seat == index);
-                pool.is_ok_and(|pool| desk.company(&pool, own) != Company::Nobody)
-            };
             // What was held stays so where this one has not come to read it.
-            if (owes || self.comes_for_it) && (desk.hold > 0 || others()) {
-                // Who sees that it is held sees until when: edge 22.
-                desk.core.hand_over(slot, (desk.place.owner(), HELD));
-            } else {
+            if !owes && !self.comes_for_it {
                 for entry in entries() {
                     entry.slot().store(0, Relaxed);
                     fault!("seat_let_go");
                 }
-                desk.core.leave(slot);
             }
+            // Before another can have a seat that names it. Who sees that it is held sees until when: edge 22.
+            desk.core.hand_over(slot, (desk.place.owner(), HELD));
         }
         for entry in entries() {
             leave(entry.whose());
             fault!("seat_vacated");
+        }
+        if let Some(slot) = self.slot.and_then(|slot| desk.take_unwanted(slot)) {
+            desk.core.leave(slot);
         }
         if owes {
             if let Ok(pool) = self.pool() {

@@ -94,6 +94,9 @@ fn join_pool(
             // Others have handled that by now, perhaps; or else it is still the oldest.
             Err(StartError::Missed { position, .. }) if missed != Some(position) => {
                 missed = Some(position);
+                // Or one has died who owes it: then by his seat alone it is gone on with.
+                drop(seat);
+                seat = shared.pool_seat(name).map_err(StartError::Shared)?;
                 continue;
             }
             joined => joined?,

@@ -3,10 +3,10 @@
 use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
 
-use super::{Company, Desk, PoolSeat, Relaxed, Start, Subscriber, Took, Trouble};
+use super::{Company, Desk, NONE, PoolSeat, Relaxed, Start, Subscriber, Took, Trouble};
 use crate::bus::hold::HELD;
 use crate::bus::processes::Memory;
-use crate::bus::seats::take;
+use crate::bus::seats::{leave, take};
 use crate::bus::{MessageId, SourceId, Tag};
 use crate::journal::testing::fresh;
 use crate::shared::SharedBus;
@@ -409,6 +409,7 @@ fn what_nobody_has_taken_stays_held_when_one_sits_down_and_does_not_run() {
         }
         let (slot, position) = (second.subscriber.slot(), second.subscriber.held());
         drop(second);
+        assert_eq!(desk.is_held(slot), !runs);
         desk.settle_all();
         assert_eq!(desk.is_held(slot), !runs);
         assert_eq!(position, 16);
@@ -434,6 +435,26 @@ fn an_entry_that_is_forgotten_is_nobody_elses_before_its_dead_one_is_settled() {
     remove(&bus);
 }
 
+#[test]
+fn what_nobody_has_taken_stays_held_when_two_sit_down_and_neither_runs() {
+    let bus = holding("two-unrun");
+    let dead = ManuallyDrop::new(Member::new(&bus));
+    becomes_anothers(&dead);
+    let (first, second) = (Member::new(&bus), Member::new(&bus));
+    let desk = dead.seat.desk();
+    dies(desk);
+    desk.settle_all();
+    for unrun in [first, second] {
+        drop(unrun);
+        desk.settle_all();
+    }
+    fill(&bus);
+    let mut next = Member::new(&bus);
+    assert_eq!(next.take(8), (0, 128));
+    assert_eq!(next.read(), 8);
+    remove(&bus);
+}
+
 /// Who settles for him finds a member there, who then does not come to run; or by whose slot alone it can be gone on, where the floor has passed it.
 #[test]
 fn what_one_had_still_to_read_who_ran_alone_is_held_when_a_member_comes_before_that_is_settled() {
@@ -456,6 +477,7 @@ fn what_one_had_still_to_read_who_ran_alone_is_held_when_a_member_comes_before_t
         let member = Member::new(&bus);
         dies(desk);
         desk.settle_all();
+        assert_eq!(desk.slot_of(&entry), None, "who has that next is another");
         drop(member);
         desk.settle_all();
         fill(&bus);
@@ -464,4 +486,146 @@ fn what_one_had_still_to_read_who_ran_alone_is_held_when_a_member_comes_before_t
         assert_eq!(next.read(), 8);
         remove(&bus);
     }
+}
+
+/// The floor has passed where a pool goes on. Who has a dead one's seat goes on by what is held for that, and nobody else.
+#[test]
+fn what_is_held_for_a_seat_is_taken_over_by_who_has_that() {
+    let bus = holding("own-seat");
+    let mut dead = Member::new(&bus);
+    assert_eq!(dead.take(2), (0, 32));
+    drop(dead);
+    let seat = || bus.pool_seat("Table.Pool").unwrap();
+    let (first, mut second) = (seat(), seat());
+    raise_floor(first.desk(), 64);
+    let start = second.starts().unwrap().unwrap();
+    assert_eq!(start, 32);
+    assert!(bus.bus().subscribe_holding(Start::At(start)).is_err());
+    assert!(second.take_over(bus.bus(), start).is_none());
+    let mut first = Member::of(&bus, first);
+    assert_eq!(first.seat.range, (0, 32));
+    assert_eq!(first.read(), 2);
+}
+
+/// Nor does one take a seat for which nothing is held, where something is for another.
+#[test]
+fn who_comes_takes_the_seat_for_which_something_is_held() {
+    let bus = holding("held-first");
+    let (first, second) = (Member::new(&bus), Member::new(&bus));
+    let held = second.seat.index;
+    assert!(first.seat.index < held);
+    drop(first);
+    drop(second);
+    let next = bus.pool_seat("Table.Pool").unwrap();
+    assert_eq!(next.index, held);
+    raise_floor(next.desk(), 64);
+    let mut next = Member::of(&bus, next);
+    assert_eq!(next.take(8), (0, 128));
+    assert_eq!(next.read(), 8);
+}
+
+#[test]
+fn what_is_taken_over_stays_held_when_its_member_cannot_sit_down() {
+    let bus = holding("unseated");
+    let mut dead = Member::new(&bus);
+    assert_eq!(dead.take(2), (0, 32));
+    let slot = dead.subscriber.slot();
+    drop(dead);
+    let other = bus.pool_seat("Table.Other").unwrap();
+    let desk = other.desk();
+    raise_floor(desk, 64);
+    let mut seat = bus.pool_seat("Table.Pool").unwrap();
+    let mut subscriber = seat.take_over(bus.bus(), 0).unwrap();
+    let last = desk.words.worker(&desk.parts, seat.pool).last();
+    let word = last.swap(u64::MAX, Relaxed);
+    assert!(seat.sit(&mut subscriber).is_err());
+    drop((subscriber, seat));
+    last.store(word, Relaxed);
+    assert!(desk.is_held(slot));
+    let mut next = Member::new(&bus);
+    assert_eq!(next.seat.range, (0, 32));
+    assert_eq!(next.read(), 2);
+}
+
+/// Another begins the pool before that.
+#[test]
+fn what_is_taken_over_is_given_up_where_its_member_has_to_begin_elsewhere() {
+    let bus = holding("elsewhere");
+    let other = bus.pool_seat("Table.Other").unwrap();
+    let desk = other.desk();
+    // One who ran the worker alone has died before it had said where it begins.
+    let mut alone = bus.seat("Table.Pool").unwrap();
+    let mut subscriber = bus.bus().subscribe_holding(Start::Oldest).unwrap();
+    alone.sit(&mut subscriber);
+    subscriber.stay();
+    let slot = subscriber.slot();
+    let index = desk.worker_named("Table.Pool").unwrap();
+    let entry = desk.words.worker(&desk.parts, index);
+    entry.at().store(NONE, Relaxed);
+    desk.hold_anew(index, desk.hold);
+    assert!(desk.core.hand_over(slot, (desk.place.owner(), HELD)));
+    drop((alone, subscriber));
+
+    let mut second = bus.pool_seat("Table.Pool").unwrap();
+    raise_floor(desk, 64);
+    let mut late = second.take_over(bus.bus(), 32).unwrap();
+    raise_floor(desk, 0);
+    let first = Member::new(&bus);
+    assert!(!second.sit(&mut late).unwrap());
+    drop(late);
+    assert_eq!(desk.core.owner_of(slot), None);
+    let second = Member::of(&bus, second);
+    let held = [&first, &second].map(|member| member.subscriber.held());
+    assert_eq!(held, [0, 0]);
+}
+
+/// It is held for several seats; who goes on by it has one of them, and leaves before it comes to the other.
+#[test]
+fn what_is_held_for_another_seat_too_stays_so_when_a_member_leaves() {
+    let bus = holding("both-seats");
+    let (mut first, mut second) = (Member::new(&bus), Member::new(&bus));
+    let other = bus.pool_seat("Table.Other").unwrap();
+    assert_eq!(first.take(2), (0, 32));
+    first.read();
+    assert_eq!(second.take(3), (32, 80));
+    drop(second);
+    assert!(first.move_on());
+    drop(first);
+    raise_floor(other.desk(), 96);
+    let mut next = Member::new(&bus);
+    next.seat.run();
+    assert_eq!(next.seat.range, (0, 32));
+    assert_eq!(next.read(), 2);
+    next.seat.store(32);
+    next.subscriber.let_go(32);
+    drop(next);
+    fill(&bus);
+    let mut last = Member::new(&bus);
+    assert_eq!(last.seat.range, (32, 80));
+    assert_eq!(last.read(), 3);
+}
+
+/// As where the death of one who was in both is settled for the newer one only. Who comes for that holds nothing of the other.
+#[test]
+fn what_is_held_for_an_older_seat_too_is_not_taken_over() {
+    let bus = holding("newer-seat");
+    let (mut first, mut second) = (Member::new(&bus), Member::new(&bus));
+    let fourth = Member::new(&bus);
+    let older = first.seat.index;
+    assert_eq!(first.take(2), (0, 32));
+    first.read();
+    assert_eq!(second.take(3), (32, 80));
+    drop(second);
+    assert!(first.move_on());
+    drop(first);
+    raise_floor(fourth.seat.desk(), 96);
+    fourth.adopts(older);
+    let mut next = bus.pool_seat("Table.Pool").unwrap();
+    assert_eq!(next.range, (32, 80));
+    assert!(next.take_over(bus.bus(), 32).is_none());
+    let desk = fourth.seat.desk();
+    leave(desk.words.worker(&desk.parts, older).whose());
+    let mut last = Member::new(&bus);
+    assert_eq!(last.seat.range, (0, 32));
+    assert_eq!(last.read(), 2);
 }
