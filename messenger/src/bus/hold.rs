@@ -79,6 +79,12 @@ impl<M: Memory> Ring<M> {
         self.owner_of(slot) == Some(HELD)
     }
 
+    /// Whether a subscriber's slot holds what stands at `position`, whoever has it.
+    pub(crate) fn holds(&self, slot: usize, position: u64) -> bool {
+        let from = self.held_from(&self.memory.slots()[slot]);
+        from.is_some_and(|from| from <= position)
+    }
+
     /// Takes over a slot that is held, to go on at `start`. `None`: it is not held, or not from there on; then it goes on as it is.
     pub(crate) fn take_over_at(&self, slot: usize, start: u64) -> Option<Joined> {
         let joined = self.take_over(slot, HELD)?;

@@ -297,7 +297,7 @@ impl<M: Memory> Ring<M> {
     }
 
     /// From where on a slot holds everything, if it is a subscriber's.
-    fn held_from(&self, slot: &Slot) -> Option<u64> {
+    pub(super) fn held_from(&self, slot: &Slot) -> Option<u64> {
         match Gate::of(slot.gate.load(order::scan_load())) {
             Gate::Subscriber(position) => Some(position),
             _ => None,

@@ -284,15 +284,25 @@ impl PoolSeat {
                 // That slot stays for another seat; or a member whose answers found no room has let go of something, or another has taken the slot.
                 // It may be there still; and the rest, which is held, stays so meanwhile.
                 let joined = match bus.subscribe_holding(Start::At(from)) {
+                    // By that slot alone, then, it and what follows it can be gone on with.
                     Err(JoinError::Gone { .. }) => {
-                        let joined = bus.subscribe_holding(Start::Oldest);
-                        missed = { joined.as_ref().ok() }.map(|joined| (from, joined.start()));
-                        joined
+                        let held = held.filter(|&slot| !desk.owes_before(&pool, slot, from));
+                        let holds = |slot| desk.core.holds(slot, from);
+                        match held.and_then(take_over) {
+                            Some(held) => Some(held),
+                            // Who has that slot comes to this, too, or somebody has it before.
+                            None if desk.slot_of(&entry).is_some_and(holds) => None,
+                            None => {
+                                let joined = bus.subscribe_holding(Start::Oldest).ok();
+                                missed = { joined.as_ref() }.map(|joined| (from, joined.start()));
+                                joined
+                            }
+                        }
                     }
-                    joined => joined,
+                    joined => joined.ok(),
                 };
-                let Ok(joined) = joined else {
-                    // There is no slot now. It asks again.
+                let Some(joined) = joined else {
+                    // There is no slot now, or it is for another. It asks again.
                     give_back();
                     std::thread::sleep(core::time::Duration::from_millis(1));
                     return Ok(false);
@@ -355,7 +365,7 @@ impl PoolSeat {
             fault!("behind_moved");
         }
         if let Some(before) = before {
-            desk.core.leave(before);
+            desk.give_up(before);
         }
         fault!("seat_left");
         if !owes {

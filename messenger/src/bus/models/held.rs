@@ -213,6 +213,7 @@ fn what_is_held_stays_where_the_floor_has_passed_it() {
                     return false;
                 }
                 next.leave(joined.slot);
+                assert_eq!(next.holds(came.slot, 0), from == 0);
                 let taken = next.take_over_at(came.slot, 0);
                 assert_eq!(taken.is_some(), from == 0, "it is not held from there on");
                 let taken = taken.or_else(|| next.take_over_at(came.slot, from));

@@ -605,6 +605,45 @@ fn what_is_held_for_another_seat_too_stays_so_when_a_member_leaves() {
     assert_eq!(last.read(), 3);
 }
 
+/// Where nobody can join any more, who moves to the first of them holds the rest, too; and nobody moves to the rest before that.
+#[test]
+fn what_is_held_for_two_seats_is_taken_over_where_the_floor_has_passed_it() {
+    for is_first in [true, false] {
+        let bus = bus(&format!("passed-two-{is_first}"));
+        let (mut first, mut second) = (Member::new(&bus), Member::new(&bus));
+        let (mut third, mut fourth) = (Member::new(&bus), Member::new(&bus));
+        let older = first.seat.index;
+        assert_eq!(first.take(2), (0, 32));
+        first.read();
+        assert_eq!(second.take(3), (32, 80));
+        drop(second);
+        assert!(first.move_on());
+        drop(first);
+        third.does(2);
+        fourth.does(1);
+        raise_floor(third.seat.desk(), 96);
+        if is_first {
+            assert!(fourth.move_on());
+            // The other one's slot holds it.
+            assert!(!third.move_on());
+        } else {
+            fourth.adopts(older);
+            assert!(!third.move_on());
+            // It dies, in a way, before it has come any further.
+            let desk = fourth.seat.desk();
+            leave(desk.words.worker(&desk.parts, older).whose());
+            assert!(fourth.move_on());
+        }
+        for range in [(0, 32), (32, 80)] {
+            assert_eq!(fourth.seat.range, range);
+            assert_eq!(fourth.read() as u64 * 16, range.1 - range.0);
+            fourth.seat.store(range.1);
+            fourth.subscriber.let_go(range.1);
+            assert_eq!(fourth.move_on(), range.0 == 0);
+        }
+    }
+}
+
 /// As where the death of one who was in both is settled for the newer one only. Who comes for that holds nothing of the other.
 #[test]
 fn what_is_held_for_an_older_seat_too_is_not_taken_over() {
@@ -628,4 +667,34 @@ fn what_is_held_for_an_older_seat_too_is_not_taken_over() {
     let mut last = Member::new(&bus);
     assert_eq!(last.seat.range, (0, 32));
     assert_eq!(last.read(), 2);
+}
+
+/// Who goes on by it has one of the seats, and moves on by another slot.
+#[test]
+fn what_is_held_for_another_seat_too_stays_so_when_a_member_moves() {
+    let bus = bus("moves-by-another");
+    let mut oldest = Member::new(&bus);
+    let (mut first, mut second) = (Member::new(&bus), Member::new(&bus));
+    let (mut third, mut fourth) = (Member::new(&bus), Member::new(&bus));
+    assert_eq!(oldest.take(1), (0, 16));
+    assert_eq!(first.take(1), (16, 32));
+    first.read();
+    assert_eq!(second.take(3), (32, 80));
+    drop(second);
+    assert!(first.move_on());
+    drop(first);
+    third.does(2);
+    fourth.does(1);
+    raise_floor(third.seat.desk(), 96);
+    assert!(third.move_on());
+    assert_eq!(third.seat.range, (16, 32));
+    assert_eq!(third.read(), 1);
+    third.seat.store(32);
+    third.subscriber.let_go(32);
+    drop(oldest);
+    assert!(third.move_on());
+    assert_eq!(third.seat.range, (0, 16));
+    assert!(fourth.move_on());
+    assert_eq!(fourth.seat.range, (32, 80));
+    assert_eq!(fourth.read(), 3);
 }
