@@ -167,6 +167,7 @@ impl<M: Memory> Ring<M> {
                 // One that it was about to free was held for another's seat, and may be wanted by now: then it stays held. And who has its worker's
                 // seat next may have this one by now, or have freed it.
                 self.hand_over(slot, (dead, HELD));
+                // Who dies here leaves one held that nobody wants: he is settled for, too, and each such look ends with what is held for nobody.
                 if self.take_unwanted(slot, entries).is_none() {
                     continue;
                 }

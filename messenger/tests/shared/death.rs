@@ -224,6 +224,38 @@ fn a_dead_subscriber_holds_nobody_back() {
     println!("the publisher waited {waited:?}");
 }
 
+/// Who settles for it dies as it is about to free its slot.
+#[cfg(all(feature = "fault", feature = "zero_copy"))]
+#[test]
+fn a_dead_subscriber_holds_nobody_back_when_who_settles_for_it_dies_too() {
+    for point in ["slot_handed_over", "slot_taken_over"] {
+        let options = SharedBus::options().bytes(1 << 12).keep(true);
+        let bus = options.create(&fresh()).unwrap();
+        let name = bus.name().to_owned();
+        let mut dead = Other::start("subscribes", &name);
+        assert_eq!(dead.line(), "subscribed");
+        let mut publisher = bus.bus().publisher().unwrap();
+        while publisher.try_send(TAG, &[0; 100]).is_ok() {}
+        let still = Other::start("leaves", &name);
+        let fault = format!("{point}:1");
+        let fault = Some(("MESSENGER_FAULT", &*fault));
+        let mut settles = Other::start_with("leaves", &name, fault);
+        until("all are here", || bus.processes().len() == 4);
+        // So that none of them does it.
+        still.halt();
+        drop((publisher, bus));
+        dead.kill();
+        settles.is_killed(point);
+        let bus = SharedBus::open(&name).unwrap();
+        let mut publisher = bus.bus().publisher().unwrap();
+        let sent = publisher.send_timeout(TAG, &[0; 100], Duration::from_secs(20));
+        sent.unwrap();
+        assert!(bus.bus().stats().subscribers.is_empty());
+        drop((publisher, still, bus));
+        SharedBus::remove(&name).unwrap();
+    }
+}
+
 #[test]
 fn a_sleeper_in_another_process_is_woken() {
     let name = fresh();
