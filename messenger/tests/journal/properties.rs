@@ -70,13 +70,14 @@ type Record = (u64, Tag, Vec<u8>);
 
 /// Two publishers, some readers, and for each where in the model it is.
 struct World {
-    dir: Option<Dir>,
     config: JournalConfig,
     journal: Journal,
     publishers: Vec<(Publisher, Option<u64>)>,
     readers: Vec<(Subscriber, usize)>,
     observers: Vec<(Observer, u64)>,
     committed: Vec<Record>,
+    // After the journal, which may be making a segment in it.
+    dir: Option<Dir>,
 }
 
 impl World {
