@@ -373,7 +373,12 @@ impl<M: Memory> Ring<M> {
 
     /// Moves the tail, after the publisher in `slot` has said so.
     #[inline(always)]
-    fn claim_said<T: MoveTail>(&self, slot: usize, tail: u64, end: u64) -> Result<(), u64> {
+    pub(super) fn claim_said<T: MoveTail>(
+        &self,
+        slot: usize,
+        tail: u64,
+        end: u64,
+    ) -> Result<(), u64> {
         self.try_intent(slot, tail, end - tail);
         let moved = self.take_announced::<T>(tail, end);
         self.know_intent(slot, tail, moved.is_ok());

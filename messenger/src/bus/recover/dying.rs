@@ -59,16 +59,16 @@ pub(in crate::bus) fn publish_up_to<M: Memory>(
     fill: impl Fn(u64),
 ) -> Result<(), u64> {
     let Run { slot, tail, bytes } = run;
-    bus.try_intent(slot, tail, bytes);
-    if last == Step::Tried {
-        return Err(tail);
-    }
     let end = tail + bytes;
-    let moved = bus.take_announced::<ByCas>(tail, end);
-    if last == Step::Moved {
-        return moved;
+    if matches!(last, Step::Tried | Step::Moved) {
+        // As far as it comes with what `claim_said` does.
+        bus.try_intent(slot, tail, bytes);
+        return match last {
+            Step::Tried => Err(tail),
+            _ => bus.take_announced::<ByCas>(tail, end),
+        };
     }
-    bus.know_intent(slot, tail, moved.is_ok());
+    let moved = bus.claim_said::<ByCas>(slot, tail, end);
     if last == Step::Known || moved.is_err() {
         return moved;
     }
